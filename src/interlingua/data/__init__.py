@@ -1,0 +1,1 @@
+"""Files of pairs to batches of ids."""

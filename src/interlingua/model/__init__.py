@@ -1,0 +1,1 @@
+"""The architectures, behind one protocol; reads alone."""

@@ -1,0 +1,1 @@
+"""Optimisation, and the experiment around it."""
