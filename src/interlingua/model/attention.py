@@ -1,0 +1,107 @@
+"""Scaled dot-product attention with several heads (Vaswani et al. 2017, 3.2)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from interlingua.errors import ConfigurationError
+from interlingua.model.dropout import keep_mask
+
+__all__ = ["MultiHeadAttention", "attention_bias", "causal_mask"]
+
+
+class MultiHeadAttention(nn.Module):
+    """Attention of some queries to some keys, in `heads` subspaces at once (3.2.2).
+
+    The same class serves self-attention and cross-attention: the caller says where keys and values come
+    from, computes them once with `keys_values`, and may keep them (the cache of step-by-step decoding).
+
+    Args:
+        dim: width of the model.
+        heads: number of heads; divides dim.
+        dropout: share of the attention weights dropped in training.
+
+    Raises:
+        ConfigurationError: heads does not divide dim.
+    """
+
+    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        if dim % heads:
+            raise ConfigurationError(
+                f"{heads} heads do not divide a width of {dim}",
+                where="model.heads",
+                accepted=f"Use one of {[n for n in range(1, 33) if dim % n == 0]}.",
+            )
+        self.heads = heads
+        self.dropout = dropout
+        self.scale = 1 / math.sqrt(dim // heads)
+        self.query = nn.Linear(dim, dim)
+        self.key_value = nn.Linear(dim, 2 * dim)
+        self.output = nn.Linear(dim, dim)
+
+    def keys_values(
+        self, memory: Float[Tensor, "batch key dim"]
+    ) -> tuple[Float[Tensor, "batch heads key head_dim"], Float[Tensor, "batch heads key head_dim"]]:
+        """Projects what is attended to; every head gets its own keys and values."""
+        batch, length, _ = memory.shape
+        both = self.key_value(memory).view(batch, length, 2, self.heads, -1)
+        keys, values = both.permute(2, 0, 3, 1, 4).contiguous().unbind(0)  # (batch, heads, key, head_dim)
+        return keys, values
+
+    def forward(
+        self,
+        queries: Float[Tensor, "batch query dim"],
+        keys: Float[Tensor, "batch heads key head_dim"],
+        values: Float[Tensor, "batch heads key head_dim"],
+        bias: Float[Tensor, "batch_heads #query key"] | None,
+    ) -> Float[Tensor, "batch query dim"]:
+        """Eq. 1: softmax(Q K^T / sqrt(head_dim)) V, then the output projection.
+
+        Args:
+            queries: the sequence that looks.
+            keys: from `keys_values`.
+            values: from `keys_values`.
+            bias: 0 where a query may attend, -inf where not, from `attention_bias`; None = everywhere.
+        """
+        batch, heads, length, head_dim = keys.shape
+        weights = self.weights(queries, keys, bias)  # (batch * heads, query, key)
+        if self.training and self.dropout:
+            weights = weights * keep_mask(weights, self.dropout)
+        context = torch.bmm(weights, values.view(batch * heads, length, head_dim))
+        context = context.view(batch, heads, -1, head_dim).transpose(1, 2)  # (batch, query, heads, head_dim)
+        return self.output(context.reshape(queries.shape))
+
+    def weights(
+        self,
+        queries: Float[Tensor, "batch query dim"],
+        keys: Float[Tensor, "batch heads key head_dim"],
+        bias: Float[Tensor, "batch_heads #query key"] | None,
+    ) -> Float[Tensor, "batch_heads query key"]:
+        """How much each query attends to each key, head by head; rows sum to 1."""
+        batch, heads, length, head_dim = keys.shape
+        split = self.query(queries).view(batch, -1, heads, head_dim).transpose(1, 2)
+        split = split.reshape(batch * heads, -1, head_dim)
+        transposed = keys.view(batch * heads, length, head_dim).transpose(1, 2)
+        if bias is None:
+            scores = torch.bmm(split, transposed) * self.scale
+        else:
+            scores = torch.baddbmm(bias, split, transposed, alpha=self.scale)
+        return torch.softmax(scores, dim=-1)
+
+
+def attention_bias(
+    mask: Bool[Tensor, "batch #query key"], heads: int, dtype: torch.dtype
+) -> Float[Tensor, "batch_heads #query key"]:
+    """Turns a mask (True = may attend) into what is added to the scores of every head."""
+    bias = torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, -math.inf)
+    return bias.repeat_interleave(heads, dim=0)
+
+
+def causal_mask(length: int, device: torch.device) -> Bool[Tensor, "1 query key"]:
+    """Position t may attend to positions 0 .. t: the future is hidden (3.2.3)."""
+    return torch.ones(1, length, length, dtype=torch.bool, device=device).tril_()
