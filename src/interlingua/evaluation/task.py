@@ -1,0 +1,49 @@
+"""What kind of task a set of targets is, and so which number tells most about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from statistics import fmean
+from typing import Literal, NamedTuple
+
+__all__ = ["Symbols", "Task", "recognise_task"]
+
+Symbols = Literal["words", "characters"]
+"""What one symbol of a target is: a word between spaces, or a character."""
+
+_MAX_TARGETS = 20_000
+_MAX_INVENTORY = 500
+_MIN_REPEATS = 4
+_MAX_WORD_CHARACTERS = 16
+
+
+class Task(NamedTuple):
+    """How to score a task: the name of its headline metric, and what one symbol of a target is."""
+
+    headline: str
+    symbols: Symbols
+
+
+def recognise_task(targets: Iterable[str]) -> Task:
+    """Recognises the task by its targets (the first 20,000 of them).
+
+    - Few distinct words, each used often (phonemes, actions): sequence error over words.
+    - Single words (inflected forms, dates): sequence error over characters.
+    - Long lines without spaces (Chinese, Japanese, Thai): chrF, since BLEU's default tokenizer needs spaces.
+    - Everything else is like translation: BLEU.
+    """
+    sample = list(islice(targets, _MAX_TARGETS))
+    words = [target.split() for target in sample]
+    inventory = {word for line in words for word in line}
+    count = sum(map(len, words))
+    if (
+        count >= 2 * len(sample)
+        and len(inventory) <= _MAX_INVENTORY
+        and count >= _MIN_REPEATS * len(inventory)
+    ):
+        return Task("sequence_error", "words")
+    if sample and count < 2 * len(sample):
+        short = fmean(map(len, sample)) <= _MAX_WORD_CHARACTERS
+        return Task("sequence_error" if short else "chrF", "characters")
+    return Task("BLEU", "characters")
