@@ -2,4 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+__all__ = ["BOS", "EOS", "PAD", "SPECIALS", "UNK", "Vocabulary"]
+
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
+SPECIALS = ("<pad>", "<unk>", "<s>", "</s>")
+"""How the special ids are shown; a text that holds such a string is not turned into a special id."""
+
+
+class Vocabulary:
+    """An ordered set of symbols; the first has the id 4, right after the special ids.
+
+    Args:
+        symbols: distinct strings, in the order of their ids.
+    """
+
+    def __init__(self, symbols: Iterable[str]) -> None:
+        self.symbols = tuple(symbols)
+        self._ids = {symbol: i for i, symbol in enumerate(self.symbols, start=len(SPECIALS))}
+        if len(self._ids) != len(self.symbols):
+            raise ValueError("the symbols of a vocabulary must be distinct")
+
+    def __len__(self) -> int:
+        """The number of ids, the special ones included."""
+        return len(SPECIALS) + len(self.symbols)
+
+    def __contains__(self, symbol: object) -> bool:
+        return symbol in self._ids
+
+    def id(self, symbol: str) -> int:
+        """Returns the symbol's id, UNK when it is unknown."""
+        return self._ids.get(symbol, UNK)
+
+    def symbol(self, id: int) -> str:
+        """Returns the symbol of an id; a special id gives its name in SPECIALS."""
+        return SPECIALS[id] if id < len(SPECIALS) else self.symbols[id - len(SPECIALS)]

@@ -1,0 +1,196 @@
+"""Subword tokenizers: SentencePiece's unigram model and BPE, made to give every text back exactly."""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import sentencepiece
+
+from interlingua.errors import BundleError, ConfigurationError, DataError
+from interlingua.text.normalise import Normalisation, normalise
+from interlingua.text.vocabulary import BOS, EOS, PAD, SPECIALS, UNK
+
+__all__ = ["SubwordTokenizer", "smallest_size"]
+
+# SentencePiece writes a space as U+2581 and so reads U+2581 as a space. A real U+2581 is therefore hidden
+# behind an escape: a code point that Unicode guarantees never to assign. It falls back to its bytes.
+_SPACE, _ESCAPE = "\u2581", "\U0010ffff"
+_HIDDEN_SPACE, _HIDDEN_ESCAPE = _ESCAPE + "s", _ESCAPE + "e"
+
+# SentencePiece leaves out a training line with NUL or its own mark U+2585, and cuts at newlines.
+_NOT_FOR_TRAINING = {0: " ", ord("\n"): " ", 0x2585: " "}
+
+BYTE_PIECES = 256
+_LEAST_COVERAGE = 0.98  # SentencePiece accepts no less
+MAX_TRAINING_CHARACTERS = 4_000
+"""A longer line teaches with its beginning only: SentencePiece would leave it out silently."""
+
+_THREADS = 4
+"""Fixed, whatever the machine: the unigram model's sums, and so its pieces, depend on how they are split."""
+
+
+class SubwordTokenizer:
+    """A trained SentencePiece model with byte fallback.
+
+    A space is put before the text, so that a word has the same piece at the beginning as inside; decoding
+    takes it away again. Runs of spaces, tabs, newlines and U+2581 come back as they were.
+
+    Args:
+        model: SentencePiece's serialised model, trained by `train`.
+        kind: "unigram" or "bpe".
+        normalisation: applied before cutting; SentencePiece's own normalisation is off.
+    """
+
+    def __init__(self, model: bytes, kind: str, normalisation: Normalisation) -> None:
+        self.kind = kind
+        self.model = model
+        self.normalisation = normalisation
+        self._processor: Any = sentencepiece.SentencePieceProcessor()
+        try:
+            self._processor.LoadFromSerializedProto(model)
+        except RuntimeError as error:
+            raise BundleError(f"not a SentencePiece model: {error}") from None
+
+    @classmethod
+    def train(
+        cls, texts: Sequence[str], kind: Literal["unigram", "bpe"], normalisation: Normalisation, size: int
+    ) -> SubwordTokenizer:
+        """Learns pieces from texts (Kudo 2018 for unigram, Sennrich et al. 2016 for BPE).
+
+        Args:
+            texts: what to learn from, read twice.
+            kind: "unigram" or "bpe".
+            normalisation: applied to the texts, now and later.
+            size: the number of ids; fewer when the texts do not hold as many pieces.
+
+        Raises:
+            ConfigurationError: the size leaves no room for pieces beside the bytes.
+        """
+        counts = _characters(texts, normalisation)
+        least = _smallest_size(counts)
+        if size < least:
+            raise ConfigurationError(
+                "the vocabulary is too small for subwords with byte fallback",
+                where="tokenizer.vocabulary_size",
+                found=size,
+                accepted=f"At least {least}, or the kind 'characters' or 'bytes'.",
+            )
+        if len(counts) < 2:
+            raise DataError("there is no text to learn subwords from")
+        room = (size - len(SPECIALS) - BYTE_PIECES) // 2  # half of the pieces may be single characters
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=_training_lines(texts, normalisation),
+            model_writer=model,
+            model_type=kind,
+            vocab_size=size,
+            hard_vocab_limit=False,
+            character_coverage=_character_coverage(counts, room),
+            byte_fallback=True,
+            normalization_rule_name="identity",
+            remove_extra_whitespaces=False,
+            add_dummy_prefix=True,
+            max_sentence_length=8 * MAX_TRAINING_CHARACTERS,  # bytes
+            pad_id=PAD,
+            unk_id=UNK,
+            bos_id=BOS,
+            eos_id=EOS,
+            num_threads=_THREADS,
+            minloglevel=2,
+        )
+        return cls(model.getvalue(), kind, normalisation)
+
+    def __len__(self) -> int:
+        return int(self._processor.GetPieceSize())
+
+    def normalise(self, text: str) -> str:
+        """Returns the text as it is seen by `encode`."""
+        return normalise(text, self.normalisation)
+
+    def encode(self, text: str) -> list[int]:
+        """Returns the ids of the text's pieces; the empty text has none.
+
+        Raises:
+            DataError: the text holds a lone surrogate, which UTF-8 cannot express.
+        """
+        return self.encode_batch([text])[0]
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Encodes several texts, on every core when there are many."""
+        hidden = [_hide(normalise(text, self.normalisation)) for text in texts]
+        try:
+            ids: list[list[int]] = self._processor.EncodeAsIds(
+                hidden, num_threads=1 if len(hidden) < 64 else -1
+            )
+        except TypeError:  # how SentencePiece says that a text has no UTF-8 form
+            raise DataError("the text holds a lone surrogate, which is no character") from None
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Returns the text of the ids; special ids are skipped, bytes that are no UTF-8 become U+FFFD."""
+        text: str = self._processor.DecodeIds([int(i) for i in ids if i >= len(SPECIALS)])
+        return _reveal(text)
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """Returns one string to show for each id; U+2581 stands for a space."""
+        return [SPECIALS[i] if i < len(SPECIALS) else self._processor.IdToPiece(int(i)) for i in ids]
+
+
+def _hide(text: str) -> str:
+    if text.isascii() or (_SPACE not in text and _ESCAPE not in text):
+        return text
+    return text.replace(_ESCAPE, _HIDDEN_ESCAPE).replace(_SPACE, _HIDDEN_SPACE)
+
+
+def _reveal(text: str) -> str:
+    if _ESCAPE not in text:
+        return text
+    return text.replace(_HIDDEN_SPACE, _SPACE).replace(_HIDDEN_ESCAPE, _ESCAPE)
+
+
+def _training_lines(texts: Sequence[str], normalisation: Normalisation) -> Iterator[str]:
+    for text in texts:
+        line = normalise(text[:MAX_TRAINING_CHARACTERS], normalisation).translate(_NOT_FOR_TRAINING)
+        if line.strip():
+            yield _hide(line)
+
+
+def smallest_size(texts: Sequence[str], normalisation: Normalisation) -> int:
+    """Returns the fewest ids with which these texts can be cut into subwords."""
+    return _smallest_size(_characters(texts, normalisation))
+
+
+def _smallest_size(counts: Counter[str]) -> int:
+    return len(SPECIALS) + BYTE_PIECES + _needed(counts, _LEAST_COVERAGE) + 40
+
+
+def _characters(texts: Sequence[str], normalisation: Normalisation) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for line in _training_lines(texts, normalisation):
+        counts.update(line)
+        counts[" "] += 1  # the one put before every text
+    return counts
+
+
+def _needed(counts: Counter[str], share: float) -> int:
+    """Returns how many of the most frequent characters make up the share of the text."""
+    sums = itertools.accumulate(count for _, count in counts.most_common())
+    goal = share * counts.total()
+    return next((n for n, covered in enumerate(sums, start=1) if covered >= goal), 0)
+
+
+def _character_coverage(counts: Counter[str], room: int) -> float:
+    """Returns the share of running characters that get a piece of their own; the rest are bytes.
+
+    All of a small alphabet, 99.95% of a large one, as SentencePiece recommends for those, but no more than
+    `room` characters unless the least share that SentencePiece accepts needs more.
+    """
+    if len(counts) <= min(room, 500):
+        return 1.0
+    fitting = sum(count for _, count in counts.most_common(room)) / counts.total()
+    # A little less than counted: SentencePiece computes in single precision.
+    return max(_LEAST_COVERAGE, min(0.9995, fitting) - 1e-6)

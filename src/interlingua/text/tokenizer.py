@@ -1,0 +1,233 @@
+"""Tokenizers: text to ids and back, whatever the kind; how they are trained, saved and loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+from interlingua.errors import BundleError, ConfigurationError, DataError
+from interlingua.settings import Settings
+from interlingua.text.choice import Kind, SideStatistics, choose_kind, choose_size, share_alphabet
+from interlingua.text.normalise import Normalisation, normalise
+from interlingua.text.subwords import SubwordTokenizer, smallest_size
+from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
+from interlingua.text.vocabulary import Vocabulary
+
+__all__ = [
+    "Tokenizer",
+    "TokenizerPair",
+    "TokenizerSettings",
+    "digest",
+    "load_tokenizer",
+    "save_tokenizer",
+    "train_tokenizers",
+]
+
+
+class Tokenizer(Protocol):
+    """Turns a text into ids and ids into a text; for every id below 4 see `vocabulary`."""
+
+    kind: str
+    """ "unigram", "bpe", "characters", "bytes" or "words"."""
+    normalisation: Normalisation
+
+    def __len__(self) -> int:
+        """The number of ids, the special ones included."""
+
+    def normalise(self, text: str) -> str:
+        """Returns the text as it is seen by `encode`, and as it is worth keeping."""
+
+    def encode(self, text: str) -> list[int]:
+        """Returns the ids of a text, without BOS and EOS; the empty text has none."""
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """Encodes several texts, faster than one by one."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Returns the text of the ids; special ids are skipped."""
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """Returns one string to show for each id."""
+
+
+class TokenizerPair(NamedTuple):
+    """The tokenizers of the two sides: one and the same object when they share a joint vocabulary."""
+
+    source: Tokenizer
+    target: Tokenizer
+
+    @property
+    def joint(self) -> bool:
+        """Whether both sides have the same ids, so that embeddings may be shared."""
+        return self.source is self.target
+
+
+class TokenizerSettings(Settings):
+    """How texts are cut into symbols."""
+
+    source: Kind | Literal["auto"] = "auto"
+    """unigram, bpe, characters, bytes or words; auto chooses from the data."""
+    target: Kind | Literal["auto"] = "auto"
+    """The same for the target side."""
+    vocabulary_size: int | None = None
+    """The most ids of a vocabulary; chosen from the data when not given."""
+    joint: bool | Literal["auto"] = "auto"
+    """One vocabulary for both sides; auto: for subwords of one script."""
+    normalisation: Normalisation = "NFC"
+    """Unicode normalisation of every text: NFC, NFKC or none."""
+    sample: int = 500_000
+    """The most pairs to learn from, drawn at random from larger data."""
+
+
+def train_tokenizers(
+    pairs: Iterable[tuple[str, str]], settings: TokenizerSettings, seed: int = 0
+) -> tuple[TokenizerPair, str]:
+    """Learns the tokenizers of both sides from pairs, in memory bounded by `settings.sample`.
+
+    Args:
+        pairs: (source, target), read once.
+        settings: the kinds, or "auto".
+        seed: draws the sample.
+
+    Returns:
+        The tokenizers, and the choice in one line such as "source: words, 29 symbols; target: ...".
+
+    Raises:
+        ConfigurationError: the settings contradict each other or the data.
+        DataError: there are no pairs.
+    """
+    sample, characters = _sample(pairs, settings, seed)
+    if not sample:
+        raise DataError("there are no pairs to learn a vocabulary from")
+    texts = [[pair[0] for pair in sample], [pair[1] for pair in sample]]
+    sides = [SideStatistics.of(side) for side in texts]
+    given = (settings.source, settings.target)
+    kinds = [choose_kind(side) if kind == "auto" else kind for kind, side in zip(given, sides, strict=True)]
+    if _joint(settings, kinds, sides):
+        both = [text for pair in sample for text in pair]
+        tokenizer = _train(kinds[0], both, settings, sum(characters))
+        return TokenizerPair(tokenizer, tokenizer), f"joint: {_describe(tokenizer)}"
+    source, target = (
+        _train(kind, side, settings, count)
+        for kind, side, count in zip(kinds, texts, characters, strict=True)
+    )
+    return TokenizerPair(source, target), f"source: {_describe(source)}; target: {_describe(target)}"
+
+
+def save_tokenizer(tokenizer: Tokenizer, directory: Path, name: str) -> None:
+    """Writes `<name>.json` and, for subwords, SentencePiece's `<name>.model` beside it."""
+    description = _description(tokenizer)
+    if isinstance(tokenizer, SubwordTokenizer):
+        (directory / f"{name}.model").write_bytes(tokenizer.model)
+    text = json.dumps(description, ensure_ascii=False, indent=1)
+    (directory / f"{name}.json").write_text(text + "\n", encoding="utf-8", errors="surrogatepass")
+
+
+def load_tokenizer(directory: Path, name: str) -> Tokenizer:
+    """Reads what `save_tokenizer` wrote.
+
+    Raises:
+        BundleError: a file is missing, damaged, or not the one that was saved.
+    """
+    path = directory / f"{name}.json"
+    try:
+        description = json.loads(path.read_bytes().decode(errors="surrogatepass"))
+        model = (directory / f"{name}.model").read_bytes() if "model" in description else b""
+        tokenizer = _rebuild(description, model)
+    except OSError as error:
+        raise BundleError(
+            "the tokenizer cannot be read", where=error.filename, found=error.strerror
+        ) from None
+    except (ValueError, KeyError, TypeError, BundleError) as error:
+        raise BundleError("the tokenizer is damaged", where=path, found=str(error)) from None
+    return tokenizer
+
+
+def digest(tokenizer: Tokenizer) -> str:
+    """Returns a hexadecimal hash of all that decides which ids a text gets."""
+    content = json.dumps(_description(tokenizer), sort_keys=True)
+    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+
+
+def _description(tokenizer: Tokenizer) -> dict[str, Any]:
+    description: dict[str, Any] = {"kind": tokenizer.kind, "normalisation": tokenizer.normalisation}
+    if isinstance(tokenizer, SubwordTokenizer):
+        description["model"] = _hash(tokenizer.model)
+    elif isinstance(tokenizer, SymbolTokenizer):
+        description["symbols"] = list(tokenizer.vocabulary.symbols)
+    return description
+
+
+def _rebuild(description: dict[str, Any], model: bytes) -> Tokenizer:
+    kind, normalisation = description["kind"], description["normalisation"]
+    normalise("é", normalisation)  # a ValueError for an unknown form
+    if kind in ("unigram", "bpe"):
+        if _hash(model) != description["model"]:
+            raise ValueError("the SentencePiece model is not the one that was saved")
+        return SubwordTokenizer(model, kind, normalisation)
+    if kind == "bytes":
+        return ByteTokenizer(normalisation)
+    if kind in ("words", "characters"):
+        return SymbolTokenizer(kind, Vocabulary(description["symbols"]), normalisation)
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _sample(
+    pairs: Iterable[tuple[str, str]], settings: TokenizerSettings, seed: int
+) -> tuple[list[tuple[str, str]], tuple[int, int]]:
+    """Returns a uniform sample (reservoir; Vitter 1985, algorithm R) and each side's number of characters."""
+    generator = random.Random(seed)
+    sample: list[tuple[str, str]] = []
+    source_characters = target_characters = 0
+    for seen, (source, target) in enumerate(pairs):
+        source_characters += len(source)
+        target_characters += len(target)
+        if seen < settings.sample:
+            slot = seen
+            sample.append(("", ""))
+        else:
+            slot = int(generator.random() * (seen + 1))
+        if slot < settings.sample:
+            form = settings.normalisation
+            sample[slot] = normalise(source, form), normalise(target, form)
+    return sample, (source_characters, target_characters)
+
+
+def _joint(settings: TokenizerSettings, kinds: Sequence[Kind], sides: Sequence[SideStatistics]) -> bool:
+    same = kinds[0] == kinds[1]
+    if settings.joint == "auto":
+        subwords = kinds[0] in ("unigram", "bpe")
+        return same and (kinds[0] == "bytes" or (subwords and share_alphabet(*sides)))
+    if settings.joint and not same:
+        raise ConfigurationError(
+            "a joint vocabulary needs the same kind of tokenizer on both sides",
+            where="tokenizer.joint",
+            found=f"source {kinds[0]}, target {kinds[1]}",
+            accepted="Give both kinds alike, or joint = false.",
+        )
+    return settings.joint
+
+
+def _train(kind: Kind, texts: Sequence[str], settings: TokenizerSettings, characters: int) -> Tokenizer:
+    form, size = settings.normalisation, settings.vocabulary_size
+    if kind == "bytes":
+        return ByteTokenizer(form)
+    if kind == "words" or kind == "characters":
+        return SymbolTokenizer.train(texts, kind, form, size)
+    if size is None:
+        size = max(choose_size(characters), smallest_size(texts, form))
+    return SubwordTokenizer.train(texts, kind, form, size)
+
+
+def _describe(tokenizer: Tokenizer) -> str:
+    if isinstance(tokenizer, SymbolTokenizer):
+        return f"{tokenizer.kind}, {len(tokenizer.vocabulary.symbols):,} symbols"
+    return f"{tokenizer.kind}, {len(tokenizer):,} pieces" if tokenizer.kind != "bytes" else "bytes"

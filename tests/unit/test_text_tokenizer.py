@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from interlingua.errors import BundleError, ConfigurationError, DataError
+from interlingua.text.normalise import normalise
+from interlingua.text.subwords import SubwordTokenizer
+from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
+from interlingua.text.tokenizer import (
+    Tokenizer,
+    TokenizerSettings,
+    digest,
+    load_tokenizer,
+    save_tokenizer,
+    train_tokenizers,
+)
+from interlingua.text.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
+
+SENTENCES = [
+    f"The {colour} {animal} {verb} over {number} lazy dogs, doesn't it?"
+    for colour in ("brown", "white", "grey")
+    for animal in ("fox", "horse", "bird", "châtaigne")
+    for verb in ("jumps", "runs", "flies")
+    for number in ("two", "three", "12")
+]
+SUBWORDS = {kind: SubwordTokenizer.train(SENTENCES, kind, "NFC", 400) for kind in ("unigram", "bpe")}
+# fmt: off
+CASES = ["", " ", "  a  b ", "▁", "a▁b", " ▁ ▁▁", "\U0010ffff", "▁\U0010ffffs\U0010ffffe", "\t", "\n",
+         "\r\n", "\0", "a\0b", "e\u0301", "<unk> </s> <0x41>", "你好", "\u2028\u0085\v", "\ufeffx",
+         "▁\u0301", "\u2585"]
+# fmt: on
+TEXTS = st.text(
+    alphabet=st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from(" ▁\U0010ffffseab\n"))
+)
+
+
+def exact_tokenizers() -> list[Tokenizer]:
+    return [*SUBWORDS.values(), ByteTokenizer("NFC")]
+
+
+@pytest.mark.parametrize("tokenizer", exact_tokenizers(), ids=lambda tokenizer: tokenizer.kind)
+class TestExactTokenizers:
+    @settings(max_examples=300, deadline=None)
+    @given(text=TEXTS)
+    def test_any_text_comes_back(self, tokenizer: Tokenizer, text: str) -> None:
+        ids = tokenizer.encode(text)
+        assert tokenizer.decode(ids) == normalise(text, "NFC")
+        assert all(UNK < i < len(tokenizer) for i in ids)
+        assert BOS not in ids
+        assert EOS not in ids
+        assert len(tokenizer.pieces(ids)) == len(ids)
+
+    @pytest.mark.parametrize("text", CASES, ids=ascii)
+    def test_awkward_texts_come_back(self, tokenizer: Tokenizer, text: str) -> None:
+        assert tokenizer.decode(tokenizer.encode(text)) == normalise(text, "NFC")
+
+    def test_a_batch_is_encoded_like_its_texts(self, tokenizer: Tokenizer) -> None:
+        texts = CASES * 10
+        assert tokenizer.encode_batch(texts) == [tokenizer.encode(text) for text in texts]
+
+    def test_special_ids_are_skipped(self, tokenizer: Tokenizer) -> None:
+        ids = tokenizer.encode("a dog")
+        assert tokenizer.decode([BOS, *ids, UNK, EOS, PAD, PAD]) == "a dog"
+        assert tokenizer.pieces([PAD, UNK, BOS, EOS]) == ["<pad>", "<unk>", "<s>", "</s>"]
+
+    def test_a_lone_surrogate_is_the_users_mistake(self, tokenizer: Tokenizer) -> None:
+        with pytest.raises(DataError, match="lone surrogate"):
+            tokenizer.encode("a\ud800")
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+class TestSubwords:
+    def test_a_word_has_one_piece_wherever_it_stands(self, kind: str) -> None:
+        first, second = SUBWORDS[kind].encode("horse"), SUBWORDS[kind].encode("brown horse")
+        assert second[-len(first) :] == first
+
+    def test_training_twice_gives_the_same_model(self, kind: str) -> None:
+        again = SubwordTokenizer.train(SENTENCES, kind, "NFC", 400)  # type: ignore[arg-type]
+        assert again.model == SUBWORDS[kind].model
+
+    @pytest.mark.parametrize(
+        "texts", [["a"], ["a b"], ["ab ab"], ["\0 x \n y"], ["▁ ▁"], ["\u2585 x"], ["é" * 9000]]
+    )
+    def test_the_tiniest_data_will_do(self, kind: str, texts: list[str]) -> None:
+        tokenizer = SubwordTokenizer.train(texts, kind, "NFC", 500)  # type: ignore[arg-type]
+        assert 260 < len(tokenizer) <= 500
+        for text in [*texts, "anything else"]:
+            assert tokenizer.decode(tokenizer.encode(text)) == text
+
+    def test_a_huge_alphabet_leaves_room_for_longer_pieces(self, kind: str) -> None:
+        texts = ["".join(chr(0x4E00 + (i * j) % 3000) for j in range(1, 9)) for i in range(2000)]
+        frequent = ["你好 世界"] * 100_000
+        tokenizer = SubwordTokenizer.train(frequent + texts, kind, "NFC", 600)  # type: ignore[arg-type]
+        assert len(tokenizer) <= 600
+        assert tokenizer.decode(tokenizer.encode(texts[5])) == texts[5]
+
+    def test_a_vocabulary_without_room_is_refused(self, kind: str) -> None:
+        with pytest.raises(ConfigurationError, match=r"vocabulary_size.*200"):
+            SubwordTokenizer.train(SENTENCES, kind, "NFC", 200)  # type: ignore[arg-type]
+
+
+class TestSymbols:
+    @given(words=st.lists(st.sampled_from(["", "AH", "B", "<unk>", "<pad>", "é", "▁"])))
+    def test_words_give_back_any_text_of_known_words(self, words: list[str]) -> None:
+        tokenizer = SymbolTokenizer.train(["AH B é ▁ <unk> <pad>"], "words", "NFC")
+        text = " ".join(words)
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+
+    @given(text=st.text(alphabet="ab é\n▁\0"))
+    def test_characters_give_back_any_text_of_known_characters(self, text: str) -> None:
+        tokenizer = SymbolTokenizer.train(["ab é\n▁\0"], "characters", "NFC")
+        ids = tokenizer.encode(text)
+        assert tokenizer.decode(ids) == text
+        assert len(ids) == len(text)
+
+    def test_an_unknown_symbol_is_unk(self) -> None:
+        tokenizer = SymbolTokenizer.train(["a b"], "words", "NFC")
+        assert tokenizer.encode("a c b")[1] == UNK
+
+    def test_the_size_keeps_the_most_frequent(self) -> None:
+        tokenizer = SymbolTokenizer.train(["b b a c c c"], "words", "NFC", size=7)
+        assert len(tokenizer) == 7
+        assert tokenizer.vocabulary.symbols == ("", "c", "b")
+
+
+class TestVocabulary:
+    def test_special_names_in_a_text_are_symbols_of_their_own(self) -> None:
+        vocabulary = Vocabulary(["<pad>", "x"])
+        assert vocabulary.id("<pad>") == 4
+        assert vocabulary.id("</s>") == UNK
+        assert [vocabulary.symbol(i) for i in (0, 4, 5)] == ["<pad>", "<pad>", "x"]
+        assert len(vocabulary) == 6
+
+    def test_symbols_are_distinct(self) -> None:
+        with pytest.raises(ValueError, match="distinct"):
+            Vocabulary(["a", "a"])
+
+
+class TestChoice:
+    def test_phonemes_are_words_and_spellings_characters(self) -> None:
+        pairs = [(f"w{a}{b}x", f"W {a.upper()} {b.upper()} K") for a in "aeiou" for b in "aeiou"] * 4
+        pair, reason = train_tokenizers(pairs, TokenizerSettings())
+        assert (pair.source.kind, pair.target.kind) == ("characters", "words")
+        assert reason == "source: characters, 7 symbols; target: words, 8 symbols"
+
+    def test_sentences_of_one_script_share_unigram_subwords(self) -> None:
+        words = [f"{a}{b}{c}" for a in "bcdfgk" for b in "aeiou" for c in ("rn", "st", "mel", "x")]
+        pairs = [(" ".join(words[i : i + 6]), " ".join(words[i + 3 : i + 9]) + "e") for i in range(110)]
+        pair, reason = train_tokenizers(pairs, TokenizerSettings())
+        assert pair.joint
+        assert pair.source.kind == "unigram"
+        assert reason.startswith("joint: unigram, ")
+
+    def test_two_scripts_stay_apart(self) -> None:
+        pairs = [(f"sentence number {i}", f"предложение номер {i}") for i in range(300)]
+        pair, _ = train_tokenizers(pairs, TokenizerSettings())
+        assert not pair.joint
+
+    def test_given_kinds_are_kept(self) -> None:
+        pair, reason = train_tokenizers([("a b", "c")], TokenizerSettings(source="bytes", target="bytes"))
+        assert pair.joint
+        assert reason == "joint: bytes"
+
+    def test_two_kinds_cannot_be_joint(self) -> None:
+        with pytest.raises(ConfigurationError, match="same kind"):
+            train_tokenizers([("a", "b")], TokenizerSettings(source="bytes", target="words", joint=True))
+
+    def test_a_sample_bounds_what_is_learnt_from(self) -> None:
+        pairs = [(f"w{i}", "x") for i in range(1000)]
+        choice = TokenizerSettings(source="words", target="words", sample=50)
+        pair, _ = train_tokenizers(pairs, choice, seed=3)
+        again, _ = train_tokenizers(pairs, choice, seed=3)
+        assert len(pair.source) == 4 + 1 + 50
+        assert digest(pair.source) == digest(again.source)
+
+    def test_no_pairs_are_an_error(self) -> None:
+        with pytest.raises(DataError, match="no pairs"):
+            train_tokenizers([], TokenizerSettings())
+
+
+class TestSaving:
+    TOKENIZERS = (
+        *exact_tokenizers(),
+        SymbolTokenizer.train(["a é"], "words", "NFKC"),
+        SymbolTokenizer.train(["a é\u2028"], "characters", "none"),
+    )
+
+    @pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=lambda tokenizer: tokenizer.kind)
+    def test_a_loaded_tokenizer_is_the_saved_one(self, tokenizer: Tokenizer, tmp_path: Path) -> None:
+        save_tokenizer(tokenizer, tmp_path, "source")
+        loaded = load_tokenizer(tmp_path, "source")
+        assert digest(loaded) == digest(tokenizer)
+        assert loaded.kind == tokenizer.kind
+        assert loaded.encode_batch(CASES) == tokenizer.encode_batch(CASES)
+
+    @pytest.mark.parametrize("damage", ["missing", "truncated", "garbage", "model missing", "model altered"])
+    def test_damage_is_named(self, damage: str, tmp_path: Path) -> None:
+        save_tokenizer(SUBWORDS["bpe"], tmp_path, "joint")
+        description, model = tmp_path / "joint.json", tmp_path / "joint.model"
+        match damage:
+            case "missing":
+                description.unlink()
+            case "truncated":
+                description.write_bytes(description.read_bytes()[:20])
+            case "garbage":
+                description.write_text("[3]")
+            case "model missing":
+                model.unlink()
+            case "model altered":
+                model.write_bytes(model.read_bytes()[:-7])
+        with pytest.raises(BundleError, match="joint"):
+            load_tokenizer(tmp_path, "joint")
