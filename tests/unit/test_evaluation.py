@@ -244,6 +244,7 @@ def test_a_baseline_that_answers_nothing_can_be_scored():
     ("targets", "headline", "symbols"),
     [
         (["AH B EY T", "K AE T", "B AE T", "T AH K"] * 5, "sequence_error", "words"),
+        (["WALK", "RUN", "WALK TURN", "WALK"] * 5, "sequence_error", "words"),
         (["walked", "ran", "has gone", "sat"], "sequence_error", "characters"),
         (["我们昨天在公园里看见了一只很大的狗和一只小猫。"], "chrF", "characters"),
         (

@@ -60,7 +60,7 @@ def p_value(differences: Floats, difference: float) -> float:
     """How often chance alone would give a difference at least this large, in either direction.
 
     Chance is the resampled differences moved to the mean zero (Efron and Tibshirani 1993, 16.4). sacreBLEU
-    takes absolute values before it moves them, and so calls two equal systems different and tests one side only.
+    takes absolute values before it moves them, and so calls equal systems different and tests one side.
 
     Args:
         differences: (resamples,) score differences of two systems on the same draws.
