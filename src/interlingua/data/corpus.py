@@ -1,0 +1,228 @@
+"""Corpora: files of pairs as they are announced, with an account of everything that is left out."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import sys
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BeforeValidator, Field
+
+from interlingua.data.duplicates import Repeats
+from interlingua.data.reading import read_jsonl, read_parallel, read_tsv
+from interlingua.errors import DataError
+from interlingua.settings import Settings
+
+__all__ = ["Corpus", "CorpusReport", "CorpusSettings", "Pair", "PairFile", "read_pairs"]
+
+
+class Pair(NamedTuple):
+    """A source text and its target text."""
+
+    source: str
+    target: str
+
+
+EMPTY, DUPLICATE = "a side is empty", "exact duplicate"
+"""Reasons for leaving a pair out."""
+
+STANDARD_INPUT = "standard input"
+
+PairFile = str | tuple[str, str]
+"""A file of pairs ("-" is standard input), or the source and the target file of two parallel ones."""
+
+_Column = Annotated[int, Field(ge=1)]
+_Files = Annotated[tuple[PairFile, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
+
+
+class CorpusSettings(Settings):
+    """Where the pairs are, how they are written, and which of them are left out."""
+
+    train: _Files = ()
+    """Files read one after another; each a name, or [source file, target file]."""
+    valid: _Files = ()
+    """The same for validation; without any, a share of the training pairs is held out."""
+    format: Literal["auto", "tsv", "jsonl"] = "auto"
+    """auto goes by the name: .jsonl and .ndjson are JSON lines, all else is tab-separated."""
+    columns: tuple[_Column, _Column] | None = None
+    """The source's and the target's column, from 1, of tab-separated files with more than two."""
+    keys: tuple[str, str] = ("source", "target")
+    """The source's and the target's key of JSON lines."""
+    on_empty: Literal["error", "skip"] = "error"
+    """What to do about a pair with a side that is empty or nothing but white space."""
+    max_length: int = Field(512, ge=1)
+    """Pairs with more ids than this on a side are left out of training."""
+    drop_duplicates: bool = False
+    """Whether exact repetitions of a pair are left out; they are counted in any case."""
+    valid_share: float | None = Field(None, gt=0, lt=1)
+    """The share of distinct sources to hold out when there is no validation file; chosen when not given."""
+    split_seed: int = 0
+    """Decides which sources are held out."""
+
+
+@dataclass
+class CorpusReport:
+    """What was read, and what became of it."""
+
+    files: list[str] = field(default_factory=list)
+    read: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    """Pairs left out, by reason."""
+    duplicates: int = 0
+    """Pairs that had occurred before (by 64-bit hashes, see duplicates.py), whether kept or left out."""
+
+    @property
+    def kept(self) -> int:
+        """The number of pairs that remain."""
+        return self.read - sum(self.left_out.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain values for JSON."""
+        return {**asdict(self), "kept": self.kept}
+
+    def __str__(self) -> str:
+        lines = [f"{', '.join(self.files)}: {self.read:,} pairs read, {self.kept:,} used"]
+        lines += [f"  left out: {count:,} ({reason})" for reason, count in self.left_out.items() if count]
+        if self.duplicates and DUPLICATE not in self.left_out:
+            lines.append(f"  exact duplicates: {self.duplicates:,} (used)")
+        return "\n".join(lines)
+
+
+def read_pairs(file: PairFile, settings: CorpusSettings) -> Iterator[Pair]:
+    """Yields every pair of a file as it is written, empty sides included.
+
+    Raises:
+        DataError: with the file and line, when the file is not as announced.
+    """
+    if not isinstance(file, str):
+        return map(Pair._make, read_parallel(Path(file[0]), Path(file[1])))
+    path = Path(file)
+    name = path.with_suffix("") if path.suffix in (".gz", ".xz") else path
+    jsonl = settings.format == "jsonl" or (settings.format == "auto" and name.suffix in (".jsonl", ".ndjson"))
+    pairs = read_jsonl(path, settings.keys) if jsonl else read_tsv(path, settings.columns)
+    return map(Pair._make, pairs)
+
+
+class Corpus:
+    """The pairs of some files, in order; may be iterated any number of times.
+
+    Args:
+        files: the files; standard input is copied to a temporary file, for it can be read only once.
+        settings: how they are written, and which pairs are left out.
+
+    Raises:
+        DataError: there are no files.
+    """
+
+    def __init__(self, files: Sequence[PairFile], settings: CorpusSettings) -> None:
+        if not files:
+            raise DataError("no file of pairs is given", accepted="For example: --train pairs.tsv")
+        self.settings = settings
+        self.names = [_name(file) for file in files]
+        self._files = list(files)
+        if "-" in files:
+            copy = _copy_standard_input()
+            weakref.finalize(self, copy.unlink, missing_ok=True)
+            self._files = [str(copy) if file == "-" else file for file in files]
+        self._repeated: npt.NDArray[np.uint8] | None = None
+        self._report: CorpusReport | None = None
+
+    def digest(self) -> str:
+        """Returns a hexadecimal hash of the files' bytes, in order; their names do not matter."""
+        parts = hashlib.blake2b(digest_size=16)
+        for file in self._files:
+            for path in [file] if isinstance(file, str) else file:
+                try:
+                    with Path(path).open("rb") as stream:
+                        parts.update(hashlib.file_digest(stream, "blake2b").digest())
+                except OSError as error:
+                    raise DataError("the file cannot be read", where=path, found=error.strerror) from None
+        return parts.hexdigest()
+
+    def report(self) -> CorpusReport:
+        """Returns the account of the whole corpus; reads it through on the first call.
+
+        Raises:
+            DataError: with the file and line, for the first mistake in the files, or when no pair is left.
+        """
+        if self._report is None:
+            self._report = self._scan()
+        return self._report
+
+    def __iter__(self) -> Iterator[Pair]:
+        if not self.settings.drop_duplicates:
+            yield from self._whole()
+            return
+        self.report()
+        repeated = self._repeated
+        assert repeated is not None
+        for number, pair in enumerate(self._whole()):
+            if not repeated[number >> 3] & (128 >> (number & 7)):
+                yield pair
+
+    def _scan(self) -> CorpusReport:
+        report = CorpusReport(self.names, left_out={EMPTY: 0})
+
+        def count_empty() -> None:
+            report.left_out[EMPTY] += 1
+
+        with Repeats() as repeats:
+            for pair in self._whole(count_empty):
+                report.read += 1
+                repeats.add(*pair)
+            repeated = repeats.mask()
+        report.read += report.left_out[EMPTY]
+        report.duplicates = int(np.bitwise_count(repeated).sum())
+        if self.settings.drop_duplicates:
+            self._repeated = repeated
+            report.left_out[DUPLICATE] = report.duplicates
+        if not report.kept:
+            raise DataError("there are no pairs", where=", ".join(self.names))
+        return report
+
+    def _whole(self, empty: Callable[[], None] = lambda: None) -> Iterator[Pair]:
+        """Yields the pairs with two sides; calls `empty` for each of the others."""
+        for name, file in zip(self.names, self._files, strict=True):
+            try:
+                yield from self._sound(name, file, empty)
+            except DataError as error:
+                if name != STANDARD_INPUT:
+                    raise
+                where = str(error.where).replace(str(file), name)
+                raise DataError(error.what, where=where, found=error.found, accepted=error.accepted) from None
+
+    def _sound(self, name: str, file: PairFile, empty: Callable[[], None]) -> Iterator[Pair]:
+        for number, pair in enumerate(read_pairs(file, self.settings), start=1):
+            source, target = pair
+            if source and target and not source.isspace() and not target.isspace():
+                yield pair
+            elif self.settings.on_empty == "skip":
+                empty()
+            else:
+                raise _empty_side(f"{name}:{number}", pair)
+
+
+def _name(file: PairFile) -> str:
+    if isinstance(file, str):
+        return STANDARD_INPUT if file == "-" else file
+    return " + ".join(file)
+
+
+def _empty_side(where: str, pair: Pair) -> DataError:
+    sides = [side for side, text in zip(Pair._fields, pair, strict=True) if not text.strip()]
+    what = f"the {sides[0]} is empty" if len(sides) == 1 else "the line is empty"
+    return DataError(what, where=where, accepted="To leave such pairs out: --on-empty skip")
+
+
+def _copy_standard_input() -> Path:
+    with tempfile.NamedTemporaryFile(prefix="interlingua-stdin-", delete=False) as copy:
+        shutil.copyfileobj(sys.stdin.buffer, copy)
+    return Path(copy.name)

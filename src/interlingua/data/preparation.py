@@ -1,0 +1,151 @@
+"""From files of pairs to tokenizers and stores, done once for the same data and settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import sentencepiece
+
+from interlingua.data.corpus import Corpus, CorpusSettings, Pair
+from interlingua.data.split import split
+from interlingua.data.store import FORMAT, Store, build_store
+from interlingua.errors import BundleError, DataError, OutputError
+from interlingua.text.tokenizer import (
+    TokenizerPair,
+    TokenizerSettings,
+    digest,
+    load_tokenizer,
+    save_tokenizer,
+    train_tokenizers,
+)
+
+__all__ = ["Prepared", "prepare"]
+
+ASIDE = ".preparing-"
+LEFT_BEHIND_S = 86_400
+"""An unfinished directory of this age is of a process that was killed."""
+
+
+class Prepared(NamedTuple):
+    """All that training needs of the data."""
+
+    tokenizers: TokenizerPair
+    train: Store
+    valid: Store
+    report: dict[str, Any]
+    """Plain values: content (hash of the files), tokenizers (the choice in a line), train and valid (what was
+    read, left out by reason, repeated), held_out (share and seed) when there was no validation file, and
+    train_stored and valid_stored (pairs, and those left out as too_long)."""
+
+
+def prepare(
+    corpus: CorpusSettings,
+    tokenizer: TokenizerSettings,
+    cache: Path,
+    tokenizers: TokenizerPair | None = None,
+) -> Prepared:
+    """Reads the corpus, learns tokenizers and builds both stores; or opens what an earlier call left.
+
+    Args:
+        corpus: the files and how to read them.
+        tokenizer: how to learn tokenizers.
+        cache: a directory, created when missing; each combination of data and settings gets its own in it.
+        tokenizers: those to use, of a trained model; nothing is learnt then.
+
+    Raises:
+        DataError: a mistake in the files, with the file and line.
+        ConfigurationError: settings that contradict each other or the data.
+        OutputError: the cache cannot be written.
+    """
+    train = Corpus(corpus.train, corpus)
+    valid = Corpus(corpus.valid, corpus) if corpus.valid else None
+    content = [part.digest() for part in (train, valid) if part]
+    place = cache / _key(content, corpus, tokenizer, tokenizers)
+    try:
+        return _open(place)
+    except (DataError, BundleError):
+        pass  # missing or damaged: made anew
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(place, ignore_errors=True)
+        with tempfile.TemporaryDirectory(
+            prefix=".preparing-", dir=cache, ignore_cleanup_errors=True
+        ) as aside:
+            whole = Path(aside) / "whole"
+            whole.mkdir()
+            _fill(whole, train, valid, tokenizer, tokenizers, content)
+            if not place.exists():  # another process may have been faster
+                whole.rename(place)
+    except OSError as error:
+        raise OutputError("the prepared data cannot be written", where=cache, found=error.strerror) from None
+    return _open(place)
+
+
+def _remove_leftovers(cache: Path) -> None:
+    for aside in cache.glob(f"{ASIDE}*"):
+        if time.time() - aside.stat().st_mtime > LEFT_BEHIND_S:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _key(
+    content: list[str], corpus: CorpusSettings, tokenizer: TokenizerSettings, given: TokenizerPair | None
+) -> str:
+    reading = corpus.model_dump(exclude={"train", "valid"})
+    cutting = [digest(side) for side in given] if given else tokenizer.model_dump()
+    formats = [_suffixes(corpus.train), _suffixes(corpus.valid), FORMAT, sentencepiece.__version__]
+    key = json.dumps([content, reading, cutting, formats], sort_keys=True)
+    return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+
+
+def _suffixes(files: Iterable[str | tuple[str, str]]) -> list[Any]:
+    return [Path(file).suffixes if isinstance(file, str) else "parallel" for file in files]
+
+
+def _fill(
+    place: Path,
+    train: Corpus,
+    valid: Corpus | None,
+    settings: TokenizerSettings,
+    tokenizers: TokenizerPair | None,
+    content: list[str],
+) -> None:
+    report: dict[str, Any] = {"content": content, "train": train.report().as_dict()}
+    parts: list[Iterable[Pair]]
+    if valid:
+        report["valid"] = valid.report().as_dict()
+        parts = [train, valid]
+    else:
+        rest, held_out = split(train)
+        report["held_out"] = {"share": held_out.share, "seed": held_out.seed}
+        parts = [rest, held_out]
+    reason = "given"
+    if tokenizers is None:
+        tokenizers, reason = train_tokenizers(parts[0], settings)
+    report["tokenizers"] = reason
+    names = ("joint",) if tokenizers.joint else ("source", "target")
+    for name, side in zip(names, tokenizers, strict=False):
+        save_tokenizer(side, place, name)
+    for name, part in zip(("train", "valid"), parts, strict=True):
+        store = build_store(part, tokenizers, place / name, train.settings.max_length)
+        report[f"{name}_stored"] = {"pairs": len(store), "too_long": store.too_long}
+    (place / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _open(place: Path) -> Prepared:
+    try:
+        report = json.loads((place / "report.json").read_bytes())
+    except (OSError, ValueError):
+        raise DataError("nothing is prepared", where=place) from None
+    if (place / "joint.json").exists():
+        joint = load_tokenizer(place, "joint")
+        tokenizers = TokenizerPair(joint, joint)
+    else:
+        tokenizers = TokenizerPair(load_tokenizer(place, "source"), load_tokenizer(place, "target"))
+    return Prepared(tokenizers, Store(place / "train"), Store(place / "valid"), report)

@@ -1,0 +1,61 @@
+"""Holding out pairs for validation, by source."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from interlingua.data.corpus import Corpus, Pair
+from interlingua.errors import DataError
+from interlingua.text.normalise import normalise
+
+__all__ = ["Part", "split"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The pairs of a corpus whose sources are held out, or those whose are not.
+
+    All pairs of one source are on one side of the split, so nothing held out has been trained on. A hash of
+    the seed and of the NFC form of the source decides: no memory, and the same whatever the order.
+    """
+
+    corpus: Corpus
+    share: float
+    """Of the distinct sources, on average."""
+    seed: int
+    held_out: bool
+
+    def __iter__(self) -> Iterator[Pair]:
+        edge, key = int(self.share * 2**64), self.seed.to_bytes(8, "little", signed=True)
+        for pair in self.corpus:
+            source = normalise(pair.source, "NFC").encode()
+            place = int.from_bytes(hashlib.blake2b(source, digest_size=8, key=key).digest(), "little")
+            if (place < edge) == self.held_out:
+                yield pair
+
+
+def split(corpus: Corpus) -> tuple[Part, Part]:
+    """Returns the pairs to train on, and those held out.
+
+    The share is the settings' own, or else 5%, but about 2,000 pairs of a large corpus and up to half of
+    one with fewer than 200 pairs, to have about ten.
+
+    Raises:
+        DataError: the corpus is too small to hold out anything.
+    """
+    settings, pairs = corpus.settings, corpus.report().kept
+    share = settings.valid_share
+    if share is None:
+        share = max(min(0.05, 2_000 / pairs), min(0.5, 10 / pairs))
+    train, valid = (Part(corpus, share, settings.split_seed, held_out) for held_out in (False, True))
+    for part in (train, valid):
+        if next(iter(part), None) is None:
+            raise DataError(
+                "there are too few sources to hold some out for validation",
+                where=", ".join(corpus.names),
+                found=f"{pairs:,} pairs",
+                accepted="Give a validation file, or another share.",
+            )
+    return train, valid

@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import lzma
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from interlingua.data import duplicates
+from interlingua.data.corpus import Corpus, CorpusSettings, Pair, PairFile
+from interlingua.data.duplicates import Repeats
+from interlingua.data.split import split
+from interlingua.errors import ConfigurationError, DataError
+
+DEFAULTS = CorpusSettings()
+SKIP = CorpusSettings(on_empty="skip")
+
+
+def write(path: Path, content: str | bytes) -> str:
+    data = content.encode() if isinstance(content, str) else content
+    path.write_bytes(
+        gzip.compress(data) if path.suffix == ".gz" else lzma.compress(data) if path.suffix == ".xz" else data
+    )
+    return str(path)
+
+
+def read(*files: PairFile, settings: CorpusSettings = DEFAULTS) -> list[tuple[str, str]]:
+    return [tuple(pair) for pair in Corpus(files, settings)]
+
+
+SIDE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n\r"), min_size=1).filter(
+    lambda text: bool(text.strip()) and not text.startswith("\ufeff")
+)
+
+
+class TestReading:
+    @pytest.mark.parametrize("suffix", ["", ".gz", ".xz"])
+    @pytest.mark.parametrize("end", ["\n", "\r\n"])
+    @pytest.mark.parametrize("mark", ["", "\ufeff"])
+    def test_every_form_of_file_gives_the_same_pairs(
+        self, suffix: str, end: str, mark: str, tmp_path: Path
+    ) -> None:
+        pairs = [('a "b', "NA"), ("null", "x\u2028y\u0085z\v\f"), (" c ", "\ufeffd")]
+        tsv = write(tmp_path / f"a.tsv{suffix}", mark + "".join(f"{s}\t{t}{end}" for s, t in pairs))
+        unended = write(tmp_path / f"b.tsv{suffix}", mark + end.join(f"{s}\t{t}" for s, t in pairs))
+        records = [json.dumps({"target": t, "source": s, "more": 1}) for s, t in pairs]
+        jsonl = write(tmp_path / f"a.jsonl{suffix}", mark + "".join(record + end for record in records))
+        source = write(tmp_path / f"a.en{suffix}", mark + "".join(f"{s}{end}" for s, _ in pairs))
+        target = write(tmp_path / f"a.de{suffix}", mark + "".join(f"{t}{end}" for _, t in pairs))
+        assert read(tsv) == read(unended) == read(jsonl) == read((source, target)) == pairs
+        assert read(tsv, jsonl) == pairs * 2
+
+    @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(pairs=st.lists(st.tuples(SIDE, SIDE), min_size=1))
+    def test_any_text_without_tab_and_line_end_is_read_as_written(
+        self, pairs: list[tuple[str, str]], tmp_path: Path
+    ) -> None:
+        path = write(tmp_path / "a.tsv", "".join(f"{s}\t{t}\n" for s, t in pairs))
+        assert read(path) == pairs
+
+    def test_columns_and_keys_are_chosen(self, tmp_path: Path) -> None:
+        tsv = write(tmp_path / "a.txt", "1\tone\teins\n2\ttwo\tzwei\tmore\n")
+        jsonl = write(tmp_path / "a.data", '{"en": "one", "de": "eins"}\n{"en": "two", "de": "zwei"}\n')
+        expected = [("eins", "one"), ("zwei", "two")]
+        assert read(tsv, settings=CorpusSettings(columns=(3, 2))) == expected
+        assert read(jsonl, settings=CorpusSettings(format="jsonl", keys=("de", "en"))) == expected
+
+    def test_standard_input_can_be_read_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"a\tb\nc\td\n")))
+        corpus = Corpus(["-"], CorpusSettings())
+        assert list(corpus) == list(corpus) == [("a", "b"), ("c", "d")]
+        assert corpus.report().files == ["standard input"]
+
+    def test_a_mistake_in_standard_input_is_placed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"a\tb\nc\n")))
+        with pytest.raises(DataError, match=r"^standard input:2: the line has no tab"):
+            list(Corpus(["-"], CorpusSettings()))
+
+
+MISTAKES: list[tuple[str, bytes, CorpusSettings, str]] = [
+    ("a.tsv", b"a\tb\nc d\n", SKIP, r"a\.tsv:2: the line has no tab"),
+    ("a.tsv", b"a\tb\nc\td\te\n", SKIP, r"a\.tsv:2: the line has 3 columns.*\n.*--columns"),
+    ("a.tsv", b"a\tb\tc\nd\te\n", CorpusSettings(columns=(1, 3)), r"a\.tsv:2: the line has 2 columns"),
+    ("a.tsv", b"a\tb\n\xff\tb\n", SKIP, r"a\.tsv:2: the line is not UTF-8"),
+    ("a.tsv", b"a\tb\nc\t\n", CorpusSettings(), r"a\.tsv:2: the target is empty\n.*--on-empty skip"),
+    ("a.tsv", b"a\tb\n \tb\n", CorpusSettings(), r"a\.tsv:2: the source is empty"),
+    ("a.tsv", b"a\tb\n\nc\td\n", CorpusSettings(), r"a\.tsv:2: the line is empty"),
+    ("a.tsv", b"", SKIP, r"a\.tsv: there are no pairs"),
+    ("a.tsv", b"\t\n", SKIP, r"a\.tsv: there are no pairs"),
+    ("a.jsonl", b'{"source": "a"}\n', SKIP, r"a\.jsonl:1: the key 'target' is missing"),
+    ("a.jsonl", b'{"source": "a", "target": 1}\n', SKIP, r"a\.jsonl:1: the value of 'target' is not a text"),
+    ("a.jsonl", b'{"source": "\\ud800", "target": "b"}\n', SKIP, r"a\.jsonl:1: .*lone surrogate"),
+    ("a.jsonl", b"[1]\n", SKIP, r"a\.jsonl:1: the line is not a JSON object"),
+    ("a.jsonl", b"{'source'\n", SKIP, r"a\.jsonl:1: the line is not JSON"),
+    ("a.jsonl", b"[" * 100_000 + b"\n", SKIP, r"a\.jsonl:1: the line is not JSON"),
+]
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(("name", "content", "settings", "message"), MISTAKES)
+    def test_the_file_and_line_are_named(
+        self, name: str, content: bytes, settings: CorpusSettings, message: str, tmp_path: Path
+    ) -> None:
+        path = write(tmp_path / name, content)
+        with pytest.raises(DataError, match=message):
+            Corpus([path], settings).report()
+
+    @pytest.mark.parametrize(("lines", "named"), [((1, 3), r"a\.en:1"), ((3, 2), r"a\.de:2")])
+    def test_parallel_files_of_unequal_length(
+        self, lines: tuple[int, int], named: str, tmp_path: Path
+    ) -> None:
+        files = write(tmp_path / "a.en", "x\n" * lines[0]), write(tmp_path / "a.de", "y\n" * lines[1])
+        with pytest.raises(DataError, match=rf"{named}: the two files have unequal numbers of lines"):
+            Corpus([files], SKIP).report()
+
+    @pytest.mark.parametrize("suffix", [".gz", ".xz"])
+    def test_a_damaged_compressed_file(self, suffix: str, tmp_path: Path) -> None:
+        path = tmp_path / f"a.tsv{suffix}"
+        write(path, "a\tb\n" * 1000)
+        path.write_bytes(path.read_bytes()[:-15])
+        with pytest.raises(DataError, match="the compressed file is damaged"):
+            Corpus([str(path)], SKIP).report()
+        path.write_bytes(b"a\tb\n")
+        with pytest.raises(DataError, match="the compressed file is damaged"):
+            Corpus([str(path)], SKIP).report()
+
+    def test_a_missing_file_and_a_directory(self, tmp_path: Path) -> None:
+        for path in (tmp_path / "none.tsv", tmp_path):
+            with pytest.raises(DataError, match="cannot be read"):
+                Corpus([str(path)], SKIP).report()
+            with pytest.raises(DataError, match="cannot be read"):
+                Corpus([str(path)], SKIP).digest()
+
+    def test_no_file(self) -> None:
+        with pytest.raises(DataError, match="no file"):
+            Corpus([], SKIP)
+
+    def test_settings_are_checked(self) -> None:
+        with pytest.raises(ConfigurationError, match="columns"):
+            CorpusSettings.parse({"columns": [0, 1]})
+        assert CorpusSettings.parse({"train": "a.tsv"}).train == ("a.tsv",)
+        assert CorpusSettings.parse({"train": ["a", ["b.en", "b.de"]]}).train == ("a", ("b.en", "b.de"))
+
+
+class TestReport:
+    def test_everything_left_out_is_counted(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.tsv", "a\tb\n\t\nc\td\na\tb\n\n\u3000\tx\na\tb\nb\ta\n")
+        corpus = Corpus([path], SKIP)
+        report = corpus.report()
+        assert (report.read, report.kept, report.duplicates) == (8, 5, 2)
+        assert report.left_out == {"a side is empty": 3}
+        assert len(list(corpus)) == report.kept
+        assert "8 pairs read, 5 used" in str(report)
+        assert "exact duplicates: 2 (used)" in str(report)
+        assert json.loads(json.dumps(report.as_dict()))["kept"] == 5
+
+    def test_duplicates_are_dropped_on_request(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.tsv", "a\tb\n\t\nc\td\na\tb\nb\ta\nc\td\n")
+        corpus = Corpus([path], CorpusSettings(on_empty="skip", drop_duplicates=True))
+        assert list(corpus) == [("a", "b"), ("c", "d"), ("b", "a")]
+        assert corpus.report().left_out == {"a side is empty": 1, "exact duplicate": 2}
+        assert corpus.report().kept == 3
+
+    def test_the_digest_is_of_the_content_alone(self, tmp_path: Path) -> None:
+        first, second = write(tmp_path / "a", "a\tb\n"), write(tmp_path / "b", "a\tb\n")
+        third = write(tmp_path / "c", "a\tc\n")
+        digests = [Corpus([path], SKIP).digest() for path in (first, second, third)]
+        assert digests[0] == digests[1] != digests[2]
+        assert Corpus([first, third], SKIP).digest() != Corpus([third, first], SKIP).digest()
+
+    @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(pairs=st.lists(st.tuples(st.text("ab", max_size=2), st.text("ab", max_size=2))))
+    def test_repeats_are_those_of_a_set(
+        self, pairs: Sequence[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(duplicates, "SORTED_AT_ONCE", 5)  # several parts
+        monkeypatch.setattr(duplicates, "BUFFER", 3)
+        seen: set[tuple[str, str]] = set()
+        expected = []
+        with Repeats() as repeats:
+            for pair in pairs:
+                repeats.add(*pair)
+                expected.append(pair in seen)
+                seen.add(pair)
+            mask = np.unpackbits(repeats.mask(), count=len(pairs))
+        assert mask.astype(bool).tolist() == expected
+
+
+class TestSplit:
+    def corpus(self, directory: Path, pairs: int, **settings: float) -> Corpus:
+        content = "".join(f"source {i % (pairs // 2)}\ttarget {i}\n" for i in range(pairs))
+        return Corpus([write(directory / "a.tsv", content)], CorpusSettings.parse(settings))
+
+    def test_sources_are_on_one_side_and_nothing_is_lost(self, tmp_path: Path) -> None:
+        corpus = self.corpus(tmp_path, 2000, valid_share=0.2)
+        train, valid = map(list, split(corpus))
+        assert sorted(train + valid) == sorted(corpus)
+        assert not {pair.source for pair in train} & {pair.source for pair in valid}
+        assert 250 < len(valid) < 550
+        assert list(split(corpus)[1]) == valid
+
+    def test_the_seed_decides(self, tmp_path: Path) -> None:
+        first, second = (set(split(self.corpus(tmp_path, 200, split_seed=seed))[1]) for seed in (1, 2))
+        assert first != second
+
+    def test_two_spellings_of_one_source_stay_together(self, tmp_path: Path) -> None:
+        lines = [f"{form}{i}\tx\n" for i in range(100) for form in ("é", "e\u0301")]
+        corpus = Corpus([write(tmp_path / "a", "".join(lines))], CorpusSettings(valid_share=0.5))
+        for part in split(corpus):
+            sources = [pair.source for pair in part]
+            assert len({source[0] for source in sources}) == 2
+            assert len({source.replace("e\u0301", "é") for source in sources}) * 2 == len(sources)
+
+    def test_too_few_sources(self, tmp_path: Path) -> None:
+        corpus = Corpus([write(tmp_path / "a", "a\tb\n" * 30)], CorpusSettings())
+        with pytest.raises(DataError, match="too few sources"):
+            split(corpus)
+
+
+def test_a_pair_names_its_sides() -> None:
+    assert Pair("a", "b")._fields == ("source", "target")
