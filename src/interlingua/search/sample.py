@@ -1,0 +1,76 @@
+"""Sampling: each token drawn from the model's distribution, sharpened or cut on request."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from interlingua.model.seq2seq import Seq2Seq
+from interlingua.search.greedy import follow
+from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources
+
+__all__ = ["sample"]
+
+
+def sample(model: Seq2Seq, sources: Sources, settings: SearchSettings) -> list[list[Hypothesis]]:
+    """Draws `n_best` targets for each source, independent of each other.
+
+    Each sentence has its own random numbers, which follow from the seed and its ids: the draw does not
+    depend on the rest of the batch. Log-probabilities are the model's own, before temperature and cuts.
+
+    Args:
+        model: any Seq2Seq, in evaluation mode.
+        sources: the batch.
+        settings: n_best, temperature, top_k, top_p, seed, unknown and length_penalty are used.
+
+    Returns:
+        For each source its draws, by falling score; equal draws stay.
+    """
+    batch, draws = len(sources.ids), settings.n_best
+    numbers = _numbers(sources, draws, settings.seed)  # (rows, longest limit)
+
+    def choose(logits: Tensor, rows: Tensor, step: int) -> Tensor:
+        return _draw(logits / settings.temperature, numbers[rows, step], settings)
+
+    with torch.inference_mode():
+        state = model.start(sources.ids, sources.mask)
+        # As many sentences as rows, so that draws of one source end and leave one by one.
+        state = state._replace(
+            sentences=tuple(part.repeat_interleave(draws, dim=0) for part in state.sentences),
+            rows=tuple(part.repeat_interleave(draws, dim=0) for part in state.rows),
+        )
+        paths = follow(model, state, sources.limits.repeat_interleave(draws), settings, choose)
+    by_source = [paths[i * draws : (i + 1) * draws] for i in range(batch)]
+    return [sorted(found, key=lambda path: -path.score) for found in by_source]
+
+
+def _numbers(sources: Sources, draws: int, seed: int) -> Float[Tensor, "rows steps"]:
+    """Uniform numbers in [0, 1), the same for a sentence in any batch."""
+    steps = int(sources.limits.max())
+    rows = []
+    lengths = sources.mask.sum(1).tolist()
+    for ids, length in zip(sources.ids.tolist(), lengths, strict=True):
+        generator = torch.Generator().manual_seed(hash((seed, *ids[:length])))
+        rows.append(torch.rand(steps, draws, generator=generator).T)
+    return torch.cat(rows).to(sources.ids.device)
+
+
+def _draw(
+    logits: Float[Tensor, "rows vocabulary"], numbers: Float[Tensor, " rows"], settings: SearchSettings
+) -> Int[Tensor, " rows"]:
+    """The token at which the cumulative probability, most probable first, passes the row's number."""
+    count = min(settings.top_k or logits.shape[1], logits.shape[1])
+    probabilities, tokens = torch.softmax(logits, dim=1).topk(count, dim=1)
+    cumulative = probabilities.cumsum(dim=1)
+    if settings.top_p < 1:
+        # The fewest tokens that reach the share: all whose predecessors have not reached it.
+        share = settings.top_p * cumulative[:, -1:]
+        inside = cumulative - probabilities < share
+        probabilities = probabilities.masked_fill(~inside, 0)
+        cumulative = probabilities.cumsum(dim=1)
+    goal = numbers.unsqueeze(1) * cumulative[:, -1:]
+    place = torch.searchsorted(cumulative, goal, right=True).clamp_(max=count - 1)
+    # Rounding may lead past the last token that has any probability.
+    place = place.minimum((probabilities > 0).sum(dim=1, keepdim=True) - 1)
+    return tokens.gather(1, place).squeeze(1)
