@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlingua.errors import BundleError, ConfigurationError, DataError
+from interlingua.text import subwords
 from interlingua.text.normalise import normalise
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
@@ -97,6 +98,14 @@ class TestSubwords:
         tokenizer = SubwordTokenizer.train(frequent + texts, kind, "NFC", 600)  # type: ignore[arg-type]
         assert len(tokenizer) <= 600
         assert tokenizer.decode(tokenizer.encode(texts[5])) == texts[5]
+
+    def test_a_long_text_is_learnt_from_evenly(self, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        texts = ["first words"] * 500 + ["zuletzt genannt"] * 500
+        monkeypatch.setattr(subwords, "MAX_TRAINING_TEXT", 2_000)
+        assert len(list(subwords._training_lines(texts, "NFC"))) < 200
+        tokenizer = SubwordTokenizer.train(texts, kind, "NFC", 400)  # type: ignore[arg-type]
+        assert len(tokenizer.encode("first words")) < 6
+        assert len(tokenizer.encode("zuletzt genannt")) < 6
 
     def test_a_vocabulary_without_room_is_refused(self, kind: str) -> None:
         with pytest.raises(ConfigurationError, match=r"vocabulary_size.*200"):

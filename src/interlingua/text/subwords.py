@@ -26,8 +26,11 @@ _NOT_FOR_TRAINING = {0: " ", ord("\n"): " ", 0x2585: " "}
 
 BYTE_PIECES = 256
 _LEAST_COVERAGE = 0.98  # SentencePiece accepts no less
-MAX_TRAINING_CHARACTERS = 4_000
-"""A longer line teaches with its beginning only: SentencePiece would leave it out silently."""
+MAX_LINE = 4_000
+"""Characters; a longer line teaches with its beginning only: SentencePiece would leave it out silently."""
+
+MAX_TRAINING_TEXT = 20_000_000
+"""Characters to learn from, evenly taken from a longer text; SentencePiece needs some 30 bytes for each."""
 
 _THREADS = 4
 """Fixed, whatever the machine: the unigram model's sums, and so its pieces, depend on how they are split."""
@@ -94,7 +97,7 @@ class SubwordTokenizer:
             normalization_rule_name="identity",
             remove_extra_whitespaces=False,
             add_dummy_prefix=True,
-            max_sentence_length=8 * MAX_TRAINING_CHARACTERS,  # bytes
+            max_sentence_length=8 * MAX_LINE,  # bytes
             pad_id=PAD,
             unk_id=UNK,
             bos_id=BOS,
@@ -153,8 +156,9 @@ def _reveal(text: str) -> str:
 
 
 def _training_lines(texts: Sequence[str], normalisation: Normalisation) -> Iterator[str]:
-    for text in texts:
-        line = normalise(text[:MAX_TRAINING_CHARACTERS], normalisation).translate(_NOT_FOR_TRAINING)
+    characters = sum(min(len(text), MAX_LINE) for text in texts)
+    for text in texts[:: -(-characters // MAX_TRAINING_TEXT) or 1]:
+        line = normalise(text[:MAX_LINE], normalisation).translate(_NOT_FOR_TRAINING)
         if line.strip():
             yield _hide(line)
 

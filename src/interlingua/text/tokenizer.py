@@ -79,7 +79,7 @@ class TokenizerSettings(Settings):
     """One vocabulary for both sides; auto: for subwords of one script."""
     normalisation: Normalisation = "NFC"
     """Unicode normalisation of every text: NFC, NFKC or none."""
-    sample: int = 500_000
+    sample: int = 200_000
     """The most pairs to learn from, drawn at random from larger data."""
 
 
@@ -108,7 +108,7 @@ def train_tokenizers(
     given = (settings.source, settings.target)
     kinds = [choose_kind(side) if kind == "auto" else kind for kind, side in zip(given, sides, strict=True)]
     if _joint(settings, kinds, sides):
-        both = [text for pair in sample for text in pair]
+        both = texts[0] + texts[1]
         tokenizer = _train(kinds[0], both, settings, sum(characters))
         return TokenizerPair(tokenizer, tokenizer), f"joint: {_describe(tokenizer)}"
     source, target = (
