@@ -18,7 +18,7 @@ _SPACE = re.compile(r"\s+")
 
 
 def split_long(text: str, length: Callable[[str], int], limit: int) -> list[tuple[str, str]]:
-    """Cuts a text into parts within a limit: its sentences, and of a sentence beyond the limit halves of halves.
+    """Cuts a text into parts within a limit: sentences, halves of sentences that are too long, and so on.
 
     Args:
         text: what to cut.

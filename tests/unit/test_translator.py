@@ -1,0 +1,182 @@
+"""Properties of translating texts, with a Transformer of random weights over bytes."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interlingua.errors import ConfigurationError, DataError
+from interlingua.model.transformer import Transformer, TransformerSettings
+from interlingua.search import SearchSettings
+from interlingua.text.sentences import split_long
+from interlingua.text.symbols import ByteTokenizer
+from interlingua.text.tokenizer import TokenizerPair
+from interlingua.text.vocabulary import EOS
+from interlingua.translator import Translator
+
+
+class Wild(Transformer):
+    """Random weights would repeat one byte; an output matrix of its own makes texts of many bytes."""
+
+    def project(self, hidden):
+        weight = torch.randn(260, hidden.shape[-1], generator=torch.Generator().manual_seed(1))
+        logits = hidden @ weight.T
+        logits[..., EOS] += 3
+        logits[..., 4 + 128 :] -= 5
+        return logits
+
+
+@pytest.fixture(scope="module")
+def translator() -> Translator:
+    torch.manual_seed(0)
+    sizes = TransformerSettings(dim=16, heads=2, feed_forward=32, encoder_layers=1, decoder_layers=2)
+    model = Wild(sizes, 260, 260, shared=False).eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.dim() == 2 and "embedding" not in name:
+                parameter.mul_(2)
+    tokenizer = ByteTokenizer("NFC")
+    settings = SearchSettings(beam=2)
+    return Translator(
+        model, TokenizerPair(tokenizer, tokenizer), settings=settings, max_ratio=0.5, max_source_length=20
+    )
+
+
+def texts(count: int = 40) -> list[str]:
+    draw = random.Random(0)
+    return ["".join(draw.choices("abcde ", k=draw.randint(0, 20))) for _ in range(count)]
+
+
+def test_order_is_kept_and_the_company_does_not_matter(translator):
+    some = [*texts(), "", "a", "a", " "]
+    together = translator.translate(some)
+    assert len({translation.text for translation in together}) > 10
+    for text, translation in zip(some, together, strict=True):
+        (alone,) = translator.translate([text])
+        assert (alone.text, alone.flags) == (translation.text, translation.flags)
+        assert alone.score == pytest.approx(translation.score, abs=1e-4)
+    assert translator.translate([]) == []
+
+
+def test_every_line_gives_one_line(translator):
+    lines = [*texts(200), "", "\u2028", "\x85", "a\tb", "x. " * 30]
+    out = list(translator.translate_lines(iter(lines), chunk=16, beam=1))
+    assert len(out) == len(lines)
+    assert any("control" in translation.flags for translation in out)
+    for translation in out:
+        assert len(translation.text.splitlines()) <= 1
+        assert not set("\n\r\t\x85\u2028\u2029") & set(translation.text)
+
+
+def test_an_empty_line_gives_an_empty_line(translator):
+    for text in ("", "   "):
+        (translation,) = translator.translate([text], n_best=2, alignment=True)
+        assert translation.text == ""
+        assert translation.flags == ("empty",)
+
+
+def test_lines_are_read_a_chunk_at_a_time(translator):
+    read = []
+    lines = (read.append(text) or text for text in texts())
+    stream = translator.translate_lines(lines, chunk=5)
+    next(stream)
+    assert len(read) == 5
+
+
+def test_a_source_over_the_limit_is_split_at_sentence_ends_and_rejoined(translator):
+    first, second = "abc de abc de.", "edc ba!"
+    (whole,) = translator.translate([f"{first} {second}"], alignment=True)
+    parts = translator.translate([first, second])
+    assert whole.text == f"{parts[0].text} {parts[1].text}"
+    assert whole.flags[0] == "split"
+    assert whole.score == pytest.approx(sum(part.score for part in parts), abs=1e-4)
+    assert [part.text for part in whole.parts] == [part.text for part in parts]
+    assert whole.tokens == parts[0].tokens + parts[1].tokens
+    assert [target for _, target in whole.alignment] == list(range(len(whole.tokens)))
+    assert "split" not in translator.translate([first])[0].flags
+
+
+def test_reaching_the_length_limit_is_flagged(translator):
+    found = translator.translate(texts(), beam=1)
+    flagged = [translation for translation in found if "limit" in translation.flags]
+    assert 0 < len(flagged) < len(found)
+    for translation in flagged:
+        assert len(translation.tokens) == math.ceil(1.5 * 0.5 * len(translation.source_tokens)) + 10
+        assert len(translation.log_probs) == len(translation.tokens)
+
+
+def test_n_best_are_in_order_and_distinct(translator):
+    for translation in translator.translate(["abc", "de de"], beam=6, n_best=4):
+        found = [translation, *translation.alternatives]
+        assert len(found) == 4
+        assert len({each.tokens for each in found}) == 4
+        ended = [each.score for each in found if "limit" not in each.flags]
+        assert ended == sorted(ended, reverse=True)
+
+
+def test_attention_and_alignment_on_request(translator):
+    plain, asked = (translator.translate(["abc", "abcde"], **want)
+                    for want in ({}, {"attention": True, "alignment": True}))  # fmt: skip
+    for one, two in zip(plain, asked, strict=True):
+        assert one.attention is None
+        assert one.alignment is None
+        source, target = len(two.source_tokens), len(two.tokens)
+        assert two.attention.cross.shape == (2, 2, target + 1, source + 1)
+        assert two.attention.encoder.shape == (1, 2, source + 1, source + 1)
+        assert torch.allclose(two.attention.cross.sum(-1), torch.ones(()), atol=1e-5)
+        assert [position for _, position in two.alignment] == list(range(target))
+        mean = two.attention.cross[0].mean(0)[:-1, :-1]
+        assert [place for place, _ in two.alignment] == mean.argmax(1).tolist()
+
+
+def test_the_score_of_a_translation_is_that_of_the_pair(translator):
+    some = [text for text in texts(20) if text.strip()]
+    found = translator.translate(some, length_penalty=0)
+    exact = [  # bytes that are no UTF-8 do not come back from the text
+        (text, translation) for text, translation in zip(some, found, strict=True)
+        if "control" not in translation.flags and "\ufffd" not in translation.text
+        and "limit" not in translation.flags
+    ]  # fmt: skip
+    assert exact
+    scores = translator.score_pairs([(text, translation.text) for text, translation in exact])
+    for (_, translation), score in zip(exact, scores, strict=True):
+        assert score.log_probs == pytest.approx(translation.log_probs, abs=1e-4)
+        assert score.log_prob == pytest.approx(translation.score, abs=1e-4)
+        assert score.tokens == translation.tokens
+
+
+def test_empty_sides_have_a_score(translator):
+    scores = list(translator.score_pairs([("", ""), ("a", ""), ("", "a")], chunk=2))
+    assert [len(score.log_probs) for score in scores] == [1, 1, 2]
+    assert all(score.log_prob < 0 for score in scores)
+
+
+def test_mistakes_are_explained(translator):
+    with pytest.raises(DataError, match="takes a list"):
+        translator.translate("a sentence")
+    with pytest.raises(ConfigurationError, match="Did you mean 'beam'"):
+        translator.translate(["a"], baem=3)
+    with pytest.raises(ConfigurationError, match="needs a beam at least as wide"):
+        translator.translate(["a"], beam=2, n_best=3)
+
+
+@given(st.text(alphabet="ab .!?。”\n\u2028é", max_size=60), st.integers(1, 20))
+def test_split_parts_fit_and_join_to_the_text(text, limit):
+    parts = split_long(text, len, limit)
+    assert "".join(part + gap for part, gap in parts) == text
+    assert all(len(part) <= limit for part, _ in parts)
+
+
+def test_splitting_prefers_sentence_ends_then_spaces():
+    text = 'He said: "Go!" She went. 3.5 km。 あ。い。 Dr'
+    assert [part for part, _ in split_long(text, len, 30)] == [
+        'He said: "Go!"', "She went.", "3.5 km。", "あ。", "い。", "Dr"
+    ]  # fmt: skip
+    assert split_long("aaa bbb ccc", len, 7) == [("aaa", " "), ("bbb ccc", "")]
+    assert split_long("aaaaaaaa", len, 4) == [("aaaa", ""), ("aaaa", "")]
+    assert split_long("One. Two.", len, 20) == [("One. Two.", "")]
