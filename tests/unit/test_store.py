@@ -144,6 +144,16 @@ class TestPreparation:
         prepared = prepare(corpus, TokenizerSettings(), tmp_path / "cache")
         assert len(prepared.train) + len(prepared.valid) == 300
         assert prepared.report["held_out"] == {"share": 0.05, "seed": 0}
+        assert f"{len(prepared.valid)} pairs, 5.00% of the sources (seed 0)" in prepared.report["summary"]
+
+    def test_over_long_pairs_are_part_of_the_account(self, tmp_path: Path) -> None:
+        corpus = self.files(tmp_path).model_copy(update={"max_length": 9})
+        settings = TokenizerSettings(source="characters", target="words")
+        prepared = prepare(corpus, settings, tmp_path / "cache")
+        train = prepared.report["train"]
+        assert train["left_out"] == {"a side is empty": 0, "more than 9 ids on a side": 200}
+        assert train["kept"] == len(prepared.train) == 100
+        assert "left out: 200 (more than 9 ids on a side)" in prepared.report["summary"]
 
     def test_a_joint_vocabulary_stays_joint(self, tmp_path: Path) -> None:
         settings = TokenizerSettings(source="words", target="words", joint=True)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import sentencepiece
 
-from interlingua.data.corpus import Corpus, CorpusSettings, Pair
+from interlingua.data.corpus import Corpus, CorpusReport, CorpusSettings, Pair
 from interlingua.data.split import split
 from interlingua.data.store import FORMAT, Store, build_store
 from interlingua.errors import BundleError, DataError, OutputError
@@ -40,9 +40,9 @@ class Prepared(NamedTuple):
     train: Store
     valid: Store
     report: dict[str, Any]
-    """Plain values: content (hash of the files), tokenizers (the choice in a line), train and valid (what was
-    read, left out by reason, repeated), held_out (share and seed) when there was no validation file, and
-    train_stored and valid_stored (pairs, and those left out as too_long)."""
+    """Plain values: content (hashes of the files), tokenizers (the choice in a line), train and valid (what
+    was read, left out by reason, repeated), held_out (share and seed) when there was no validation file,
+    train_stored and valid_stored (pairs), and summary (all of it for people)."""
 
 
 def prepare(
@@ -116,26 +116,41 @@ def _fill(
     tokenizers: TokenizerPair | None,
     content: list[str],
 ) -> None:
-    report: dict[str, Any] = {"content": content, "train": train.report().as_dict()}
+    reports = {"train": train.report()} | ({"valid": valid.report()} if valid else {})
+    report: dict[str, Any] = {"content": content}
     parts: list[Iterable[Pair]]
     if valid:
-        report["valid"] = valid.report().as_dict()
         parts = [train, valid]
     else:
         rest, held_out = split(train)
         report["held_out"] = {"share": held_out.share, "seed": held_out.seed}
         parts = [rest, held_out]
-    reason = "given"
     if tokenizers is None:
-        tokenizers, reason = train_tokenizers(parts[0], settings)
-    report["tokenizers"] = reason
+        tokenizers, report["tokenizers"] = train_tokenizers(parts[0], settings)
+    else:
+        report["tokenizers"] = "given"
     names = ("joint",) if tokenizers.joint else ("source", "target")
     for name, side in zip(names, tokenizers, strict=False):
         save_tokenizer(side, place, name)
     for name, part in zip(("train", "valid"), parts, strict=True):
         store = build_store(part, tokenizers, place / name, train.settings.max_length)
-        report[f"{name}_stored"] = {"pairs": len(store), "too_long": store.too_long}
+        report[f"{name}_stored"] = len(store)
+        origin = reports.get(name, reports["train"])
+        reason = f"more than {train.settings.max_length:,} ids on a side"
+        origin.left_out[reason] = origin.left_out.get(reason, 0) + store.too_long
+    report.update({name: account.as_dict() for name, account in reports.items()})
+    report["summary"] = _summary(report, reports.values())
     (place / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _summary(report: dict[str, Any], accounts: Iterable[CorpusReport]) -> str:
+    lines = [str(account) for account in accounts]
+    if held_out := report.get("held_out"):
+        lines.append(
+            f"held out for validation: {report['valid_stored']:,} pairs, "
+            f"{held_out['share']:.2%} of the sources (seed {held_out['seed']})"
+        )
+    return "\n".join([*lines, f"vocabulary: {report['tokenizers']}"])
 
 
 def _open(place: Path) -> Prepared:

@@ -125,7 +125,9 @@ def _open(path: Path) -> IO[bytes]:
 def _text(record: dict[str, Any], key: str, where: str) -> str:
     if key not in record:
         found = ", ".join(record) or "no keys"
-        raise DataError(f"the key {key!r} is missing", where=where, found=found, accepted="See --keys.")
+        raise DataError(
+            f"the key {key!r} is missing", where=where, found=found, accepted="Say which: corpus.keys."
+        )
     text = record[key]
     if not isinstance(text, str):
         raise DataError(f"the value of {key!r} is not a text", where=where, found=text)
