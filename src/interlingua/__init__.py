@@ -1,1 +1,45 @@
-"""Train your own sequence-to-sequence model from a file of pairs, and use it."""
+"""Train your own sequence-to-sequence model from a file of pairs, and use it.
+
+import interlingua
+
+model = interlingua.load("runs/en-de")
+model.translate(["A dog runs."], beam=5)[0].text
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from interlingua.api import evaluate, load, train
+    from interlingua.errors import InterlinguaError
+    from interlingua.translator import Translation, Translator
+
+__all__ = ["InterlinguaError", "Translation", "Translator", "__version__", "evaluate", "load", "train"]
+
+__version__ = "0.1.0"
+
+STARTED = time.monotonic()
+"""About when the process started: what a budget in minutes counts from."""
+
+_HOMES = {
+    "InterlinguaError": "interlingua.errors",
+    "Translation": "interlingua.translator",
+    "Translator": "interlingua.translator",
+    "evaluate": "interlingua.api",
+    "load": "interlingua.api",
+    "train": "interlingua.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Finds a public name when it is first used (PEP 562), so that importing the package loads no torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -23,14 +23,16 @@ class SinusoidalPositions(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.dim = dim
-        self.register_buffer("table", self._codes(256), persistent=False)
+        self.register_buffer("table", torch.empty(0, dim), persistent=False)
 
-    def forward(self, first: int, length: int) -> Float[Tensor, "length dim"]:
-        """The codes of positions first .. first + length - 1."""
-        if first + length > len(self.table):
-            size = 1 << (first + length - 1).bit_length()
-            self.table = self._codes(size).to(self.table)
-        return self.table[first : first + length]
+    def forward(
+        self, x: Float[Tensor, "batch length dim"], first: int = 0
+    ) -> Float[Tensor, "batch length dim"]:
+        """Adds to x the codes of positions first, first + 1, and so on."""
+        end = first + x.shape[1]
+        if end > len(self.table) or self.table.dtype != x.dtype:
+            self.table = self._codes(max(256, 1 << (end - 1).bit_length())).to(x)
+        return x + self.table[first:end]
 
     def _codes(self, length: int) -> Float[Tensor, "length dim"]:
         rates = torch.exp(torch.arange(0, self.dim, 2) * (-math.log(10000.0) / self.dim))

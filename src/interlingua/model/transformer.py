@@ -88,6 +88,7 @@ class Transformer(nn.Module):
         final_norm = nn.LayerNorm if settings.norm == "pre" else nn.Identity
         self.encoder_norm = final_norm(dim)
         self.decoder_norm = final_norm(dim)
+        self.projection: nn.Module | None = None  # set when the weights are prepared for use
         self._initialise()
 
     def _initialise(self) -> None:
@@ -130,6 +131,8 @@ class Transformer(nn.Module):
 
     def project(self, hidden: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows vocabulary"]:
         """Logits by the transposed embedding (3.4)."""
+        if self.projection is not None:
+            return self.projection(hidden)
         return F.linear(hidden, self.target_embedding.weight)
 
     def start(self, source: Int[Tensor, "batch source"], source_mask: Bool[Tensor, "batch source"]) -> State:
@@ -151,8 +154,9 @@ class Transformer(nn.Module):
         grown: list[Tensor] = []
         for i, layer in enumerate(self.decoder):
             pair = slice(2 * i, 2 * i + 2)
-            x, *cache = layer.step(x, *state.rows[pair], *crossed[pair], bias)
-            grown += cache
+            (keys, values), (memory_keys, memory_values) = state.rows[pair], crossed[pair]
+            x, keys, values = layer.step(x, keys, values, memory_keys, memory_values, bias)
+            grown += [keys, values]
         logits = self.project(self.decoder_norm(x).squeeze(1))
         return logits, State(state.sentences, tuple(grown), state.position + 1)
 
@@ -170,7 +174,7 @@ class Transformer(nn.Module):
             def keep(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
                 queries, keys, _, bias = inputs
                 weights = block.weights(queries, keys, bias)
-                kept[kind].append(weights.unflatten(0, (batch, heads)))
+                kept[kind].append(weights.view(batch, heads, *weights.shape[1:]))
 
             return block.register_forward_pre_hook(keep)
 
@@ -188,5 +192,4 @@ class Transformer(nn.Module):
         self, table: nn.Embedding, ids: Int[Tensor, "batch length"], first: int
     ) -> Float[Tensor, "batch length dim"]:
         scaled = table(ids) * math.sqrt(self.settings.dim)
-        positioned: Tensor = self.dropout(scaled + self.positions(first, ids.shape[1]))
-        return positioned
+        return self.dropout(self.positions(scaled, first))

@@ -1,0 +1,76 @@
+"""The package's functions for Python programs: load, train, evaluate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import interlingua
+from interlingua.bundle import load_bundle
+from interlingua.device import choose_device, set_threads
+from interlingua.evaluation import Score
+from interlingua.evaluation import evaluate as evaluate_outputs
+from interlingua.training.run import start
+from interlingua.training.validation import task_metrics
+from interlingua.translator import Translator
+
+__all__ = ["evaluate", "load", "train"]
+
+
+def load(path: str | Path, *, device: str = "auto", threads: int | None = None) -> Translator:
+    """Loads a model directory for use.
+
+    Args:
+        path: of the directory.
+        device: cpu, cuda, cuda:1, mps, or auto for the best there is.
+        threads: CPU threads; all cores when not given.
+
+    Raises:
+        BundleError: it is missing, incomplete or damaged.
+        ConfigurationError: there is no such device.
+    """
+    set_threads(threads)
+    chosen = choose_device(device)
+    bundle = load_bundle(path, chosen)
+    return Translator(
+        bundle.model, bundle.tokenizers, settings=bundle.search, max_ratio=bundle.limits.max_ratio,
+        max_source_length=bundle.limits.max_source_length, device=chosen,
+    )  # fmt: skip
+
+
+def train(
+    train: str | Path, out: str | Path, *, valid: str | Path | None = None, force: bool = False,
+    **sections: Mapping[str, Any],
+) -> Translator:  # fmt: skip
+    """Trains a model and loads it.
+
+    Args:
+        train: a file of pairs.
+        out: the directory to make.
+        valid: a file of validation pairs; without it a share of the training pairs is held out.
+        force: whether an earlier run in `out` is replaced.
+        **sections: of the configuration, such as training={"minutes": 10}, model={"dim": 128}.
+
+    Raises:
+        InterlinguaError: whatever the user can put right; see interlingua.errors.
+    """
+    data = {**sections.pop("data", {}), "train": str(train)} | ({"valid": str(valid)} if valid else {})
+    for _ in start({**sections, "data": data}, Path(out), force=force, started=interlingua.STARTED):
+        pass
+    return load(out)
+
+
+def evaluate(model: Translator, pairs: Iterable[tuple[str, str]], **options: Any) -> list[Score]:
+    """Translates the sources of some pairs and scores the outputs with the metrics that fit the task.
+
+    Args:
+        model: a loaded model.
+        pairs: (source, target); repeated sources are several references of one.
+        **options: as `Translator.translate` takes them, such as beam=5.
+    """
+    known = list(pairs)
+    outputs = [
+        translation.text for translation in model.translate([source for source, _ in known], **options)
+    ]
+    return evaluate_outputs(outputs, known, metrics=task_metrics([t for _, t in known], model.tokenizers))

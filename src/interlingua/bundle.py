@@ -1,0 +1,156 @@
+"""A trained model as a directory that can be moved: configuration, weights, tokenizers, a card.
+
+config.toml         the resolved experiment; its [model], [search] and languages are needed for use
+model.safetensors   the weights in fp32, with their hash and what search must know
+joint.* or source.* and target.*     the tokenizers
+info.json           how it was made: data report, training, scores
+README.md           the same for people
+training/           only what resuming needs; may be deleted
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import tomli_w
+import torch
+from torch import Tensor
+
+from interlingua.errors import BundleError
+from interlingua.files import DamagedFileError, read_tensors, write_tensors, write_text
+from interlingua.model.presets import Model, ModelSettings, build_model
+from interlingua.search import SearchSettings
+from interlingua.text.tokenizer import TokenizerPair, load_tokenizer, save_tokenizer
+
+__all__ = ["Bundle", "Limits", "load_bundle", "read_config", "save_config", "save_info", "save_weights"]
+
+WEIGHTS, CONFIG, INFO, CARD = "model.safetensors", "config.toml", "info.json", "README.md"
+
+
+class Limits(NamedTuple):
+    """What search must know of the training data."""
+
+    max_ratio: float
+    """The largest target length / source length, in tokens."""
+    max_source_length: int
+    """A longer source, in tokens, is split."""
+
+
+class Bundle(NamedTuple):
+    """All that using a model takes."""
+
+    model: Model
+    tokenizers: TokenizerPair
+    search: SearchSettings
+    limits: Limits
+    config: dict[str, Any]
+    info: dict[str, Any]
+
+
+def load_bundle(path: str | Path, device: torch.device | str = "cpu") -> Bundle:
+    """Loads a model directory, in fp32 and evaluation mode.
+
+    Raises:
+        BundleError: it is missing, incomplete or damaged, or was made by a newer version.
+    """
+    directory = Path(path)
+    config = read_config(directory)
+    model_settings = ModelSettings.parse(config.get("model", {}), where=f"{directory / CONFIG} [model]")
+    search = SearchSettings.parse(config.get("search", {}), where=f"{directory / CONFIG} [search]")
+    tokenizers = load_tokenizers(directory)
+    try:
+        weights, about = read_tensors(directory / WEIGHTS)
+        limits = Limits(**about["limits"])
+    except FileNotFoundError:
+        raise BundleError(
+            "the model has no weights yet",
+            where=directory / WEIGHTS,
+            accepted="They are written at the first validation. To go on: interlingua train --resume",
+        ) from None
+    except (DamagedFileError, KeyError, TypeError) as error:
+        raise BundleError(
+            "the weights are damaged",
+            where=directory / WEIGHTS,
+            found=str(error),
+            accepted="Copy the file again from where it came, or resume its training.",
+        ) from None
+    model = build_model(model_settings, *map(len, tokenizers), shared=tokenizers.joint)
+    _fill(model, weights, directory / WEIGHTS)
+    return Bundle(model.to(device).eval(), tokenizers, search, limits, config, _read_info(directory))
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """The resolved experiment of a model directory, as plain values.
+
+    Raises:
+        BundleError: there is no such directory, or it is not a model's.
+    """
+    try:
+        return tomllib.loads((directory / CONFIG).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        what = "this directory holds no model" if directory.is_dir() else "there is no such model directory"
+        raise BundleError(what, where=directory, accepted=f"A model directory has a {CONFIG}.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BundleError(
+            "the configuration cannot be read", where=directory / CONFIG, found=str(error)
+        ) from None
+
+
+def save_config(directory: Path, config: Mapping[str, Any], tokenizers: TokenizerPair) -> None:
+    """Writes what does not change while training goes on."""
+    if tokenizers.joint:
+        save_tokenizer(tokenizers.source, directory, "joint")
+    else:
+        save_tokenizer(tokenizers.source, directory, "source")
+        save_tokenizer(tokenizers.target, directory, "target")
+    write_text(directory / CONFIG, tomli_w.dumps(config))
+
+
+def load_tokenizers(directory: Path) -> TokenizerPair:
+    """The tokenizers of a model directory.
+
+    Raises:
+        BundleError: they are missing or damaged.
+    """
+    if (directory / "joint.json").exists():
+        joint = load_tokenizer(directory, "joint")
+        return TokenizerPair(joint, joint)
+    return TokenizerPair(load_tokenizer(directory, "source"), load_tokenizer(directory, "target"))
+
+
+def save_weights(directory: Path, weights: Mapping[str, Tensor], limits: Limits) -> None:
+    """Writes the weights, whole or not at all."""
+    write_tensors(directory / WEIGHTS, weights, {"limits": limits._asdict()})
+
+
+def save_info(directory: Path, info: Mapping[str, Any], card: str) -> None:
+    """Writes how the model was made, for programs and for people."""
+    write_text(directory / INFO, json.dumps(info, ensure_ascii=False, indent=1) + "\n")
+    write_text(directory / CARD, card)
+
+
+def _read_info(directory: Path) -> dict[str, Any]:
+    try:
+        info: dict[str, Any] = json.loads((directory / INFO).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # of interest only; the model works without
+    return info
+
+
+def _fill(model: Model, weights: Mapping[str, Tensor], where: Path) -> None:
+    expected = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
+    found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    if expected != found:
+        wrong = sorted(
+            name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)
+        )
+        raise BundleError(
+            "the weights do not fit the configuration", where=where, found=wrong[:3],
+            accepted=f"Its {CONFIG} and tokenizers must be those it was trained with.",
+        )  # fmt: skip
+    for name, parameter in model.named_parameters():
+        parameter.data = weights[name]

@@ -1,0 +1,74 @@
+"""What a model is fed: pairs as tensors of ids, padded on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from interlingua.data.store import Store
+from interlingua.text.vocabulary import BOS, EOS, PAD
+
+__all__ = ["Batch", "make_batch", "pad"]
+
+
+class Batch(NamedTuple):
+    """Some pairs of about equal length."""
+
+    source: Int[Tensor, "batch source"]
+    """Source ids, then EOS, then padding."""
+    source_mask: Bool[Tensor, "batch source"]
+    """True = a real token (may be attended to)."""
+    target_in: Int[Tensor, "batch target"]
+    """BOS, then the target ids: what the decoder reads."""
+    target_out: Int[Tensor, "batch target"]
+    """The target ids, then EOS: what it shall predict, one position ahead of what it reads."""
+    target_tokens: int
+    """Real tokens of target_out."""
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        source, mask, target_in, target_out = (part.to(device, non_blocking=True) for part in self[:4])
+        return Batch(source, mask, target_in, target_out, self.target_tokens)
+
+    @property
+    def padding(self) -> float:
+        """The share of both sides' positions that is padding, 0 to 1."""
+        positions = self.source.numel() + self.target_out.numel()
+        return 1 - (int(self.source_mask.sum()) + self.target_tokens) / positions
+
+
+def make_batch(store: Store, indices: Iterable[int]) -> Batch:
+    """Reads the pairs of the given numbers from a store."""
+    numbers = list(indices)
+    sources, targets = [store.source(i) for i in numbers], [store.target(i) for i in numbers]
+    source = pad(sources, after=EOS)
+    return Batch(
+        source,
+        source != PAD,
+        pad(targets, before=BOS),
+        pad(targets, after=EOS),
+        sum(map(len, targets)) + len(targets),
+    )
+
+
+def pad(
+    rows: Sequence[Sequence[int] | np.ndarray[tuple[int], np.dtype[np.integer]]],
+    *,
+    before: int | None = None,
+    after: int | None = None,
+) -> Int[Tensor, "rows longest"]:
+    """Rows of ids as one tensor, each between `before` and `after` (when given), then padding."""
+    first = int(before is not None)
+    table = np.full((len(rows), max(map(len, rows)) + first + (after is not None)), PAD, np.int64)
+    if before is not None:
+        table[:, 0] = before
+    for i, row in enumerate(rows):
+        table[i, first : len(row) + first] = row
+        if after is not None:
+            table[i, len(row) + first] = after
+    return torch.from_numpy(table)

@@ -1,0 +1,58 @@
+"""Which pairs go together: lengths in, lists of indices out, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["epoch_batches"]
+
+Indices = npt.NDArray[np.int64]
+Lengths = npt.NDArray[np.integer]
+
+POOL = 131_072
+"""Pairs sorted together; bounds the memory, and how far an order by length reaches."""
+
+
+def epoch_batches(
+    source_lengths: Lengths, target_lengths: Lengths, max_tokens: int, seed: int, epoch: int
+) -> Iterator[Indices]:
+    """Yields every index once, in batches of pairs of about equal length.
+
+    A pure function of its arguments. The pairs are shuffled into pools, each pool is sorted by length and cut
+    into batches, and its batches are shuffled.
+
+    Args:
+        source_lengths: ids of each source, EOS included or not (it changes nothing but the budget's meaning).
+        target_lengths: ids of each target.
+        max_tokens: the most ids of a side of a batch, padding included; a pair longer than this is a batch
+            of its own.
+        seed: of the whole training.
+        epoch: from 0.
+    """
+    random = np.random.default_rng((seed, epoch))
+    order = random.permutation(len(source_lengths)).astype(np.int32, copy=False)
+    for start in range(0, len(order), POOL):
+        pool = order[start : start + POOL]
+        batches = _cut(pool, source_lengths[pool], target_lengths[pool], max_tokens)
+        for i in random.permutation(len(batches)):
+            yield batches[i]
+
+
+def _cut(pool: npt.NDArray[np.int32], source: Lengths, target: Lengths, max_tokens: int) -> list[Indices]:
+    # Targets in steps of two; within a step the sources rise, in the next one they fall, and so on: both
+    # sides change slowly along the order, and equal lengths stay shuffled.
+    step = target.astype(np.int64) // 2
+    order = np.lexsort((np.where(step % 2, -source.astype(np.int64), source), step))
+    longest = np.maximum(source, target)[order].tolist()
+    batches, first, width = [], 0, 0
+    for i, length in enumerate(longest):
+        width = max(width, length)
+        if i > first and width * (i + 1 - first) > max_tokens:
+            batches.append(pool[order[first:i]].astype(np.int64))
+            first, width = i, length
+    if len(order):
+        batches.append(pool[order[first:]].astype(np.int64))
+    return batches

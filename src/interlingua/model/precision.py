@@ -1,0 +1,99 @@
+"""Weights made ready for use: packed for the processor, and on request in bfloat16 or 8-bit integers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from interlingua.model.transformer import Transformer
+
+__all__ = ["Precision", "prepare"]
+
+Precision = Literal["fp32", "bf16", "int8"]
+
+
+def prepare(model: Transformer, precision: Precision) -> Transformer:
+    """Exchanges the model's linear layers for ones that only infer, and faster; there is no way back.
+
+    Everything but the matrix products stays in single precision.
+
+    Args:
+        model: changed in place, set to evaluation mode.
+        precision: fp32 gives the same outputs; bf16 rounds weights and activations to 8 significant bits;
+            int8 rounds each weight row and each activation row to 255 steps of its own.
+
+    Returns:
+        The same model.
+    """
+    model.eval()
+    if model.target_embedding.weight.device.type != "cpu":
+        return model
+    kind = {"fp32": PackedLinear, "bf16": PackedLinear, "int8": Int8Linear}[precision]
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.Linear):
+                setattr(module, name, kind(child.weight.detach(), child.bias.detach(), dtype))
+    model.projection = kind(model.target_embedding.weight.detach(), None, dtype)
+    return model
+
+
+class PackedLinear(nn.Module):
+    """A linear layer by oneDNN with weights in the order that it likes: on AMD processors MKL, which
+    torch.nn.Linear calls for single precision, is two to three times slower.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.dtype = dtype
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.to(dtype), 64)
+        self.bias = None if bias is None else bias.to(dtype)
+
+    def forward(self, x: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
+        """X W^T + b, in single precision outside."""
+        y = torch.ops.mkldnn._linear_pointwise(x.to(self.dtype), self.weight, self.bias, "none", [], "")
+        return y.float()
+
+
+class Int8Linear(nn.Module):
+    """A linear layer on 8-bit integers: a scale for each weight row, and for each activation row as it comes.
+
+    Sums of integers are exact, so what a row gives does not depend on the others.
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.outputs = len(weight)
+        self.scale = weight.abs().amax(dim=1).clamp_min(1e-12).div(127)
+        self.zeros = torch.zeros(self.outputs, dtype=torch.int32)
+        integers = (weight / self.scale.unsqueeze(1)).round().to(torch.int8)
+        self.weight = torch.ops.onednn.qlinear_prepack(integers, None)
+        self.bias = bias
+
+    def forward(self, x: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
+        """X W^T + b."""
+        rows = x.reshape(-1, x.shape[-1])
+        scale = rows.abs().amax(dim=1, keepdim=True).clamp_min_(1e-12).div_(127)
+        # The kernel is fast for unsigned activations only: shifted by 128; adding a half more rounds.
+        shifted = (rows / scale).add_(128.5).to(torch.uint8)
+        y = torch.ops.onednn.qlinear_pointwise(
+            shifted,
+            1.0,
+            128,
+            self.weight,
+            self.scale,
+            self.zeros,
+            None,
+            1.0,
+            0,
+            torch.float32,
+            "none",
+            [],
+            "",
+        ).mul_(scale)
+        if self.bias is not None:
+            y.add_(self.bias)
+        return y.view(*x.shape[:-1], self.outputs)

@@ -1,0 +1,140 @@
+"""An experiment: its configuration, and what it becomes once data and preset are known."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from interlingua.bundle import Limits, load_bundle, load_tokenizers, read_config
+from interlingua.data.corpus import CorpusSettings
+from interlingua.data.preparation import Prepared, prepare
+from interlingua.data.store import Store
+from interlingua.model.presets import ModelSettings
+from interlingua.search import SearchSettings
+from interlingua.settings import Settings
+from interlingua.text.tokenizer import TokenizerSettings
+from interlingua.training.recipes import choose_recipe, default_steps, merge
+from interlingua.training.settings import TrainingSettings
+
+__all__ = ["Experiment", "Plan", "cache_directory", "length_limits", "plan", "replan"]
+
+LEAST_SOURCE_LENGTH = 64
+"""Sources up to this many tokens are never split, however short those of the training were."""
+
+
+class Experiment(Settings):
+    """One file that says all; every section and key may be left out but the training files."""
+
+    preset: str | None = None
+    """Named sizes to start from; chosen from the data when not given."""
+    languages: tuple[str, str] | None = None
+    """Codes of source and target, such as ["en", "de"]; for serving and for the model card."""
+    start: str | None = None
+    """A model directory whose weights, tokenizers and sizes to start from (fine-tuning)."""
+    data: CorpusSettings = CorpusSettings()
+    tokenizer: TokenizerSettings = TokenizerSettings()
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+    search: SearchSettings = SearchSettings()
+
+    def as_toml(self) -> dict[str, Any]:
+        """Plain values without those not given, which TOML cannot write."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class Plan(NamedTuple):
+    """An experiment with nothing left open."""
+
+    experiment: Experiment
+    prepared: Prepared
+    limits: Limits
+    notes: list[str]
+    """What was found and chosen, for people."""
+
+
+def plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
+    """Prepares the data and settles what the configuration leaves open.
+
+    Args:
+        values: a configuration file's tables, with whatever was changed on the command line.
+        where: where they come from, for messages.
+
+    Raises:
+        ConfigurationError: a key or value is not acceptable.
+        DataError: the files are not as announced.
+        BundleError: the model to start from cannot be used.
+    """
+    given = Experiment.parse(values, where)
+    tokenizers = None
+    if given.start is not None:
+        tokenizers = load_tokenizers(Path(given.start))
+        started_from = load_bundle(given.start).config
+        inherited = {
+            key: started_from[key] for key in ("model", "search", "languages") if key in started_from
+        }
+        values = merge(inherited, values)
+    data = _absolute(given.data)
+    prepared = prepare(data, given.tokenizer, cache_directory(), tokenizers)
+    notes = [prepared.report["summary"]]
+    if given.start is None:
+        recipe = choose_recipe(given.preset, prepared.train)
+        values = merge(recipe.values, values)
+        notes.append(recipe.reason)
+    experiment = Experiment.parse(values, where).model_copy(update={"data": data})
+    training = experiment.training
+    if training.max_steps is None and training.minutes is None:
+        steps = default_steps(prepared.train, training.max_tokens * training.accumulate)
+        training = training.model_copy(update={"max_steps": steps})
+        experiment = experiment.model_copy(update={"training": training})
+        notes.append(
+            f"budget: {steps:,} steps, from the size of the data (--minutes or --max-steps to choose)"
+        )
+    return Plan(experiment, prepared, length_limits(prepared.train), notes)
+
+
+def replan(directory: Path, changes: Mapping[str, Any]) -> Plan:
+    """The plan of a run that exists, with its own tokenizers and nothing chosen anew.
+
+    Args:
+        directory: of the run.
+        changes: of the budget.
+    """
+    values = merge(read_config(directory), changes)
+    experiment = Experiment.parse(values, where=str(directory / "config.toml"))
+    given = load_tokenizers(directory) if experiment.start else None
+    prepared = prepare(experiment.data, experiment.tokenizer, cache_directory(), given)
+    return Plan(experiment, prepared, length_limits(prepared.train), [])
+
+
+def cache_directory() -> Path:
+    """Where prepared data is kept: $INTERLINGUA_CACHE, or interlingua/ in the user's cache directory."""
+    if chosen := os.environ.get("INTERLINGUA_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "interlingua"
+
+
+def length_limits(train: Store) -> Limits:
+    """What search must know of the training data; reads the lengths in pieces, to hold little memory."""
+    max_ratio, longest = 0.0, LEAST_SOURCE_LENGTH
+    for start in range(0, len(train), 1 << 18):
+        piece = slice(start, start + (1 << 18))
+        source, target = train.source_lengths[piece], train.target_lengths[piece]
+        max_ratio = max(max_ratio, float(np.max(target / np.maximum(source, 1))))
+        longest = max(longest, int(source.max()))
+    return Limits(max_ratio, longest)
+
+
+def _absolute(data: CorpusSettings) -> CorpusSettings:
+    """File names that still hold when the run is resumed from elsewhere."""
+
+    def absolute(file: str) -> str:
+        return file if file == "-" else str(Path(file).absolute())
+
+    def each(files: tuple[str | tuple[str, str], ...]) -> tuple[str | tuple[str, str], ...]:
+        return tuple(absolute(f) if isinstance(f, str) else (absolute(f[0]), absolute(f[1])) for f in files)
+
+    return data.model_copy(update={"train": each(data.train), "valid": each(data.valid)})

@@ -1,0 +1,161 @@
+"""The training loop: it optimises and reports; its caller logs, validates, saves and stops."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from interlingua.data.batch import Batch
+from interlingua.data.loader import Position
+from interlingua.errors import TrainingError
+from interlingua.model.presets import Model
+from interlingua.text.vocabulary import PAD
+from interlingua.training.loss import cross_entropy_sum
+from interlingua.training.settings import TrainingSettings
+from interlingua.training.weights import FlatWeights
+
+__all__ = ["Learner", "StepReport", "optimise"]
+
+
+class StepReport(NamedTuple):
+    """One update."""
+
+    step: int
+    """From 1."""
+    loss: float
+    """Smoothed cross entropy, nats a target token."""
+    target_tokens: int
+    learning_rate: float
+    gradient_norm: float
+    """Before clipping."""
+    padding: float
+    """Share of the positions, 0 to 1."""
+    position: Position
+    """Where the data goes on."""
+
+
+class Learner:
+    """A model in training: weights, optimizer, averaged weights, and how many updates they have seen.
+
+    Args:
+        model: on its device, in fp32; its parameters become views of one flat vector.
+        settings: of the optimizer.
+        dtype: what the model computes in.
+    """
+
+    def __init__(self, model: Model, settings: TrainingSettings, dtype: torch.dtype) -> None:
+        self.model, self.settings = model, settings
+        self.weights = FlatWeights(model, dtype)
+        self.averaged = self.weights.master.clone()
+        self.step = 0
+        master, gradient, matrices = self.weights.master, self.weights.gradient, self.weights.matrices
+        decayed, plain = nn.Parameter(master[:matrices]), nn.Parameter(master[matrices:])
+        decayed.grad, plain.grad = gradient[:matrices], gradient[matrices:]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": [decayed], "weight_decay": settings.weight_decay},
+             {"params": [plain], "weight_decay": 0.0}],
+            betas=(settings.beta1, settings.beta2), eps=settings.epsilon, fused=True,
+        )  # fmt: skip
+
+    def update(self, target_tokens: int, learning_rate: float) -> float:
+        """One update from the gradient collected over so many tokens; returns the gradient's norm."""
+        gradient = self.weights.gradient.div_(target_tokens)
+        norm = float(gradient.norm())
+        if not math.isfinite(norm):
+            raise _diverged(self.step + 1, "the gradient", norm)
+        limit = self.settings.clip_norm
+        if 0 < limit < norm:
+            gradient.mul_(limit / norm)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.optimizer.step()
+        self.weights.publish()
+        self.step += 1
+        # The average starts with few weights and becomes as long as it is meant to be.
+        decay = min(self.settings.average_decay, self.step / (10 + self.step))
+        self.averaged.lerp_(self.weights.master, 1 - decay)
+        return norm
+
+    @contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """The model computes with the averaged weights for a while."""
+        weights = self.weights
+        kept = weights.working.clone()
+        weights.working.copy_(self.averaged)
+        try:
+            yield
+        finally:
+            weights.working.copy_(kept)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that the next update depends on, for a checkpoint."""
+        tensors = {"master": self.weights.master, "averaged": self.averaged}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
+        return tensors
+
+    def restore(self, tensors: dict[str, Tensor], step: int) -> None:
+        """Continues from what `tensors` returned after so many steps."""
+        self.weights.master.copy_(tensors["master"])
+        self.averaged.copy_(tensors["averaged"])
+        saved = self.optimizer.state_dict()
+        for key, value in tensors.items():
+            if key.startswith("optimizer."):
+                _, index, name = key.split(".")
+                saved["state"].setdefault(int(index), {})[name] = value
+        self.optimizer.load_state_dict(saved)
+        self.step = step
+        self.weights.publish()
+
+
+def optimise(
+    learner: Learner, batches: Iterator[tuple[Batch, Position]], rate: Callable[[int], float]
+) -> Iterator[StepReport]:
+    """Yields after every update, for ever.
+
+    The loss is a sum; the gradient is divided once by the update's target tokens, so that several batches an
+    update give what one large batch would.
+
+    Args:
+        learner: is changed in place.
+        batches: with the position after each.
+        rate: the learning rate of a step, asked for just before it.
+
+    Raises:
+        TrainingError: the loss or the gradient is not a number any more.
+    """
+    model, settings = learner.model, learner.settings
+    device = learner.weights.master.device
+    model.train()
+    while True:
+        total, tokens, padding = 0.0, 0, 0.0
+        for _ in range(settings.accumulate):
+            batch, position = next(batches)
+            padding += batch.padding / settings.accumulate
+            batch = batch.to(device)
+            hidden = model(batch.source, batch.source_mask, batch.target_in)
+            loss = cross_entropy_sum(
+                model.project, hidden, batch.target_out, smoothing=settings.label_smoothing, padding=PAD
+            )
+            loss.backward()
+            learner.weights.collect_gradient()
+            total += loss.item()
+            tokens += batch.target_tokens
+        if not math.isfinite(total):
+            raise _diverged(learner.step + 1, "the loss", total)
+        learning_rate = rate(learner.step + 1)
+        norm = learner.update(tokens, learning_rate)
+        yield StepReport(learner.step, total / tokens, tokens, learning_rate, norm, padding, position)
+
+
+def _diverged(step: int, what: str, value: float) -> TrainingError:
+    return TrainingError(
+        f"training diverged: {what} is {value} at step {step}",
+        accepted="The last good model is kept. Try half the learning rate (training.learning_rate), a "
+        "longer warm-up (training.warmup_share) or training.precision=fp32.",
+    )

@@ -1,0 +1,384 @@
+"""A run: an experiment carried out in its directory, from its start or from where it stopped."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+import interlingua
+from interlingua.bundle import CONFIG, load_bundle, read_config, save_config, save_info, save_weights
+from interlingua.data.loader import Position, load_batches
+from interlingua.device import choose_device, choose_dtype, set_threads
+from interlingua.errors import CheckpointError, ConfigurationError, OutputError
+from interlingua.model.presets import build_model
+from interlingua.training.card import model_card
+from interlingua.training.checkpoint import Checkpoint, load_newest, save_checkpoint
+from interlingua.training.events import Ended, Event, Log, Note, Progress, Validated
+from interlingua.training.experiment import Plan, plan, replan
+from interlingua.training.loop import Learner, StepReport, optimise
+from interlingua.training.schedule import Clock, Schedule, StepBudget, TimeBudget
+from interlingua.training.validation import Validation, Validator
+
+__all__ = ["resume", "start"]
+
+PROGRESS_EVERY_S = 1.0
+
+
+def start(
+    values: Mapping[str, Any], out: Path, *, force: bool = False, where: str = "configuration",
+    started: float | None = None,
+) -> Iterator[Event]:  # fmt: skip
+    """Trains a new model into a directory, telling what happens.
+
+    Args:
+        values: the configuration as plain values (see Experiment).
+        out: the run's directory; made when everything else was found to be in order.
+        force: whether an earlier run in it is replaced.
+        where: where the values come from, for messages.
+        started: time.monotonic() when the process started, which --minutes counts from.
+
+    Raises:
+        InterlinguaError: anything the user can put right; see errors.py.
+    """
+    started = time.monotonic() if started is None else started
+    _refuse_existing(out, force)
+    planned = plan(values, where)
+    with _locked(out):
+        _clear(out)
+        (out / "training").mkdir(exist_ok=True)
+        save_config(out, planned.experiment.as_toml(), planned.prepared.tokenizers)
+        yield from Run(planned, out, started).carry_out()
+
+
+def resume(out: Path, changes: Mapping[str, Any], started: float | None = None) -> Iterator[Event]:
+    """Goes on with a run after its newest whole checkpoint.
+
+    Args:
+        out: the run's directory.
+        changes: {"training": {"minutes": ...}} or max_steps, in all, to go on for longer than first meant.
+        started: as for `start`.
+    """
+    started = time.monotonic() if started is None else started
+    config = read_config(out)
+    if changes:
+        config["training"] = {
+            key: value for key, value in config["training"].items() if key not in ("minutes", "max_steps")
+        } | changes["training"]
+    planned = replan(out, config)
+    with _locked(out):
+        yield from Run(planned, out, started).carry_out()
+
+
+class Run:
+    """What one process does for a run.
+
+    Args:
+        planned: the experiment, settled.
+        out: its directory, with the configuration in it and locked by this process.
+        started: time.monotonic() when the process started.
+    """
+
+    def __init__(self, planned: Plan, out: Path, started: float) -> None:
+        self.experiment, self.prepared, self.limits, self.notes = planned
+        self.settings = settings = self.experiment.training
+        self.out = out
+        self.device = choose_device(settings.device)
+        set_threads(settings.threads)
+        torch.manual_seed(settings.seed)
+        tokenizers = self.prepared.tokenizers
+        model = build_model(self.experiment.model, *map(len, tokenizers), shared=tokenizers.joint)
+        if self.experiment.start is not None:
+            trained = load_bundle(self.experiment.start).model
+            model.load_state_dict(trained.state_dict())
+        self.parameters = sum(parameter.numel() for parameter in model.parameters())
+        self.dtype = choose_dtype(settings.precision, self.device)
+        self.learner = Learner(model.to(self.device), settings, self.dtype)
+        self.validator = Validator(
+            self.prepared.valid,
+            tokenizers,
+            self.limits,
+            settings.decode_pairs,
+            settings.max_tokens,
+            self.device,
+        )
+        self.position = Position()
+        self.best_step, self.best, self.without_better = 0, -math.inf, 0
+        self.validated = 0  # how many validations the schedule had asked for so far
+        before_s = self._restore()
+        self.clock = Clock(before_s, started)
+        self.budget: StepBudget | TimeBudget
+        if settings.minutes is not None:
+            self.budget = TimeBudget(60 * settings.minutes, self.clock)
+        else:
+            assert settings.max_steps is not None, "a plan has a budget"
+            self.budget = StepBudget(settings.max_steps)
+
+    def carry_out(self) -> Iterator[Event]:
+        """Trains until the budget is used up, the score stops rising, or the user stops it."""
+        self._refuse_used_up()
+        log = Log(self.out / "training" / "log.jsonl", self.learner.step)
+        try:
+            for event in self._events():
+                log.write(event)
+                yield event
+        finally:
+            log.close()
+
+    def _events(self) -> Iterator[Event]:
+        for text in [*self.notes, self._describe()]:
+            yield Note(text)
+        if self.damaged:
+            yield from (Note(text, warning=True) for text in self.damaged)
+        if self.learner.step:
+            yield Note(f"going on after step {self.learner.step:,}")
+        with _stop_on_signal() as stopped:
+            reason = yield from self._train(stopped)
+        finished = not stopped.is_set()
+        scores = self._finish(reason) if finished else []
+        yield Ended(self.learner.step, self.clock(), reason, finished, self.best_step, scores)
+
+    def _train(self, stopped: threading.Event) -> Generator[Event, None, str]:
+        """Yields events; returns why it ended."""
+        schedule = Schedule(self.settings, self.budget, self.experiment.model.dim)
+        batches = load_batches(
+            self.prepared.train, self.settings.max_tokens, self.settings.seed, self.position
+        )
+        window = _Window(self.clock)
+        checkpointed = time.monotonic()
+        for report in optimise(self.learner, batches, schedule.rate):
+            self.position = report.position
+            window.add(report)
+            progress = self.budget.progress(report.step)
+            due = int(progress * self.settings.validations)
+            last = progress >= 1 or stopped.is_set()
+            if last or due > self.validated or window.seconds >= PROGRESS_EVERY_S:
+                yield window.close(progress)
+            if due > self.validated and not stopped.is_set():
+                self.validated = due
+                yield self._validate()
+                window = _Window(self.clock)
+            enough = 0 < self.settings.patience <= self.without_better and self.settings.minutes is None
+            if last or enough or due > self.validated or self._checkpoint_due(checkpointed):
+                self._checkpoint()
+                checkpointed = time.monotonic()
+            if stopped.is_set():
+                return "stopped"
+            if enough:
+                return f"no better score in {self.without_better} validations"
+            if last:
+                return "the budget is used up"
+        raise AssertionError("optimise never ends by itself")
+
+    def _checkpoint_due(self, last: float) -> bool:
+        return time.monotonic() - last >= self.settings.checkpoint_every_s
+
+    def _validate(self) -> Validated:
+        """Validates the averaged weights, and saves them when they are the best so far."""
+        learner = self.learner
+        with learner.averaged_weights():
+            found = self.validator.validate(learner.model)
+        if isinstance(self.budget, TimeBudget):
+            # The saved model is scored on more pairs and with a beam; then there is writing.
+            larger = len(self.validator.indices) / len(self.validator.decoded)
+            self.budget.reserve_s = found.seconds * (1 + 2 * larger) + 2
+        better = found.goodness >= self.best
+        if better:
+            self.best, self.best_step, self.without_better = found.goodness, learner.step, 0
+            save_weights(self.out, learner.weights.split(learner.averaged), self.limits)
+        else:
+            self.without_better += 1
+        metrics = {score.name: score.score for score in found.scores}
+        return Validated(learner.step, self.clock(), found.seconds, found.loss, metrics,
+                         found.scores[0].name, better, found.samples)  # fmt: skip
+
+    def _finish(self, reason: str) -> list[dict[str, Any]]:
+        """Scores what was saved, thoroughly, and writes how it was made."""
+        bundle = load_bundle(self.out, self.device)
+        found: Validation = self.validator.validate(bundle.model, thorough=True)
+        info = {
+            "interlingua": interlingua.__version__,
+            "torch": torch.__version__,
+            "device": str(self.device),
+            "precision": str(self.dtype).removeprefix("torch."),
+            "threads": torch.get_num_threads(),
+            "parameters": self.parameters,
+            "vocabulary": [len(side) for side in self.prepared.tokenizers],
+            "steps": self.learner.step,
+            "best_step": self.best_step,
+            "elapsed_s": round(self.clock(), 1),
+            "ended": reason,
+            "validation_pairs": len(self.validator.indices),
+            "validation_loss": found.loss,
+            "scores": [score.as_json() for score in found.scores],
+            "data": self.prepared.report,
+        }
+        samples = [sample.__dict__ for sample in found.samples]
+        save_info(
+            self.out, {**info, "samples": samples}, model_card(self.out.name, self.experiment, info, found)
+        )
+        return info["scores"]  # type: ignore[return-value]
+
+    def _checkpoint(self) -> None:
+        about = {
+            "step": self.learner.step,
+            "position": list(self.position),
+            "elapsed_s": self.clock(),
+            "data": self.prepared.train.digest,
+            "best_step": self.best_step,
+            "best": self.best if math.isfinite(self.best) else None,
+            "without_better": self.without_better,
+            "validated": self.validated,
+        }
+        save_checkpoint(self.out / "training" / "checkpoints", Checkpoint(self.learner.tensors(), about))
+
+    def _restore(self) -> float:
+        """Continues from the newest whole checkpoint, if there is one; returns the seconds used before it."""
+        checkpoint, self.damaged = load_newest(self.out / "training" / "checkpoints")
+        if checkpoint is None:
+            return 0.0
+        about = checkpoint.about
+        if about["data"] != self.prepared.train.digest:
+            raise CheckpointError(
+                "the training data has changed since this run was started",
+                where=", ".join(map(str, self.experiment.data.train)),
+                accepted="Put the old files back, or start a new run from the saved model with --from.",
+            )
+        self.learner.restore(checkpoint.tensors, about["step"])
+        self.position = Position(*about["position"])
+        self.best_step, self.without_better = about["best_step"], about["without_better"]
+        self.best = -math.inf if about["best"] is None else about["best"]
+        self.validated = about["validated"]
+        return float(about["elapsed_s"])
+
+    def _refuse_used_up(self) -> None:
+        if self.learner.step and self.budget.progress(self.learner.step) >= 1:
+            used = f"{self.learner.step:,} steps, {self.clock() / 60:.1f} minutes"
+            raise ConfigurationError(
+                "this run has used up its budget", where=self.out, found=used,
+                accepted="To go on for longer: --max-steps N or --minutes N, counted from its first start.",
+            )  # fmt: skip
+
+    def _describe(self) -> str:
+        model, precision = self.experiment.model, str(self.dtype).removeprefix("torch.")
+        return (
+            f"{model.architecture}: {self.parameters:,} parameters, {model.encoder_layers}"
+            f"+{model.decoder_layers} layers, width {model.dim}; {self.device}, {precision}, {torch.get_num_threads()} threads"
+        )
+
+
+class _Window:
+    """Sums updates up into one Progress event."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.reports: list[StepReport] = []
+        self.first_s = self.began_s = clock()
+        self.steps = 0
+
+    @property
+    def seconds(self) -> float:
+        return self.clock() - self.began_s
+
+    def add(self, report: StepReport) -> None:
+        self.reports.append(report)
+
+    def close(self, progress: float) -> Progress:
+        """The updates since the last call."""
+        reports, last = self.reports, self.reports[-1]
+        tokens = sum(report.target_tokens for report in reports)
+        elapsed_s, seconds = self.clock(), max(self.seconds, 1e-9)
+        event = Progress(
+            step=last.step,
+            elapsed_s=elapsed_s,
+            loss=sum(report.loss * report.target_tokens for report in reports) / tokens,
+            target_tokens=tokens,
+            target_tokens_per_s=tokens / seconds,
+            learning_rate=last.learning_rate,
+            gradient_norm=last.gradient_norm,
+            padding=sum(report.padding for report in reports) / len(reports),
+            progress=progress,
+            left_s=elapsed_s * (1 - progress) / progress if progress else 0.0,
+        )
+        self.reports, self.began_s = [], elapsed_s
+        return event
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[threading.Event]:
+    """Turns the first Ctrl-C or SIGTERM into a request to stop after the step; a second one is as ever."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped  # signals belong to the main thread
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    try:
+        (out / "training").mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out / "training" / "lock", timeout=0)
+        with lock:
+            yield
+    except Timeout:
+        raise OutputError(
+            "another process is training into this directory", where=out,
+            accepted="Wait for it to end, or choose another --out.",
+        ) from None  # fmt: skip
+    except OSError as error:
+        raise OutputError("the directory cannot be written", where=out, found=error.strerror) from None
+
+
+def _refuse_existing(out: Path, force: bool) -> None:
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    ours = (
+        (out / CONFIG).exists() or {path.name for path in out.iterdir()} <= {"training"}
+        if out.is_dir()
+        else False
+    )
+    if not ours:
+        raise OutputError(
+            "it exists and is not a run of interlingua", where=out, accepted="Choose another --out."
+        )
+    if not force:
+        raise OutputError(
+            "the directory exists", where=out,
+            accepted=f"To go on with it: --resume {out}. To replace it: --force. Or choose another --out.",
+        )  # fmt: skip
+
+
+def _clear(out: Path) -> None:
+    """Removes an earlier run, all but the lock that this process holds."""
+    for path in out.iterdir():
+        if path.name == "training":
+            for inner in path.iterdir():
+                if inner.name != "lock":
+                    shutil.rmtree(inner) if inner.is_dir() else inner.unlink()
+        elif path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

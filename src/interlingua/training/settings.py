@@ -1,0 +1,64 @@
+"""How a model is trained: the [training] section of an experiment."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from interlingua.settings import Settings
+
+__all__ = ["TrainingSettings"]
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class TrainingSettings(Settings):
+    """Budget, optimizer, schedule, validation."""
+
+    max_steps: Positive | None = None
+    """Updates in all; with neither this nor minutes, chosen from the data."""
+    minutes: Annotated[float, Field(gt=0)] | None = None
+    """Wall-clock budget from the start of the process to the saved model, validation included."""
+    max_tokens: Positive = 2048
+    """The most tokens of a side of a batch, padding included."""
+    accumulate: Positive = 1
+    """Batches per update."""
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    """Peak of the budget schedule; a factor (the paper: 1) of the paper's."""
+    schedule: Literal["budget", "paper"] = "budget"
+    """budget: up, then linearly to zero at the end; paper: Vaswani et al. 2017, Eq. 3."""
+    warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Share of the budget in which the rate of the budget schedule rises."""
+    warmup_steps: Positive = 4000
+    """Steps in which the rate of the paper's schedule rises."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    """AdamW's (Loshchilov & Hutter 2019), on matrices only; 0 is Adam."""
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Adam's decay of the mean gradient."""
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.98
+    """Adam's decay of the mean squared gradient (the paper's value)."""
+    epsilon: Annotated[float, Field(gt=0)] = 1e-9
+    """Adam's epsilon (the paper's value)."""
+    clip_norm: Annotated[float, Field(ge=0)] = 1.0
+    """The gradient's norm is cut to this; 0 leaves it."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of the uniform distribution in what is to be predicted (the paper, 5.4)."""
+    average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Exponential average of the weights, which is validated and saved; 0 saves the last weights."""
+    validations: Positive = 12
+    """How many times to validate within the budget."""
+    decode_pairs: Positive = 500
+    """Validation pairs translated each time; the saved model is scored on up to ten times as many."""
+    patience: Annotated[int, Field(ge=0)] = 4
+    """Stop after so many validations in a row without a better score; 0 and under minutes: never."""
+    checkpoint_every_s: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds between checkpoints, beside those at validations."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """What the model computes in; auto: bf16 where the device gains. Master weights are fp32."""
+    device: str = "auto"
+    """cpu, cuda, cuda:1, mps; auto takes the best there is."""
+    threads: Positive | None = None
+    """CPU threads; all cores when not given."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
+    """Of initialisation, data order and dropout."""
