@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import copy
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -16,29 +17,39 @@ Precision = Literal["fp32", "bf16", "int8"]
 
 
 def prepare(model: Transformer, precision: Precision) -> Transformer:
-    """Exchanges the model's linear layers for ones that only infer, and faster; there is no way back.
+    """A copy of the model with linear layers that only infer, and faster.
 
-    Everything but the matrix products stays in single precision.
+    Everything but the matrix products stays in single precision. On other devices than CPUs, and where
+    PyTorch was built without oneDNN, the model itself comes back.
 
     Args:
-        model: changed in place, set to evaluation mode.
+        model: not changed; the copy shares its embeddings and norms.
         precision: fp32 gives the same outputs; bf16 rounds weights and activations to 8 significant bits;
             int8 rounds each weight row and each activation row to 255 steps of its own.
 
     Returns:
-        The same model.
+        A model in evaluation mode that can be neither trained nor saved.
     """
-    model.eval()
-    if model.target_embedding.weight.device.type != "cpu":
+    weight = model.target_embedding.weight.detach()
+    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
         return model
-    kind = {"fp32": PackedLinear, "bf16": PackedLinear, "int8": Int8Linear}[precision]
+    kind = Int8Linear if precision == "int8" else PackedLinear
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    for module in list(model.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, nn.Linear):
-                setattr(module, name, kind(child.weight.detach(), child.bias.detach(), dtype))
-    model.projection = kind(model.target_embedding.weight.detach(), None, dtype)
-    return model
+
+    def convert(module: Any) -> Any:
+        if module is None:
+            return None
+        if isinstance(module, nn.Linear):
+            return kind(module.weight.detach(), module.bias.detach(), dtype)
+        clone = copy.copy(module)
+        clone._modules = {
+            name: convert(child) for name, child in module._modules.items() if child is not None
+        }
+        return clone
+
+    prepared: Transformer = convert(model)
+    prepared.projection = kind(weight, None, dtype)
+    return prepared.eval()
 
 
 class PackedLinear(nn.Module):

@@ -114,7 +114,8 @@ class Run:
         )
         self.position = Position()
         self.best_step, self.best, self.without_better = 0, -math.inf, 0
-        self.validated = 0  # how many validations the schedule had asked for so far
+        self.validated = 0  # how many validations the schedule has asked for so far
+        self.validated_s = self.validation_s = 0.0  # when the last one ended, and how long it took
         before_s = self._restore()
         self.clock = Clock(before_s, started)
         self.budget: StepBudget | TimeBudget
@@ -160,16 +161,16 @@ class Run:
             self.position = report.position
             window.add(report)
             progress = self.budget.progress(report.step)
-            due = int(progress * self.settings.validations)
+            validate = self._validation_due(progress) and not stopped.is_set()
             last = progress >= 1 or stopped.is_set()
-            if last or due > self.validated or window.seconds >= PROGRESS_EVERY_S:
+            if last or validate or window.seconds >= PROGRESS_EVERY_S:
                 yield window.close(progress)
-            if due > self.validated and not stopped.is_set():
-                self.validated = due
-                yield self._validate()
+            if validate:
+                yield self._validate(progress)
                 window = _Window(self.clock)
             enough = 0 < self.settings.patience <= self.without_better and self.settings.minutes is None
-            if last or enough or due > self.validated or self._checkpoint_due(checkpointed):
+            due = time.monotonic() - checkpointed >= self.settings.checkpoint_every_s
+            if last or enough or validate or due:
                 self._checkpoint()
                 checkpointed = time.monotonic()
             if stopped.is_set():
@@ -180,11 +181,17 @@ class Run:
                 return "the budget is used up"
         raise AssertionError("optimise never ends by itself")
 
-    def _checkpoint_due(self, last: float) -> bool:
-        return time.monotonic() - last >= self.settings.checkpoint_every_s
+    def _validation_due(self, progress: float) -> bool:
+        if int(progress * self.settings.validations) == self.validated:
+            return False
+        if progress >= 1 or isinstance(self.budget, StepBudget):
+            return True
+        # In a budget of time, validating may take a fifteenth of it.
+        return self.clock() - self.validated_s >= 15 * self.validation_s
 
-    def _validate(self) -> Validated:
+    def _validate(self, progress: float) -> Validated:
         """Validates the averaged weights, and saves them when they are the best so far."""
+        self.validated = int(progress * self.settings.validations)
         learner = self.learner
         with learner.averaged_weights():
             found = self.validator.validate(learner.model)
@@ -192,6 +199,7 @@ class Run:
             # The saved model is scored on more pairs and with a beam; then there is writing.
             larger = len(self.validator.indices) / len(self.validator.decoded)
             self.budget.reserve_s = found.seconds * (1 + 2 * larger) + 2
+        self.validated_s, self.validation_s = self.clock(), found.seconds
         better = found.goodness >= self.best
         if better:
             self.best, self.best_step, self.without_better = found.goodness, learner.step, 0
@@ -271,10 +279,9 @@ class Run:
 
     def _describe(self) -> str:
         model, precision = self.experiment.model, str(self.dtype).removeprefix("torch.")
-        return (
-            f"{model.architecture}: {self.parameters:,} parameters, {model.encoder_layers}"
-            f"+{model.decoder_layers} layers, width {model.dim}; {self.device}, {precision}, {torch.get_num_threads()} threads"
-        )
+        layers = f"{model.encoder_layers}+{model.decoder_layers} layers, width {model.dim}"
+        machine = f"{self.device}, {precision}, {torch.get_num_threads()} threads"
+        return f"{model.architecture}: {self.parameters:,} parameters, {layers}; {machine}"
 
 
 class _Window:
