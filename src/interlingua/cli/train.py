@@ -1,0 +1,236 @@
+"""`interlingua train`."""
+
+from __future__ import annotations
+
+import shlex
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+import interlingua
+from interlingua.cli.options import Columns, Device, Keys, OnEmpty, Precision, Seed, Threads, reading
+from interlingua.cli.watch import duration, watch
+from interlingua.errors import ConfigurationError, DataError
+
+__all__ = ["train"]
+
+COMMAND_LINE = "command line"
+
+
+def train(
+    experiment: Annotated[
+        Path | None, typer.Argument(help="A TOML file that says all; what is given here goes before it.")
+    ] = None,
+    train: Annotated[
+        list[str] | None, typer.Option(help="A file of pairs: .tsv or .jsonl, plain, .gz or .xz; - is stdin.")
+    ] = None,
+    train_target: Annotated[
+        list[str] | None, typer.Option(help="The target file, when --train is one of two parallel files.")
+    ] = None,
+    valid: Annotated[
+        list[str] | None, typer.Option(help="Validation pairs; without, some training pairs are held out.")
+    ] = None,
+    valid_target: Annotated[
+        list[str] | None, typer.Option(help="The target file, when --valid is one of two parallel files.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The directory to make; runs/NAME for NAME.toml.")] = None,
+    languages: Annotated[
+        tuple[str, str] | None, typer.Option(help="Codes of source and target, such as: en de")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Wall-clock budget, validation and saving included.")
+    ] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Budget in updates.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="tiny, small, base, paper-base or paper-big; chosen from the data.")
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="A trained model to start from (fine-tuning).")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="A run to go on with.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier run in --out.")] = False,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Any setting: section.key=value, value as in TOML.")
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    precision: Precision = None,
+    seed: Seed = None,
+    columns: Columns = None,
+    keys: Keys = None,
+    on_empty: OnEmpty = None,
+) -> None:
+    """Train a model from a file of pairs.
+
+    Example: `interlingua train --train pairs.tsv --valid valid.tsv --out runs/en-de --minutes 20`
+
+    Two parallel files: `--train train.en --train-target train.de`
+
+    Ctrl-C saves and exits with 130; `interlingua train --resume runs/en-de` goes on.
+    """
+    training = {
+        "minutes": minutes, "max_steps": max_steps, "threads": threads, "precision": precision, "seed": seed,
+        "device": device if device != "auto" else None,
+    }  # fmt: skip
+    data = {
+        "train": _files(train, train_target, "--train"),
+        "valid": _files(valid, valid_target, "--valid"),
+        **reading(columns, keys, on_empty),
+    }
+    given = _given({
+        "preset": preset, "languages": languages, "start": str(start) if start else None,
+        "data": _given(data), "training": _given(training),
+    })  # fmt: skip
+    if resume is not None:
+        _resume(resume, given, others=[experiment, out, force, settings])
+    else:
+        _start(experiment, given, settings or [], out, force)
+
+
+def show_end(directory: Path, ended: Any, console: Console) -> None:
+    """Says where the model lies, how good it is and what to do next; raises Exit(130) when stopped early."""
+    place = shlex.quote(str(directory))
+    if not ended.finished:
+        console.print(f"\nstopped at step {ended.step:,}; all is saved. To go on:", soft_wrap=True)
+        console.print(f"  interlingua train --resume {place}", soft_wrap=True, markup=False)
+        raise typer.Exit(130)
+    console.print(
+        f"\n{ended.reason}: {ended.step:,} steps in {duration(ended.elapsed_s)}; "
+        f"the model of step {ended.best_step:,} is in {directory}",
+        soft_wrap=True, markup=False,
+    )  # fmt: skip
+    for score in ended.scores:
+        spread = f"  ({score['confidence']})" if "confidence" in score else ""
+        console.print(
+            f"  {score['name']} {score['score']:.2f}{spread} on the validation pairs", soft_wrap=True
+        )
+
+
+def next_commands(commands: Sequence[str], console: Console) -> None:
+    """Prints commands to try."""
+    console.print("\nNext:")
+    for command in commands:
+        console.print(f"  {command}", soft_wrap=True, markup=False)
+
+
+def _start(
+    experiment: Path | None, given: dict[str, Any], settings: list[str], out: Path | None, force: bool
+) -> None:
+    from interlingua.training.experiment import Experiment
+    from interlingua.training.recipes import merge
+    from interlingua.training.run import start
+
+    where, values = COMMAND_LINE, {}
+    if experiment is not None:
+        where, values = str(experiment), _read_experiment(experiment)
+        out = out or Path(values.pop("out", Path("runs") / experiment.stem))
+        Experiment.parse(values, where)  # so that a mistake in the file is said to be in the file
+    for setting in settings:
+        values = merge(values, _setting(setting))
+        Experiment.parse(values, f"--set {setting}")
+    if given.get("training", {}).keys() & {"minutes", "max_steps"}:
+        training = {k: v for k, v in values.get("training", {}).items() if k not in ("minutes", "max_steps")}
+        values = {**values, "training": training}  # a budget given here replaces that of the file
+    values = merge(values, given)
+    if out is None:
+        raise ConfigurationError(
+            "where is the model to go?", where="--out", accepted="For example: --out runs/en-de"
+        )
+    if not values.get("data", {}).get("train"):
+        raise ConfigurationError("there is nothing to learn from", where="--train",
+                                 accepted="For example: --train pairs.tsv")  # fmt: skip
+    console = Console(highlight=False)
+    ended = watch(start(values, out, force=force, where=where, started=interlingua.STARTED), console)
+    show_end(out, ended, console)
+    _next(out, console)
+
+
+def _resume(directory: Path, given: dict[str, Any], others: list[Any]) -> None:
+    from interlingua.training.run import resume
+
+    training = given.get("training", {})
+    rest = [*given.keys() - {"training"}, *training.keys() - {"minutes", "max_steps"}]
+    if rest or any(others):
+        raise ConfigurationError(
+            "a run goes on with its own configuration", where="--resume",
+            accepted="Only --minutes and --max-steps can be given, to go on for longer.",
+        )  # fmt: skip
+    _refuse_two_budgets(training)
+    console = Console(highlight=False)
+    changes = {"training": training} if training else {}
+    ended = watch(resume(directory, changes, interlingua.STARTED), console)
+    show_end(directory, ended, console)
+    _next(directory, console)
+
+
+def _next(directory: Path, console: Console) -> None:
+    place = shlex.quote(str(directory))
+    next_commands(
+        [
+            f"interlingua translate {place} < in.txt > out.txt",
+            f"interlingua evaluate {place} test.tsv",
+            f"interlingua info {place}",
+        ],
+        console,
+    )
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if value is not None and value != {} and value != []}
+
+
+def _files(sources: list[str] | None, targets: list[str] | None, option: str) -> list[Any]:
+    """Files of pairs, or pairs of parallel files."""
+    if not targets:
+        return list(sources or [])
+    if len(sources or []) != len(targets):
+        raise ConfigurationError(
+            "each source file needs its target file", where=f"{option}-target",
+            found=f"{len(sources or [])} source and {len(targets)} target files",
+            accepted=f"For example: {option} a.en {option}-target a.de",
+        )  # fmt: skip
+    return [list(pair) for pair in zip(sources or [], targets, strict=True)]
+
+
+def _refuse_two_budgets(training: dict[str, Any]) -> None:
+    if {"minutes", "max_steps"} <= training.keys():
+        raise ConfigurationError("there can be one budget only", where="--minutes, --max-steps")
+
+
+def _read_experiment(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError("the experiment cannot be read", where=path, found=error.strerror) from None
+    except UnicodeDecodeError as error:
+        raise DataError("the experiment is not UTF-8", where=path, found=str(error)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(
+            "the experiment is not TOML", where=path, found=str(error),
+            accepted='A setting is written as: key = 5, or key = "text", under a [section].',
+        ) from None  # fmt: skip
+
+
+def _setting(text: str) -> dict[str, Any]:
+    """section.key=value as nested tables; a value that is not TOML is a text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise ConfigurationError(
+            "this is not section.key=value",
+            where="--set",
+            found=text,
+            accepted="For example: --set model.dim=128",
+        )
+    try:
+        parsed: Any = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value.strip()
+    *sections, key = name.strip().split(".")
+    nested: dict[str, Any] = {key: parsed}
+    for section in reversed(sections):
+        nested = {section: nested}
+    return nested

@@ -1,0 +1,92 @@
+"""Watching a training: one live line on a terminal, a plain line now and then anywhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from interlingua.training.events import Ended, Event, Progress, Validated
+
+__all__ = ["duration", "watch"]
+
+PLAIN_EVERY_S = 20.0
+"""Seconds between lines of progress where there is no terminal."""
+
+BAR = 16
+"""Width of the bar, in characters."""
+
+
+def watch(events: Iterable[Event], console: Console) -> Ended:
+    """Shows what happens in a training until it ends.
+
+    Args:
+        events: of `training.run.start` or `resume`.
+        console: where to.
+
+    Returns:
+        The last event.
+    """
+    from interlingua.training.events import Ended, Note, Progress, Validated
+
+    ended = None
+    best = ""
+    printed_s = time.monotonic()
+    with Live(console=console, transient=True, refresh_per_second=4) as live:
+        for event in events:
+            match event:
+                case Note():
+                    _line(console, event.text, "yellow" if event.warning else "dim")
+                case Progress() if console.is_terminal:
+                    live.update(_live_line(event, best))
+                case Progress():
+                    if time.monotonic() - printed_s >= PLAIN_EVERY_S:
+                        printed_s = time.monotonic()
+                        _line(console, _plain_line(event, best))
+                case Validated():
+                    if event.best:
+                        best = f"{event.headline} {event.metrics[event.headline]:.2f}"
+                    _line(console, _validated(event), "green" if event.best else "")
+                case Ended():
+                    ended = event
+    assert ended is not None, "a training tells how it ended"
+    return ended
+
+
+def duration(seconds: float) -> str:
+    """Such as 0:42, 12:05 or 1:02:33."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _line(console: Console, text: str, style: str = "") -> None:
+    console.print(Text(text, style=style), soft_wrap=True)
+
+
+def _live_line(event: Progress, best: str) -> Text:
+    done = round(BAR * min(1.0, event.progress))
+    return Text.assemble(
+        ("━" * done, "green"), ("━" * (BAR - done), "dim"), " ", _plain_line(event, best),
+        no_wrap=True, overflow="ellipsis",
+    )  # fmt: skip
+
+
+def _plain_line(event: Progress, best: str) -> str:
+    return (
+        f"step {event.step:,} · loss {event.loss:.3f} · {event.target_tokens_per_s:,.0f} tokens/s · "
+        f"rate {event.learning_rate:.2e} · {duration(event.left_s)} left"
+        + (f" · best {best}" if best else "")
+    )
+
+
+def _validated(event: Validated) -> str:
+    metrics = " · ".join(f"{name} {score:.2f}" for name, score in event.metrics.items())
+    saved = " · best so far, saved" if event.best else ""
+    loss = f"validation loss {event.loss:.3f}"
+    return f"{duration(event.elapsed_s):>7}  step {event.step:,}  {loss} · {metrics}{saved}"
