@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
@@ -42,10 +43,9 @@ class Batch(NamedTuple):
         return 1 - (int(self.source_mask.sum()) + self.target_tokens) / positions
 
 
-def make_batch(store: Store, indices: Iterable[int]) -> Batch:
+def make_batch(store: Store, indices: Sequence[int] | npt.NDArray[np.int64]) -> Batch:
     """Reads the pairs of the given numbers from a store."""
-    numbers = list(indices)
-    sources, targets = [store.source(i) for i in numbers], [store.target(i) for i in numbers]
+    sources, targets = [store.source(i) for i in indices], [store.target(i) for i in indices]
     source = pad(sources, after=EOS)
     return Batch(
         source,
@@ -57,7 +57,7 @@ def make_batch(store: Store, indices: Iterable[int]) -> Batch:
 
 
 def pad(
-    rows: Sequence[Sequence[int] | np.ndarray[tuple[int], np.dtype[np.integer]]],
+    rows: Sequence[Sequence[int] | npt.NDArray[np.integer]],
     *,
     before: int | None = None,
     after: int | None = None,

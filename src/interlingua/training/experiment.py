@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from interlingua.bundle import Limits, load_bundle, load_tokenizers, read_config
+from interlingua.bundle import Limits, load_bundle, load_tokenizers
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.store import Store
@@ -73,10 +73,8 @@ def plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
     if given.start is not None:
         tokenizers = load_tokenizers(Path(given.start))
         started_from = load_bundle(given.start).config
-        inherited = {
-            key: started_from[key] for key in ("model", "search", "languages") if key in started_from
-        }
-        values = merge(inherited, values)
+        for key in ("model", "search", "languages"):
+            values = merge({key: started_from[key]} if key in started_from else {}, values)
     data = _absolute(given.data)
     prepared = prepare(data, given.tokenizer, cache_directory(), tokenizers)
     notes = [prepared.report["summary"]]
@@ -96,14 +94,13 @@ def plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
     return Plan(experiment, prepared, length_limits(prepared.train), notes)
 
 
-def replan(directory: Path, changes: Mapping[str, Any]) -> Plan:
-    """The plan of a run that exists, with its own tokenizers and nothing chosen anew.
+def replan(directory: Path, values: Mapping[str, Any]) -> Plan:
+    """The plan of a run that exists: nothing is chosen anew.
 
     Args:
         directory: of the run.
-        changes: of the budget.
+        values: its configuration, perhaps with another budget.
     """
-    values = merge(read_config(directory), changes)
     experiment = Experiment.parse(values, where=str(directory / "config.toml"))
     given = load_tokenizers(directory) if experiment.start else None
     prepared = prepare(experiment.data, experiment.tokenizer, cache_directory(), given)

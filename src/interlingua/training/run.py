@@ -93,12 +93,13 @@ class Run:
         self.experiment, self.prepared, self.limits, self.notes = planned
         self.settings = settings = self.experiment.training
         self.out = out
+        self._checkpoints = out / "training" / "checkpoints"
         self.device = choose_device(settings.device)
         set_threads(settings.threads)
         torch.manual_seed(settings.seed)
         tokenizers = self.prepared.tokenizers
         model = build_model(self.experiment.model, *map(len, tokenizers), shared=tokenizers.joint)
-        if self.experiment.start is not None:
+        if self.experiment.start is not None and not self._checkpoints.exists():
             trained = load_bundle(self.experiment.start).model
             model.load_state_dict(trained.state_dict())
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
@@ -248,11 +249,11 @@ class Run:
             "without_better": self.without_better,
             "validated": self.validated,
         }
-        save_checkpoint(self.out / "training" / "checkpoints", Checkpoint(self.learner.tensors(), about))
+        save_checkpoint(self._checkpoints, Checkpoint(self.learner.tensors(), about))
 
     def _restore(self) -> float:
         """Continues from the newest whole checkpoint, if there is one; returns the seconds used before it."""
-        checkpoint, self.damaged = load_newest(self.out / "training" / "checkpoints")
+        checkpoint, self.damaged = load_newest(self._checkpoints)
         if checkpoint is None:
             return 0.0
         about = checkpoint.about

@@ -1,0 +1,21 @@
+"""Shapes in annotations are checked while the tests run (jaxtyping with beartype), and only then."""
+
+from __future__ import annotations
+
+from jaxtyping import install_import_hook
+
+CHECKED = ["interlingua.model", "interlingua.search", "interlingua.training.loss", "interlingua.data.batch"]
+
+# Before any test imports them.
+install_import_hook(CHECKED, "beartype.beartype")
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_and_a_seed(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    cache = tmp_path_factory.getbasetemp() / "cache"
+    monkeypatch.setenv("INTERLINGUA_CACHE", str(cache))

@@ -1,0 +1,102 @@
+"""Batches hold every pair once, within budget, and are a pure function of seed and epoch."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interlingua.data import batching
+from interlingua.data.batch import make_batch, pad
+from interlingua.data.batching import epoch_batches
+from interlingua.data.loader import Position, load_batches
+from interlingua.data.store import Store, build_store
+from interlingua.text.tokenizer import TokenizerSettings, train_tokenizers
+from interlingua.text.vocabulary import BOS, EOS, PAD
+
+lengths = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=300)
+
+
+@given(lengths, st.integers(1, 400), st.integers(0, 5), st.integers(0, 5))
+def test_every_pair_once_within_budget(
+    pairs: list[tuple[int, int]], max_tokens: int, seed: int, epoch: int
+) -> None:
+    source, target = np.array(pairs, np.uint32).reshape(-1, 2).T
+    batches = list(epoch_batches(source, target, max_tokens, seed, epoch))
+    assert sorted(np.concatenate([[], *batches]).tolist()) == list(range(len(pairs)))
+    for batch in batches:
+        widest = max(source[batch].max(), target[batch].max())
+        assert len(batch) == 1 or len(batch) * widest <= max_tokens
+
+
+def test_order_depends_on_seed_and_epoch_alone() -> None:
+    source, target = np.random.default_rng(0).integers(1, 40, (2, 500))
+
+    def order(seed: int, epoch: int) -> list[int]:
+        return np.concatenate(list(epoch_batches(source, target, 200, seed, epoch))).tolist()
+
+    assert order(1, 0) == order(1, 0)
+    assert len({tuple(order(seed, epoch)) for seed in (1, 2) for epoch in (0, 1)}) == 4
+
+
+def test_pools_do_not_change_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "POOL", 64)
+    source, target = np.random.default_rng(0).integers(1, 40, (2, 500))
+    batches = list(epoch_batches(source, target, 200, 0, 0))
+    assert sorted(np.concatenate(batches).tolist()) == list(range(500))
+
+
+def test_little_padding_for_sentences_of_usual_lengths() -> None:
+    random = np.random.default_rng(0)
+    target = random.poisson(14, 29_000) + 2
+    source = np.maximum(1, target + random.integers(-3, 4, 29_000))
+    padded = sum(
+        len(b) * (source[b].max() + target[b].max()) for b in epoch_batches(source, target, 4096, 0, 0)
+    )
+    assert 1 - (source.sum() + target.sum()) / padded < 0.05
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    random = np.random.default_rng(1)
+    words = ["".join(random.choice(list("abcdef"), random.integers(1, 12))) for _ in range(120)]
+    pairs = [(word, word[::-1]) for word in words]
+    tokenizers, _ = train_tokenizers(pairs, TokenizerSettings(source="characters", target="characters"))
+    return build_store(pairs, tokenizers, tmp_path_factory.mktemp("data") / "store")
+
+
+def test_a_batch_is_shifted_and_masked(store: Store) -> None:
+    batch = make_batch(store, [0, 5, 9])
+    for row, i in enumerate([0, 5, 9]):
+        source, target = store.source(i).tolist(), store.target(i).tolist()
+        assert batch.source[row][batch.source_mask[row]].tolist() == [*source, EOS]
+        assert batch.target_in[row][: len(target) + 1].tolist() == [BOS, *target]
+        assert batch.target_out[row][: len(target) + 1].tolist() == [*target, EOS]
+        assert (batch.target_out[row][len(target) + 1 :] == PAD).all()
+    assert batch.target_tokens == (batch.target_out != PAD).sum()
+    positions = batch.source.numel() + batch.target_out.numel()
+    assert batch.padding == pytest.approx(
+        ((batch.source == PAD).sum() + (batch.target_out == PAD).sum()) / positions
+    )
+
+
+def test_pad_of_empty_rows() -> None:
+    assert pad([[], [5, 6]], after=EOS).tolist() == [[EOS, PAD, PAD], [5, 6, EOS]]
+    assert pad([[], [5]], before=BOS).tolist() == [[BOS, PAD], [BOS, 5]]
+
+
+def test_loading_goes_on_exactly_where_it_stopped(store: Store) -> None:
+    whole = list(islice(load_batches(store, 60, 7, Position()), 60))
+    assert whole[-1][1].epoch >= 1
+    for stop in (0, 1, 20, 45):
+        start = whole[stop - 1][1] if stop else Position()
+        rest = islice(load_batches(store, 60, 7, start), 60 - stop)
+        for (batch, position), (expected, expected_position) in zip(rest, whole[stop:], strict=True):
+            assert position == expected_position
+            assert torch.equal(batch.source, expected.source)
+            assert torch.equal(batch.target_out, expected.target_out)

@@ -1,0 +1,231 @@
+"""What must hold for every architecture behind the Seq2Seq protocol."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from interlingua.errors import ConfigurationError
+from interlingua.model.attention import MultiHeadAttention, attention_bias, causal_mask
+from interlingua.model.presets import PRESETS, build_model
+from interlingua.model.seq2seq import Seq2Seq, reorder
+from interlingua.model.transformer import Transformer, TransformerSettings
+
+SIZE, BATCH, SOURCE, TARGET = 31, 4, 9, 7
+SMALL = {"dim": 16, "heads": 4, "feed_forward": 32, "encoder_layers": 2, "decoder_layers": 2, "dropout": 0.3}
+
+ARCHITECTURES: dict[str, Callable[[], Seq2Seq]] = {
+    f"transformer {norm} {'shared' if shared else 'separate'}": (
+        lambda norm=norm, shared=shared: build_model(
+            TransformerSettings(norm=norm, **SMALL), SIZE, SIZE, shared=shared
+        ).eval()
+    )
+    for norm in ("pre", "post")
+    for shared in (True, False)
+}
+
+
+@pytest.fixture(params=ARCHITECTURES)
+def model(request: pytest.FixtureRequest) -> Seq2Seq:
+    return ARCHITECTURES[request.param]()
+
+
+@pytest.fixture
+def inputs() -> tuple[Tensor, Tensor, Tensor]:
+    source = torch.randint(4, SIZE, (BATCH, SOURCE))
+    mask = torch.arange(SOURCE) < torch.tensor([9, 4, 7, 1]).unsqueeze(1)
+    return source.masked_fill(~mask, 0), mask, torch.randint(4, SIZE, (BATCH, TARGET))
+
+
+def logits_of(model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    return model.project(model.forward(*inputs))
+
+
+def test_steps_give_what_teacher_forcing_gives(model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor]) -> None:
+    source, mask, target = inputs
+    expected = logits_of(model, inputs)
+    state = model.start(source, mask)
+    for t in range(TARGET):
+        logits, state = model.step(target[:, t], state)
+        torch.testing.assert_close(logits, expected[:, t], atol=1e-5, rtol=1e-5)
+
+
+def test_padding_changes_nothing(model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor]) -> None:
+    source, mask, target = inputs
+    wider = nn.functional.pad(source, (0, 5)), nn.functional.pad(mask, (0, 5)), target
+    torch.testing.assert_close(logits_of(model, wider), logits_of(model, inputs), atol=1e-5, rtol=1e-5)
+    anything = source.masked_fill(~mask, 17), mask, target  # what stands behind the mask does not matter
+    torch.testing.assert_close(logits_of(model, anything), logits_of(model, inputs))
+
+
+def test_rows_do_not_see_each_other(model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor]) -> None:
+    order = torch.tensor([2, 0, 3, 1])
+    permuted = tuple(part[order] for part in inputs)
+    expected = logits_of(model, inputs)[order]
+    torch.testing.assert_close(logits_of(model, permuted), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("position", range(TARGET))
+def test_the_future_is_hidden(model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor], position: int) -> None:
+    source, mask, target = inputs
+    before = logits_of(model, inputs)
+    changed = target.clone()
+    changed[:, position] = (changed[:, position] + 1 - 4) % (SIZE - 4) + 4
+    after = logits_of(model, (source, mask, changed))
+    torch.testing.assert_close(after[:, :position], before[:, :position])
+    assert not torch.allclose(after[:, position:], before[:, position:])
+
+
+def test_attention_rows_sum_to_one_and_respect_the_masks(
+    model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor]
+) -> None:
+    source, mask, target = inputs
+    encoder, decoder, cross = model.attend(source, mask, target)
+    heads = SMALL["heads"]
+    assert encoder.shape == (BATCH, 2, heads, SOURCE, SOURCE)
+    assert decoder.shape == (BATCH, 2, heads, TARGET, TARGET)
+    assert cross.shape == (BATCH, 2, heads, TARGET, SOURCE)
+    for weights in (encoder, decoder, cross):
+        torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]))
+    assert cross.masked_select(~mask[:, None, None, None]).max() == 0
+    assert decoder.masked_select(~causal_mask(TARGET, source.device)).max() == 0
+
+
+def test_beams_share_their_sentence_and_keep_their_own_past(
+    model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor]
+) -> None:
+    source, mask, target = inputs
+    state = model.start(source, mask)
+    _, state = model.step(target[:, 0], state)
+    # Three rows a sentence, sentences 0, 2 and 3 only; then each row continues in its own way.
+    kept = torch.tensor([0, 2, 3])
+    state = reorder(state, kept.unsqueeze(1).expand(-1, 3))
+    assert len(state.sentences[0]) == 3
+    assert len(state.rows[0]) == 9
+    continuations = torch.randint(4, SIZE, (3, 3))
+    logits, state = model.step(continuations.flatten(), state)
+    for i, sentence in enumerate(kept.tolist()):
+        for beam in range(3):
+            past = torch.stack([target[sentence, 0], continuations[i, beam]]).unsqueeze(0)
+            alone = logits_of(model, (source[[sentence]], mask[[sentence]], past))[0, -1]
+            torch.testing.assert_close(logits[3 * i + beam], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_an_old_state_stays_usable(model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor]) -> None:
+    source, mask, target = inputs
+    _, state = model.step(target[:, 0], model.start(source, mask))
+    first, _ = model.step(target[:, 1], state)
+    model.step(target[:, 2], state)
+    again, _ = model.step(target[:, 1], state)
+    torch.testing.assert_close(first, again, atol=0, rtol=0)
+
+
+def test_attention_equals_its_equation() -> None:
+    attention = MultiHeadAttention(12, 3, 0.0)
+    x, memory = torch.randn(2, 5, 12), torch.randn(2, 6, 12)
+    mask = torch.rand(2, 1, 6) < 0.7
+    mask[..., 0] = True
+    key_weight, value_weight = attention.key_value.weight.chunk(2)
+    key_bias, value_bias = attention.key_value.bias.chunk(2)
+
+    def split(y: Tensor) -> Tensor:
+        return y.view(2, -1, 3, 4)
+
+    q = split(x @ attention.query.weight.T + attention.query.bias)
+    k = split(memory @ key_weight.T + key_bias)
+    v = split(memory @ value_weight.T + value_bias)
+    scores = torch.einsum("bqhd,bkhd->bhqk", q, k) / math.sqrt(4)
+    weights = scores.masked_fill(~mask.unsqueeze(1), -math.inf).softmax(-1)
+    context = torch.einsum("bhqk,bkhd->bqhd", weights, v).flatten(2)
+    expected = context @ attention.output.weight.T + attention.output.bias
+    found = attention(x, *attention.keys_values(memory), attention_bias(mask, 3, x.dtype))
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_equals_torch_transformer_with_its_weights(norm: str, inputs: tuple[Tensor, Tensor, Tensor]) -> None:
+    source, mask, target = inputs
+    ours = Transformer(TransformerSettings(norm=norm, **SMALL), SIZE, SIZE, shared=True).eval()
+    theirs = nn.Transformer(16, 4, 2, 2, 32, 0.0, batch_first=True, norm_first=norm == "pre").eval()
+    if norm == "post":  # the paper has no norm after the stacks
+        theirs.encoder.norm = theirs.decoder.norm = None
+    else:
+        copy(ours.encoder_norm, theirs.encoder.norm)
+        copy(ours.decoder_norm, theirs.decoder.norm)
+    for mine, layer in zip(ours.encoder, theirs.encoder.layers, strict=True):
+        copy_attention(mine.attention, layer.self_attn)
+        copy_rest(
+            mine, layer, [(mine.attention_sublayer, layer.norm1), (mine.feed_forward_sublayer, layer.norm2)]
+        )
+    for mine, layer in zip(ours.decoder, theirs.decoder.layers, strict=True):
+        copy_attention(mine.attention, layer.self_attn)
+        copy_attention(mine.cross, layer.multihead_attn)
+        norms = [(mine.attention_sublayer, layer.norm1), (mine.cross_sublayer, layer.norm2),
+                 (mine.feed_forward_sublayer, layer.norm3)]  # fmt: skip
+        copy_rest(mine, layer, norms)
+
+    def embed(ids: Tensor) -> Tensor:
+        return ours.positions(ours.target_embedding(ids) * 4)
+
+    future = nn.Transformer.generate_square_subsequent_mask(TARGET)
+    hidden = theirs(
+        embed(source), embed(target), tgt_mask=future,
+        src_key_padding_mask=torch.zeros(mask.shape).masked_fill(~mask, -math.inf),
+        memory_key_padding_mask=torch.zeros(mask.shape).masked_fill(~mask, -math.inf),
+    )  # fmt: skip
+    expected = hidden @ ours.target_embedding.weight.T
+    torch.testing.assert_close(logits_of(ours, inputs), expected, atol=1e-5, rtol=1e-5)
+
+
+def copy(mine: nn.Module, theirs: nn.Module) -> None:
+    for parameter in mine.parameters():
+        nn.init.normal_(parameter)
+    theirs.load_state_dict(mine.state_dict())
+
+
+def copy_attention(mine: MultiHeadAttention, theirs: nn.MultiheadAttention) -> None:
+    with torch.no_grad():
+        theirs.in_proj_weight.copy_(torch.cat([mine.query.weight, mine.key_value.weight]))
+        theirs.in_proj_bias.copy_(torch.cat([mine.query.bias, mine.key_value.bias]))
+    copy(mine.output, theirs.out_proj)
+
+
+def copy_rest(mine: nn.Module, theirs: nn.Module, norms: list[tuple[nn.Module, nn.Module]]) -> None:
+    copy(mine.feed_forward.inner, theirs.linear1)
+    copy(mine.feed_forward.outer, theirs.linear2)
+    for sublayer, norm in norms:
+        copy(sublayer.norm, norm)
+
+
+@pytest.mark.parametrize(("preset", "parameters"), [("paper-base", 63_082_496), ("paper-big", 214_245_376)])
+def test_the_papers_models_have_the_papers_sizes(preset: str, parameters: int) -> None:
+    with torch.device("meta"):
+        model = build_model(PRESETS[preset], 37_000, 37_000, shared=True)
+    assert sum(parameter.numel() for parameter in model.parameters()) == parameters
+    assert PRESETS[preset].norm == "post"
+
+
+def test_sinusoids_are_the_papers() -> None:
+    model = build_model(TransformerSettings(**SMALL), SIZE, SIZE, shared=True)
+    codes = model.positions(torch.zeros(1, 300, 16), first=3)[0]
+    for position, i in [(3, 0), (10, 3), (299, 7)]:
+        angle = position / 10000 ** (2 * i / 16)
+        assert codes[position - 3, 2 * i].item() == pytest.approx(math.sin(angle), abs=1e-4)
+        assert codes[position - 3, 2 * i + 1].item() == pytest.approx(math.cos(angle), abs=1e-4)
+
+
+def test_heads_must_divide_the_width() -> None:
+    with pytest.raises(ConfigurationError, match="3 heads do not divide a width of 16"):
+        build_model(TransformerSettings(dim=16, heads=3), SIZE, SIZE, shared=True)
+
+
+def test_unknown_sizes_are_named() -> None:
+    with pytest.raises(ConfigurationError, match="Did you mean 'feed_forward'"):
+        TransformerSettings.parse({"feed_foward": 3}, "model")
+    with pytest.raises(ConfigurationError, match="dim"):
+        TransformerSettings.parse({"dim": 0}, "model")
