@@ -19,7 +19,10 @@ PLAIN_EVERY_S = 20.0
 """Seconds between lines of progress where there is no terminal."""
 
 BAR = 16
-"""Width of the bar, in characters."""
+"""Width of the bar, in characters; it is left out where the rest would not fit."""
+
+BAR_FROM = 110
+"""The narrowest terminal that gets a bar."""
 
 
 def watch(events: Iterable[Event], console: Console) -> Ended:
@@ -43,14 +46,14 @@ def watch(events: Iterable[Event], console: Console) -> Ended:
                 case Note():
                     _line(console, event.text, "yellow" if event.warning else "dim")
                 case Progress() if console.is_terminal:
-                    live.update(_live_line(event, best))
+                    live.update(_live_line(event, best, console.width))
                 case Progress():
                     if time.monotonic() - printed_s >= PLAIN_EVERY_S:
                         printed_s = time.monotonic()
                         _line(console, _plain_line(event, best))
                 case Validated():
                     if event.best:
-                        best = f"{event.headline} {event.metrics[event.headline]:.2f}"
+                        best = f"{event.metrics[event.headline]:.2f} {event.headline}"
                     _line(console, _validated(event), "green" if event.best else "")
                 case Ended():
                     ended = event
@@ -69,19 +72,18 @@ def _line(console: Console, text: str, style: str = "") -> None:
     console.print(Text(text, style=style), soft_wrap=True)
 
 
-def _live_line(event: Progress, best: str) -> Text:
-    done = round(BAR * min(1.0, event.progress))
-    return Text.assemble(
-        ("━" * done, "green"), ("━" * (BAR - done), "dim"), " ", _plain_line(event, best),
-        no_wrap=True, overflow="ellipsis",
-    )  # fmt: skip
+def _live_line(event: Progress, best: str, width: int) -> Text:
+    done = round(BAR * min(1.0, event.progress)) if width >= BAR_FROM else 0
+    rest = BAR - done if width >= BAR_FROM else 0
+    line = Text("━" * done, style="green", no_wrap=True, overflow="ellipsis")
+    line.append("━" * rest, style="dim")
+    return line.append(f" {_plain_line(event, best)}", style="default")
 
 
 def _plain_line(event: Progress, best: str) -> str:
     return (
-        f"step {event.step:,} · loss {event.loss:.3f} · {event.target_tokens_per_s:,.0f} tokens/s · "
-        f"rate {event.learning_rate:.2e} · {duration(event.left_s)} left"
-        + (f" · best {best}" if best else "")
+        f"step {event.step:,}  loss {event.loss:.3f}  {event.target_tokens_per_s:,.0f} tokens/s  "
+        f"rate {event.learning_rate:.1e}  {duration(event.left_s)} left" + (f"  best {best}" if best else "")
     )
 
 
