@@ -219,13 +219,18 @@ def test_sinusoids_are_the_papers() -> None:
         assert codes[position - 3, 2 * i + 1].item() == pytest.approx(math.cos(angle), abs=1e-4)
 
 
-def test_heads_must_divide_the_width() -> None:
-    with pytest.raises(ConfigurationError, match="3 heads do not divide a width of 16"):
-        build_model(TransformerSettings(dim=16, heads=3), SIZE, SIZE, shared=True)
+@pytest.mark.parametrize(("sizes", "message"), [
+    ({"dim": 16, "heads": 3}, "3 heads do not divide a width of 16; 1, 2, 4, 8, 16 would"),
+    ({"dim": 15, "heads": 3}, "a width of 15 is odd"),
+    ({"dim": 0}, "dim"),
+    ({"encoder_layers": -1}, "encoder_layers"),
+    ({"dropout": 1.0}, "dropout"),
+])  # fmt: skip
+def test_bad_sizes_are_errors(sizes: dict[str, int], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        TransformerSettings.parse(sizes, "model")
 
 
 def test_unknown_sizes_are_named() -> None:
     with pytest.raises(ConfigurationError, match="Did you mean 'feed_forward'"):
         TransformerSettings.parse({"feed_foward": 3}, "model")
-    with pytest.raises(ConfigurationError, match="dim"):
-        TransformerSettings.parse({"dim": 0}, "model")

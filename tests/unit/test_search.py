@@ -9,7 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from interlingua.model.seq2seq import State
+from interlingua.model.seq2seq import Seq2Seq, State
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.search import SearchSettings, Sources, length_limit, search
 from interlingua.search.beam import beam_search
@@ -20,7 +20,7 @@ from interlingua.text.vocabulary import BOS, EOS, PAD, UNK
 LETTERS = 2  # besides EOS: three tokens that may be generated
 
 
-class Table:
+class Table(Seq2Seq):
     """A Seq2Seq by look-up: logits[first source id, position, token before]; it counts its steps."""
 
     def __init__(self, seed: int, positions: int = 12, vocabulary: int = 4 + LETTERS) -> None:
@@ -84,7 +84,7 @@ def random_sources(count: int, vocabulary: int = 30, seed: int = 1) -> list[list
     return [[*torch.randint(4, vocabulary, (n,), generator=generator).tolist(), EOS] for n in lengths]
 
 
-def padded(rows: list[list[int]], limit: int = 20) -> Sources:
+def padded(rows: list[list[int]], limit: int = 14) -> Sources:
     width = max(map(len, rows))
     ids = torch.tensor([row + [PAD] * (width - len(row)) for row in rows])
     return Sources(ids, ids != PAD, torch.tensor([min(limit, 2 * len(row) + 6) for row in rows]))
@@ -142,13 +142,13 @@ def test_stopping_early_changes_nothing_and_takes_fewer_steps():
 @pytest.mark.parametrize("beam", [1, 4])
 def test_batch_size_and_order_do_not_matter(beam):
     model = transformer()
-    rows = random_sources(64)
+    rows = random_sources(24)
     settings = SearchSettings(beam=beam)
     together = search(model, padded(rows), settings)
     reversed_order = search(model, padded(rows[::-1]), settings)[::-1]
-    sevens = [found for i in range(0, 64, 7) for found in search(model, padded(rows[i : i + 7]), settings)]
+    sevens = [found for i in range(0, 24, 7) for found in search(model, padded(rows[i : i + 7]), settings)]
     alone = [search(model, padded([row]), settings)[0] for row in rows]
-    assert len({tuple(found[0].ids) for found in together}) > 10
+    assert len({tuple(found[0].ids) for found in together}) > 5
     for other in (reversed_order, sevens, alone):
         for one, two in zip(together, other, strict=True):
             assert one[0].ids == two[0].ids

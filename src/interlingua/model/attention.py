@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from interlingua.errors import ConfigurationError
 from interlingua.model.dropout import keep_mask
 
 __all__ = ["MultiHeadAttention", "attention_bias", "causal_mask"]
@@ -24,19 +23,11 @@ class MultiHeadAttention(nn.Module):
         dim: width of the model.
         heads: number of heads; divides dim.
         dropout: share of the attention weights dropped in training.
-
-    Raises:
-        ConfigurationError: heads does not divide dim.
     """
 
     def __init__(self, dim: int, heads: int, dropout: float) -> None:
         super().__init__()
-        if dim % heads:
-            raise ConfigurationError(
-                f"{heads} heads do not divide a width of {dim}",
-                where="model.heads",
-                accepted=f"Use one of {[n for n in range(1, 33) if dim % n == 0]}.",
-            )
+        assert dim % heads == 0, "TransformerSettings refuses such sizes"
         self.heads = heads
         self.dropout = dropout
         self.scale = 1 / math.sqrt(dim // heads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -32,6 +32,7 @@ class Attention(NamedTuple):
     cross: Float[Tensor, "batch layers heads target source"]
 
 
+@runtime_checkable
 class Seq2Seq(Protocol):
     """A model of a target sequence given a source sequence.
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -49,6 +49,16 @@ class TransformerSettings(Settings):
     activation_dropout: Rate = 0.0
     """Inside the feed-forward layers; not in the paper, but in its released code."""
 
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> TransformerSettings:
+        dim, heads = self.dim, self.heads
+        if dim % 2:
+            raise ValueError(f"a width of {dim} is odd; the position code needs pairs")
+        if dim % heads:
+            would = ", ".join(str(n) for n in range(1, 65) if dim % n == 0)
+            raise ValueError(f"{heads} heads do not divide a width of {dim}; {would} would")
+        return self
+
 
 class Transformer(nn.Module):
     """The encoder-decoder Transformer, as a Seq2Seq.
@@ -61,9 +71,6 @@ class Transformer(nn.Module):
         source_size: source vocabulary.
         target_size: target vocabulary.
         shared: one embedding table for source and target (a joint vocabulary; sizes must be equal).
-
-    Raises:
-        ConfigurationError: heads does not divide dim.
     """
 
     def __init__(

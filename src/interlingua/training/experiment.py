@@ -13,6 +13,7 @@ from interlingua.bundle import Limits, load_bundle, load_tokenizers
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.store import Store
+from interlingua.device import choose_device
 from interlingua.model.presets import ModelSettings
 from interlingua.search import SearchSettings
 from interlingua.settings import Settings
@@ -64,11 +65,12 @@ def plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
         where: where they come from, for messages.
 
     Raises:
-        ConfigurationError: a key or value is not acceptable.
+        ConfigurationError: a key, a value or the device is not acceptable.
         DataError: the files are not as announced.
         BundleError: the model to start from cannot be used.
     """
     given = Experiment.parse(values, where)
+    choose_device(given.training.device)  # wrong ones are found now, before anything is written
     tokenizers = None
     if given.start is not None:
         tokenizers = load_tokenizers(Path(given.start))

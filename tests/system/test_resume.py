@@ -1,0 +1,181 @@
+"""A run that was stopped ends as one that was not, bit for bit; damage is found; nothing else is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from filelock import FileLock
+
+from interlingua.errors import CheckpointError, ConfigurationError, OutputError
+from interlingua.training.events import Ended, Note, Progress, Validated
+from interlingua.training.run import start
+from tests.tiny import last_checkpoint, resume_tiny, tiny_values, train_tiny, weights, write_reversals
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_reversals(tmp_path_factory.mktemp("data") / "pairs.tsv", 300)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("runs") / "undisturbed"
+    train_tiny(out, pairs, max_steps=20)
+    return out
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def stop_at(out: Path, pairs: Path, step: int) -> None:
+    """Trains, and dies without a word once the step is done."""
+    events = start(tiny_values(pairs, max_steps=20, checkpoint_every_s=1e-9), out)
+    for event in events:
+        if isinstance(event, Progress) and event.step >= step:
+            events.close()
+
+
+@pytest.mark.parametrize("step", [1, 10, 13])
+def test_a_stopped_run_ends_like_an_undisturbed_one(
+    step: int, pairs: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlingua.training.run.PROGRESS_EVERY_S", 0.0)
+    out = tmp_path / "run"
+    stop_at(out, pairs, step)
+    events = resume_tiny(out)
+    if step > 1:
+        assert any(isinstance(event, Note) and "going on after step" in event.text for event in events)
+    assert same(last_checkpoint(out), last_checkpoint(undisturbed))
+    assert same(weights(out), weights(undisturbed))
+    logged = [json.loads(line) for line in (out / "training" / "log.jsonl").read_text().splitlines()]
+    steps = [record["step"] for record in logged if record["event"] == "progress"]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 20
+
+
+def test_checkpoints_hold_the_default_precision(undisturbed: Path) -> None:
+    assert {tensor.dtype for name, tensor in weights(undisturbed).items()} == {torch.float32}
+    assert last_checkpoint(undisturbed)["master"].dtype == torch.float32
+
+
+@pytest.mark.parametrize("damage", ["truncated", "altered"])
+def test_a_damaged_checkpoint_is_passed_over_by_name(
+    damage: str, pairs: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlingua.training.run.PROGRESS_EVERY_S", 0.0)
+    out = tmp_path / "run"
+    stop_at(out, pairs, 12)
+    _, newest = sorted((out / "training" / "checkpoints").glob("*.safetensors"))
+    content = bytearray(newest.read_bytes())
+    if damage == "truncated":
+        del content[len(content) // 2 :]
+    else:
+        content[-5] ^= 1
+    newest.write_bytes(content)
+    events = resume_tiny(out)
+    warnings = [event.text for event in events if isinstance(event, Note) and event.warning]
+    assert len(warnings) == 1
+    assert newest.name in warnings[0]
+    assert same(last_checkpoint(out), last_checkpoint(undisturbed))
+
+
+def test_no_whole_checkpoint_is_an_error(pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train_tiny(out, pairs, max_steps=4)
+    for path in (out / "training" / "checkpoints").glob("*.safetensors"):
+        path.write_bytes(b"nonsense")
+    with pytest.raises(CheckpointError, match="no whole checkpoint"):
+        resume_tiny(out, max_steps=8)
+
+
+def test_going_on_for_longer(pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train_tiny(out, pairs, max_steps=6)
+    with pytest.raises(ConfigurationError, match="used up its budget"):
+        resume_tiny(out)
+    *_, ended = resume_tiny(out, max_steps=9)
+    assert isinstance(ended, Ended)
+    assert ended.step == 9
+    assert ended.finished
+
+
+def test_changed_training_data_is_an_error(tmp_path: Path) -> None:
+    pairs = write_reversals(tmp_path / "pairs.tsv", 200)
+    out = tmp_path / "run"
+    train_tiny(out, pairs, max_steps=4)
+    pairs.write_text(pairs.read_text().replace("a", "h"))
+    with pytest.raises(CheckpointError, match="data has changed"):
+        resume_tiny(out, max_steps=8)
+
+
+def test_an_existing_directory_is_not_overwritten(pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train_tiny(out, pairs, max_steps=2)
+    with pytest.raises(OutputError, match="exists"):
+        train_tiny(out, pairs, max_steps=2)
+    before = weights(out)
+    list(start(tiny_values(pairs, max_steps=3, seed=9), out, force=True))
+    assert not same(before, weights(out))
+    other = tmp_path / "mine"
+    other.mkdir()
+    (other / "thesis.txt").write_text("precious")
+    with pytest.raises(OutputError, match="not a run"):
+        list(start(tiny_values(pairs, max_steps=3), other, force=True))
+    assert (other / "thesis.txt").read_text() == "precious"
+
+
+def test_two_processes_cannot_train_into_one_directory(pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train_tiny(out, pairs, max_steps=2)
+    with FileLock(out / "training" / "lock"), pytest.raises(OutputError, match="another process"):
+        resume_tiny(out, max_steps=4)
+
+
+def test_a_mistake_leaves_nothing_behind(pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(ConfigurationError):
+        train_tiny(out, pairs, max_step=2)
+    with pytest.raises(ConfigurationError, match="heads"):
+        train_tiny(out, pairs, more={"model": {"heads": 3}}, max_steps=2)
+    with pytest.raises(ConfigurationError, match="device"):
+        train_tiny(out, pairs, max_steps=2, device="gpu")
+    assert not out.exists()
+
+
+def test_fine_tuning_starts_from_a_model(pairs: Path, undisturbed: Path, tmp_path: Path) -> None:
+    other = write_reversals(tmp_path / "other.tsv", 300, seed=3)
+    values = tiny_values(other, max_steps=1, learning_rate=1e-9)
+    values = {"data": values["data"], "training": values["training"], "start": str(undisturbed)}
+    out = tmp_path / "tuned"
+    list(start(values, out))
+    for name, weight in weights(out).items():
+        torch.testing.assert_close(weight, weights(undisturbed)[name], atol=1e-6, rtol=0)
+
+
+def test_a_full_disk_stops_with_the_last_model_kept(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    events = start(tiny_values(pairs, max_steps=20), out)
+    for event in events:
+        if isinstance(event, Validated):
+            break
+    kept = weights(out)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("interlingua.files.save_file", full)
+    with pytest.raises(OutputError, match="No space left"):
+        list(events)
+    assert same(weights(out), kept)
+    assert not list(out.rglob("*.part"))
+    monkeypatch.undo()
+    *_, ended = resume_tiny(out)
+    assert isinstance(ended, Ended)
+    assert ended.finished

@@ -1,0 +1,66 @@
+"""Prepared weights compute what the model computes, and leave the model as it was."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from interlingua.model.precision import prepare
+from interlingua.model.transformer import Transformer, TransformerSettings
+from interlingua.search.forced import forced_log_probs
+from interlingua.text.vocabulary import BOS, EOS, PAD
+
+pytestmark = pytest.mark.skipif(
+    not torch.backends.mkldnn.is_available(), reason="PyTorch was built without oneDNN"
+)
+
+
+@pytest.fixture(scope="module", params=["pre", "post"])
+def model(request) -> Transformer:
+    torch.manual_seed(0)
+    sizes = TransformerSettings(
+        dim=64, heads=4, feed_forward=128, encoder_layers=2, decoder_layers=2, norm=request.param
+    )
+    return Transformer(sizes, 100, 100, shared=True).eval()
+
+
+def log_probs(model: Transformer, rows: int = 6) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(2)
+    source = torch.randint(4, 100, (6, 9), generator=generator)[:rows]
+    target = torch.randint(4, 100, (6, 12), generator=generator)[:rows]
+    source[0, 5:] = PAD
+    source[0, 4] = target[:, -1] = EOS
+    target_in = torch.cat([torch.full((rows, 1), BOS), target[:, :-1]], dim=1)
+    return forced_log_probs(model, source, source != PAD, target_in, target)
+
+
+@pytest.mark.parametrize(
+    ("precision", "mean", "most"), [("fp32", 1e-6, 1e-5), ("bf16", 0.01, 0.05), ("int8", 0.03, 0.1)]
+)
+def test_log_probabilities_stay(model, precision, mean, most):
+    expected = log_probs(model)
+    prepared = prepare(model, precision)
+    difference = (log_probs(prepared) - expected).abs()
+    assert difference.mean() < mean
+    assert difference.max() < most
+    if precision != "fp32":
+        assert difference.max() > 0
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
+def test_a_row_does_not_depend_on_the_others(model, precision):
+    prepared = prepare(model, precision)
+    together, fewer = log_probs(prepared), log_probs(prepared, rows=2)
+    assert torch.allclose(together[:2].sum(1), fewer.sum(1), atol=0.01 * 12)
+
+
+def test_the_model_can_still_be_trained_and_saved(model):
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    prepare(model, "int8")
+    assert model.projection is None
+    after = model.state_dict()
+    assert list(after) == list(before)
+    assert all(torch.equal(after[name], before[name]) for name in before)
+    source = torch.tensor([[5, EOS]])
+    model.project(model.forward(source, source != PAD, torch.tensor([[BOS]]))).sum().backward()
+    assert model.target_embedding.weight.grad is not None

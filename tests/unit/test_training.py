@@ -1,0 +1,210 @@
+"""The loss, the flat weights, the update, the schedules."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from interlingua.data.batch import Batch, pad
+from interlingua.data.loader import Position
+from interlingua.errors import ConfigurationError, TrainingError
+from interlingua.model.presets import build_model
+from interlingua.model.transformer import Transformer, TransformerSettings
+from interlingua.text.vocabulary import BOS, EOS, PAD
+from interlingua.training import loss as loss_module
+from interlingua.training.events import Log, Note, Progress
+from interlingua.training.loop import Learner, optimise
+from interlingua.training.loss import cross_entropy_sum
+from interlingua.training.recipes import merge
+from interlingua.training.schedule import Clock, Schedule, StepBudget, TimeBudget, budget_rate, paper_rate
+from interlingua.training.settings import TrainingSettings
+
+SIZE = 23
+SETTINGS = TransformerSettings(
+    dim=16, heads=2, feed_forward=32, encoder_layers=1, decoder_layers=1, dropout=0.0
+)
+
+
+def make_model(**changes: float) -> Transformer:
+    torch.manual_seed(5)
+    return build_model(SETTINGS.model_copy(update=changes), SIZE, SIZE, shared=True)
+
+
+def make_batch(rows: int, seed: int = 0) -> Batch:
+    random = np.random.default_rng(seed)
+    sources = [random.integers(4, SIZE, random.integers(1, 9)) for _ in range(rows)]
+    source = pad(sources, after=EOS)
+    target_out = pad(sources, after=EOS)
+    tokens = int((target_out != PAD).sum())
+    return Batch(source, source != PAD, pad(sources, before=BOS), target_out, tokens)
+
+
+def split(batch: Batch, sizes: list[int]) -> list[Batch]:
+    parts = zip(*(part.split(sizes) for part in batch[:4]), strict=True)
+    return [Batch(*part, int((part[3] != PAD).sum())) for part in parts]
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("rows_at_once", [3, 1000])
+def test_loss_and_gradient_are_torchs(
+    smoothing: float, rows_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loss_module, "ROWS_AT_ONCE", rows_at_once)
+    weight = torch.randn(SIZE, 8, requires_grad=True)
+    hidden = torch.randn(3, 5, 8, requires_grad=True)
+    target = torch.randint(1, SIZE, (3, 5))
+    target[1, 3:] = PAD
+    found = cross_entropy_sum(lambda h: F.linear(h, weight), hidden, target, smoothing=smoothing, padding=PAD)
+    found_gradients = torch.autograd.grad(2 * found, [weight, hidden])
+    expected = F.cross_entropy(
+        F.linear(hidden, weight).flatten(0, 1), target.flatten(), ignore_index=PAD,
+        label_smoothing=smoothing, reduction="sum",
+    )  # fmt: skip
+    torch.testing.assert_close(found, expected)
+    for one, other in zip(found_gradients, torch.autograd.grad(2 * expected, [weight, hidden]), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_loss_of_a_hopeless_guess_is_finite() -> None:
+    hidden = torch.tensor([[[1000.0, -1000.0]]], requires_grad=True)
+    loss = cross_entropy_sum(lambda h: h, hidden, torch.tensor([[1]]), smoothing=0.0, padding=PAD)
+    loss.backward()
+    assert math.isfinite(loss.item())
+    torch.testing.assert_close(hidden.grad, torch.tensor([[[1.0, -1.0]]]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_flat_weights_change_nothing(dtype: torch.dtype) -> None:
+    batch, plain, flat = make_batch(3), make_model().eval(), make_model().eval()
+    learner = Learner(flat, TrainingSettings(), dtype)
+    assert flat.source_embedding.weight is flat.target_embedding.weight
+    assert {name: parameter.dtype for name, parameter in flat.named_parameters()} == dict.fromkeys(
+        dict(plain.named_parameters()), dtype
+    )
+    for name, part in learner.weights.split(learner.weights.master).items():
+        assert torch.equal(part, plain.get_parameter(name)), name
+    expected = plain(batch.source, batch.source_mask, batch.target_in)
+    found = flat(batch.source, batch.source_mask, batch.target_in).float()
+    torch.testing.assert_close(found, expected, atol=0.1 if dtype == torch.bfloat16 else 0, rtol=0)
+
+
+def updated(batches: list[Batch], accumulate: int) -> torch.Tensor:
+    # With a large epsilon Adam's first update is about the gradient itself, not its sign.
+    settings = TrainingSettings(accumulate=accumulate, epsilon=1.0, clip_norm=0)
+    learner = Learner(make_model(), settings, torch.float32)
+    stream = itertools.cycle((batch, Position()) for batch in batches)
+    next(optimise(learner, stream, lambda step: 1.0))
+    return learner.weights.master.clone()
+
+
+def test_several_batches_an_update_are_one_large_batch() -> None:
+    whole = make_batch(12)
+    before = Learner(make_model(), TrainingSettings(), torch.float32).weights.master
+    expected = updated([whole], 1)
+    assert (expected - before).abs().max() > 0.01
+    torch.testing.assert_close(updated(split(whole, [3, 1, 8]), 3), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_updates_lower_the_loss_and_are_averaged() -> None:
+    settings = TrainingSettings(average_decay=0.9)
+    learner = Learner(make_model(), settings, torch.float32)
+    stream = itertools.cycle([(make_batch(8), Position(1, 2))])
+    reports = list(itertools.islice(optimise(learner, stream, lambda step: 0.01), 30))
+    assert [report.step for report in reports] == list(range(1, 31))
+    assert reports[-1].loss < 0.7 * reports[0].loss
+    assert reports[0].position == Position(1, 2)
+    assert reports[0].target_tokens == make_batch(8).target_tokens
+    master = learner.weights.master.clone()
+    with learner.averaged_weights():
+        assert torch.equal(learner.weights.working, learner.averaged)
+        assert not torch.equal(learner.averaged, master)
+    assert torch.equal(learner.weights.working, master)
+
+
+def test_norms_and_biases_do_not_decay() -> None:
+    learner = Learner(make_model(), TrainingSettings(weight_decay=0.5, average_decay=0), torch.float32)
+    before = {name: part.clone() for name, part in learner.weights.split(learner.weights.master).items()}
+    learner.update(1, 0.1)  # no gradient: decay alone
+    for name, part in learner.weights.split(learner.weights.master).items():
+        if part.dim() == 2:
+            torch.testing.assert_close(part, before[name] * 0.95)
+        else:
+            assert torch.equal(part, before[name]), name
+
+
+def test_gradients_are_clipped_to_a_norm() -> None:
+    learner = Learner(make_model(), TrainingSettings(clip_norm=1.0), torch.float32)
+    learner.weights.gradient.fill_(3.0)
+    norm = learner.update(1, 0.0)
+    assert norm == pytest.approx(3 * math.sqrt(learner.weights.gradient.numel()), rel=1e-4)
+
+
+def test_not_a_number_stops_with_advice() -> None:
+    learner = Learner(make_model(), TrainingSettings(), torch.float32)
+    learner.weights.master.fill_(math.nan)
+    with pytest.raises(TrainingError, match=r"diverged.*step 1\n.*learning_rate"):
+        next(optimise(learner, itertools.cycle([(make_batch(2), Position())]), lambda step: 0.1))
+
+
+def test_the_papers_rate() -> None:
+    assert paper_rate(4000, 512, 4000) == pytest.approx(512**-0.5 * 4000**-0.5)
+    assert paper_rate(1, 512, 4000) == pytest.approx(512**-0.5 * 4000**-1.5)
+    assert paper_rate(16000, 512, 4000) == pytest.approx(paper_rate(4000, 512, 4000) / 2)
+
+
+def test_the_budgets_rate_ends_with_it() -> None:
+    schedule = Schedule(TrainingSettings(learning_rate=1.0, warmup_share=0.1), StepBudget(1000), 16)
+    rates = [schedule.rate(step) for step in range(1, 1001)]
+    peak = rates.index(max(rates))
+    assert 95 <= peak <= 105
+    assert rates[: peak + 1] == sorted(rates[: peak + 1])
+    assert rates[peak:] == sorted(rates[peak:], reverse=True)
+    assert 0 < rates[-1] < 2e-3
+    assert budget_rate(1.0, 0.1, 1000) == 0
+
+
+def test_a_budget_of_time_keeps_a_reserve() -> None:
+    clock = Clock(30.0, started=0.0)
+    budget = TimeBudget(100.0, clock)
+    budget.reserve_s = 20.0
+    clock.started += time.monotonic() - 10  # 10 s in this process, 30 before
+    assert budget.progress(1) == pytest.approx(40 / 80, abs=0.01)
+    clock.before_s = 200
+    assert budget.progress(1) == 1
+
+
+def progress(step: int) -> Progress:
+    return Progress(step, 1.0, 2.0, 3, 4.0, 5.0, 6.0, 0.1, 0.5, 7.0)
+
+
+def test_the_log_is_cut_where_the_checkpoint_was(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    log = Log(path, 0)
+    for step in (5, 10, 15):
+        log.write(progress(step))
+    log.write(Note("not kept"))
+    log.close()
+    path.write_text(path.read_text() + '{"event": "progress", "st')  # killed while writing
+    log = Log(path, 10)
+    log.write(progress(11))
+    log.close()
+    steps = [json.loads(line)["step"] for line in path.read_text().splitlines()]
+    assert steps == [5, 10, 11]
+
+
+def test_merging_keeps_what_is_not_named() -> None:
+    merged = merge({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"c": 4}, "e": 5})
+    assert merged == {"a": {"b": 1, "c": 4}, "d": 3, "e": 5}
+
+
+def test_unknown_keys_are_refused_with_the_nearest() -> None:
+    with pytest.raises(ConfigurationError, match="Did you mean 'max_steps'"):
+        TrainingSettings.parse({"max_step": 3})
