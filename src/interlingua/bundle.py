@@ -29,6 +29,10 @@ from interlingua.text.tokenizer import TokenizerPair, load_tokenizer, save_token
 __all__ = ["Bundle", "Limits", "load_bundle", "read_config", "save_config", "save_info", "save_weights"]
 
 WEIGHTS, CONFIG, INFO, CARD = "model.safetensors", "config.toml", "info.json", "README.md"
+OWN_FILES = {WEIGHTS, CONFIG, INFO, CARD} | {
+    f"{name}.{suffix}" for name in ("joint", "source", "target") for suffix in ("json", "model")
+}
+"""All that a model directory may hold, beside training/."""
 
 
 class Limits(NamedTuple):

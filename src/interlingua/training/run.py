@@ -17,7 +17,15 @@ import torch
 from filelock import FileLock, Timeout
 
 import interlingua
-from interlingua.bundle import CONFIG, load_bundle, read_config, save_config, save_info, save_weights
+from interlingua.bundle import (
+    CONFIG,
+    OWN_FILES,
+    load_bundle,
+    read_config,
+    save_config,
+    save_info,
+    save_weights,
+)
 from interlingua.data.loader import Position, load_batches
 from interlingua.device import choose_device, choose_dtype, set_threads
 from interlingua.errors import CheckpointError, ConfigurationError, OutputError
@@ -363,11 +371,8 @@ def _locked(out: Path) -> Iterator[None]:
 def _refuse_existing(out: Path, force: bool) -> None:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
-    ours = (
-        (out / CONFIG).exists() or {path.name for path in out.iterdir()} <= {"training"}
-        if out.is_dir()
-        else False
-    )
+    # Without a configuration yet, it may still be a run that was killed as it began.
+    ours = out.is_dir() and ((out / CONFIG).exists() or all(map(_is_own, out.iterdir())))
     if not ours:
         raise OutputError(
             "it exists and is not a run of interlingua", where=out, accepted="Choose another --out."
@@ -379,14 +384,19 @@ def _refuse_existing(out: Path, force: bool) -> None:
         )  # fmt: skip
 
 
+def _is_own(path: Path) -> bool:
+    """Whether a run writes a file or directory of this name."""
+    name = path.name.removeprefix(".").removesuffix(".part")
+    return name in OWN_FILES or (name == "training" and path.is_dir())
+
+
 def _clear(out: Path) -> None:
-    """Removes an earlier run, all but the lock that this process holds."""
-    for path in out.iterdir():
-        if path.name == "training":
-            for inner in path.iterdir():
-                if inner.name != "lock":
-                    shutil.rmtree(inner) if inner.is_dir() else inner.unlink()
-        elif path.is_dir():
+    """Removes an earlier run, but for the lock that this process holds and what is not the run's."""
+    inner = out / "training"
+    for path in [*filter(_is_own, out.iterdir()), *inner.iterdir()]:
+        if path.name in ("training", "lock"):
+            continue
+        if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink()
