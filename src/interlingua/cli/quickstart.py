@@ -29,7 +29,7 @@ __all__ = ["quickstart"]
 SHOWN = 12
 """Held-out words in the table."""
 
-PARTS = {"test": 2_500, "valid": 1_500}
+PARTS = {"test": 2_500, "valid": 500}
 """Words held out, about."""
 
 
@@ -76,10 +76,11 @@ def _train(
 ) -> None:
     from interlingua.training.run import resume, start
 
+    training = {"minutes": minutes, "validations": 5, "device": device, "threads": threads}
     values = {
         "languages": ["en", "en-arpabet"],
         "data": {"train": [str(data / "train.tsv")], "valid": [str(data / "valid.tsv")]},
-        "training": {"minutes": minutes, "device": device} | ({"threads": threads} if threads else {}),
+        "training": training,
     }
     console.print(f"Learning to pronounce English words, {minutes:g} minutes.\n")
     if (out / "config.toml").exists() and not force:

@@ -85,6 +85,7 @@ def train(
         "preset": preset, "languages": languages, "start": str(start) if start else None,
         "data": _given(data), "training": _given(training),
     })  # fmt: skip
+    _refuse_two_budgets(training)
     if resume is not None:
         _resume(resume, given, others=[experiment, out, force, settings])
     else:
@@ -159,7 +160,6 @@ def _resume(directory: Path, given: dict[str, Any], others: list[Any]) -> None:
             "a run goes on with its own configuration", where="--resume",
             accepted="Only --minutes and --max-steps can be given, to go on for longer.",
         )  # fmt: skip
-    _refuse_two_budgets(training)
     console = Console(highlight=False)
     changes = {"training": training} if training else {}
     ended = watch(resume(directory, changes, interlingua.STARTED), console)
@@ -197,7 +197,7 @@ def _files(sources: list[str] | None, targets: list[str] | None, option: str) ->
 
 
 def _refuse_two_budgets(training: dict[str, Any]) -> None:
-    if {"minutes", "max_steps"} <= training.keys():
+    if training["minutes"] is not None and training["max_steps"] is not None:
         raise ConfigurationError("there can be one budget only", where="--minutes, --max-steps")
 
 

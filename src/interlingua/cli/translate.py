@@ -67,20 +67,17 @@ def translate(
     drawing = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     if not sample and any(value is not None for value in drawing.values()):
         raise ConfigurationError("this only goes with --sample", where="--temperature, --top-k, --top-p")
-    wanted = {"beam": beam, "n_best": n_best, "sample": sample or None, **drawing}
+    wanted = {"beam": beam, "n_best": n_best, "sample": sample or None, "seed": seed, **drawing}
     options = {key: value for key, value in wanted.items() if value is not None}
     if n_best is not None and beam is None and not sample:
         options["beam"] = max(5, n_best)
     if output is not None and input is not None and output.absolute() == input.absolute():
         raise ConfigurationError("input and output are the same file", where="--output", found=str(output))
 
-    import torch
-
     from interlingua.api import load
     from interlingua.translator import CHUNK
 
     translator = load(model, device=device, threads=threads, precision=precision or "fp32")
-    torch.manual_seed(0 if seed is None else seed)
     waiting = input is None and sys.stdin.isatty()
     sources: deque[str] = deque()
     lines = _kept(_shown(input_lines(input), input, output), sources)

@@ -40,13 +40,13 @@ def watch(events: Iterable[Event], console: Console) -> Ended:
     ended = None
     best = ""
     printed_s = time.monotonic()
-    with Live(console=console, transient=True, refresh_per_second=4) as live:
+    with Live(console=console, transient=True, auto_refresh=False) as live:
         for event in events:
             match event:
                 case Note():
                     _line(console, event.text, "yellow" if event.warning else "dim")
                 case Progress() if console.is_terminal:
-                    live.update(_live_line(event, best, console.width))
+                    live.update(_live_line(event, best, console.width), refresh=True)
                 case Progress():
                     if time.monotonic() - printed_s >= PLAIN_EVERY_S:
                         printed_s = time.monotonic()

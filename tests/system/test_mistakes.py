@@ -1,0 +1,204 @@
+"""What a user can get wrong: each mistake ends with exit code 2 and a message that names the place."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from .conftest import TINY_OPTIONS, call
+
+
+def write(name: str, content: bytes) -> Callable[[Path], None]:
+    """Makes a file in the test's directory."""
+    return lambda here: (here / name).write_bytes(content) and None
+
+
+def damage(name: str, change: Callable[[Path], object]) -> Callable[[Path], None]:
+    """Makes a copy of the model, "broken", in which one file is changed."""
+
+    def make(here: Path) -> None:
+        shutil.copytree(here / "model", here / "broken", ignore=shutil.ignore_patterns("training"))
+        change(here / "broken" / name)
+
+    return make
+
+
+def append(content: str) -> Callable[[Path], object]:
+    return lambda path: path.write_text(path.read_text() + content)
+
+
+def shorten(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def alter(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def nothing(here: Path) -> None:
+    pass
+
+
+TRAIN = "train --train train.tsv --out new --max-steps 2"
+A_TSV = "train --train a.tsv --out new"
+BROKEN = "translate broken"
+MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
+    # Files
+    "no such file": (nothing, "train --train gone.tsv --out new", ["gone.tsv", "cannot be read"]),
+    "a directory": (nothing, "train --train model --out new", ["model", "cannot be read"]),
+    "no tab": (write("a.tsv", b"1\t1\n1 2\n"), A_TSV, ["a.tsv:2", "no tab"]),
+    "third column": (write("a.tsv", b"1\t1\t1\n"), A_TSV, ["a.tsv:1", "--columns"]),
+    "few columns": (
+        nothing, "train --train train.tsv --columns 1,5 --out new", ["train.tsv:1", "2 columns"]
+    ),
+    "not UTF-8": (write("a.tsv", b"1\t1\n\xff\t1\n"), A_TSV, ["a.tsv:2", "UTF-8"]),
+    "empty side": (write("a.tsv", b"1\t1\n2\t\n"), A_TSV, ["a.tsv:2", "--on-empty"]),
+    "no pairs": (write("a.tsv", b""), A_TSV, ["a.tsv", "no pairs"]),
+    "not JSON": (write("a.jsonl", b"{\n"), "train --train a.jsonl --out new", ["a.jsonl:1", "JSON"]),
+    "missing key": (
+        write("a.jsonl", b'{"en": "1"}\n'),
+        "train --train a.jsonl --keys en,de --out new",
+        ["a.jsonl:1", "'de'"],
+    ),
+    "damaged gzip": (write("a.tsv.gz", b"1\t1\n"), "train --train a.tsv.gz --out new", ["a.tsv.gz"]),
+    "unequal lengths": (
+        write("a.txt", b"1\n"),
+        "train --train a.txt --train-target train.tsv --out new",
+        ["a.txt:1", "unequal"],
+    ),
+    "stdin not UTF-8": (nothing, "translate model", ["standard input:2", "UTF-8"]),
+    "test file": (nothing, "evaluate model gone.tsv", ["gone.tsv"]),
+    "look-up file": (nothing, "evaluate model test.tsv --train gone.tsv", ["gone.tsv"]),
+    "pairs to score": (write("a.tsv", b"1\t1\n1"), "score model a.tsv", ["a.tsv:2", "no tab"]),
+    # Flags
+    "unknown option": (nothing, "train --tran train.tsv", ["--tran"]),
+    "unknown verb": (nothing, "trian", ["trian"]),
+    "no data": (nothing, "train --out new", ["--train"]),
+    "no out": (nothing, "train --train train.tsv", ["--out"]),
+    "half of parallel": (
+        nothing, "train --train a --train b --train-target c --out new", ["--train-target"]
+    ),
+    "setting without value": (nothing, f"{TRAIN} --set model.dim", ["--set", "model.dim"]),
+    "mistyped setting": (nothing, f"{TRAIN} --set training.max_step=5", ["max_step", "'max_steps'"]),
+    "mistyped section": (nothing, f"{TRAIN} --set modle.dim=5", ["modle", "'model'"]),
+    "wrong value": (nothing, f"{TRAIN} --set model.dim=wide", ["model.dim", "wide"]),
+    "heads do not divide": (nothing, f"{TRAIN} --set model.heads=7", ["heads", "7"]),
+    "no such device": (nothing, f"{TRAIN} --device gpu", ["device", "gpu", "cpu"]),
+    "no such precision": (nothing, f"{TRAIN} --precision fp8", ["precision", "fp8"]),
+    "no such preset": (nothing, f"{TRAIN} --preset smal", ["preset", "'small'"]),
+    "no minutes": (nothing, "train --train train.tsv --out new --minutes 0", ["minutes", "0"]),
+    "two budgets": (nothing, f"{TRAIN} --minutes 5", ["--minutes", "--max-steps"]),
+    "resuming another way": (nothing, "train --resume model --set model.dim=5", ["--resume"]),
+    "used up": (nothing, "train --resume model", ["used up its budget", "--max-steps"]),
+    "existing out": (nothing, "train --train train.tsv --out model", ["model", "--force"]),
+    "foreign out": (write("own/file", b"1"), "train --train train.tsv --out own --force", ["own"]),
+    "many of few": (nothing, "translate model --n-best 9 --beam 2", ["n_best", "9"]),
+    "no beam": (nothing, "translate model --beam 0", ["beam", "0"]),
+    "cold sampling": (nothing, "translate model --sample --temperature 0", ["temperature"]),
+    "top-k without sampling": (nothing, "translate model --top-k 5", ["--sample"]),
+    "model's device": (nothing, "translate model --device cuda:99", ["device", "cuda:99"]),
+    "model's precision": (nothing, "translate model --precision half", ["precision", "half"]),
+    "in is out": (nothing, "translate model --input test.tsv --output test.tsv", ["--output"]),
+    "out cannot be": (nothing, "translate model --output gone/out.txt", ["gone/out.txt"]),
+    "unknown metric": (nothing, "evaluate model test.tsv --metric BLUE", ["BLUE", "'BLEU'"]),
+    "only a model": (nothing, "evaluate model", ["model", "test"]),
+    # Configuration
+    "no such experiment": (nothing, "train gone.toml", ["gone.toml"]),
+    "not TOML": (write("e.toml", b"preset = \n"), "train e.toml", ["e.toml", "line 1"]),
+    "unknown key": (
+        write("e.toml", b"[training]\nminuts = 5\n"),
+        "train e.toml",
+        ["e.toml", "'training.minuts'", "'minutes'"],
+    ),
+    "wrong type": (write("e.toml", b"[model]\ndim = 'x'\n"), "train e.toml", ["e.toml", "model.dim", "'x'"]),
+    "not a section": (write("e.toml", b"training = 5\n"), "train e.toml", ["e.toml", "training", "5"]),
+    # Models
+    "no such model": (nothing, "translate gone", ["gone", "no such model"]),
+    "no such info": (nothing, "info gone", ["gone", "no such model"]),
+    "not a model": (nothing, "score . test.tsv", ["holds no model"]),
+    "fine-tune nothing": (nothing, "train --from gone --train train.tsv --out new", ["gone"]),
+    "resume nothing": (nothing, "train --resume gone", ["gone"]),
+    "shortened weights": (
+        damage("model.safetensors", shorten), BROKEN, ["broken/model.safetensors", "damaged"]
+    ),
+    "altered weights": (
+        damage("model.safetensors", alter), BROKEN, ["broken/model.safetensors", "hash"]
+    ),
+    "no weights": (damage("model.safetensors", Path.unlink), BROKEN, ["broken/model.safetensors"]),
+    "no tokenizer": (damage("source.json", Path.unlink), BROKEN, ["broken/source"]),
+    "damaged tokenizer": (damage("target.json", shorten), BROKEN, ["broken/target.json"]),
+    "other sizes": (
+        damage("config.toml", lambda path: path.write_text(path.read_text().replace("dim = 32", "dim = 64"))),
+        BROKEN,
+        ["broken/model.safetensors", "do not fit"],
+    ),
+    "damaged config": (damage("config.toml", append("[model\n")), BROKEN, ["broken/config.toml"]),
+    "damaged config, info": (damage("config.toml", append("[model\n")), "info broken", ["broken/config.toml"]),
+    "newer config": (damage("config.toml", append("new = 1\n")), BROKEN, ["broken/config.toml"]),
+    "damaged info": (damage("info.json", shorten), "info broken", ["broken/info.json"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_explained(
+    mistake: str, model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for file in data.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    (tmp_path / "model").symlink_to(model)
+    (tmp_path / "own").mkdir()
+    monkeypatch.chdir(tmp_path)
+    make, command, expected = MISTAKES[mistake]
+    make(tmp_path)
+    result = call(*command.split(), stdin=b"1 2\n\xff\n" if mistake == "stdin not UTF-8" else b"1 2\n")
+    assert result.code == 2, result
+    assert result.err.startswith("interlingua: ") or "Error" in result.err
+    assert "Traceback" not in result.out + result.err
+    for part in expected:
+        assert part in result.err, result.err
+    assert not (tmp_path / "new").exists()
+
+
+def test_two_processes_cannot_train_into_one_directory(data: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "training").mkdir(parents=True)
+    with FileLock(run / "training" / "lock"):
+        command = ["train", "--train", data / "train.tsv", "--out", run, "--force", "--max-steps", 1]
+        result = call(*command, *TINY_OPTIONS)
+    assert result.code == 2
+    assert "another process is training into this directory" in result.err
+    assert str(run) in result.err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_ctrl_c_saves_and_says_how_to_resume(data: Path, tmp_path: Path) -> None:
+    command = ["train", "--train", data / "train.tsv", "--out", tmp_path / "run", "--max-steps", 10**6]
+    settings = [*TINY_OPTIONS, "--set", "training.validations=100000"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "interlingua", *map(str, command), *settings],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    log = tmp_path / "run" / "training" / "log.jsonl"
+    while process.poll() is None and not (log.exists() and '"validated"' in log.read_text()):
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert f"interlingua train --resume {tmp_path / 'run'}" in out
+    assert "Traceback" not in err
+    steps = json.loads(log.read_text().splitlines()[-1])["step"]
+    resumed = call("train", "--resume", tmp_path / "run", "--max-steps", steps + 2)
+    assert resumed.code == 0, resumed.err
+    assert f"going on after step {steps:,}" in resumed.out

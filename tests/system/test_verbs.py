@@ -1,0 +1,214 @@
+"""Every verb on one tiny model, as a user would call it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import TINY_OPTIONS, Result, call
+
+VERBS = ("quickstart", "train", "translate", "evaluate", "score", "info")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_has_an_example(verb: str) -> None:
+    result = call(verb, "--help")
+    assert result.code == 0
+    assert f"Example: interlingua {verb}" in result.out
+
+
+def test_help_and_import_leave_torch_alone() -> None:
+    code = """
+import sys
+import interlingua
+sys.argv = ["interlingua", "--help"]
+from interlingua.cli import main
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code
+loaded = {"torch", "numpy", "sentencepiece", "sacrebleu"} & sys.modules.keys()
+sys.exit(f"loaded: {loaded}" if loaded else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_info_leaves_torch_alone(model: Path) -> None:
+    code = f"""
+import sys
+sys.argv = ["interlingua", "info", {str(model)!r}]
+from interlingua.cli import main
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code
+sys.exit("torch was loaded" if "torch" in sys.modules else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "fw to bw" in done.stdout
+
+
+def test_training_tells_what_it_does(trained: tuple[Path, Result]) -> None:
+    directory, result = trained
+    for expected in ("1,500 pairs read", "source: words", "parameters", "validation loss", "best so far"):
+        assert expected in result.out
+    assert f"interlingua translate {directory}" in result.out
+    log = [json.loads(line) for line in (directory / "training" / "log.jsonl").read_text().splitlines()]
+    assert {"progress", "validated", "ended"} == {record["event"] for record in log}
+
+
+def test_a_line_out_for_each_line_in(model: Path) -> None:
+    result = call("translate", model, "--threads", 1, stdin="1 2 3\r\n\n   \n4 5\u2028\n7 8".encode())
+    lines = result.out.split("\n")
+    assert result.code == 0
+    assert len(lines) == 6
+    assert lines[0] == "3 2 1"
+    assert lines[1] == lines[2] == ""
+    assert lines[4] == "8 7"
+    assert lines[5] == ""
+
+
+def test_files_instead_of_streams(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_bytes(b"\xef\xbb\xbf1 2 3\n4 5\n")
+    result = call("translate", model, "--input", tmp_path / "in.txt", "--output", tmp_path / "out.txt")
+    assert (result.code, result.out) == (0, "")
+    assert (tmp_path / "out.txt").read_bytes() == b"3 2 1\n5 4\n"
+
+
+def test_n_best_is_a_line_of_json_a_source(model: Path) -> None:
+    result = call("translate", model, "--n-best", 3, stdin=b"1 2 3\n\n4 5\n")
+    records = [json.loads(line) for line in result.out.splitlines()]
+    assert [record["source"] for record in records] == ["1 2 3", "", "4 5"]
+    assert records[0]["text"] == "3 2 1"
+    assert len(records[0]["alternatives"]) == 2
+    scores = [records[0]["score"], *(other["score"] for other in records[0]["alternatives"])]
+    assert scores == sorted(scores, reverse=True)
+    assert records[1]["flags"] == ["empty"]
+
+
+def test_scores_and_alignment_are_columns(model: Path) -> None:
+    result = call("translate", model, "--scores", "--alignment", "--beam", 1, stdin=b"1 2 3\n")
+    score, text, alignment = result.out.rstrip("\n").split("\t")
+    assert float(score) < 0
+    assert text == "3 2 1"
+    assert len(alignment.split()) == 3
+
+
+def test_a_seed_settles_what_is_drawn(model: Path) -> None:
+    draw = ("translate", model, "--sample", "--temperature", 2, "--n-best", 3)
+    first, again, other = (call(*draw, "--seed", seed, stdin=b"1 2 3 4 5\n").out for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+def test_lower_precision_works(model: Path) -> None:
+    for precision in ("bf16", "int8", "auto"):
+        assert call("translate", model, "--precision", precision, stdin=b"1 2 3\n").out == "3 2 1\n"
+
+
+def test_evaluate_shows_model_and_baselines(model: Path, data: Path) -> None:
+    result = call("evaluate", model, model, data / "test.tsv", "--train", data / "train.tsv")
+    assert result.code == 0, result.err
+    for expected in ("sequence_error", "symbol_error", "copy the source", "look up", "±", "(p 1.000)"):
+        assert expected in result.out
+
+
+def test_evaluate_gives_a_json_list_a_model(model: Path, data: Path) -> None:
+    result = call(
+        "evaluate", model, model, data / "test.tsv", "--json", "--metric", "BLEU", "--metric", "chrF"
+    )
+    lists = [json.loads(line) for line in result.out.splitlines()]
+    assert len(lists) == 2
+    for scores in lists:
+        assert [score["name"] for score in scores] == ["BLEU", "chrF2"]
+        assert all({"score", "signature", "confidence", "version"} <= score.keys() for score in scores)
+    assert lists[0][0]["score"] > lists[0][0]["baselines"]["copy the source"]
+
+
+def test_score_gives_a_line_a_pair(model: Path, data: Path) -> None:
+    result = call("score", model, data / "test.tsv")
+    assert len(result.out.splitlines()) == 60
+    total, per_token = map(float, result.out.splitlines()[0].split("\t"))
+    assert total <= per_token <= 0
+    record = json.loads(call("score", model, data / "test.tsv", "--json").out.splitlines()[0])
+    assert record["log_prob"] == pytest.approx(total, abs=1e-3)
+    assert sum(record["log_probs"]) == pytest.approx(total, abs=1e-3)
+
+
+def test_score_prefers_the_truth(model: Path) -> None:
+    result = call("score", model, "-", stdin=b"1 2 3\t3 2 1\n1 2 3\t1 2 3\n")
+    right, wrong = (float(line.split("\t")[0]) for line in result.out.splitlines())
+    assert right > wrong
+
+
+def test_info_as_json(model: Path) -> None:
+    found = json.loads(call("info", model, "--json").out)
+    assert found["config"]["languages"] == ["fw", "bw"]
+    assert found["info"]["steps"] == 300
+    assert found["info"]["scores"][0]["name"] == "sequence_error"
+
+
+def test_a_model_without_its_training_can_be_moved(model: Path, tmp_path: Path) -> None:
+    moved = shutil.copytree(model, tmp_path / "elsewhere", ignore=shutil.ignore_patterns("training"))
+    assert not (moved / "training").exists()
+    assert call("translate", moved, stdin=b"1 2 3\n").out == "3 2 1\n"
+    assert call("info", moved).code == 0
+
+
+def test_an_experiment_file_with_overrides(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiment.toml").write_text(
+        f'out = "made"\nlanguages = ["a", "b"]\n[data]\ntrain = "{data}/train.tsv"\n'
+        "[training]\nminutes = 60\nseed = 3\n"
+    )
+    result = call("train", "experiment.toml", *TINY_OPTIONS, "--set", "training.seed=4", "--max-steps", 3)
+    assert result.code == 0, result.err
+    assert "held out for validation" in result.out
+    config = json.loads(call("info", "made", "--json").out)["config"]
+    assert config["training"]["seed"] == 4
+    assert config["training"]["max_steps"] == 3
+    assert "minutes" not in config["training"]
+
+
+def test_resuming_goes_on_longer_and_fine_tuning_starts_from_it(data: Path, tmp_path: Path) -> None:
+    source, target = tmp_path / "a.txt", tmp_path / "b.txt"
+    source.write_text("1 2\n2 3\n3 4\n" * 20)
+    target.write_text("2 1\n3 2\n4 3\n" * 20)
+    files = ("--train", source, "--train-target", target, "--valid", data / "valid.tsv")
+    first = call("train", *files, "--out", tmp_path / "run", "--max-steps", 3, *TINY_OPTIONS)
+    assert first.code == 0, first.err
+    longer = call("train", "--resume", tmp_path / "run", "--max-steps", 5)
+    assert longer.code == 0, longer.err
+    assert "going on after step 3" in longer.out
+    assert json.loads(call("info", tmp_path / "run", "--json").out)["info"]["steps"] == 5
+    tuned = call(
+        "train",
+        "--from",
+        tmp_path / "run",
+        *files,
+        "--out",
+        tmp_path / "mine",
+        "--max-steps",
+        2,
+        "--threads",
+        1,
+    )
+    assert tuned.code == 0, tuned.err
+    assert json.loads(call("info", tmp_path / "mine", "--json").out)["config"]["model"]["dim"] == 32
+
+
+def test_a_broken_pipe_is_quiet(model: Path) -> None:
+    translate = f"{sys.executable} -m interlingua translate {model} --threads 1"
+    command = f"yes '1 2 3' | head -n 20000 | {translate} | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stdout == "3 2 1\n"
+    assert done.stderr == ""
