@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import math
-import shutil
-import signal
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
 import interlingua
 from interlingua.bundle import (
-    CONFIG,
-    OWN_FILES,
     load_bundle,
     read_config,
     save_config,
@@ -28,15 +21,18 @@ from interlingua.bundle import (
 )
 from interlingua.data.loader import Position, load_batches
 from interlingua.device import choose_device, choose_dtype, set_threads
-from interlingua.errors import CheckpointError, ConfigurationError, OutputError
+from interlingua.errors import CheckpointError, ConfigurationError
 from interlingua.model.presets import build_model
 from interlingua.training.card import model_card
 from interlingua.training.checkpoint import Checkpoint, load_newest, save_checkpoint
-from interlingua.training.events import Ended, Event, Log, Note, Progress, Validated
+from interlingua.training.directory import clear, locked, refuse_existing
+from interlingua.training.events import Ended, Event, Log, Note, Validated
 from interlingua.training.experiment import Plan, plan, replan
-from interlingua.training.loop import Learner, StepReport, optimise
+from interlingua.training.interrupt import stop_on_signal
+from interlingua.training.loop import Learner, optimise
 from interlingua.training.schedule import Clock, Schedule, StepBudget, TimeBudget
 from interlingua.training.validation import Validation, Validator
+from interlingua.training.window import Window
 
 __all__ = ["resume", "start"]
 
@@ -60,10 +56,10 @@ def start(
         InterlinguaError: anything the user can put right; see errors.py.
     """
     started = time.monotonic() if started is None else started
-    _refuse_existing(out, force)
+    refuse_existing(out, force)
     planned = plan(values, where)
-    with _locked(out):
-        _clear(out)
+    with locked(out):
+        clear(out)
         (out / "training").mkdir(exist_ok=True)
         save_config(out, planned.experiment.as_toml(), planned.prepared.tokenizers)
         yield from Run(planned, out, started).carry_out()
@@ -84,7 +80,7 @@ def resume(out: Path, changes: Mapping[str, Any], started: float | None = None) 
             key: value for key, value in config["training"].items() if key not in ("minutes", "max_steps")
         } | changes["training"]
     planned = replan(out, config)
-    with _locked(out):
+    with locked(out):
         yield from Run(planned, out, started).carry_out()
 
 
@@ -152,7 +148,7 @@ class Run:
             yield from (Note(text, warning=True) for text in self.damaged)
         if self.learner.step:
             yield Note(f"going on after step {self.learner.step:,}")
-        with _stop_on_signal() as stopped:
+        with stop_on_signal() as stopped:
             reason = yield from self._train(stopped)
         finished = not stopped.is_set()
         scores = self._finish(reason) if finished else []
@@ -164,7 +160,7 @@ class Run:
         batches = load_batches(
             self.prepared.train, self.settings.max_tokens, self.settings.seed, self.position
         )
-        window = _Window(self.clock)
+        window = Window(self.clock)
         checkpointed = time.monotonic()
         for report in optimise(self.learner, batches, schedule.rate):
             self.position = report.position
@@ -176,7 +172,7 @@ class Run:
                 yield window.close(progress)
             if validate:
                 yield self._validate(progress)
-                window = _Window(self.clock)
+                window = Window(self.clock)
             enough = 0 < self.settings.patience <= self.without_better and self.settings.minutes is None
             due = time.monotonic() - checkpointed >= self.settings.checkpoint_every_s
             if last or enough or validate or due:
@@ -291,112 +287,3 @@ class Run:
         layers = f"{model.encoder_layers}+{model.decoder_layers} layers, width {model.dim}"
         machine = f"{self.device}, {precision}, {torch.get_num_threads()} threads"
         return f"{model.architecture}: {self.parameters:,} parameters, {layers}; {machine}"
-
-
-class _Window:
-    """Sums updates up into one Progress event."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.reports: list[StepReport] = []
-        self.first_s = self.began_s = clock()
-        self.steps = 0
-
-    @property
-    def seconds(self) -> float:
-        return self.clock() - self.began_s
-
-    def add(self, report: StepReport) -> None:
-        self.reports.append(report)
-
-    def close(self, progress: float) -> Progress:
-        """The updates since the last call."""
-        reports, last = self.reports, self.reports[-1]
-        tokens = sum(report.target_tokens for report in reports)
-        elapsed_s, seconds = self.clock(), max(self.seconds, 1e-9)
-        event = Progress(
-            step=last.step,
-            elapsed_s=elapsed_s,
-            loss=sum(report.loss * report.target_tokens for report in reports) / tokens,
-            target_tokens=tokens,
-            target_tokens_per_s=tokens / seconds,
-            learning_rate=last.learning_rate,
-            gradient_norm=last.gradient_norm,
-            padding=sum(report.padding for report in reports) / len(reports),
-            progress=progress,
-            left_s=elapsed_s * (1 - progress) / progress if progress else 0.0,
-        )
-        self.reports, self.began_s = [], elapsed_s
-        return event
-
-
-@contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """Turns the first Ctrl-C or SIGTERM into a request to stop after the step; a second one is as ever."""
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stopped  # signals belong to the main thread
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopped.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    try:
-        (out / "training").mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / "training" / "lock", timeout=0)
-        with lock:
-            yield
-    except Timeout:
-        raise OutputError(
-            "another process is training into this directory", where=out,
-            accepted="Wait for it to end, or choose another --out.",
-        ) from None  # fmt: skip
-    except OSError as error:
-        raise OutputError("the directory cannot be written", where=out, found=error.strerror) from None
-
-
-def _refuse_existing(out: Path, force: bool) -> None:
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    # Without a configuration yet, it may still be a run that was killed as it began.
-    ours = out.is_dir() and ((out / CONFIG).exists() or all(map(_is_own, out.iterdir())))
-    if not ours:
-        raise OutputError(
-            "it exists and is not a run of interlingua", where=out, accepted="Choose another --out."
-        )
-    if not force:
-        raise OutputError(
-            "the directory exists", where=out,
-            accepted=f"To go on with it: --resume {out}. To replace it: --force. Or choose another --out.",
-        )  # fmt: skip
-
-
-def _is_own(path: Path) -> bool:
-    """Whether a run writes a file or directory of this name."""
-    name = path.name.removeprefix(".").removesuffix(".part")
-    return name in OWN_FILES or (name == "training" and path.is_dir())
-
-
-def _clear(out: Path) -> None:
-    """Removes an earlier run, but for the lock that this process holds and what is not the run's."""
-    inner = out / "training"
-    for path in [*filter(_is_own, out.iterdir()), *inner.iterdir()]:
-        if path.name in ("training", "lock"):
-            continue
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
