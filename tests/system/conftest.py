@@ -53,7 +53,7 @@ def _plain_output(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
-    # One thread unless told otherwise: tests share the machine, and threads that wait for each other are slow.
+    # One thread unless told otherwise: tests share the machine, and threads that wait are slow.
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
 
 

@@ -145,7 +145,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
         ["broken/model.safetensors", "do not fit"],
     ),
     "damaged config": (damage("config.toml", append("[model\n")), BROKEN, ["broken/config.toml"]),
-    "damaged config, info": (damage("config.toml", append("[model\n")), "info broken", ["broken/config.toml"]),
+    "for info": (damage("config.toml", append("[model\n")), "info broken", ["broken/config.toml"]),
     "newer config": (damage("config.toml", append("new = 1\n")), BROKEN, ["broken/config.toml"]),
     "damaged info": (damage("info.json", shorten), "info broken", ["broken/info.json"]),
 }  # fmt: skip

@@ -1,0 +1,77 @@
+"""What the README and the pages tell a reader to type is understood."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from interlingua.cli import app
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def fenced(page: Path, language: str) -> str:
+    return "\n".join(re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL))
+
+
+COMMANDS = [
+    (page.name, line[line.index("interlingua") :])
+    for page in PAGES
+    for line in fenced(page, "sh").splitlines()
+    if re.match(r"(.*\| )?interlingua ", line)
+]
+
+
+@pytest.mark.parametrize(("page", "line"), COMMANDS)
+def test_commands_are_understood(page: str, line: str) -> None:
+    _, verb, *arguments = shlex.split(re.split(r"[<>|]", line)[0], comments=True)
+    group = typer.main.get_command(app)
+    command = group.commands[verb]  # type: ignore[attr-defined]
+    command.make_context(verb, arguments)  # parses, refuses unknown options, runs nothing
+
+
+def test_there_are_commands() -> None:
+    assert {page for page, _ in COMMANDS} >= {"README.md", "data.md", "training.md"}
+
+
+def test_options_named_in_tables_exist() -> None:
+    group = typer.main.get_command(app)
+    for verb, rest in re.findall(
+        r"^\| `interlingua (\w+)` \|(.*)$", (ROOT / "README.md").read_text(), re.MULTILINE
+    ):
+        command = group.commands[verb]  # type: ignore[attr-defined]
+        known = {name for parameter in command.params for name in parameter.opts}
+        assert set(re.findall(r"`(--[a-z-]+)", rest)) <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_is_python(page: Path) -> None:
+    ast.parse(fenced(page, "python"))
+
+
+def test_python_runs(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "en-de").symlink_to(model)
+    (tmp_path / "in.txt").write_text("1 2 3\n")
+    (tmp_path / "pairs.tsv").write_text("".join(f"{n} 1\t1 {n}\n" for n in range(60)))
+    monkeypatch.chdir(tmp_path)
+    for page in PAGES:
+        code = (
+            fenced(page, "python")
+            .replace('"minutes": 10', '"max_steps": 1')
+            .replace('"dim": 128', '"dim": 16')
+        )
+        exec(compile(code, page.name, "exec"), {})
+    assert (tmp_path / "runs" / "mine" / "model.safetensors").exists()
