@@ -13,6 +13,7 @@ and putting text together. Rounds are interleaved; medians are printed. The last
 from __future__ import annotations
 
 import argparse
+import copy
 import statistics
 import tempfile
 import time
@@ -91,6 +92,10 @@ def measure(
             started = time.perf_counter()
             outputs[name] = run(sources, beam, widths[name])
             seconds[name].append(time.perf_counter() - started)
+    reference = outputs["interlingua fp32"]
+    for name, output in outputs.items():
+        same = sum(map(str.__eq__, output, reference)) / len(output)
+        assert same > 0.6, f"{name} translates differently (only {same:.0%} alike): no comparison"
     return {
         name: (
             len(sources) / statistics.median(seconds[name]),
@@ -150,6 +155,7 @@ def c_translate(bundle: Bundle, peer: Any, workers: int) -> Run:
     import ctranslate2
     from ctranslate2.converters.transformers import BartLoader
 
+    peer = copy.deepcopy(peer)  # converting and quantizing change the weights that they are given
     peer.config.normalize_before, peer.config.normalize_embedding = False, False
     spec = BartLoader().get_model_spec(peer)
     names = [f"<{i}>" for i in range(peer.config.vocab_size)]
