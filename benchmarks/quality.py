@@ -74,7 +74,7 @@ def run(name: str, task: Task, data: Path, out: Path, seed: int) -> float:
     with (out / f"{name}-seed{seed}.log").open("w") as log:
         interlingua(train, log)
         found = json.loads(interlingua(["evaluate", model, directory / task.test, "--json"], log))
-    score = next(score for score in found[0] if score["name"] == task.metric)
+    score = next(score for score in found if score["name"] == task.metric)
     info = json.loads((model / "info.json").read_text())
     interval = f"{score['confidence_low']:.2f} to {score['confidence_high']:.2f}"
     print(
