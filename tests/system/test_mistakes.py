@@ -123,6 +123,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
         ["e.toml", "'training.minuts'", "'minutes'"],
     ),
     "wrong type": (write("e.toml", b"[model]\ndim = 'x'\n"), "train e.toml", ["e.toml", "model.dim", "'x'"]),
+    "out is no text": (write("e.toml", b"out = 5\n"), "train e.toml", ["e.toml", "out", "5"]),
     "not a section": (write("e.toml", b"training = 5\n"), "train e.toml", ["e.toml", "training", "5"]),
     # Models
     "no such model": (nothing, "translate gone", ["gone", "no such model"]),
@@ -147,6 +148,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "damaged config": (damage("config.toml", append("[model\n")), BROKEN, ["broken/config.toml"]),
     "for info": (damage("config.toml", append("[model\n")), "info broken", ["broken/config.toml"]),
     "newer config": (damage("config.toml", append("new = 1\n")), BROKEN, ["broken/config.toml"]),
+    "changed info": (damage("info.json", lambda path: path.write_text("[1]")), "info broken", ["broken"]),
     "damaged info": (damage("info.json", shorten), "info broken", ["broken/info.json"]),
 }  # fmt: skip
 

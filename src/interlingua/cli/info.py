@@ -32,7 +32,11 @@ def info(
         return
     console = Console(highlight=False)
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for name, value in _rows(model, config, made):
+    try:
+        rows = _rows(model, config, made)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BundleError("the account of the training is damaged", where=model, found=repr(error)) from None
+    for name, value in rows:
         table.add_row(f"[bold]{name}[/]", escape(value))
     console.print(table)
     if scores := made.get("scores"):

@@ -128,7 +128,10 @@ def _start(
     where, values = COMMAND_LINE, {}
     if experiment is not None:
         where, values = str(experiment), _read_experiment(experiment)
-        out = out or Path(values.pop("out", Path("runs") / experiment.stem))
+        named = values.pop("out", f"runs/{experiment.stem}")
+        if not isinstance(named, str):
+            raise ConfigurationError("out is not a text", where=where, found=named)
+        out = out or Path(named)
         Experiment.parse(values, where)  # so that a mistake in the file is said to be in the file
     for setting in settings:
         values = merge(values, _setting(setting))
