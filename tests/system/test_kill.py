@@ -1,4 +1,4 @@
-"""A process killed before or after any write, sync, rename or removal leaves a run that resumes to the same end."""
+"""A process killed before or after any write, sync, rename or removal resumes to the same weights."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def values(pairs: Path) -> dict[str, Any]:
 
 
 def train_counting(values: dict[str, Any], out: Path, die_at: float) -> int:
-    """Trains; every operation on a file counts twice, before and after it; at the given count the process dies."""
+    """Trains; every operation on a file counts twice, before and after it; at `die_at` the process dies."""
     count = 0
 
     def tick() -> None:
