@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -179,3 +180,12 @@ def test_a_full_disk_stops_with_the_last_model_kept(
     *_, ended = resume_tiny(out)
     assert isinstance(ended, Ended)
     assert ended.finished
+
+
+def test_curves_for_tensorboard(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train_tiny(tmp_path / "run", pairs, max_steps=4, tensorboard=True)
+    assert list((tmp_path / "run" / "training" / "tensorboard").glob("events.*"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=r"interlingua\[tensorboard\]"):
+        train_tiny(tmp_path / "other", pairs, max_steps=4, tensorboard=True)
+    assert not (tmp_path / "other").exists()

@@ -20,6 +20,7 @@ from interlingua.settings import Settings
 from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.training.recipes import choose_recipe, default_steps, merge
 from interlingua.training.settings import TrainingSettings
+from interlingua.training.tensorboard import require_tensorboard
 
 __all__ = ["Experiment", "Plan", "cache_directory", "length_limits", "plan", "replan"]
 
@@ -70,7 +71,9 @@ def plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
         BundleError: the model to start from cannot be used.
     """
     given = Experiment.parse(values, where)
-    choose_device(given.training.device)  # wrong ones are found now, before anything is written
+    choose_device(given.training.device)  # what is wrong is found now, before anything is written
+    if given.training.tensorboard:
+        require_tensorboard()
     tokenizers = None
     if given.start is not None:
         tokenizers = load_tokenizers(Path(given.start))

@@ -31,6 +31,7 @@ from interlingua.training.experiment import Plan, plan, replan
 from interlingua.training.interrupt import stop_on_signal
 from interlingua.training.loop import Learner, optimise
 from interlingua.training.schedule import Clock, Schedule, StepBudget, TimeBudget
+from interlingua.training.tensorboard import TensorBoard
 from interlingua.training.validation import Validation, Validator
 from interlingua.training.window import Window
 
@@ -133,13 +134,18 @@ class Run:
     def carry_out(self) -> Iterator[Event]:
         """Trains until the budget is used up, the score stops rising, or the user stops it."""
         self._refuse_used_up()
-        log = Log(self.out / "training" / "log.jsonl", self.learner.step)
+        step, place = self.learner.step, self.out / "training"
+        logs: list[Log | TensorBoard] = [Log(place / "log.jsonl", step)]
+        if self.settings.tensorboard:
+            logs.append(TensorBoard(place / "tensorboard", step))
         try:
             for event in self._events():
-                log.write(event)
+                for log in logs:
+                    log.write(event)
                 yield event
         finally:
-            log.close()
+            for log in logs:
+                log.close()
 
     def _events(self) -> Iterator[Event]:
         for text in [*self.notes, self._describe()]:

@@ -54,6 +54,8 @@ class TrainingSettings(Settings):
     """Stop after so many validations in a row without a better score; 0 and under minutes: never."""
     checkpoint_every_s: Annotated[float, Field(gt=0)] = 60.0
     """Seconds between checkpoints, beside those at validations."""
+    tensorboard: bool = False
+    """Also write training/tensorboard/, for `tensorboard --logdir`; needs the extra."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """What the model computes in; auto: bf16 where the device gains. Master weights are fp32."""
     device: str = "auto"
