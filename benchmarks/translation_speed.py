@@ -36,7 +36,7 @@ from interlingua.translator import Translator
 Run = Callable[[list[str], int, int], list[str]]
 """From texts, a beam and the rows of a batch (sentences times beams) to translations."""
 
-WIDTHS = {"interlingua": (256, 512), "Hugging Face": (64, 128, 256), "CTranslate2": (64, 256)}
+WIDTHS = {"interlingua": (128, 192, 256), "Hugging Face": (64, 128, 256), "CTranslate2": (64, 256)}
 
 
 def main() -> None:

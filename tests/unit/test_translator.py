@@ -180,3 +180,12 @@ def test_splitting_prefers_sentence_ends_then_spaces():
     assert split_long("aaa bbb ccc", len, 7) == [("aaa", " "), ("bbb ccc", "")]
     assert split_long("aaaaaaaa", len, 4) == [("aaaa", ""), ("aaaa", "")]
     assert split_long("One. Two.", len, 20) == [("One. Two.", "")]
+
+
+def test_batches_side_by_side_give_the_same(translator, monkeypatch):
+    monkeypatch.setattr("interlingua.translator._ROWS", 4)
+    alone = translator.translate(texts())
+    torch.set_num_threads(2)
+    together = translator.translate(texts())
+    assert [each.text for each in together] == [each.text for each in alone]
+    assert torch.get_num_threads() == 2
