@@ -71,7 +71,7 @@ def plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
         BundleError: the model to start from cannot be used.
     """
     given = Experiment.parse(values, where)
-    choose_device(given.training.device)  # what is wrong is found now, before anything is written
+    device = choose_device(given.training.device)  # what is wrong is found now, before anything is written
     if given.training.tensorboard:
         require_tensorboard()
     tokenizers = None
@@ -84,7 +84,7 @@ def plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
     prepared = prepare(data, given.tokenizer, cache_directory(), tokenizers)
     notes = [prepared.report["summary"]]
     if given.start is None:
-        recipe = choose_recipe(given.preset, prepared.train)
+        recipe = choose_recipe(given.preset, prepared.train, device)
         values = merge(recipe.values, values)
         notes.append(recipe.reason)
     experiment = Experiment.parse(values, where).model_copy(update={"data": data})

@@ -24,7 +24,7 @@ class TrainingSettings(Settings):
     """The most tokens of a side of a batch, padding included."""
     accumulate: Positive = 1
     """Batches per update."""
-    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    learning_rate: Annotated[float, Field(gt=0)] = 1.5e-3
     """Peak of the budget schedule; a factor (the paper: 1) of the paper's."""
     schedule: Literal["budget", "paper"] = "budget"
     """budget: up, then linearly to zero at the end; paper: Vaswani et al. 2017, Eq. 3."""
