@@ -49,7 +49,7 @@ def load(
     bundle = load_bundle(path, chosen)
     if precision == "auto":
         precision = "bf16" if choose_dtype("auto", chosen) == torch.bfloat16 else "fp32"
-    model = bundle.model if precision == "fp32" else prepare(bundle.model, cast(Precision, precision))
+    model = prepare(bundle.model, cast(Precision, precision))
     return Translator(
         model, bundle.tokenizers, settings=bundle.search, max_ratio=bundle.limits.max_ratio,
         max_source_length=bundle.limits.max_source_length, device=chosen,

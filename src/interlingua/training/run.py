@@ -22,6 +22,7 @@ from interlingua.bundle import (
 from interlingua.data.loader import Position, load_batches
 from interlingua.device import choose_device, choose_dtype, set_threads
 from interlingua.errors import CheckpointError, ConfigurationError
+from interlingua.model.precision import prepare
 from interlingua.model.presets import build_model
 from interlingua.training.card import model_card
 from interlingua.training.checkpoint import Checkpoint, load_newest, save_checkpoint
@@ -224,7 +225,7 @@ class Run:
     def _finish(self, reason: str) -> list[dict[str, Any]]:
         """Scores what was saved, thoroughly, and writes how it was made."""
         bundle = load_bundle(self.out, self.device)
-        found: Validation = self.validator.validate(bundle.model, thorough=True)
+        found: Validation = self.validator.validate(prepare(bundle.model, "fp32"), thorough=True)
         info = {
             "interlingua": interlingua.__version__,
             "torch": torch.__version__,
