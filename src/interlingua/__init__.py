@@ -9,6 +9,7 @@ model.translate(["A dog runs."], beam=5)[0].text
 from __future__ import annotations
 
 import importlib
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,11 @@ __version__ = "0.1.0"
 
 STARTED = time.monotonic()
 """About when the process started: what a budget in minutes counts from."""
+
+# GNU OpenMP's threads wait for each other by spinning, almost for ever. When another program wants a core, that
+# makes training several times slower; after a short spin they had better sleep. Read when torch is loaded.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 _HOMES = {
     "InterlinguaError": "interlingua.errors",
