@@ -25,8 +25,8 @@ __version__ = "0.1.0"
 STARTED = time.monotonic()
 """About when the process started: what a budget in minutes counts from."""
 
-# GNU OpenMP's threads wait for each other by spinning, almost for ever. When another program wants a core, that
-# makes training several times slower; after a short spin they had better sleep. Read when torch is loaded.
+# GNU OpenMP's threads wait for each other by spinning, almost for ever. When another program wants a core,
+# that makes training several times slower; after a short spin they had better sleep. Read as torch loads.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 

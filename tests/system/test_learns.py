@@ -19,6 +19,7 @@ def test_the_papers_architecture_learns_to_reverse(tmp_path: Path) -> None:
         "encoder_layers": 2,
         "decoder_layers": 2,
         "norm": "post",
+        "dropout": 0.1,
     }
     train_tiny(
         tmp_path / "run", pairs, more={"model": model, "training": {"patience": 0}},

@@ -210,7 +210,8 @@ class Run:
         if isinstance(self.budget, TimeBudget):
             # The saved model is scored on more pairs and with a beam; then there is writing.
             larger = len(self.validator.indices) / len(self.validator.decoded)
-            self.budget.reserve_s = found.seconds * (1 + 2 * larger) + 2
+            # (An early model writes endlessly; what it needs says little, so there is a bound.)
+            self.budget.reserve_s = min(found.seconds * (1 + 2 * larger) + 2, 0.1 * self.budget.seconds)
         self.validated_s, self.validation_s = self.clock(), found.seconds
         better = found.goodness >= self.best
         if better:
