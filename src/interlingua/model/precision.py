@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from interlingua.errors import ConfigurationError
 from interlingua.model.transformer import Transformer
 
 __all__ = ["Precision", "prepare"]
@@ -17,22 +18,33 @@ Precision = Literal["fp32", "bf16", "int8"]
 
 
 def prepare(model: Transformer, precision: Precision) -> Transformer:
-    """A copy of the model with linear layers that only infer, and faster.
+    """A copy of the model that only infers, and faster.
 
-    Everything but the matrix products stays in single precision. On other devices than CPUs, and where
-    PyTorch was built without oneDNN, the model itself comes back.
+    On a CPU the linear layers are packed for oneDNN, and everything but the matrix products stays in single
+    precision. Elsewhere, and where PyTorch was built without oneDNN, bf16 means the whole model.
 
     Args:
-        model: not changed; the copy shares its embeddings and norms.
+        model: not changed; the copy shares what is not converted.
         precision: fp32 gives the same outputs; bf16 rounds weights and activations to 8 significant bits;
             int8 rounds each weight row and each activation row to 255 steps of its own.
 
     Returns:
         A model in evaluation mode that can be neither trained nor saved.
+
+    Raises:
+        ConfigurationError: int8 is asked for where there are no kernels for it.
     """
     weight = model.target_embedding.weight.detach()
-    if weight.device.type != "cpu" or not torch.backends.mkldnn.is_available():
-        return model
+    packed = weight.device.type == "cpu" and torch.backends.mkldnn.is_available()
+    if precision == "int8" and not (packed and hasattr(torch.ops.onednn, "qlinear_pointwise")):
+        raise ConfigurationError(
+            "8-bit integers need a CPU and a PyTorch with oneDNN",
+            where="precision",
+            found=f"{weight.device}, torch {torch.__version__}",
+            accepted="Use bf16 or fp32.",
+        )
+    if not packed:
+        return model if precision == "fp32" else copy.deepcopy(model).to(torch.bfloat16).eval()
     kind = Int8Linear if precision == "int8" else PackedLinear
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
 
