@@ -126,7 +126,10 @@ def _text(record: dict[str, Any], key: str, where: str) -> str:
     if key not in record:
         found = ", ".join(record) or "no keys"
         raise DataError(
-            f"the key {key!r} is missing", where=where, found=found, accepted="Say which: corpus.keys."
+            f"the key {key!r} is missing",
+            where=where,
+            found=found,
+            accepted="Say which: --keys SOURCE,TARGET",
         )
     text = record[key]
     if not isinstance(text, str):

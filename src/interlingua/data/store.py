@@ -182,7 +182,7 @@ def _write(
         raise DataError(
             "there are no pairs to store",
             found=f"{too_long:,} pairs with more than {max_length:,} ids on a side",
-            accepted="A larger corpus.max_length takes them in." if too_long else None,
+            accepted="A larger data.max_length takes them in." if too_long else None,
         )
     tokenizer_digests = "".join(map(digest, tokenizers)).encode()
     content = tokenizer_digests + b"".join(side.digest() for side in sides)

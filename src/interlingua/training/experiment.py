@@ -76,8 +76,8 @@ def plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
         require_tensorboard()
     tokenizers = None
     if given.start is not None:
-        tokenizers = load_tokenizers(Path(given.start))
-        started_from = load_bundle(given.start).config
+        bundle = load_bundle(given.start)
+        tokenizers, started_from = bundle.tokenizers, bundle.config
         for key in ("model", "search", "languages"):
             values = merge({key: started_from[key]} if key in started_from else {}, values)
     data = _absolute(given.data)
