@@ -26,7 +26,16 @@ from interlingua.model.presets import Model, ModelSettings, build_model
 from interlingua.search import SearchSettings
 from interlingua.text.tokenizer import TokenizerPair, load_tokenizer, save_tokenizer
 
-__all__ = ["Bundle", "Limits", "load_bundle", "read_config", "save_config", "save_info", "save_weights"]
+__all__ = [
+    "Bundle",
+    "Limits",
+    "load_bundle",
+    "read_config",
+    "read_info",
+    "save_config",
+    "save_info",
+    "save_weights",
+]
 
 WEIGHTS, CONFIG, INFO, CARD = "model.safetensors", "config.toml", "info.json", "README.md"
 OWN_FILES = {WEIGHTS, CONFIG, INFO, CARD} | {
@@ -84,7 +93,7 @@ def load_bundle(path: str | Path, device: torch.device | str = "cpu") -> Bundle:
         ) from None
     model = build_model(model_settings, *map(len, tokenizers), shared=tokenizers.joint)
     _fill(model, weights, directory / WEIGHTS)
-    return Bundle(model.to(device).eval(), tokenizers, search, limits, config, _read_info(directory))
+    return Bundle(model.to(device).eval(), tokenizers, search, limits, config, read_info(directory))
 
 
 def read_config(directory: Path) -> dict[str, Any]:
@@ -132,12 +141,13 @@ def save_weights(directory: Path, weights: Mapping[str, Tensor], limits: Limits)
 
 
 def save_info(directory: Path, info: Mapping[str, Any], card: str) -> None:
-    """Writes how the model was made, for programs and for people."""
-    write_text(directory / INFO, json.dumps(info, ensure_ascii=False, indent=1) + "\n")
+    """Writes how the model was made, for people and, last of all that a run writes, for programs."""
     write_text(directory / CARD, card)
+    write_text(directory / INFO, json.dumps(info, ensure_ascii=False, indent=1) + "\n")
 
 
-def _read_info(directory: Path) -> dict[str, Any]:
+def read_info(directory: Path) -> dict[str, Any]:
+    """How the model was made; empty when that is not known."""
     try:
         info: dict[str, Any] = json.loads((directory / INFO).read_text(encoding="utf-8"))
     except (OSError, ValueError):

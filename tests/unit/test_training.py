@@ -154,6 +154,13 @@ def test_not_a_number_stops_with_advice() -> None:
         next(optimise(learner, itertools.cycle([(make_batch(2), Position())]), lambda step: 0.1))
 
 
+def test_a_loss_that_only_rises_stops_with_advice() -> None:
+    learner = Learner(make_model(), TrainingSettings(clip_norm=0), torch.float32)
+    reports = optimise(learner, itertools.cycle([(make_batch(8), Position())]), lambda step: 5.0)
+    with pytest.raises(TrainingError, match=r"diverged.*\n.*learning_rate"):
+        list(itertools.islice(reports, 300))
+
+
 def test_the_papers_rate() -> None:
     assert paper_rate(4000, 512, 4000) == pytest.approx(512**-0.5 * 4000**-0.5)
     assert paper_rate(1, 512, 4000) == pytest.approx(512**-0.5 * 4000**-1.5)

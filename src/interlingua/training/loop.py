@@ -127,11 +127,12 @@ def optimise(
         rate: the learning rate of a step, asked for just before it.
 
     Raises:
-        TrainingError: the loss or the gradient is not a number any more.
+        TrainingError: the loss rises far above its start, or is not a number any more.
     """
     model, settings = learner.model, learner.settings
     device = learner.weights.master.device
     model.train()
+    first = recent = None
     while True:
         total, tokens, padding = 0.0, 0, 0.0
         for _ in range(settings.accumulate):
@@ -139,18 +140,23 @@ def optimise(
             padding += batch.padding / settings.accumulate
             batch = batch.to(device)
             hidden = model(batch.source, batch.source_mask, batch.target_in)
-            loss = cross_entropy_sum(
+            loss_sum = cross_entropy_sum(
                 model.project, hidden, batch.target_out, smoothing=settings.label_smoothing, padding=PAD
             )
-            loss.backward()
+            loss_sum.backward()
             learner.weights.collect_gradient()
-            total += loss.item()
+            total += loss_sum.item()
             tokens += batch.target_tokens
         if not math.isfinite(total):
             raise _diverged(learner.step + 1, "the loss", total)
+        loss = total / tokens
+        first = loss if first is None else first
+        recent = loss if recent is None else 0.95 * recent + 0.05 * loss
+        if recent > 1.5 * first + 1:  # untrained models are as bad as guessing, so this is worse
+            raise _diverged(learner.step + 1, "the loss", recent)
         learning_rate = rate(learner.step + 1)
         norm = learner.update(tokens, learning_rate)
-        yield StepReport(learner.step, total / tokens, tokens, learning_rate, norm, padding, position)
+        yield StepReport(learner.step, loss, tokens, learning_rate, norm, padding, position)
 
 
 def _diverged(step: int, what: str, value: float) -> TrainingError:

@@ -15,6 +15,7 @@ import interlingua
 from interlingua.bundle import (
     load_bundle,
     read_config,
+    read_info,
     save_config,
     save_info,
     save_weights,
@@ -39,6 +40,7 @@ from interlingua.training.window import Window
 __all__ = ["resume", "start"]
 
 PROGRESS_EVERY_S = 1.0
+USED_UP = "the budget is used up"
 
 
 def start(
@@ -156,8 +158,10 @@ class Run:
         if self.learner.step:
             yield Note(f"going on after step {self.learner.step:,}")
         with stop_on_signal() as stopped:
-            reason = yield from self._train(stopped)
+            reason = USED_UP if self._used_up() else (yield from self._train(stopped))
         finished = not stopped.is_set()
+        if finished and not self.best_step:  # the time was over before anything was saved
+            yield self._validate(1.0)
         scores = self._finish(reason) if finished else []
         yield Ended(self.learner.step, self.clock(), reason, finished, self.best_step, scores)
 
@@ -190,7 +194,7 @@ class Run:
             if enough:
                 return f"no better score in {self.without_better} validations"
             if last:
-                return "the budget is used up"
+                return USED_UP
         raise AssertionError("optimise never ends by itself")
 
     def _validation_due(self, progress: float) -> bool:
@@ -283,12 +287,16 @@ class Run:
         return float(about["elapsed_s"])
 
     def _refuse_used_up(self) -> None:
-        if self.learner.step and self.budget.progress(self.learner.step) >= 1:
+        # A run that was killed between its last step and its end has yet to be scored.
+        if self._used_up() and read_info(self.out).get("steps") == self.learner.step:
             used = f"{self.learner.step:,} steps, {self.clock() / 60:.1f} minutes"
             raise ConfigurationError(
                 "this run has used up its budget", where=self.out, found=used,
                 accepted="To go on for longer: --max-steps N or --minutes N, counted from its first start.",
             )  # fmt: skip
+
+    def _used_up(self) -> bool:
+        return self.learner.step > 0 and self.budget.progress(self.learner.step) >= 1
 
     def _describe(self) -> str:
         model, precision = self.experiment.model, str(self.dtype).removeprefix("torch.")
