@@ -105,6 +105,18 @@ def test_going_on_for_longer(pairs: Path, tmp_path: Path) -> None:
     assert ended.finished
 
 
+def test_pairs_from_standard_input_can_be_resumed(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    with pairs.open() as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        train_tiny(out, Path("-"), max_steps=4)
+    *_, ended = resume_tiny(out, max_steps=6)
+    assert isinstance(ended, Ended)
+    assert ended.step == 6
+
+
 def test_changed_training_data_is_an_error(tmp_path: Path) -> None:
     pairs = write_reversals(tmp_path / "pairs.tsv", 200)
     out = tmp_path / "run"

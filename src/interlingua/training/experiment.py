@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +17,7 @@ from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.store import Store
 from interlingua.device import choose_device
+from interlingua.errors import OutputError
 from interlingua.model.presets import ModelSettings
 from interlingua.search import SearchSettings
 from interlingua.settings import Settings
@@ -134,9 +138,23 @@ def _absolute(data: CorpusSettings) -> CorpusSettings:
     """File names that still hold when the run is resumed from elsewhere."""
 
     def absolute(file: str) -> str:
-        return file if file == "-" else str(Path(file).absolute())
+        return _kept_standard_input() if file == "-" else str(Path(file).absolute())
 
     def each(files: tuple[str | tuple[str, str], ...]) -> tuple[str | tuple[str, str], ...]:
         return tuple(absolute(f) if isinstance(f, str) else (absolute(f[0]), absolute(f[1])) for f in files)
 
     return data.model_copy(update={"train": each(data.train), "valid": each(data.valid)})
+
+
+def _kept_standard_input() -> str:
+    """Copies standard input to a file, which a resumed run can read again."""
+    place = cache_directory()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            prefix="standard-input-", suffix=".tsv", dir=place, delete=False
+        ) as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+    except OSError as error:
+        raise OutputError("standard input cannot be kept", where=place, found=error.strerror) from None
+    return copy.name
