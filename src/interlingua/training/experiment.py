@@ -88,7 +88,7 @@ def plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
     prepared = prepare(data, given.tokenizer, cache_directory(), tokenizers)
     notes = [prepared.report["summary"]]
     if given.start is None:
-        recipe = choose_recipe(given.preset, prepared.train, device)
+        recipe = choose_recipe(given.preset, prepared, device)
         values = merge(recipe.values, values)
         notes.append(recipe.reason)
     experiment = Experiment.parse(values, where).model_copy(update={"data": data})

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from interlingua.data.preparation import Prepared
 from interlingua.data.store import Store
 from interlingua.errors import ConfigurationError, nearest
 from interlingua.model.presets import PRESETS
@@ -32,6 +33,9 @@ PAPER_TRAINING: Mapping[str, Any] = {
 LARGE = 10_000_000
 """Target tokens that a larger model pays for, on a device that is fast enough."""
 
+FEW_SYMBOLS = 1_000
+"""Vocabularies below this are letters, sounds or commands: a narrow model has room for them, and is fast."""
+
 
 class Size(NamedTuple):
     """What fits data of some size: the less there is, the more often it is seen again."""
@@ -42,7 +46,12 @@ class Size(NamedTuple):
     max_tokens: int
 
 
-SIZES = (Size(1e5, 0.3, 1024), Size(2e6, 0.2, 1024), Size(1e7, 0.1, 2048), Size(math.inf, 0.1, 4096))
+SUBWORDS = (Size(1e5, 0.3, 1024), Size(2e6, 0.2, 1024), Size(1e7, 0.1, 2048), Size(math.inf, 0.1, 4096))
+SYMBOLS = (Size(1e5, 0.2, 1024), Size(math.inf, 0.1, 1024))
+
+
+TRAINING: Mapping[str, Mapping[str, Any]] = {"tiny": {"learning_rate": 1e-3}}
+"""What a preset trains with, where it is not the default."""
 
 
 class Recipe(NamedTuple):
@@ -52,8 +61,8 @@ class Recipe(NamedTuple):
     reason: str
 
 
-def choose_recipe(preset: str | None, train: Store, device: torch.device) -> Recipe:
-    """The recipe of a preset, or that which fits the amount of data and the device.
+def choose_recipe(preset: str | None, prepared: Prepared, device: torch.device) -> Recipe:
+    """The recipe of a preset, or that which fits the data and the device.
 
     Raises:
         ConfigurationError: there is no such preset.
@@ -62,15 +71,25 @@ def choose_recipe(preset: str | None, train: Store, device: torch.device) -> Rec
         if preset not in PRESETS:
             raise ConfigurationError("there is no such preset", where="preset", found=preset,
                                      accepted=nearest(preset, PRESETS))  # fmt: skip
-        training = dict(PAPER_TRAINING) if preset.startswith("paper") else {}
-        return Recipe({"model": PRESETS[preset].model_dump(), "training": training}, f"preset {preset}")
-    tokens = target_tokens(train)
-    name = "base" if tokens >= LARGE and device.type != "cpu" else "small"
-    size = next(size for size in SIZES if tokens < size.below)
-    model = PRESETS[name].model_copy(update={"dropout": size.dropout})
-    values = {"model": model.model_dump(), "training": {"max_tokens": size.max_tokens}}
-    reason = f"preset {name}, dropout {size.dropout}, batches of {size.max_tokens:,} tokens"
-    return Recipe(values, f"{reason}: there are {tokens:,} target tokens to learn from")
+        return Recipe(_values(preset, {}), f"preset {preset}")
+    tokens, symbols = target_tokens(prepared.train), max(map(len, prepared.tokenizers))
+    narrow = symbols < FEW_SYMBOLS and tokens < LARGE
+    name = "tiny" if narrow else "base" if tokens >= LARGE and device.type != "cpu" else "small"
+    size = next(size for size in (SYMBOLS if narrow else SUBWORDS) if tokens < size.below)
+    values = _values(name, {"dropout": size.dropout})
+    values["training"]["max_tokens"] = size.max_tokens
+    return Recipe(
+        values,
+        f"preset {name}, dropout {size.dropout}, batches of {size.max_tokens:,} tokens: "
+        f"there are {tokens:,} target tokens to learn from, of {len(prepared.tokenizers.target):,} kinds",
+    )
+
+
+def _values(preset: str, model: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "model": {**PRESETS[preset].model_dump(), **model},
+        "training": dict(PAPER_TRAINING if preset.startswith("paper") else TRAINING.get(preset, {})),
+    }
 
 
 def default_steps(train: Store, max_tokens: int) -> int:
