@@ -5,7 +5,8 @@
 DIR holds Multi30k as `multi30k-en-de/train.tsv`, for comparison: each corpus goes through a process of its
 own, whose peak resident set the kernel reports, and then a short training from it through another, whose
 anonymous memory (what the process holds itself, mapped files not counted) is read after every update. Both
-have 8,000 pieces, so that the models are of one size. The last line is the large corpus' figures.
+have 8,000 pieces and batches of 1,024 tokens, so that the models and their activations are of one size. The
+last line is the large corpus' figures.
 """
 
 from __future__ import annotations
@@ -125,7 +126,8 @@ def measure_training(path: Path) -> dict[str, float]:
     values = {
         "data": {"train": str(path)},
         "tokenizer": {"vocabulary_size": 8000},
-        "training": {"max_steps": 60, "validations": 1, "decode_pairs": 20},
+        "model": {"dropout": 0.1},
+        "training": {"max_steps": 60, "validations": 1, "decode_pairs": 20, "max_tokens": 1024},
     }
     run_module.PROGRESS_EVERY_S = 0.0
     with tempfile.TemporaryDirectory(prefix="corpus-scale-") as out:
