@@ -74,10 +74,9 @@ def prepare(
         pass  # missing or damaged: made anew
     try:
         cache.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(cache)
         shutil.rmtree(place, ignore_errors=True)
-        with tempfile.TemporaryDirectory(
-            prefix=".preparing-", dir=cache, ignore_cleanup_errors=True
-        ) as aside:
+        with tempfile.TemporaryDirectory(prefix=ASIDE, dir=cache, ignore_cleanup_errors=True) as aside:
             whole = Path(aside) / "whole"
             whole.mkdir()
             _fill(whole, train, valid, tokenizer, tokenizers, content)
