@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -13,11 +14,33 @@ from interlingua.model.seq2seq import Seq2Seq, reorder
 from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, length_penalty, never
 from interlingua.text.vocabulary import BOS, EOS
 
-__all__ = ["beam_search"]
+__all__ = ["BeamStep", "beam_search"]
+
+
+class BeamStep(NamedTuple):
+    """The best continuations that one step found, best first; what is neither live nor ended fell out."""
+
+    numbers: Int[Tensor, " sentences"]
+    """Which sentences of the batch were still searched."""
+    ids: Int[Tensor, "sentences slots length"]
+    """All tokens of each continuation, so that its origin is the one with all but the last."""
+    totals: Float[Tensor, "sentences slots length"]
+    """Its log-probability up to each of its tokens; -inf at the last one where a slot is empty."""
+    live: Bool[Tensor, "sentences slots"]
+    """Which have a place in the beam and go on."""
+    ends: Bool[Tensor, "sentences slots"]
+    """Which ended by themselves."""
+    cut: Bool[Tensor, "sentences slots"]
+    """Which the length limit cut off."""
 
 
 @torch.inference_mode()
-def beam_search(model: Seq2Seq, sources: Sources, settings: SearchSettings) -> list[list[Hypothesis]]:
+def beam_search(
+    model: Seq2Seq,
+    sources: Sources,
+    settings: SearchSettings,
+    observe: Callable[[BeamStep], object] | None = None,
+) -> list[list[Hypothesis]]:
     """Finds the hypotheses of highest score that a beam of some width meets.
 
     A sentence has `beam` places. In each step the best continuations of its live hypotheses compete for the
@@ -28,6 +51,7 @@ def beam_search(model: Seq2Seq, sources: Sources, settings: SearchSettings) -> l
         model: any Seq2Seq, in evaluation mode.
         sources: the batch.
         settings: beam, length_penalty, stop, n_best and unknown are used.
+        observe: told of every step, to show what the search did.
 
     Returns:
         For each source its `n_best` hypotheses, best first; fewer only if the beam met fewer.
@@ -43,6 +67,9 @@ def beam_search(model: Seq2Seq, sources: Sources, settings: SearchSettings) -> l
         totals, slots, tokens = _continuations(logits, sentences.live, banned, settings.beam)
         width = sentences.live.shape[1]
         sentences, ends, cut = sentences.grow(totals, slots, tokens, settings.length_penalty)
+        if observe is not None:
+            live = sentences.live > -math.inf
+            observe(BeamStep(sentences.numbers, sentences.ids, sentences.totals, live, ends, cut))
         for which, limited in ((ends, False), (cut, True)):
             sentences.collect(ended, which, settings.length_penalty, limited=limited)
         unfinished = sentences.unfinished(settings).nonzero().squeeze(1)
