@@ -22,7 +22,7 @@ from torch import Tensor
 
 from interlingua.errors import BundleError
 from interlingua.files import DamagedFileError, read_tensors, write_tensors, write_text
-from interlingua.model.presets import Model, ModelSettings, build_model
+from interlingua.model.presets import Model, build_model, parse_model_settings
 from interlingua.search import SearchSettings
 from interlingua.text.tokenizer import TokenizerPair, load_tokenizer, save_tokenizer
 
@@ -72,7 +72,7 @@ def load_bundle(path: str | Path, device: torch.device | str = "cpu") -> Bundle:
     """
     directory = Path(path)
     config = read_config(directory)
-    model_settings = ModelSettings.parse(config.get("model", {}), where=f"{directory / CONFIG} [model]")
+    model_settings = parse_model_settings(config.get("model", {}), where=str(directory / CONFIG))
     search = SearchSettings.parse(config.get("search", {}), where=f"{directory / CONFIG} [search]")
     tokenizers = load_tokenizers(directory)
     try:

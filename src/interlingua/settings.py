@@ -7,7 +7,7 @@ turns pydantic's complaints into the project's own error, with the key, the valu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -40,19 +40,36 @@ class Settings(BaseModel):
 
 def _explain(cls: type[Settings], error: ValidationError, where: str) -> ConfigurationError:
     first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"]]
+    section, path = _place(cls, [str(part) for part in first["loc"]])
     key = ".".join(path)
     if first["type"] == "extra_forbidden":
-        known = _section(cls, path[:-1]).model_fields
-        return ConfigurationError(f"unknown key {key!r}", where=where, accepted=nearest(path[-1], known))
+        accepted = nearest(path[-1], section.model_fields)
+        return ConfigurationError(f"unknown key {key!r}", where=where, accepted=accepted)
     message = first["msg"].removeprefix("Value error, ")
     return ConfigurationError(f"{key}: {message}" if key else message, where=where, found=first["input"])
 
 
-def _section(cls: type[BaseModel], path: list[str]) -> type[BaseModel]:
-    for part in path:
-        annotation = cls.model_fields[part].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            break
-        cls = annotation
-    return cls
+def _place(cls: type[BaseModel], loc: list[str]) -> tuple[type[BaseModel], list[str]]:
+    """The innermost section that an error lies in, and the key as the user wrote it.
+
+    Where a section is one of several kinds, pydantic's place also names the kind, which no user wrote.
+    """
+    path: list[str] = []
+    kinds: list[Any] = [cls]
+    for part in loc:
+        if len(kinds) > 1 and (named := [kind for kind in kinds if part in _kind(kind)]):
+            cls, kinds = named[0], named
+            continue
+        path.append(part)
+        if part in cls.model_fields:
+            annotation = cls.model_fields[part].annotation
+            kinds = [
+                each for each in (annotation, *get_args(annotation))
+                if isinstance(each, type) and issubclass(each, BaseModel)
+            ]  # fmt: skip
+            cls = kinds[0] if len(kinds) == 1 else cls
+    return cls, path
+
+
+def _kind(cls: type[BaseModel]) -> set[Any]:
+    return {field.default for field in cls.model_fields.values() if isinstance(field.default, str)}

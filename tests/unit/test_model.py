@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -11,27 +11,50 @@ from torch import Tensor, nn
 
 from interlingua.errors import ConfigurationError
 from interlingua.model.attention import MultiHeadAttention, attention_bias, causal_mask
-from interlingua.model.presets import PRESETS, build_model
+from interlingua.model.positions import LearnedPositions, RotaryPositions
+from interlingua.model.presets import PRESETS, build_model, parse_model_settings
+from interlingua.model.recurrent import RecurrentSettings
 from interlingua.model.seq2seq import Seq2Seq, reorder
 from interlingua.model.transformer import Transformer, TransformerSettings
 
 SIZE, BATCH, SOURCE, TARGET = 31, 4, 9, 7
 SMALL = {"dim": 16, "heads": 4, "feed_forward": 32, "encoder_layers": 2, "decoder_layers": 2, "dropout": 0.3}
+NARROW = {"dim": 16, "encoder_layers": 2, "decoder_layers": 2, "dropout": 0.3}
 
-ARCHITECTURES: dict[str, Callable[[], Seq2Seq]] = {
-    f"transformer {norm} {'shared' if shared else 'separate'}": (
-        lambda norm=norm, shared=shared: build_model(
-            TransformerSettings(norm=norm, **SMALL), SIZE, SIZE, shared=shared
-        ).eval()
-    )
-    for norm in ("pre", "post")
-    for shared in (True, False)
+TRANSFORMERS: dict[str, dict[str, Any]] = {
+    "pre-norm": {"norm": "pre"},
+    "post-norm": {"norm": "post"},
+    "RMSNorm": {"normalisation": "rms"},
+    "GELU": {"activation": "gelu"},
+    "SwiGLU": {"activation": "swiglu"},
+    "learned positions": {"positions": "learned", "max_positions": 5},
+    "rotary positions": {"positions": "rotary"},
+    "deep and shallow": {"encoder_layers": 3, "decoder_layers": 1},
+    "separate embeddings": {"embeddings": "separate"},
+    "all that is new": {"norm": "pre", "normalisation": "rms", "activation": "swiglu", "positions": "rotary",
+                        "embeddings": "separate"},
+}  # fmt: skip
+RECURRENT: dict[str, dict[str, Any]] = {
+    f"{cell} {attention}": {"cell": cell, "attention": attention}
+    for cell in ("rnn", "gru", "lstm")
+    for attention in ("none", "additive", "multiplicative")
+} | {
+    "lstm with input feeding": {"input_feeding": True},
+    "gru of unequal depth": {"cell": "gru", "encoder_layers": 1, "decoder_layers": 3},
+}
+SETTINGS: dict[str, TransformerSettings | RecurrentSettings] = {
+    **{name: TransformerSettings(**{**SMALL, **options}) for name, options in TRANSFORMERS.items()},
+    **{name: RecurrentSettings(**{**NARROW, **options}) for name, options in RECURRENT.items()},
 }
 
 
-@pytest.fixture(params=ARCHITECTURES)
+@pytest.fixture(
+    params=[(name, shared) for name in SETTINGS for shared in (True, False)],
+    ids=lambda param: f"{param[0]}, {'joint' if param[1] else 'two'}",
+)
 def model(request: pytest.FixtureRequest) -> Seq2Seq:
-    return ARCHITECTURES[request.param]()
+    name, shared = request.param
+    return build_model(SETTINGS[name], SIZE, SIZE, shared=shared).eval()
 
 
 @pytest.fixture
@@ -84,15 +107,22 @@ def test_attention_rows_sum_to_one_and_respect_the_masks(
     model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor]
 ) -> None:
     source, mask, target = inputs
+    if getattr(model, "attention", True) is None:
+        with pytest.raises(ConfigurationError, match="this model has no attention to show"):
+            model.attend(source, mask, target)
+        return
     encoder, decoder, cross = model.attend(source, mask, target)
-    heads = SMALL["heads"]
-    assert encoder.shape == (BATCH, 2, heads, SOURCE, SOURCE)
-    assert decoder.shape == (BATCH, 2, heads, TARGET, TARGET)
-    assert cross.shape == (BATCH, 2, heads, TARGET, SOURCE)
+    if isinstance(model, Transformer):
+        heads, layers, above = SMALL["heads"], model.settings.encoder_layers, model.settings.decoder_layers
+    else:  # its decoder looks at the source, and nothing looks at itself
+        heads, layers, above = 1, 0, 0
+    assert encoder.shape == (BATCH, layers, heads, SOURCE, SOURCE)
+    assert decoder.shape == (BATCH, above, heads, TARGET, TARGET)
+    assert cross.shape == (BATCH, max(above, 1), heads, TARGET, SOURCE)
     for weights in (encoder, decoder, cross):
         torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]))
     assert cross.masked_select(~mask[:, None, None, None]).max() == 0
-    assert decoder.masked_select(~causal_mask(TARGET, source.device)).max() == 0
+    assert not decoder.masked_select(~causal_mask(TARGET, source.device)).any()
 
 
 def test_beams_share_their_sentence_and_keep_their_own_past(
@@ -219,18 +249,60 @@ def test_sinusoids_are_the_papers() -> None:
         assert codes[position - 3, 2 * i + 1].item() == pytest.approx(math.cos(angle), abs=1e-4)
 
 
+@pytest.mark.parametrize("name", SETTINGS)
+def test_the_loss_reaches_every_weight(name: str, inputs: tuple[Tensor, Tensor, Tensor]) -> None:
+    model = build_model(SETTINGS[name], SIZE, SIZE, shared=False).train()
+    logits_of(model, inputs).logsumexp(-1).sum().backward()
+    for key, parameter in model.named_parameters():
+        assert parameter.grad is not None, key
+        assert parameter.grad.abs().max() > 0, key
+
+
+@pytest.mark.parametrize("name", [name for name in SETTINGS if "learned" not in name])
+def test_longer_than_ever_seen_is_no_trouble(name: str) -> None:
+    model = build_model(SETTINGS[name], SIZE, SIZE, shared=True).eval()
+    source = torch.randint(4, SIZE, (1, 400))
+    assert logits_of(model, (source, source > 0, source[:, :300])).isfinite().all()
+
+
+def test_learned_positions_beyond_the_table_share_its_last_vector() -> None:
+    positions = LearnedPositions(16, 5)
+    nn.init.normal_(positions.table)
+    codes = positions(torch.zeros(1, 4, 16), first=3)[0]
+    torch.testing.assert_close(codes, positions.table[[3, 4, 4, 4]])
+
+
+def test_rotary_scores_depend_on_distance_alone() -> None:
+    rotate = RotaryPositions(8)
+    query, key = torch.randn(1, 1, 1, 8), torch.randn(1, 1, 1, 8)
+    scores = [(rotate(query, 7 + shift) * rotate(key, 3 + shift)).sum() for shift in (0, 1, 250, 1000)]
+    torch.testing.assert_close(torch.stack(scores), scores[0].expand(4), atol=1e-3, rtol=1e-3)
+    assert (rotate(query, 5) * rotate(key, 3)).sum() != scores[0]
+
+
+def test_separate_embeddings_share_nothing() -> None:
+    tied, apart = (
+        build_model(TransformerSettings(embeddings=how, **SMALL), SIZE, SIZE, shared=True)
+        for how in ("tied", "separate")
+    )
+    sizes = [sum(parameter.numel() for parameter in model.parameters()) for model in (tied, apart)]
+    assert sizes[1] - sizes[0] == 2 * SIZE * SMALL["dim"]
+
+
 @pytest.mark.parametrize(("sizes", "message"), [
-    ({"dim": 16, "heads": 3}, "3 heads do not divide a width of 16; 1, 2, 4, 8, 16 would"),
+    ({"dim": 16, "heads": 3}, "model: 3 heads do not divide a width of 16; 1, 2, 4, 8, 16 would"),
     ({"dim": 15, "heads": 3}, "a width of 15 is odd"),
-    ({"dim": 0}, "dim"),
-    ({"encoder_layers": -1}, "encoder_layers"),
-    ({"dropout": 1.0}, "dropout"),
+    ({"dim": 12, "heads": 4, "positions": "rotary"}, "rotary positions turn pairs"),
+    ({"dim": 0}, "model.dim"),
+    ({"encoder_layers": -1}, "model.encoder_layers"),
+    ({"dropout": 1.0}, "model.dropout"),
+    ({"feed_foward": 3}, "unknown key 'model.feed_foward'.*\n.*Did you mean 'feed_forward'"),
+    ({"architecture": "recurrent", "dim": 15}, "a width of 15 is odd"),
+    ({"architecture": "recurrent", "cell": "gnu"}, "model.cell"),
+    ({"architecture": "recurrent", "heads": 4}, "unknown key 'model.heads'"),
+    ({"architecture": "recurrent", "attention": "none", "input_feeding": True}, "input feeding goes with"),
+    ({"architecture": "recurent"}, "'recurent'.*'transformer', 'recurrent'"),
 ])  # fmt: skip
-def test_bad_sizes_are_errors(sizes: dict[str, int], message: str) -> None:
+def test_bad_sizes_are_errors(sizes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
-        TransformerSettings.parse(sizes, "model")
-
-
-def test_unknown_sizes_are_named() -> None:
-    with pytest.raises(ConfigurationError, match="Did you mean 'feed_forward'"):
-        TransformerSettings.parse({"feed_foward": 3}, "model")
+        parse_model_settings(sizes, "config.toml")

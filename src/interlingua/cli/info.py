@@ -17,6 +17,8 @@ from interlingua.errors import BundleError
 
 __all__ = ["info"]
 
+SIZES = ("architecture", "cell", "encoder_layers", "decoder_layers", "dim", "heads", "attention")
+
 
 def info(
     model: Annotated[Path, typer.Argument(help="A model directory.")],
@@ -71,11 +73,7 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
     rows = [
         ("model", str(model)),
         ("languages", " to ".join(config.get("languages", [])) or "not said"),
-        (
-            "sizes",
-            f"{sizes.get('architecture')}, layers {sizes.get('encoder_layers')}+{sizes.get('decoder_layers')}"
-            f", width {sizes.get('dim')}, {sizes.get('heads')} heads",
-        ),
+        ("sizes", ", ".join(f"{key.replace('_', ' ')} {sizes[key]}" for key in SIZES if key in sizes)),
     ]
     if not made:
         return [*rows, ("state", f"not finished; to go on: interlingua train --resume {model}")]

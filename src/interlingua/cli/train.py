@@ -133,9 +133,12 @@ def _start(
             raise ConfigurationError("out is not a text", where=where, found=named)
         out = out or Path(named)
         Experiment.parse(values, where)  # so that a mistake in the file is said to be in the file
+    origin = {
+        key: given[key] for key in ("preset", "start") if key in given
+    }  # they decide which keys there are
     for setting in settings:
         values = merge(values, _setting(setting))
-        Experiment.parse(values, f"--set {setting}")
+        Experiment.parse(merge(values, origin), f"--set {setting}")
     if given.get("training", {}).keys() & {"minutes", "max_steps"}:
         training = {k: v for k, v in values.get("training", {}).items() if k not in ("minutes", "max_steps")}
         values = {**values, "training": training}  # a budget given here replaces that of the file

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from interlingua.model.dropout import keep_mask
+from interlingua.model.positions import RotaryPositions
 
 __all__ = ["MultiHeadAttention", "attention_bias", "causal_mask"]
 
@@ -23,26 +24,33 @@ class MultiHeadAttention(nn.Module):
         dim: width of the model.
         heads: number of heads; divides dim.
         dropout: share of the attention weights dropped in training.
+        rotary: turns queries and keys by their positions; None where positions are told otherwise.
     """
 
-    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+    def __init__(self, dim: int, heads: int, dropout: float, rotary: RotaryPositions | None = None) -> None:
         super().__init__()
-        assert dim % heads == 0, "TransformerSettings refuses such sizes"
+        assert dim % heads == 0, "LayerSettings refuses such sizes"
         self.heads = heads
         self.dropout = dropout
+        self.rotary = rotary
         self.scale = 1 / math.sqrt(dim // heads)
         self.query = nn.Linear(dim, dim)
         self.key_value = nn.Linear(dim, 2 * dim)
         self.output = nn.Linear(dim, dim)
 
     def keys_values(
-        self, memory: Float[Tensor, "batch key dim"]
+        self, memory: Float[Tensor, "batch key dim"], first: int = 0
     ) -> tuple[Float[Tensor, "batch heads key head_dim"], Float[Tensor, "batch heads key head_dim"]]:
-        """Projects what is attended to; every head gets its own keys and values."""
+        """Projects what is attended to; every head gets its own keys and values.
+
+        Args:
+            memory: what is attended to.
+            first: the position of its first vector.
+        """
         batch, length, _ = memory.shape
         both = self.key_value(memory).view(batch, length, 2, self.heads, -1)
         keys, values = both.permute(2, 0, 3, 1, 4).contiguous().unbind(0)  # (batch, heads, key, head_dim)
-        return keys, values
+        return keys if self.rotary is None else self.rotary(keys, first), values
 
     def forward(
         self,
@@ -50,6 +58,7 @@ class MultiHeadAttention(nn.Module):
         keys: Float[Tensor, "batch heads key head_dim"],
         values: Float[Tensor, "batch heads key head_dim"],
         bias: Float[Tensor, "batch_heads #query key"] | None,
+        first: int = 0,
     ) -> Float[Tensor, "batch query dim"]:
         """Eq. 1: softmax(Q K^T / sqrt(head_dim)) V, then the output projection.
 
@@ -58,9 +67,10 @@ class MultiHeadAttention(nn.Module):
             keys: from `keys_values`.
             values: from `keys_values`.
             bias: 0 where a query may attend, -inf where not, from `attention_bias`; None = everywhere.
+            first: the position of the first query.
         """
         batch, heads, length, head_dim = keys.shape
-        weights = self.weights(queries, keys, bias)  # (batch * heads, query, key)
+        weights = self.weights(queries, keys, bias, first)  # (batch * heads, query, key)
         if self.training and self.dropout:
             weights = weights * keep_mask(weights, self.dropout)
         context = torch.bmm(weights, values.view(batch * heads, length, head_dim))
@@ -72,10 +82,13 @@ class MultiHeadAttention(nn.Module):
         queries: Float[Tensor, "batch query dim"],
         keys: Float[Tensor, "batch heads key head_dim"],
         bias: Float[Tensor, "batch_heads #query key"] | None,
+        first: int = 0,
     ) -> Float[Tensor, "batch_heads query key"]:
         """How much each query attends to each key, head by head; rows sum to 1."""
         batch, heads, length, head_dim = keys.shape
         split = self.query(queries).view(batch, -1, heads, head_dim).transpose(1, 2)
+        if self.rotary is not None:
+            split = self.rotary(split, first)
         split = split.reshape(batch * heads, -1, head_dim)
         transposed = keys.view(batch * heads, length, head_dim).transpose(1, 2)
         if bias is None:

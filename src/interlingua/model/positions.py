@@ -1,4 +1,4 @@
-"""Where a token stands: the sinusoidal position code (Vaswani et al. 2017, 3.5)."""
+"""Where a token stands: sinusoidal, learned or rotary position codes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["SinusoidalPositions"]
+__all__ = ["LearnedPositions", "RotaryPositions", "SinusoidalPositions", "angles"]
+
+
+def angles(length: int, dim: int) -> Float[Tensor, "length half"]:
+    """The angles of sinusoids and of rotations: position / 10000^(2i / dim), for i = 0 .. dim / 2 - 1."""
+    rates = torch.exp(torch.arange(0, dim, 2) * (-math.log(10000.0) / dim))
+    return torch.arange(length).unsqueeze(1) * rates
 
 
 class SinusoidalPositions(nn.Module):
-    """PE(pos, 2i) = sin(pos / 10000^(2i/dim)), PE(pos, 2i+1) = cos(same); any position has a code.
+    """PE(pos, 2i) = sin(pos / 10000^(2i/dim)), PE(pos, 2i+1) = cos(same) (Vaswani et al. 2017, 3.5).
+
+    Any position has a code, those beyond the longest seen in training too.
 
     Args:
         dim: width of the model.
@@ -31,10 +39,68 @@ class SinusoidalPositions(nn.Module):
         """Adds to x the codes of positions first, first + 1, and so on."""
         end = first + x.shape[1]
         if end > len(self.table) or self.table.dtype != x.dtype:
-            self.table = self._codes(max(256, 1 << (end - 1).bit_length())).to(x)
+            self.table = self._codes(_roomy(end)).to(x)
         return x + self.table[first:end]
 
     def _codes(self, length: int) -> Float[Tensor, "length dim"]:
-        rates = torch.exp(torch.arange(0, self.dim, 2) * (-math.log(10000.0) / self.dim))
-        angles = torch.arange(length).unsqueeze(1) * rates  # (length, dim / 2)
-        return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)[:, : self.dim]
+        turned = angles(length, self.dim)
+        return torch.stack([turned.sin(), turned.cos()], dim=-1).flatten(1)
+
+
+class LearnedPositions(nn.Module):
+    """A trained vector for each position (Gehring et al. 2017, 3.1).
+
+    Positions from `length` on share the last vector: they are told from the others, not from each other.
+
+    Args:
+        dim: width of the model.
+        length: how many positions have a vector.
+    """
+
+    def __init__(self, dim: int, length: int) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.empty(length, dim))
+
+    def forward(
+        self, x: Float[Tensor, "batch length dim"], first: int = 0
+    ) -> Float[Tensor, "batch length dim"]:
+        """Adds to x the vectors of positions first, first + 1, and so on."""
+        wanted = torch.arange(first, first + x.shape[1], device=x.device)
+        return x + self.table[wanted.clamp(max=len(self.table) - 1)]
+
+
+class RotaryPositions(nn.Module):
+    """Turns queries and keys by angles of their position, so that scores depend on distances
+    (Su et al. 2021, 3.2; pairs are (i, i + head_dim / 2), as in most implementations).
+
+    Any position has its angles, those beyond the longest seen in training too. Values are not turned.
+
+    Args:
+        head_dim: width of one head; even.
+    """
+
+    cosines: Tensor
+    sines: Tensor
+
+    def __init__(self, head_dim: int) -> None:
+        super().__init__()
+        self.head_dim = head_dim
+        self.register_buffer("cosines", torch.empty(0, head_dim), persistent=False)
+        self.register_buffer("sines", torch.empty(0, head_dim), persistent=False)
+
+    def forward(
+        self, x: Float[Tensor, "batch heads length head_dim"], first: int = 0
+    ) -> Float[Tensor, "batch heads length head_dim"]:
+        """Queries or keys of positions first, first + 1, and so on, turned."""
+        end = first + x.shape[2]
+        if end > len(self.cosines) or self.cosines.dtype != x.dtype:
+            turned = angles(_roomy(end), self.head_dim).repeat(1, 2)
+            self.cosines, self.sines = turned.cos().to(x), turned.sin().to(x)
+        left, right = x.chunk(2, dim=-1)
+        crossed = torch.cat([-right, left], dim=-1)
+        return x * self.cosines[first:end] + crossed * self.sines[first:end]
+
+
+def _roomy(length: int) -> int:
+    """A table's length that is not outgrown with every token."""
+    return max(256, 1 << (length - 1).bit_length())

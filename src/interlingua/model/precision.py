@@ -10,14 +10,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from interlingua.errors import ConfigurationError
-from interlingua.model.transformer import Transformer
+from interlingua.model.presets import Model
 
 __all__ = ["Precision", "prepare"]
 
 Precision = Literal["fp32", "bf16", "int8"]
 
 
-def prepare(model: Transformer, precision: Precision) -> Transformer:
+def prepare(model: Model, precision: Precision) -> Model:
     """A copy of the model that only infers, and faster.
 
     On a CPU the linear layers are packed for oneDNN, and everything but the matrix products stays in single
@@ -52,15 +52,17 @@ def prepare(model: Transformer, precision: Precision) -> Transformer:
         if module is None:
             return None
         if isinstance(module, nn.Linear):
-            return kind(module.weight.detach(), module.bias.detach(), dtype)
+            bias = None if module.bias is None else module.bias.detach()
+            return kind(module.weight.detach(), bias, dtype)
         clone = copy.copy(module)
         clone._modules = {
             name: convert(child) for name, child in module._modules.items() if child is not None
         }
         return clone
 
-    prepared: Transformer = convert(model)
-    prepared.projection = kind(weight, None, dtype)
+    prepared: Model = convert(model)
+    if prepared.projection is None:  # tied to the embedding
+        prepared.projection = kind(weight, None, dtype)
     return prepared.eval()
 
 

@@ -2,33 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
+from pydantic import BeforeValidator, Field
+
+from interlingua.model.recurrent import Recurrent, RecurrentSettings
 from interlingua.model.transformer import Transformer, TransformerSettings
+from interlingua.settings import Settings
 
-__all__ = ["ARCHITECTURES", "PRESETS", "Model", "ModelSettings", "build_model"]
+__all__ = ["ARCHITECTURES", "PRESETS", "Model", "ModelSettings", "build_model", "parse_model_settings"]
 
-Model = Transformer
-ModelSettings = TransformerSettings
-ARCHITECTURES = {"transformer": Transformer}
+Model = Transformer | Recurrent
+ARCHITECTURES = {"transformer": Transformer, "recurrent": Recurrent}
+
+
+def _with_architecture(values: Any) -> Any:
+    """A [model] section that does not say which architecture it is of describes a Transformer."""
+    return {"architecture": "transformer", **values} if isinstance(values, Mapping) else values
+
+
+ModelSettings = Annotated[
+    TransformerSettings | RecurrentSettings,
+    Field(discriminator="architecture"),
+    BeforeValidator(_with_architecture),
+]
+"""The [model] section of an experiment."""
 
 PAPER: Mapping[str, Any] = {"norm": "post", "encoder_layers": 6, "decoder_layers": 6}
 
-PRESETS: Mapping[str, ModelSettings] = {
+PRESETS: Mapping[str, TransformerSettings | RecurrentSettings] = {
     # Norms after the sublayers learn exact, algorithmic tasks in fewer steps.
     "tiny": TransformerSettings(dim=128, heads=4, feed_forward=512, dropout=0.1, norm="post"),
     "small": TransformerSettings(dim=256, heads=4, feed_forward=1024, dropout=0.1),
     "base": TransformerSettings(
         dim=512, heads=8, feed_forward=2048, encoder_layers=6, decoder_layers=6, dropout=0.1
     ),
+    # A deep encoder and a shallow decoder translate faster (Kasai et al. 2021).
+    "fast": TransformerSettings(encoder_layers=6, decoder_layers=1, dropout=0.1),
+    "rnn": RecurrentSettings(cell="rnn"),
+    "gru": RecurrentSettings(cell="gru"),
+    "lstm": RecurrentSettings(cell="lstm"),
     # Vaswani et al. 2017, table 3; the paper's sizes, places of dropout and norms.
     "paper-base": TransformerSettings(dim=512, heads=8, feed_forward=2048, dropout=0.1, **PAPER),
     "paper-big": TransformerSettings(dim=1024, heads=16, feed_forward=4096, dropout=0.3, **PAPER),
 }
 
 
-def build_model(settings: ModelSettings, source_size: int, target_size: int, *, shared: bool) -> Model:
+def parse_model_settings(values: Mapping[str, Any], where: str) -> TransformerSettings | RecurrentSettings:
+    """The settings that a configuration's [model] section holds.
+
+    Raises:
+        ConfigurationError: names the key, the value found and what is accepted.
+    """
+    return _Section.parse({"model": values}, where).model
+
+
+class _Section(Settings):
+    model: ModelSettings
+
+
+def build_model(
+    settings: TransformerSettings | RecurrentSettings, source_size: int, target_size: int, *, shared: bool
+) -> Model:
     """A freshly initialised model.
 
     Args:
@@ -37,4 +73,5 @@ def build_model(settings: ModelSettings, source_size: int, target_size: int, *, 
         target_size: target vocabulary.
         shared: whether source and target have one vocabulary and so one embedding.
     """
-    return ARCHITECTURES[settings.architecture](settings, source_size, target_size, shared=shared)
+    build: Callable[..., Model] = ARCHITECTURES[settings.architecture]
+    return build(settings, source_size, target_size, shared=shared)

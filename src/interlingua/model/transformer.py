@@ -4,60 +4,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interlingua.model.attention import MultiHeadAttention, attention_bias, causal_mask
 from interlingua.model.dropout import Dropout
-from interlingua.model.layers import DecoderLayer, EncoderLayer, LayerSizes
-from interlingua.model.positions import SinusoidalPositions
+from interlingua.model.layers import DecoderLayer, EncoderLayer, LayerSettings, Size, build_norm
+from interlingua.model.positions import LearnedPositions, SinusoidalPositions
 from interlingua.model.seq2seq import Attention, State
-from interlingua.settings import Settings
 
 __all__ = ["Transformer", "TransformerSettings"]
 
-Size = Annotated[int, Field(ge=1, le=65536)]
-Rate = Annotated[float, Field(ge=0, lt=1)]
 
-
-class TransformerSettings(Settings):
+class TransformerSettings(LayerSettings):
     """Sizes and options of a Transformer."""
 
     architecture: Literal["transformer"] = "transformer"
     """Which model this section describes."""
-    dim: Size = 256
-    """Width of the model; even."""
-    heads: Size = 4
-    """Attention heads; divides dim."""
-    feed_forward: Size = 1024
-    """Inner width of the feed-forward layers."""
     encoder_layers: Size = 3
     """Layers of the encoder."""
     decoder_layers: Size = 3
-    """Layers of the decoder."""
-    norm: Literal["pre", "post"] = "pre"
-    """Layer norm before each sublayer (Xiong et al. 2020) or after it (the paper)."""
-    dropout: Rate = 0.1
-    """On embeddings and on each sublayer's output (the paper's places, 5.4)."""
-    attention_dropout: Rate = 0.0
-    """On attention weights; not in the paper, but in its released code."""
-    activation_dropout: Rate = 0.0
-    """Inside the feed-forward layers; not in the paper, but in its released code."""
+    """Layers of the decoder; unlike the encoder's, each costs time for every token written (Kasai et al.
+    2021)."""
+    embeddings: Literal["tied", "separate"] = "tied"
+    """tied: one table for the target's input and output, and for the source if the vocabulary is joint
+    (the paper, 3.4; Press & Wolf 2017); separate: a table for each."""
+    max_positions: Size = 1024
+    """Learned positions: how many have a vector; those beyond share the last one."""
 
-    @model_validator(mode="after")
-    def _sizes_fit(self) -> TransformerSettings:
-        dim, heads = self.dim, self.heads
-        if dim % 2:
-            raise ValueError(f"a width of {dim} is odd; the position code needs pairs")
-        if dim % heads:
-            would = ", ".join(str(n) for n in range(1, 65) if dim % n == 0)
-            raise ValueError(f"{heads} heads do not divide a width of {dim}; {would} would")
-        return self
+    def describe(self) -> str:
+        """The sizes, for people."""
+        return f"{self.encoder_layers}+{self.decoder_layers} layers, width {self.dim}, {self.heads} heads"
 
 
 class Transformer(nn.Module):
@@ -80,27 +61,26 @@ class Transformer(nn.Module):
         assert not shared or source_size == target_size
         self.settings = settings
         dim = settings.dim
-        sizes = LayerSizes(
-            dim, settings.heads, settings.feed_forward, settings.dropout,
-            settings.attention_dropout, settings.activation_dropout, settings.norm,
-        )  # fmt: skip
+        tied = settings.embeddings == "tied"
         self.target_embedding = nn.Embedding(target_size, dim)
-        self.source_embedding = self.target_embedding if shared else nn.Embedding(source_size, dim)
-        self.positions = SinusoidalPositions(dim)
+        self.source_embedding = self.target_embedding if shared and tied else nn.Embedding(source_size, dim)
+        self.positions = _positions(settings)
         self.dropout = Dropout(settings.dropout)
-        encoder = nn.ModuleList(EncoderLayer(sizes) for _ in range(settings.encoder_layers))
-        decoder = nn.ModuleList(DecoderLayer(sizes) for _ in range(settings.decoder_layers))
+        encoder = nn.ModuleList(EncoderLayer(settings) for _ in range(settings.encoder_layers))
+        decoder = nn.ModuleList(DecoderLayer(settings) for _ in range(settings.decoder_layers))
         self.encoder = cast(Sequence[EncoderLayer], encoder)  # torch types every element as Module
         self.decoder = cast(Sequence[DecoderLayer], decoder)
-        final_norm = nn.LayerNorm if settings.norm == "pre" else nn.Identity
-        self.encoder_norm = final_norm(dim)
-        self.decoder_norm = final_norm(dim)
-        self.projection: nn.Module | None = None  # set when the weights are prepared for use
+        final = settings.norm == "pre"
+        self.encoder_norm = build_norm(settings) if final else nn.Identity()
+        self.decoder_norm = build_norm(settings) if final else nn.Identity()
+        self.projection: nn.Module | None = None  # tied: the target's embedding, until prepared for use
+        if not tied:
+            self.projection = nn.Linear(dim, target_size, bias=False)
         self._initialise()
 
     def _initialise(self) -> None:
         for name, parameter in self.named_parameters():
-            if "embedding" in name:
+            if "embedding" in name or name == "positions.table":
                 nn.init.normal_(parameter, std=self.settings.dim**-0.5)
             elif name.endswith("key_value.weight"):  # two matrices in one: initialise each as its own
                 for half in parameter.chunk(2):
@@ -137,7 +117,7 @@ class Transformer(nn.Module):
         return self.encoder_norm(x), bias
 
     def project(self, hidden: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows vocabulary"]:
-        """Logits by the transposed embedding (3.4)."""
+        """Logits by the transposed embedding (3.4), unless it is separate."""
         if self.projection is not None:
             return self.projection(hidden)
         return F.linear(hidden, self.target_embedding.weight)
@@ -178,9 +158,9 @@ class Transformer(nn.Module):
         kept: dict[str, list[Tensor]] = {"encoder": [], "decoder": [], "cross": []}
 
         def watch(kind: str, block: MultiHeadAttention) -> torch.utils.hooks.RemovableHandle:
-            def keep(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-                queries, keys, _, bias = inputs
-                weights = block.weights(queries, keys, bias)
+            def keep(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+                queries, keys, _, bias, *first = inputs
+                weights = block.weights(queries, keys, bias, *first)
                 kept[kind].append(weights.view(batch, heads, *weights.shape[1:]))
 
             return block.register_forward_pre_hook(keep)
@@ -199,4 +179,10 @@ class Transformer(nn.Module):
         self, table: nn.Embedding, ids: Int[Tensor, "batch length"], first: int
     ) -> Float[Tensor, "batch length dim"]:
         scaled = table(ids) * math.sqrt(self.settings.dim)
-        return self.dropout(self.positions(scaled, first))
+        return self.dropout(self.positions(scaled, first) if self.positions is not None else scaled)
+
+
+def _positions(settings: TransformerSettings) -> SinusoidalPositions | LearnedPositions | None:
+    if settings.positions == "learned":
+        return LearnedPositions(settings.dim, settings.max_positions)
+    return SinusoidalPositions(settings.dim) if settings.positions == "sinusoidal" else None

@@ -26,7 +26,6 @@ def model_card(name: str, experiment: Experiment, info: Mapping[str, Any], found
         f"| {score.name} | {score.score:.2f} | {_interval(score.confidence)} | `{score.signature}` |"
         for score in found.scores
     )
-    sizes = f"layers {model.encoder_layers}+{model.decoder_layers}, width {model.dim}, {model.heads} heads"
     samples = "\n".join(
         f"| {_cell(s.source)} | {_cell(s.output)} | {_cell(s.target)} |" for s in found.samples
     )
@@ -36,7 +35,7 @@ A sequence-to-sequence model, {source} to {target}, made with interlingua {info[
 
     echo "..." | interlingua translate {name}
 
-- {model.architecture}: {info["parameters"]:,} parameters, {sizes};
+- {model.architecture}: {info["parameters"]:,} parameters, {model.describe()};
   vocabulary {" and ".join(f"{n:,}" for n in info["vocabulary"])}
 - trained for {info["steps"]:,} steps in {info["elapsed_s"] / 60:.1f} minutes on {info["device"]}
   ({info["precision"]}); the weights are those of step {info["best_step"]:,}

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from pydantic import model_validator
 
-from interlingua.bundle import Limits, load_bundle, load_tokenizers
+from interlingua.bundle import Limits, load_bundle, load_tokenizers, read_config
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.store import Store
 from interlingua.device import choose_device
 from interlingua.errors import OutputError
-from interlingua.model.presets import ModelSettings
+from interlingua.model.presets import PRESETS, ModelSettings
+from interlingua.model.transformer import TransformerSettings
 from interlingua.search import SearchSettings
 from interlingua.settings import Settings
 from interlingua.text.tokenizer import TokenizerSettings
@@ -43,9 +45,25 @@ class Experiment(Settings):
     """A model directory whose weights, tokenizers and sizes to start from (fine-tuning)."""
     data: CorpusSettings = CorpusSettings()
     tokenizer: TokenizerSettings = TokenizerSettings()
-    model: ModelSettings = ModelSettings()
+    model: ModelSettings = TransformerSettings()
     training: TrainingSettings = TrainingSettings()
     search: SearchSettings = SearchSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _architecture_known(cls, values: Any) -> Any:
+        """A [model] section that does not name its architecture is of the preset's, or of `start`'s."""
+        if not isinstance(values, Mapping) or "architecture" in (values.get("model") or {}):
+            return values
+        start, preset = values.get("start"), values.get("preset")
+        model: Mapping[str, Any] = {}
+        if isinstance(start, str):
+            model = read_config(Path(start)).get("model", {})
+        elif isinstance(preset, str) and preset in PRESETS:
+            model = PRESETS[preset].model_dump()
+        if "architecture" not in model:
+            return values
+        return merge({"model": {"architecture": model["architecture"]}}, values)
 
     def as_toml(self) -> dict[str, Any]:
         """Plain values without those not given, which TOML cannot write."""
@@ -81,14 +99,16 @@ def plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
     tokenizers = None
     if given.start is not None:
         bundle = load_bundle(given.start)
-        tokenizers, started_from = bundle.tokenizers, bundle.config
-        for key in ("model", "search", "languages"):
-            values = merge({key: started_from[key]} if key in started_from else {}, values)
+        tokenizers = bundle.tokenizers
+        started_from: dict[str, Any] = {
+            key: bundle.config[key] for key in ("model", "search", "languages") if key in bundle.config
+        }
+        values = merge(started_from, values)
     data = _absolute(given.data)
     prepared = prepare(data, given.tokenizer, cache_directory(), tokenizers)
     notes = [prepared.report["summary"]]
     if given.start is None:
-        recipe = choose_recipe(given.preset, prepared, device)
+        recipe = choose_recipe(given.preset, given.model.architecture, prepared, device)
         values = merge(recipe.values, values)
         notes.append(recipe.reason)
     experiment = Experiment.parse(values, where).model_copy(update={"data": data})

@@ -61,35 +61,38 @@ class Recipe(NamedTuple):
     reason: str
 
 
-def choose_recipe(preset: str | None, prepared: Prepared, device: torch.device) -> Recipe:
-    """The recipe of a preset, or that which fits the data and the device.
+def choose_recipe(preset: str | None, architecture: str, prepared: Prepared, device: torch.device) -> Recipe:
+    """The recipe that fits the data and the device, of the sizes asked for if any were.
+
+    A paper's preset is the paper's throughout. Of the others the data decides dropout and batch size.
+
+    Args:
+        preset: sizes by name; None where the data shall decide.
+        architecture: what the sizes are of, without a preset.
+        prepared: the data.
+        device: what will train.
 
     Raises:
         ConfigurationError: there is no such preset.
     """
-    if preset is not None:
-        if preset not in PRESETS:
-            raise ConfigurationError("there is no such preset", where="preset", found=preset,
-                                     accepted=nearest(preset, PRESETS))  # fmt: skip
-        return Recipe(_values(preset, {}), f"preset {preset}")
+    if preset is not None and preset not in PRESETS:
+        raise ConfigurationError("there is no such preset", where="preset", found=preset,
+                                 accepted=nearest(preset, PRESETS))  # fmt: skip
+    if preset is not None and preset.startswith("paper"):
+        model = PRESETS[preset].model_dump()
+        return Recipe({"model": model, "training": dict(PAPER_TRAINING)}, f"preset {preset}")
     tokens, symbols = target_tokens(prepared.train), max(map(len, prepared.tokenizers))
     narrow = symbols < FEW_SYMBOLS and tokens < LARGE
-    name = "tiny" if narrow else "base" if tokens >= LARGE and device.type != "cpu" else "small"
+    fitting = "tiny" if narrow else "base" if tokens >= LARGE and device.type != "cpu" else "small"
+    name = preset or (fitting if architecture == "transformer" else "lstm")
     size = next(size for size in (SYMBOLS if narrow else SUBWORDS) if tokens < size.below)
-    values = _values(name, {"dropout": size.dropout})
-    values["training"]["max_tokens"] = size.max_tokens
+    model = {**PRESETS[name].model_dump(), "dropout": size.dropout}
+    training = {**TRAINING.get(name, {}), "max_tokens": size.max_tokens}
     return Recipe(
-        values,
+        {"model": model, "training": training},
         f"preset {name}, dropout {size.dropout}, batches of {size.max_tokens:,} tokens: "
         f"there are {tokens:,} target tokens to learn from, of {len(prepared.tokenizers.target):,} kinds",
     )
-
-
-def _values(preset: str, model: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "model": {**PRESETS[preset].model_dump(), **model},
-        "training": dict(PAPER_TRAINING if preset.startswith("paper") else TRAINING.get(preset, {})),
-    }
 
 
 def default_steps(train: Store, max_tokens: int) -> int:

@@ -300,6 +300,5 @@ class Run:
 
     def _describe(self) -> str:
         model, precision = self.experiment.model, str(self.dtype).removeprefix("torch.")
-        layers = f"{model.encoder_layers}+{model.decoder_layers} layers, width {model.dim}"
         machine = f"{self.device}, {precision}, {torch.get_num_threads()} threads"
-        return f"{model.architecture}: {self.parameters:,} parameters, {layers}; {machine}"
+        return f"{model.architecture}: {self.parameters:,} parameters, {model.describe()}; {machine}"
