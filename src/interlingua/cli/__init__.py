@@ -13,7 +13,9 @@ import typer
 import interlingua
 from interlingua.cli.evaluate import evaluate
 from interlingua.cli.info import info
+from interlingua.cli.look import look
 from interlingua.cli.quickstart import quickstart
+from interlingua.cli.report import report
 from interlingua.cli.score import score
 from interlingua.cli.train import train
 from interlingua.cli.translate import translate
@@ -28,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (quickstart, train, translate, evaluate, score, info):
+for verb in (quickstart, train, translate, evaluate, score, info, look, report):
     app.command()(verb)
 
 

@@ -1,0 +1,56 @@
+"""`interlingua look`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interlingua.cli.options import Beam, Device, Json, Threads
+
+__all__ = ["look"]
+
+
+def look(
+    model: Annotated[Path, typer.Argument(help="A model directory.")],
+    text: Annotated[str, typer.Argument(help="What to translate, in quotes.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The page to write; look.html when neither this nor --json is given.")
+    ] = None,
+    json_output: Json = False,
+    beam: Beam = None,
+    part: Annotated[
+        int, typer.Option(min=1, help="Which part to show of a text that is too long for the model.")
+    ] = 1,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> None:
+    """Look inside: one web page of what the model does with a text.
+
+    Attention of every layer and head, probabilities with the runners-up, the beam's tree, the alignment. The
+    page needs no network and no other file.
+
+    Example: `interlingua look runs/en-de "A dog runs." --out dog.html`
+    """
+    from interlingua.api import load
+    from interlingua.files import write_text
+    from interlingua.views.look import look as look_inside
+    from interlingua.views.look import look_page
+    from interlingua.views.page import as_json
+
+    translator = load(model, device=device, threads=threads)
+    seen = look_inside(translator, text, name=model.resolve().name, beam=beam, part=part)
+    if json_output:
+        print(as_json(seen.as_data()))
+    if out is None and json_output:
+        return
+    page = out or Path("look.html")
+    write_text(page, look_page(seen))
+    if seen.parts > 1:
+        print(
+            f"interlingua: the text is too long for the model: this is part {part} of {seen.parts}",
+            file=sys.stderr,
+        )
+    print(f"{page}: open it in a browser", file=sys.stderr)

@@ -1,0 +1,226 @@
+"""A run as its directory tells it: what went in, how the training went, what came out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from interlingua.bundle import read_config, read_info
+
+__all__ = ["Attempt", "Point", "Run", "Samples", "Validation", "read_run"]
+
+MOST_POINTS = 240
+"""Progress events a curve is thinned out to; neighbours are averaged."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Some updates, taken together."""
+
+    step: int
+    minutes: float
+    loss: float
+    """Smoothed cross entropy, nats a target token."""
+    learning_rate: float
+    tokens_per_s: float
+    """Target tokens."""
+    gradient_norm: float
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The weights of a step, tried on the validation pairs."""
+
+    step: int
+    minutes: float
+    loss: float
+    """Plain cross entropy, nats a target token."""
+    metrics: dict[str, float]
+    best: bool
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What the model made of a sample at some validations in a row."""
+
+    first_step: int
+    last_step: int
+    output: str
+    right: bool
+
+
+@dataclass(frozen=True)
+class Samples:
+    """A validation pair through the training."""
+
+    source: str
+    target: str
+    attempts: list[Attempt]
+
+
+@dataclass(frozen=True)
+class Run:
+    """All that a directory tells."""
+
+    name: str
+    facts: dict[str, str]
+    scores: list[dict[str, Any]]
+    """Of the saved weights on the validation pairs, in sacreBLEU's form."""
+    validation_pairs: int
+    data: list[dict[str, Any]]
+    """A row for each part of the data: its name, pairs read, used and left out."""
+    data_notes: list[str]
+    curve: list[Point]
+    validations: list[Validation]
+    samples: list[Samples]
+    missing: list[str]
+    """What the directory does not tell, and why."""
+
+
+def read_run(directory: Path, name: str) -> Run:
+    """Reads a run's files; what is not there is said in `missing`.
+
+    Raises:
+        BundleError: it is no model directory.
+    """
+    config, info = read_config(directory), read_info(directory)
+    events = _events(directory / "training" / "log.jsonl")
+    missing = []
+    if not events:
+        missing.append("There is no training/log.jsonl, so there are no curves and no samples over time.")
+    if not info:
+        missing.append("There is no info.json: the training has not finished, so data and scores are unknown.")
+    progress = [event for event in events if event["event"] == "progress"]
+    validated = [event for event in events if event["event"] == "validated"]
+    return Run(
+        name=name,
+        facts=_facts(config, info, progress),
+        scores=info.get("scores", []),
+        validation_pairs=info.get("validation_pairs", 0),
+        data=_data(info.get("data", {})),
+        data_notes=_notes(info.get("data", {})),
+        curve=_curve(progress),
+        validations=[
+            Validation(
+                event["step"], round(event["elapsed_s"] / 60, 3), round(event["loss"], 4),
+                {metric: round(value, 3) for metric, value in event["metrics"].items()}, event["best"],
+            )
+            for event in validated
+        ],
+        samples=_samples(validated) or _last_samples(info),
+        missing=missing,
+    )  # fmt: skip
+
+
+def _events(log: Path) -> list[dict[str, Any]]:
+    """The lines of a log; none when it was deleted. Half a line may be its last, of a run that was killed."""
+    try:
+        lines = log.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    events = []
+    for line in lines:
+        try:
+            events.append(json.loads(line))
+        except ValueError:
+            continue
+    return events
+
+
+def _facts(
+    config: Mapping[str, Any], info: Mapping[str, Any], progress: Sequence[Mapping[str, Any]]
+) -> dict[str, str]:
+    model, training = config.get("model", {}), config.get("training", {})
+    sizes = [str(model.get("architecture", "model"))]
+    for key, name in (
+        ("encoder_layers", "encoder layers"), ("decoder_layers", "decoder layers"), ("dim", "wide"),
+        ("heads", "heads"),
+    ):  # fmt: skip
+        if key in model:
+            sizes.append(f"{model[key]} {name}")
+    facts = {"languages": " to ".join(config.get("languages", [])), "model": ", ".join(sizes)}
+    if info:
+        facts["parameters"] = f"{info.get('parameters', 0):,}"
+        facts["training"] = f"{info.get('steps', 0):,} steps in {info.get('elapsed_s', 0) / 60:.1f} minutes"
+        facts["weights of step"] = f"{info.get('best_step', 0):,}"
+        facts["ended"] = str(info.get("ended", ""))
+        facts["device"] = f"{info.get('device')}, {info.get('precision')}, {info.get('threads')} threads"
+    elif progress:
+        last = progress[-1]
+        facts["training"] = f"{last['step']:,} steps in {last['elapsed_s'] / 60:.1f} minutes so far"
+    facts["seed"] = str(training.get("seed", ""))
+    return {name: value for name, value in facts.items() if value}
+
+
+def _data(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = []
+    for part in ("train", "valid"):
+        if isinstance(report := data.get(part), Mapping):
+            left_out = {reason: count for reason, count in report.get("left_out", {}).items() if count}
+            rows.append({
+                "part": {"train": "training", "valid": "validation"}[part],
+                "files": [file if isinstance(file, str) else " + ".join(file) for file in report["files"]],
+                "read": report.get("read", 0), "used": data.get(f"{part}_stored", report.get("kept", 0)),
+                "left_out": left_out, "duplicates": report.get("duplicates", 0),
+            })  # fmt: skip
+    return rows
+
+
+def _notes(data: Mapping[str, Any]) -> list[str]:
+    if not data:
+        return []
+    summary = str(data.get("summary", "")).splitlines()
+    return summary or [str(data.get("tokenizers", ""))]
+
+
+def _curve(progress: Sequence[Mapping[str, Any]]) -> list[Point]:
+    size = -(-len(progress) // MOST_POINTS) or 1
+    return [_point(progress[i : i + size]) for i in range(0, len(progress), size)]
+
+
+def _point(some: Sequence[Mapping[str, Any]]) -> Point:
+    """Neighbouring events as one, each counting by its target tokens."""
+    tokens = [event["target_tokens"] for event in some]
+    total, last = sum(tokens) or 1, some[-1]
+    seconds = sum(event["target_tokens"] / max(event["target_tokens_per_s"], 1e-9) for event in some)
+    return Point(
+        step=last["step"],
+        minutes=round(last["elapsed_s"] / 60, 3),
+        loss=round(
+            sum(event["loss"] * count for event, count in zip(some, tokens, strict=True)) / total, 4
+        ),
+        learning_rate=float(f"{last['learning_rate']:.4g}"),
+        tokens_per_s=round(total / max(seconds, 1e-9)),
+        gradient_norm=round(sum(event["gradient_norm"] for event in some) / len(some), 4),
+    )
+
+
+def _samples(validated: Sequence[Mapping[str, Any]]) -> list[Samples]:
+    """The same pairs at every validation; outputs that stay the same are told once."""
+    by_pair: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for event in validated:
+        for sample in event.get("samples", []):
+            seen = by_pair.setdefault((sample["source"], sample["target"]), [])
+            seen.append((event["step"], sample["output"]))
+    return [
+        Samples(source, target, [
+            Attempt(same[0][0], same[-1][0], output, output == target)
+            for output, group in groupby(seen, key=lambda each: each[1])
+            for same in (list(group),)
+        ])
+        for (source, target), seen in by_pair.items()
+    ]  # fmt: skip
+
+
+def _last_samples(info: Mapping[str, Any]) -> list[Samples]:
+    step = info.get("best_step", 0)
+    return [
+        Samples(each["source"], each["target"], [
+            Attempt(step, step, each["output"], each["output"] == each["target"])
+        ])
+        for each in info.get("samples", [])
+    ]  # fmt: skip

@@ -1,0 +1,263 @@
+"""What a model does with one text, as plain data: attention, probabilities, the search, positions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from interlingua.errors import ConfigurationError, DataError
+from interlingua.model.attention import causal_mask
+from interlingua.model.positions import SinusoidalPositions
+from interlingua.model.transformer import Transformer
+from interlingua.search import SearchSettings, Sources, length_limit
+from interlingua.search.beam import BeamStep, beam_search
+from interlingua.text.sentences import split_long
+from interlingua.text.vocabulary import BOS, EOS, SPECIALS
+from interlingua.translation import Translation
+from interlingua.translator import Translator
+from interlingua.views.page import render
+from interlingua.views.tree import Node, grow_tree
+
+__all__ = ["Heads", "Look", "Output", "Position", "look", "look_page"]
+
+RUNNERS_UP = 5
+KINDS = ("cross", "encoder", "decoder")
+
+Kind = Literal["cross", "encoder", "decoder"]
+Row = list[float]
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Every attention map of one kind."""
+
+    weights: list[list[list[Row]]]
+    """(layers, heads, queries, keys), to 3 decimals; each row sums to 1."""
+    entropy: list[list[float]]
+    """(layers, heads): bits, the mean over the queries; 0 when each looks at one key only."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """What the model thought would come at one place of the output."""
+
+    probability: float
+    """Of the token that was taken."""
+    rank: int
+    """Of the token that was taken, from 0."""
+    best: list[tuple[str, float]]
+    """The most probable tokens, and how probable each is."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One of the n best."""
+
+    text: str
+    score: float
+    """The log-probability over the length penalty."""
+    log_prob: float
+    limited: bool
+    """Whether the length limit cut it off."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """All that a page shows of a text and its translation.
+
+    Row t of a map belongs to the token target_out[t]: its query stands where target_in[t] was read.
+    """
+
+    model: str
+    text: str
+    """What was translated: the whole text, or a part of one that is too long for the model."""
+    part: int
+    """Which part of the text, from 1."""
+    parts: int
+    source: list[str]
+    """Tokens, the end sign with them; the keys of cross-attention."""
+    target_in: list[str]
+    """What the decoder reads; the keys of its self-attention."""
+    target_out: list[str]
+    """What the decoder writes."""
+    beam: int
+    outputs: list[Output]
+    """The n best, the translation first."""
+    positions: list[Position]
+    """For each token of target_out."""
+    tree: tuple[Node, ...]
+    attention: dict[Kind, Heads]
+    """Only of the kinds that the model has."""
+    no_attention: str | None
+    """Why there is none."""
+    alignment: list[tuple[int, int]]
+    """(Its most attended source token, target token), without the end signs."""
+    head_dim: int | None
+    """d_k, where attention is by scaled dot products."""
+    position_code: list[Row] | None
+    """(positions, dim); None when the model has no sinusoidal code."""
+    mask: list[list[int]] | None
+    """(queries, keys) of the decoder's self-attention: 1 = may attend; None when it has none."""
+
+    def as_data(self) -> dict[str, Any]:
+        """The same as dicts, lists, texts and numbers."""
+        return asdict(self)
+
+
+@torch.inference_mode()
+def look(translator: Translator, text: str, *, name: str, beam: int | None = None, part: int = 1) -> Look:
+    """Translates a text and keeps all that can be seen of it.
+
+    Args:
+        translator: a loaded model.
+        text: what to translate.
+        name: what to call the model.
+        beam: hypotheses kept; by default the model's own setting.
+        part: which part to show of a text that is too long for the model, from 1.
+
+    Raises:
+        DataError: the text is empty.
+        ConfigurationError: there is no such part, or the beam is not acceptable.
+    """
+    shown, parts = _part(translator, text, part)
+    width = translator.settings.beam if beam is None else beam
+    changes = {"beam": width, "n_best": width, "sample": False}
+    settings = SearchSettings.parse({**translator.settings.model_dump(), **changes}, where="search")
+    encoded = [*translator.tokenizers.source.encode(shown), EOS]
+    source = torch.tensor([encoded], device=translator.device)
+    limits = torch.tensor([length_limit(len(encoded) - 1, translator.max_ratio)], device=translator.device)
+    steps: list[BeamStep] = []
+    (found,) = beam_search(
+        translator.model, Sources(source, torch.ones_like(source, dtype=torch.bool), limits), settings,
+        steps.append,
+    )  # fmt: skip
+    written = [*found[0].ids, *([] if found[0].limited else [EOS])]
+    translation, reason = _translation(translator, shown, changes)
+    attention = _attention(translation, len(written))
+    shows = translator.tokenizers.source.pieces(encoded[:-1]), _pieces(translator, written)
+    return Look(
+        model=name,
+        text=shown,
+        part=part,
+        parts=parts,
+        source=[*shows[0], SPECIALS[EOS]],
+        target_in=[SPECIALS[BOS], *shows[1][:-1]],
+        target_out=shows[1],
+        beam=width,
+        outputs=_outputs(translation),
+        positions=_positions(translator, source, written),
+        tree=grow_tree(steps, found, EOS, lambda id: _pieces(translator, [id])[0]),
+        attention=attention,
+        no_attention=reason,
+        alignment=list(translation.alignment or ()),
+        head_dim=_head_dim(translator),
+        position_code=_position_code(translator, max(len(encoded), len(written))),
+        mask=_mask(len(written)) if "decoder" in attention else None,
+    )
+
+
+def look_page(seen: Look) -> str:
+    """The page that shows it."""
+    return render("look.html.jinja", seen.as_data())
+
+
+def _part(translator: Translator, text: str, part: int) -> tuple[str, int]:
+    """The chosen part of the text, and how many there are."""
+    if not text.strip():
+        raise DataError("there is no text to look at", found=text, accepted='For example: "A dog runs."')
+    encode, limit = translator.tokenizers.source.encode, translator.max_source_length
+    parts = [text]
+    if len(encode(text)) > limit:
+        parts = [some for some, _ in split_long(text, lambda some: len(encode(some)), limit)]
+    if not 1 <= part <= len(parts):
+        raise ConfigurationError(
+            "the text has no such part", where="part", found=part, accepted=f"1 to {len(parts)}."
+        )
+    return parts[part - 1], len(parts)
+
+
+def _translation(
+    translator: Translator, text: str, changes: dict[str, Any]
+) -> tuple[Translation, str | None]:
+    """The translation with its attention, or why there is none."""
+    try:
+        return translator.translate([text], attention=True, alignment=True, **changes)[0], None
+    except ConfigurationError as error:
+        return translator.translate([text], **changes)[0], error.what
+
+
+def _outputs(translation: Translation) -> list[Output]:
+    return [
+        Output(one.text, round(one.score, 4), round(sum(one.log_probs), 4), "limit" in one.flags)
+        for one in (translation, *translation.alternatives)
+    ]
+
+
+def _attention(translation: Translation, queries: int) -> dict[Kind, Heads]:
+    """What there is of each kind; the query after a translation that was cut off chose nothing."""
+    if translation.attention is None:
+        return {}
+    encoder, decoder, cross = (weights.float().cpu() for weights in translation.attention)
+    kinds: dict[Kind, Tensor] = {
+        "cross": cross[:, :, :queries],
+        "encoder": encoder,
+        "decoder": decoder[:, :, :queries, :queries],
+    }
+    return {kind: _heads(weights) for kind, weights in kinds.items() if len(weights)}
+
+
+def _heads(weights: Tensor) -> Heads:
+    bits = -(weights * weights.clamp_min(1e-12).log2()).sum(-1).mean(-1)  # (layers, heads)
+    return Heads(_rounded(weights, 3), _rounded(bits.abs(), 2))
+
+
+def _positions(translator: Translator, source: Tensor, written: list[int]) -> list[Position]:
+    """One teacher-forced pass: the probability of every token at each place of the output."""
+    target_in = torch.tensor([[BOS, *written[:-1]]], device=translator.device)
+    mask = torch.ones_like(source, dtype=torch.bool)
+    hidden = translator.model.forward(source, mask, target_in)
+    probabilities = translator.model.project(hidden)[0].float().softmax(-1)  # (target, vocabulary)
+    taken = probabilities.gather(1, torch.tensor(written, device=source.device).unsqueeze(1))
+    ranks = (probabilities > taken).sum(1).tolist()
+    values, ids = probabilities.topk(min(RUNNERS_UP, probabilities.shape[1]))
+    return [
+        Position(round(own, 4), rank, list(zip(_pieces(translator, row), map(_short, best), strict=True)))
+        for own, rank, row, best in zip(
+            taken.squeeze(1).tolist(), ranks, ids.tolist(), values.tolist(), strict=True
+        )
+    ]
+
+
+def _head_dim(translator: Translator) -> int | None:
+    model = translator.model
+    return model.settings.dim // model.settings.heads if isinstance(model, Transformer) else None
+
+
+def _position_code(translator: Translator, length: int) -> list[Row] | None:
+    positions = getattr(translator.model, "positions", None)
+    if not isinstance(positions, SinusoidalPositions):
+        return None
+    nothing = torch.zeros(1, length, positions.dim, device=translator.device)
+    return _rounded(positions(nothing)[0], 2)
+
+
+def _mask(length: int) -> list[list[int]]:
+    mask: list[list[int]] = causal_mask(length, torch.device("cpu"))[0].int().tolist()
+    return mask
+
+
+def _pieces(translator: Translator, ids: list[int]) -> list[str]:
+    return [
+        SPECIALS[id] if id < len(SPECIALS) else translator.tokenizers.target.pieces([id])[0] for id in ids
+    ]
+
+
+def _rounded(values: Tensor, decimals: int) -> Any:
+    return values.double().round(decimals=decimals).tolist()
+
+
+def _short(probability: float) -> float:
+    return round(probability, 4)

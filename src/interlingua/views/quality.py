@@ -1,0 +1,219 @@
+"""How good runs are on one test file: overall, sentence by sentence, by length, by rare words, in pairs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import fmean
+
+import numpy as np
+
+from interlingua.evaluation import Interval, Metric, compare, evaluate, metric_named
+from interlingua.evaluation.references import single_lines
+
+__all__ = ["Bin", "Difference", "Quality", "RunQuality", "Sentence", "measure"]
+
+SHOWN = 8
+"""Worst and best sentences shown."""
+_RESAMPLES = 300  # of a bin: its interval is for the eye
+_RARE = ((0, "never"), (1, "once"), (4, "2 to 4 times"), (19, "5 to 19 times"), (99, "20 to 99 times"))
+_OFTEN = "100 times or more"
+
+Pairs = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The score of some of the pairs by the first metric."""
+
+    label: str
+    pairs: int
+    score: float
+    low: float
+    """The ends of the 95% interval."""
+    high: float
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A pair and what a run made of it."""
+
+    source: str
+    target: str
+    output: str
+    score: float
+    """By Quality.sentence_metric."""
+
+
+@dataclass(frozen=True)
+class RunQuality:
+    """Of one run."""
+
+    name: str
+    scores: list[dict[str, object]]
+    """In sacreBLEU's form."""
+    by_length: list[Bin]
+    by_rarity: list[Bin]
+    worst: list[Sentence]
+    best: list[Sentence]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two runs by one metric, by paired bootstrap resampling."""
+
+    metric: str
+    first: str
+    second: str
+    scores: tuple[float, float]
+    low: float
+    """The ends of the 95% interval of second - first."""
+    high: float
+    p_value: float
+    winner: str | None
+    """The better one where chance is improbable (p < 0.05)."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Of all runs."""
+
+    test: str
+    pairs: int
+    metric: str
+    """The first one, which the bins are by."""
+    higher_is_better: bool
+    sentence_metric: str
+    unit: str
+    """What the length of a source is counted in."""
+    no_rarity: str | None
+    """Why quality by rare words is not told."""
+    runs: list[RunQuality]
+    differences: list[Difference]
+
+
+def measure(
+    outputs: Mapping[str, Sequence[str]], pairs: Pairs, metrics: Sequence[Metric], *, test: str,
+    train_sources: Iterable[str] | None,
+) -> Quality:  # fmt: skip
+    """Scores the outputs of every run.
+
+    Args:
+        outputs: of each run by its name, one for each pair.
+        pairs: of the test file.
+        metrics: the one that decides first.
+        test: what to call the file.
+        train_sources: training sources, to know which words are rare; None when they are not at hand.
+
+    Raises:
+        DataError: there are no pairs.
+    """
+    sources = [source for source, _ in pairs]
+    words = fmean([len(source.split()) for source in sources] or [0]) >= 2
+    lengths = [len(source.split() if words else source) for source in sources]
+    rarity, no_rarity = _rarity(sources, train_sources, words)
+    first = metrics[0]
+    symbols = getattr(first, "symbols", "characters")
+    by_sentence = metric_named("symbol_error" if not first.higher_is_better else "chrF", symbols)
+    classes = _length_classes(lengths)
+    return Quality(
+        test=test,
+        pairs=len(pairs),
+        metric=first.name,
+        higher_is_better=first.higher_is_better,
+        sentence_metric=by_sentence.name,
+        unit="words" if words else "characters",
+        no_rarity=no_rarity,
+        runs=[
+            RunQuality(
+                name,
+                [score.as_json() for score in evaluate(output, pairs, metrics=metrics)],
+                _bins(output, pairs, first, classes),
+                _bins(output, pairs, first, rarity),
+                *_extremes(output, pairs, by_sentence),
+            )
+            for name, output in outputs.items()
+        ],
+        differences=[
+            difference
+            for one, other in combinations(outputs, 2)
+            for difference in _differences(one, other, outputs, pairs, metrics)
+        ],
+    )
+
+
+def _length_classes(lengths: Sequence[int]) -> dict[str, list[int]]:
+    """About five classes of equal size, each with the indices of its pairs."""
+    edges = np.unique(np.quantile(lengths, [0.2, 0.4, 0.6, 0.8, 1.0], method="higher")).tolist()
+    classes: dict[str, list[int]] = {}
+    low = min(lengths)
+    for edge in edges:
+        label = f"{low}" if low == edge else f"{low}–{edge}"
+        classes[label] = [i for i, length in enumerate(lengths) if low <= length <= edge]
+        low = edge + 1
+    return classes
+
+
+def _rarity(
+    sources: Sequence[str], train_sources: Iterable[str] | None, words: bool
+) -> tuple[dict[str, list[int]], str | None]:
+    """Pairs by how often training saw the rarest word of their source; or why that is not told."""
+    if not words:
+        return {}, "The sources are single words, so none of them is rarer than another in a sentence."
+    if train_sources is None:
+        return {}, "The training pairs are not where they were; say where with --train."
+    seen = Counter(word for source in train_sources for word in source.split())
+    classes: dict[str, list[int]] = {label: [] for _, label in _RARE} | {_OFTEN: []}
+    for i, source in enumerate(sources):
+        least = min((seen[word] for word in source.split()), default=0)
+        classes[next((label for most, label in _RARE if least <= most), _OFTEN)].append(i)
+    classes = {label: members for label, members in classes.items() if members}
+    if len(classes) < 2:
+        return {}, f"The rarest word of every source was seen in training {next(iter(classes))}."
+    return classes, None
+
+
+def _bins(
+    output: Sequence[str], pairs: Pairs, metric: Metric, classes: Mapping[str, list[int]]
+) -> list[Bin]:
+    bins = []
+    for label, members in classes.items():
+        chosen = [output[i] for i in members], [pairs[i] for i in members]
+        (score,) = evaluate(*chosen, metrics=[metric], n_bootstrap=_RESAMPLES)
+        interval = score.confidence or Interval(score.score, score.score, score.score)
+        values = (round(value, 2) for value in (score.score, interval.low, interval.high))
+        bins.append(Bin(label, len(members), *values))
+    return bins
+
+
+def _extremes(
+    output: Sequence[str], pairs: Pairs, metric: Metric
+) -> tuple[list[Sentence], list[Sentence]]:
+    """The worst and the best sentences; among equals the longer ones, which tell more."""
+    scores = metric.scores(metric.count(single_lines(output, pairs)).rows)
+    badness = -scores if metric.higher_is_better else scores
+    sizes = np.array([len(target) for _, target in pairs])
+    order = np.lexsort((-sizes, -badness)).tolist(), np.lexsort((-sizes, badness)).tolist()
+    count = min(SHOWN, len(pairs) // 2)
+    worst, best = (
+        [Sentence(*pairs[i], output[i], round(float(scores[i]), 1)) for i in some[:count]] for some in order
+    )
+    return worst, best
+
+
+def _differences(
+    one: str, other: str, outputs: Mapping[str, Sequence[str]], pairs: Pairs, metrics: Sequence[Metric]
+) -> list[Difference]:
+    found = []
+    for each in compare(outputs[one], outputs[other], pairs, metrics=metrics):
+        better = other if (each.score > each.baseline) == each.higher_is_better else one
+        found.append(
+            Difference(
+                each.name, one, other, (round(each.baseline, 2), round(each.score, 2)),
+                round(each.difference.low, 2), round(each.difference.high, 2), round(each.p_value, 4),
+                better if each.p_value < 0.05 else None,
+            )
+        )  # fmt: skip
+    return found

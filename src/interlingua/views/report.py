@@ -1,0 +1,52 @@
+"""The report of one run or several: how the training went, and how good they are on a test file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from interlingua.views.curves import Run, read_run
+from interlingua.views.page import render
+from interlingua.views.quality import Quality
+
+__all__ = ["Report", "names", "read_report", "report_page"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that the page shows."""
+
+    runs: list[Run]
+    quality: Quality | None
+    """On a test file; None when none was given."""
+
+    def as_data(self) -> dict[str, Any]:
+        """The same as dicts, lists, texts and numbers."""
+        return asdict(self)
+
+
+def names(directories: Sequence[Path]) -> list[str]:
+    """What to call the runs: by as much of the ends of their paths as tells them apart."""
+    parts = [directory.resolve().parts for directory in directories]
+    for count in range(1, max(map(len, parts)) + 1):
+        short = ["/".join(each[-count:]) for each in parts]
+        if len(set(short)) == len(short):
+            return short
+    return [f"{'/'.join(each[-1:])} ({number})" for number, each in enumerate(parts, start=1)]
+
+
+def read_report(directories: Sequence[Path], quality: Quality | None = None) -> Report:
+    """Reads the directories of some runs.
+
+    Raises:
+        BundleError: one of them is no model directory.
+    """
+    called = names(directories)
+    return Report([read_run(path, name) for path, name in zip(directories, called, strict=True)], quality)
+
+
+def report_page(report: Report) -> str:
+    """The page that shows it."""
+    return render("report.html.jinja", report.as_data())
