@@ -17,6 +17,7 @@ from interlingua.cli.look import look
 from interlingua.cli.quickstart import quickstart
 from interlingua.cli.report import report
 from interlingua.cli.score import score
+from interlingua.cli.serve import serve
 from interlingua.cli.train import train
 from interlingua.cli.translate import translate
 from interlingua.errors import InterlinguaError
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (quickstart, train, translate, evaluate, score, info, look, report):
+for verb in (quickstart, train, translate, evaluate, score, info, look, report, serve):
     app.command()(verb)
 
 

@@ -1,0 +1,99 @@
+"""The application: its routes, its errors, its description."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+import interlingua
+from interlingua.serving import libretranslate, native
+from interlingua.serving.engine import Engine
+from interlingua.serving.languages import Languages
+from interlingua.serving.limits import Gate
+from interlingua.serving.metrics import Metrics
+from interlingua.serving.reception import Reception
+from interlingua.serving.refusal import RefusalError
+from interlingua.serving.schema import answers
+from interlingua.serving.service import Service
+from interlingua.serving.settings import ServeSettings
+
+__all__ = ["build_app"]
+
+PAGE = Path(__file__).parent / "page"
+"""What is shown at /: plain files, served as they are."""
+
+
+class Health(BaseModel):
+    """That all is well."""
+
+    status: Literal["ok"]
+
+
+def build_app(languages: Languages, engine: Engine, settings: ServeSettings, metrics: Metrics) -> ASGIApp:
+    """Puts the application together.
+
+    Args:
+        languages: the models.
+        engine: the workers.
+        settings: of the service.
+        metrics: what is counted.
+
+    Raises:
+        ConfigurationError: the API keys cannot be read.
+    """
+    # No pages of FastAPI's own: they load scripts from elsewhere.
+    app = FastAPI(
+        title="interlingua", version=interlingua.__version__, docs_url=None, redoc_url=None,
+        description="Translation by your own models. Speaks LibreTranslate's API, and one of its own.",
+    )  # fmt: skip
+    service, gate = Service(languages, engine, settings), Gate(settings)
+    app.include_router(libretranslate.routes(service, gate, settings))
+    app.include_router(native.routes(service, gate))
+
+    @app.get("/health", tags=["operation"], response_model=Health, responses=answers(503))
+    async def health() -> Any:
+        if not engine.alive:
+            raise RefusalError(503, "No worker is up.", retry_after_s=5)
+        return {"status": "ok"}
+
+    @app.get(
+        "/metrics", tags=["operation"], response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )  # fmt: skip
+    async def prometheus() -> Response:
+        return Response(metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    app.add_exception_handler(RefusalError, _refused)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _failed)
+    if (PAGE / "index.html").is_file():
+        app.mount("/", StaticFiles(directory=PAGE, html=True))
+    whole: ASGIApp = app
+    if settings.cors:
+        whole = CORSMiddleware(
+            app, allow_origins=settings.cors, allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"], expose_headers=["Retry-After"],
+        )  # fmt: skip
+    return Reception(whole, settings, metrics, engine)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RefusalError)
+    return JSONResponse({"error": error.message}, error.status, headers=error.headers)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": str(error.detail)}, error.status_code, headers=error.headers)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": "Something went wrong here."}, 500)

@@ -1,0 +1,105 @@
+"""Sentences that wait, and which of them are decoded together next."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Job", "Queue"]
+
+_SPACING_S = 0.005
+"""How much later each further sentence of a request is due, so that long requests let short ones pass."""
+
+
+@dataclass(eq=False)
+class Job:
+    """A sentence to translate."""
+
+    text: str
+    group: str
+    """Only jobs of one group are decoded together: model and options, as JSON."""
+    done: asyncio.Future[dict[str, Any]]
+    """Its translation; cancelled when nobody waits for it any more."""
+    due: float = 0.0
+    attempts: int = 0
+    """How often a worker died over it; it then goes alone."""
+    length: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.length = len(self.text)
+
+
+class Queue:
+    """The jobs that wait.
+
+    Args:
+        batch: the most jobs decoded together.
+        wait_s: how long a job may wait for company while a worker is free.
+    """
+
+    def __init__(self, batch: int, wait_s: float) -> None:
+        self.batch, self.wait_s = batch, wait_s
+        self._jobs: list[Job] = []
+        self._some = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def add(self, jobs: Sequence[Job]) -> None:
+        """Puts the sentences of one request in the queue."""
+        now = time.monotonic()
+        for place, job in enumerate(jobs):
+            job.due = now + place * _SPACING_S
+        self._jobs += jobs
+        if self._jobs:
+            self._some.set()
+
+    def put_back(self, jobs: Sequence[Job]) -> None:
+        """Takes jobs back whose worker died."""
+        for job in jobs:
+            job.attempts += 1
+        self._jobs += jobs
+        self._some.set()
+
+    def sweep(self) -> None:
+        """Drops the jobs that nobody waits for any more."""
+        self._jobs = [job for job in self._jobs if not job.done.done()]
+        if not self._jobs:
+            self._some.clear()
+
+    async def ready(self) -> None:
+        """Waits until there is a batch to take: a full one, or one whose first job has waited long enough."""
+        while True:
+            await self._some.wait()
+            if len(self._jobs) >= self.batch:
+                return
+            left = min(job.due for job in self._jobs) + self.wait_s - time.monotonic()
+            if left <= 0:
+                return
+            await asyncio.sleep(left)
+
+    def take(self, free: int = 1) -> list[Job]:
+        """The next batch, perhaps empty: the job that is due first, and those of its group nearest in length.
+
+        Args:
+            free: how many workers have nothing to do, the asking one included; each gets its share.
+        """
+        self.sweep()
+        if not self._jobs:
+            return []
+        first = min(self._jobs, key=lambda job: job.due)
+        size = min(self.batch, -(-len(self._jobs) // free))
+        if first.attempts:
+            chosen = [first]
+        else:
+            same = [job for job in self._jobs if job.group == first.group and not job.attempts]
+            same.sort(key=lambda job: (job is not first, abs(job.length - first.length), job.due))
+            chosen = same[:size]
+        taken = set(map(id, chosen))
+        self._jobs = [job for job in self._jobs if id(job) not in taken]
+        if not self._jobs:
+            self._some.clear()
+        return chosen

@@ -1,0 +1,123 @@
+"""Files: which text of them is translated, and where translations wait to be downloaded."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+__all__ = ["FORMATS", "Shelf", "translate_document"]
+
+FORMATS = (".txt", ".srt", ".html", ".htm")
+
+Translate = Callable[[list[str], bool], Awaitable[list[str]]]
+"""Translates texts, HTML or not."""
+
+_TIMES = re.compile(r"\s*\d+:\d\d:\d\d[,.]\d+\s*-->\s*\d+:\d\d:\d\d[,.]\d+")
+_TAG = re.compile(r"<[^<>]+>|\{\\[^{}]*\}")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+async def translate_document(suffix: str, text: str, translate: Translate) -> str:
+    """The translation of a file's content.
+
+    Args:
+        suffix: one of FORMATS.
+        text: the content.
+        translate: does the work.
+    """
+    if suffix == ".srt":
+        return await _subtitles(text, translate)
+    return (await translate([text], suffix != ".txt"))[0]
+
+
+async def _subtitles(text: str, translate: Translate) -> str:
+    """Numbers and times stay; the lines of a subtitle are one sentence, and are broken anew."""
+    lines = text.splitlines(keepends=True)
+    cues = _cues(lines)
+    sources = [_spoken([lines[i].strip() for i in cue]) for cue in cues]
+    tagged = [bool(_TAG.search(source)) for source in sources]
+    done: dict[str, str] = {}
+    for html in (False, True):
+        some = list(dict.fromkeys(s for s, tags in zip(sources, tagged, strict=True) if tags == html))
+        if some:
+            done |= zip(some, await translate(some, html), strict=True)
+    for cue, source in zip(cues, sources, strict=True):
+        end = lines[cue[0]][len(lines[cue[0]].rstrip("\r\n")) :]
+        rows = _rows(done[source], len(cue))
+        last = lines[cue[-1]]
+        lines[cue[0]] = (end or "\n").join(rows) + last[len(last.rstrip("\r\n")) :]
+        for i in cue[1:]:
+            lines[i] = ""
+    return "".join(lines)
+
+
+def _cues(lines: list[str]) -> list[list[int]]:
+    """The line numbers of each subtitle's text."""
+    cues: list[list[int]] = []
+    inside = False
+    for i, line in enumerate(lines):
+        if _TIMES.match(line):
+            inside = True
+            cues.append([])
+        elif not line.strip():
+            inside = False
+        elif inside:
+            cues[-1].append(i)
+    return [cue for cue in cues if cue]
+
+
+def _spoken(lines: list[str]) -> str:
+    """What is said: one sentence broken into lines, or, with dashes, a line for each speaker."""
+    return ("\n" if all(line.startswith(("-", "–", "—")) for line in lines) else " ").join(lines)
+
+
+def _rows(text: str, count: int) -> list[str]:
+    """The text in so many lines of about equal length, if it has as many words."""
+    if "\n" in text or count == 1:
+        return text.split("\n")
+    rows: list[str] = []
+    words = text.split()
+    for left in range(count, 0, -1):
+        width = sum(len(word) + 1 for word in words) / left
+        row = words[:1]
+        while len(row) < len(words) and (
+            left == 1 or sum(len(word) + 1 for word in row) + len(words[len(row)]) / 2 < width
+        ):
+            row.append(words[len(row)])
+        rows.append(" ".join(row))
+        words = words[len(row) :]
+    return [row for row in rows if row]
+
+
+class Shelf:
+    """Translated files, in memory, under names that cannot be guessed.
+
+    Args:
+        seconds: how long each is kept.
+        most_bytes: of all together; beyond, the oldest go early.
+    """
+
+    def __init__(self, seconds: float, most_bytes: int = 64 << 20) -> None:
+        self.seconds, self.most_bytes = seconds, most_bytes
+        self._files: dict[str, tuple[float, bytes]] = {}
+
+    def put(self, name: str, content: bytes) -> str:
+        """Keeps a file; returns the name to ask for it by."""
+        self._tidy()
+        key = f"{secrets.token_urlsafe(24)}.{_UNSAFE.sub('_', name)[-80:].lstrip('.')}"
+        self._files[key] = (time.monotonic() + self.seconds, content)
+        while sum(len(kept) for _, kept in self._files.values()) > self.most_bytes and len(self._files) > 1:
+            del self._files[next(iter(self._files))]
+        return key
+
+    def get(self, key: str) -> bytes | None:
+        """The file of that name, if it is still kept."""
+        self._tidy()
+        found = self._files.get(key)
+        return found[1] if found else None
+
+    def _tidy(self) -> None:
+        now = time.monotonic()
+        self._files = {key: file for key, file in self._files.items() if file[0] > now}

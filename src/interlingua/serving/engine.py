@@ -1,0 +1,187 @@
+"""The machine room: a queue, and for each worker a loop that feeds it and replaces it when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from interlingua.errors import InterlinguaError
+from interlingua.serving.batching import Job, Queue
+from interlingua.serving.logs import tell
+from interlingua.serving.metrics import Metrics
+from interlingua.serving.refusal import RefusalError
+from interlingua.serving.settings import ServeSettings
+from interlingua.serving.workers import Worker, WorkerGoneError
+
+__all__ = ["Engine"]
+
+_ATTEMPTS = 2  # workers that may die over a sentence before it is given up
+_RESTART_S = (0.0, 1.0, 5.0, 30.0)  # pauses before a worker is replaced that does not even start
+
+log = logging.getLogger(__name__)
+
+
+class Engine:
+    """Translates sentences with worker processes.
+
+    Args:
+        models: names and directories.
+        settings: of the service.
+        metrics: what is counted.
+    """
+
+    def __init__(self, models: Mapping[str, str], settings: ServeSettings, metrics: Metrics) -> None:
+        self.models, self.settings, self.metrics = dict(models), settings, metrics
+        self.queue = Queue(settings.batch, settings.wait_ms / 1000)
+        self.limits: dict[str, int] = {}
+        """The most source tokens that each model takes at once."""
+        self._lanes: list[asyncio.Task[None]] = []
+        self._workers: set[Worker] = set()
+        self._busy = 0
+        self._sentence_s = 0.0  # a moving mean of what a sentence costs a worker
+        metrics.watch(lambda: len(self.queue), lambda: len(self._workers))
+
+    @property
+    def alive(self) -> bool:
+        """Whether some worker can translate."""
+        return bool(self._workers)
+
+    @property
+    def processes(self) -> list[int]:
+        """The ids of the worker processes."""
+        return [worker.process.pid for worker in self._workers]
+
+    async def start(self) -> None:
+        """Starts the workers.
+
+        Raises:
+            InterlinguaError: a model cannot be loaded.
+        """
+        count = self.settings.worker_count()
+        started = await asyncio.gather(*(self._worker() for _ in range(count)), return_exceptions=True)
+        workers = [each for each in started if isinstance(each, Worker)]
+        failures = [each for each in started if isinstance(each, BaseException)]
+        if failures:
+            await asyncio.gather(*(worker.stop() for worker in workers))
+            raise failures[0]
+        self.limits = {name: about["max_source_length"] for name, about in workers[0].ready.items()}
+        self._lanes = [asyncio.create_task(self._lane(worker)) for worker in workers]
+
+    async def stop(self) -> None:
+        """Ends the workers."""
+        for lane in self._lanes:
+            lane.cancel()
+        await asyncio.gather(*self._lanes, return_exceptions=True)
+
+    def admit(self) -> None:
+        """Refuses a request when too many sentences wait already, or would wait for too long.
+
+        Raises:
+            RefusalError: with 503 and the time until trying again makes sense.
+        """
+        waiting = len(self.queue)
+        wait_s = waiting * self._sentence_s / max(1, len(self._workers))
+        if waiting >= self.settings.queue or wait_s > self.settings.timeout_s / 2:
+            self.queue.sweep()
+            self.metrics.refused.labels("queue full").inc()
+            raise RefusalError(503, "Too many requests are waiting. Please try again.", retry_after_s=wait_s)
+
+    def submit(
+        self, model: str, texts: Sequence[str], options: Sequence[Mapping[str, Any]], detail: bool
+    ) -> list[asyncio.Future[dict[str, Any]]]:
+        """Queues the sentences of a request; a future for each, to be cancelled once it is not wanted.
+
+        Args:
+            model: its name.
+            texts: sentences within the model's limit.
+            options: for each what `Translator.translate` takes beside the texts.
+            detail: whether tokens and log-probabilities are wanted.
+        """
+        loop = asyncio.get_running_loop()
+        jobs = [
+            Job(text, json.dumps([model, detail, option], sort_keys=True), loop.create_future())
+            for text, option in zip(texts, options, strict=True)
+        ]
+        self.queue.add(jobs)
+        return [job.done for job in jobs]
+
+    async def _worker(self) -> Worker:
+        return await Worker.start(self.models, self.settings.precision)
+
+    async def _lane(self, worker: Worker) -> None:
+        """Feeds a worker for ever, and the one that takes its place when it dies."""
+        while True:
+            self._workers.add(worker)
+            try:
+                await self._feed(worker)
+            except Exception as error:  # whatever it was, a new worker knows nothing of it
+                tell(log, "worker_lost", error=type(error).__name__)
+            finally:
+                self._workers.discard(worker)
+                await worker.stop()
+            worker = await self._replacement()
+
+    async def _replacement(self) -> Worker:
+        failures = 0
+        while True:
+            await asyncio.sleep(_RESTART_S[min(failures, len(_RESTART_S) - 1)])
+            try:
+                worker = await self._worker()
+            except (InterlinguaError, WorkerGoneError, OSError) as error:
+                failures += 1
+                tell(log, "worker_failed", error=str(error))
+            else:
+                self.metrics.restarts.inc()
+                return worker
+
+    async def _feed(self, worker: Worker) -> None:
+        while True:
+            ready = asyncio.ensure_future(self.queue.ready())
+            try:
+                await asyncio.wait({ready, worker.gone}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                ready.cancel()
+            if worker.gone.done():
+                raise WorkerGoneError
+            if batch := self.queue.take(max(1, len(self._workers) - self._busy)):
+                await self._decode(worker, batch)
+
+    async def _decode(self, worker: Worker, batch: list[Job]) -> None:
+        model, detail, options = json.loads(batch[0].group)
+        task = {
+            "model": model, "texts": [job.text for job in batch], "options": options, "detail": detail
+        }  # fmt: skip
+        started = time.monotonic()
+        self._busy += 1
+        try:
+            # Every request has given up by then: a worker that still computes will not come back.
+            async with asyncio.timeout(self.settings.timeout_s + 5):
+                answers = await worker.translate(task)
+        except (WorkerGoneError, TimeoutError):
+            self.queue.put_back([job for job in batch if job.attempts + 1 < _ATTEMPTS])
+            for job in batch:
+                if job.attempts + 1 >= _ATTEMPTS:
+                    _answer(job, {"error": "WorkerGoneError"})
+            raise
+        finally:
+            self._busy -= 1
+        seconds = time.monotonic() - started
+        cost = seconds / len(batch)
+        self._sentence_s = cost if not self._sentence_s else 0.8 * self._sentence_s + 0.2 * cost
+        self.metrics.decoded(len(batch), sum(answer.get("count", 0) for answer in answers), seconds)
+        for job, answer in zip(batch, answers, strict=True):
+            _answer(job, answer)
+
+
+def _answer(job: Job, answer: dict[str, Any]) -> None:
+    if job.done.done():
+        return
+    if "error" in answer:
+        tell(log, "decoding_failed", error=answer["error"])
+        job.done.set_exception(RefusalError(500, "The text could not be translated."))
+    else:
+        job.done.set_result(answer)

@@ -1,0 +1,95 @@
+"""The fields of a request, whichever way a client sends them: JSON, a form, or the query string."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+from urllib.parse import parse_qs
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+
+from interlingua.serving.refusal import RefusalError
+
+__all__ = ["read_fields", "read_upload"]
+
+M = TypeVar("M", bound=BaseModel)
+
+_FIELDS = 200
+
+
+async def read_fields(request: Request, model: type[M], *, lists: tuple[str, ...] = ()) -> M:
+    """The fields of a request as a model.
+
+    Args:
+        request: JSON if its content type says so, else a form; that may also be in the query.
+        model: what is expected.
+        lists: the fields that may come several times in a form.
+
+    Raises:
+        RefusalError: with 400, naming the field that is wrong.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if kind == "application/json" or kind.endswith("+json"):
+            return model.model_validate_json(await request.body(), strict=True)
+        given = _parse(request.url.query.encode(), lists)
+        if kind == "multipart/form-data":
+            given |= {name: value for name, value in (await _form(request)).items() if isinstance(value, str)}
+        else:
+            given |= _parse(await request.body(), lists)
+        # An empty field of a form is one that was not filled in.
+        return model.model_validate({name: value for name, value in given.items() if value != ""})
+    except ValidationError as error:
+        raise RefusalError(400, explain(error)) from None
+
+
+async def read_upload(request: Request, model: type[M]) -> tuple[M, str, bytes]:
+    """The fields of a form with a file, the file's name and its content.
+
+    Raises:
+        RefusalError: with 400.
+    """
+    form = await _form(request)
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        raise RefusalError(400, "Invalid request: missing file parameter")
+    try:
+        fields = {name: value for name, value in form.items() if isinstance(value, str) and value}
+        return model.model_validate(fields), file.filename or "", await file.read()
+    except ValidationError as error:
+        raise RefusalError(400, explain(error)) from None
+    finally:
+        await file.close()
+
+
+def explain(error: ValidationError) -> str:
+    """The first thing that is wrong, for the user."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else ""
+    if first["type"] == "missing":
+        return f"Invalid request: missing {name} parameter"
+    if first["type"] == "json_invalid":
+        return "Invalid request: the body is not valid JSON"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"Invalid request: {name}: {message}" if name else f"Invalid request: {message}"
+
+
+async def _form(request: Request) -> dict[str, Any]:
+    try:
+        form = await request.form(max_files=1, max_fields=_FIELDS, max_part_size=1 << 30)
+        return dict(form)
+    except (HTTPException, ValueError, LookupError) as error:
+        raise RefusalError(400, "Invalid request: the form cannot be read") from error
+
+
+def _parse(text: bytes, lists: tuple[str, ...]) -> dict[str, Any]:
+    """A form's fields, in UTF-8 whether or not escaped; the last of a name counts."""
+    try:
+        given = parse_qs(text.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
+    except ValueError:
+        raise RefusalError(400, "Invalid request: the form is not valid UTF-8, or too long") from None
+    return {
+        name: values if name in lists and len(values) > 1 else values[-1] for name, values in given.items()
+    }

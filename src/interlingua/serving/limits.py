@@ -1,0 +1,101 @@
+"""Who may ask, and how often."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import time
+from pathlib import Path
+
+from interlingua.errors import ConfigurationError
+from interlingua.serving.refusal import RefusalError
+from interlingua.serving.settings import ServeSettings
+
+__all__ = ["Gate", "read_keys"]
+
+_MOST = 100_000  # keys and addresses remembered
+_HASH = re.compile(r"[0-9a-fA-F]{64}")
+
+
+def read_keys(path: Path) -> list[str]:
+    """The hashes of the API keys: the first word of each line, as `sha256sum` writes them.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or a line does not begin with a hash.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError("the API keys cannot be read", where=path, found=str(error)) from None
+    hashes = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        word = line.split()[0]
+        if not _HASH.fullmatch(word):
+            raise ConfigurationError(
+                "the line does not begin with a SHA-256", where=f"{path}:{number}",
+                accepted='To add a key: printf %s "$KEY" | sha256sum >> ' + str(path),
+            )  # fmt: skip
+        hashes.append(word.lower())
+    return hashes
+
+
+class Gate:
+    """Lets requests through that name a known key, if keys are asked for, and are not too many a minute.
+
+    Each key, or else each address, has a bucket of as many requests as it may make a minute, which fills up
+    again evenly.
+    """
+
+    def __init__(self, settings: ServeSettings) -> None:
+        self.hashes = read_keys(settings.api_keys) if settings.api_keys else None
+        self.per_minute = settings.requests_per_minute
+        self._buckets: dict[str, tuple[float, float]] = {}  # requests left, and when that was so
+
+    @property
+    def key_required(self) -> bool:
+        """Whether requests must name a key."""
+        return self.hashes is not None
+
+    def check(self, key: str | None, address: str) -> None:
+        """Counts a request.
+
+        Raises:
+            RefusalError: 403 without a known key, 429 when there were too many.
+        """
+        known = self._known(key) if key else None
+        self._count(known or address)
+        if self.hashes is not None and known is None:
+            message = "This API key is not known." if key else "Please name an API key: api_key."
+            raise RefusalError(403, message)
+
+    def _known(self, key: str) -> str | None:
+        """The hash of a key, if it is one of ours; takes as long whatever the key."""
+        own = hashlib.sha256(key.encode(errors="replace")).hexdigest()
+        equal = [hmac.compare_digest(own, each) for each in self.hashes or []]
+        return own if any(equal) else None
+
+    def _count(self, who: str) -> None:
+        if not self.per_minute:
+            return
+        now = time.monotonic()
+        left, before = self._buckets.get(who, (float(self.per_minute), now))
+        left = min(self.per_minute, left + (now - before) * self.per_minute / 60)
+        if left < 1:
+            raise RefusalError(
+                429, f"Slow down: {self.per_minute} requests a minute are allowed.",
+                retry_after_s=(1 - left) * 60 / self.per_minute,
+            )  # fmt: skip
+        if who not in self._buckets and len(self._buckets) >= _MOST:
+            self._forget(now)
+        self._buckets[who] = (left - 1, now)
+
+    def _forget(self, now: float) -> None:
+        """Drops buckets that are full again; if there are none, the older half."""
+        recent = {who: kept for who, kept in self._buckets.items() if now - kept[1] < 60}
+        if len(recent) >= _MOST:
+            order = sorted(recent, key=lambda who: recent[who][1])
+            recent = {who: recent[who] for who in order[_MOST // 2 :]}
+        self._buckets = recent

@@ -1,0 +1,67 @@
+"""What is counted, in Prometheus' form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypedDict
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+__all__ = ["Metrics"]
+
+
+class _Own(TypedDict):
+    registry: CollectorRegistry
+    namespace: str
+
+
+_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_SENTENCES = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+class Metrics:
+    """The counters of one service."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        own = _Own(registry=self.registry, namespace="interlingua")
+        self.requests = Counter("requests", "Requests by route and status.", ["route", "status"], **own)
+        self.latency = Histogram(
+            "request_seconds", "From the first byte to the last.", ["route"], buckets=_SECONDS, **own
+        )
+        self.refused = Counter("refused", "Requests turned down to stay healthy.", ["reason"], **own)
+        self.sentences = Counter("sentences", "Sentences translated.", **own)
+        self.tokens = Counter("tokens", "Target tokens generated; their rate is tokens a second.", **own)
+        self.batches = Histogram("batch_sentences", "Sentences decoded together.", buckets=_SENTENCES, **own)
+        self.decoding = Histogram(
+            "decode_seconds", "Time that a worker takes for a batch.", buckets=_SECONDS, **own
+        )
+        self.restarts = Counter("worker_restarts", "Workers replaced because they died.", **own)
+        self._queue = Gauge("queue_sentences", "Sentences that wait.", **own)
+        self._workers = Gauge("workers", "Workers that are up.", **own)
+
+    def watch(self, queue: Callable[[], int], workers: Callable[[], int]) -> None:
+        """Says where the present values come from."""
+        self._queue.set_function(queue)
+        self._workers.set_function(workers)
+
+    def decoded(self, sentences: int, tokens: int, seconds: float) -> None:
+        """Counts a batch."""
+        self.sentences.inc(sentences)
+        self.tokens.inc(tokens)
+        self.batches.observe(sentences)
+        self.decoding.observe(seconds)
+
+    def page(self) -> bytes:
+        """The text that Prometheus reads."""
+        return generate_latest(self.registry)

@@ -1,0 +1,32 @@
+"""How a request is turned down: an HTTP status, a sentence, and when trying again may help."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import BaseModel
+
+__all__ = ["ErrorAnswer", "RefusalError"]
+
+
+class ErrorAnswer(BaseModel):
+    """What every answer but a success holds."""
+
+    error: str
+
+
+class RefusalError(Exception):
+    """A request that is not carried out.
+
+    Args:
+        status: the HTTP status.
+        message: what is wrong, a sentence for the user.
+        retry_after_s: seconds until trying again makes sense.
+    """
+
+    def __init__(self, status: int, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+        self.headers: dict[str, str] = {}
+        if retry_after_s is not None:
+            self.headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))

@@ -1,0 +1,94 @@
+"""A service from its start to its end.
+
+    request ─ reception (body, limits, log) ─ libretranslate | native (fields, keys) ─ service (text -> parts)
+      ─ engine (queue, batches) ─ worker processes (models)
+
+The service itself never loads PyTorch: it stays small, and starts while the workers load the models.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import uvicorn
+
+from interlingua.errors import ConfigurationError
+from interlingua.serving import logs
+from interlingua.serving.app import build_app
+from interlingua.serving.engine import Engine
+from interlingua.serving.languages import Languages, read_model
+from interlingua.serving.metrics import Metrics
+from interlingua.serving.protocol import BoundedProtocol
+from interlingua.serving.settings import ServeSettings
+
+__all__ = ["serve"]
+
+log = logging.getLogger(__name__)
+
+
+def serve(directories: Sequence[Path], settings: ServeSettings, announce: Callable[[str], None]) -> None:
+    """Serves models until a SIGTERM or Ctrl-C; requests that are running then are finished first.
+
+    Args:
+        directories: of the models.
+        settings: of the service.
+        announce: told the address once requests are answered.
+
+    Raises:
+        BundleError: a model cannot be loaded.
+        ConfigurationError: a model has no languages, the keys cannot be read, or the port is taken.
+    """
+    languages = Languages([read_model(directory) for directory in directories])
+    logs.set_up()
+    asyncio.run(_serve(languages, settings, announce))
+
+
+async def _serve(languages: Languages, settings: ServeSettings, announce: Callable[[str], None]) -> None:
+    metrics = Metrics()
+    models = {model.name: str(model.directory.absolute()) for model in languages.models.values()}
+    engine = Engine(models, settings, metrics)
+    app = build_app(languages, engine, settings, metrics)
+    config = uvicorn.Config(
+        app, host=settings.host, port=settings.port, http=BoundedProtocol, ws="none", lifespan="off",
+        log_config=None, access_log=False, server_header=False, timeout_keep_alive=15,
+        limit_concurrency=settings.max_connections, backlog=settings.max_connections,
+        timeout_graceful_shutdown=int(settings.timeout_s + settings.body_timeout_s) + 1,
+    )  # fmt: skip
+    listener = _bind(settings)
+    try:
+        await engine.start()
+        # uvicorn raises a signal again once it has shut down; being asked to stop is no failure.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+        server = uvicorn.Server(config)
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started and not running.done():
+            await asyncio.sleep(0.01)
+        host, port = listener.getsockname()[:2]
+        logs.tell(log, "started", host=host, port=port, models=list(models), workers=engine.processes)
+        announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        await running
+        logs.tell(log, "stopped")
+    finally:
+        listener.close()
+        await engine.stop()
+
+
+def _bind(settings: ServeSettings) -> socket.socket:
+    """Takes the address; nobody can connect yet."""
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"the address cannot be listened on: {error.strerror}", where="--host, --port",
+            found=f"{settings.host}:{settings.port}", accepted="Is another service running there?",
+        ) from None  # fmt: skip
+    return listener
