@@ -12,7 +12,7 @@ import pytest
 
 from .conftest import TINY_OPTIONS, Result, call
 
-VERBS = ("quickstart", "train", "translate", "evaluate", "score", "info")
+VERBS = ("quickstart", "train", "translate", "evaluate", "score", "info", "look", "report")
 
 
 @pytest.mark.parametrize("verb", VERBS)

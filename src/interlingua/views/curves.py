@@ -93,7 +93,9 @@ def read_run(directory: Path, name: str) -> Run:
     if not events:
         missing.append("There is no training/log.jsonl, so there are no curves and no samples over time.")
     if not info:
-        missing.append("There is no info.json: the training has not finished, so data and scores are unknown.")
+        missing.append(
+            "There is no info.json: the training has not finished, so data and scores are unknown."
+        )
     progress = [event for event in events if event["event"] == "progress"]
     validated = [event for event in events if event["event"] == "validated"]
     return Run(
@@ -190,9 +192,7 @@ def _point(some: Sequence[Mapping[str, Any]]) -> Point:
     return Point(
         step=last["step"],
         minutes=round(last["elapsed_s"] / 60, 3),
-        loss=round(
-            sum(event["loss"] * count for event, count in zip(some, tokens, strict=True)) / total, 4
-        ),
+        loss=round(sum(event["loss"] * count for event, count in zip(some, tokens, strict=True)) / total, 4),
         learning_rate=float(f"{last['learning_rate']:.4g}"),
         tokens_per_s=round(total / max(seconds, 1e-9)),
         gradient_norm=round(sum(event["gradient_norm"] for event in some) / len(some), 4),

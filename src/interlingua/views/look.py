@@ -1,9 +1,8 @@
-"""What a model does with one text, as plain data: attention, probabilities, the search, positions."""
+"""Gathers what a model does with one text: attention, probabilities, the search, positions."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch import Tensor
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.model.attention import causal_mask
 from interlingua.model.positions import SinusoidalPositions
+from interlingua.model.recurrent import Recurrent
 from interlingua.model.transformer import Transformer
 from interlingua.search import SearchSettings, Sources, length_limit
 from interlingua.search.beam import BeamStep, beam_search
@@ -19,92 +19,12 @@ from interlingua.text.vocabulary import BOS, EOS, SPECIALS
 from interlingua.translation import Translation
 from interlingua.translator import Translator
 from interlingua.views.page import render
-from interlingua.views.tree import Node, grow_tree
+from interlingua.views.seen import Heads, Kind, Look, Output, Position, Row, Scoring
+from interlingua.views.tree import grow_tree
 
-__all__ = ["Heads", "Look", "Output", "Position", "look", "look_page"]
+__all__ = ["look", "look_page"]
 
 RUNNERS_UP = 5
-KINDS = ("cross", "encoder", "decoder")
-
-Kind = Literal["cross", "encoder", "decoder"]
-Row = list[float]
-
-
-@dataclass(frozen=True)
-class Heads:
-    """Every attention map of one kind."""
-
-    weights: list[list[list[Row]]]
-    """(layers, heads, queries, keys), to 3 decimals; each row sums to 1."""
-    entropy: list[list[float]]
-    """(layers, heads): bits, the mean over the queries; 0 when each looks at one key only."""
-
-
-@dataclass(frozen=True)
-class Position:
-    """What the model thought would come at one place of the output."""
-
-    probability: float
-    """Of the token that was taken."""
-    rank: int
-    """Of the token that was taken, from 0."""
-    best: list[tuple[str, float]]
-    """The most probable tokens, and how probable each is."""
-
-
-@dataclass(frozen=True)
-class Output:
-    """One of the n best."""
-
-    text: str
-    score: float
-    """The log-probability over the length penalty."""
-    log_prob: float
-    limited: bool
-    """Whether the length limit cut it off."""
-
-
-@dataclass(frozen=True)
-class Look:
-    """All that a page shows of a text and its translation.
-
-    Row t of a map belongs to the token target_out[t]: its query stands where target_in[t] was read.
-    """
-
-    model: str
-    text: str
-    """What was translated: the whole text, or a part of one that is too long for the model."""
-    part: int
-    """Which part of the text, from 1."""
-    parts: int
-    source: list[str]
-    """Tokens, the end sign with them; the keys of cross-attention."""
-    target_in: list[str]
-    """What the decoder reads; the keys of its self-attention."""
-    target_out: list[str]
-    """What the decoder writes."""
-    beam: int
-    outputs: list[Output]
-    """The n best, the translation first."""
-    positions: list[Position]
-    """For each token of target_out."""
-    tree: tuple[Node, ...]
-    attention: dict[Kind, Heads]
-    """Only of the kinds that the model has."""
-    no_attention: str | None
-    """Why there is none."""
-    alignment: list[tuple[int, int]]
-    """(Its most attended source token, target token), without the end signs."""
-    head_dim: int | None
-    """d_k, where attention is by scaled dot products."""
-    position_code: list[Row] | None
-    """(positions, dim); None when the model has no sinusoidal code."""
-    mask: list[list[int]] | None
-    """(queries, keys) of the decoder's self-attention: 1 = may attend; None when it has none."""
-
-    def as_data(self) -> dict[str, Any]:
-        """The same as dicts, lists, texts and numbers."""
-        return asdict(self)
 
 
 @torch.inference_mode()
@@ -153,6 +73,7 @@ def look(translator: Translator, text: str, *, name: str, beam: int | None = Non
         attention=attention,
         no_attention=reason,
         alignment=list(translation.alignment or ()),
+        scoring=_scoring(translator) if attention else None,
         head_dim=_head_dim(translator),
         position_code=_position_code(translator, max(len(encoded), len(written))),
         mask=_mask(len(written)) if "decoder" in attention else None,
@@ -231,6 +152,13 @@ def _positions(translator: Translator, source: Tensor, written: list[int]) -> li
     ]
 
 
+def _scoring(translator: Translator) -> Scoring | None:
+    model = translator.model
+    if isinstance(model, Recurrent):
+        return "additive" if model.settings.attention == "additive" else "multiplicative"
+    return "scaled dot" if isinstance(model, Transformer) else None
+
+
 def _head_dim(translator: Translator) -> int | None:
     model = translator.model
     return model.settings.dim // model.settings.heads if isinstance(model, Transformer) else None
@@ -241,7 +169,8 @@ def _position_code(translator: Translator, length: int) -> list[Row] | None:
     if not isinstance(positions, SinusoidalPositions):
         return None
     nothing = torch.zeros(1, length, positions.dim, device=translator.device)
-    return _rounded(positions(nothing)[0], 2)
+    code: list[Row] = _rounded(positions(nothing)[0], 2)
+    return code
 
 
 def _mask(length: int) -> list[list[int]]:

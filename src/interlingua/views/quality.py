@@ -10,7 +10,7 @@ from statistics import fmean
 
 import numpy as np
 
-from interlingua.evaluation import Interval, Metric, compare, evaluate, metric_named
+from interlingua.evaluation import Interval, Metric, Symbols, compare, evaluate, metric_named
 from interlingua.evaluation.references import single_lines
 
 __all__ = ["Bin", "Difference", "Quality", "RunQuality", "Sentence", "measure"]
@@ -115,7 +115,7 @@ def measure(
     lengths = [len(source.split() if words else source) for source in sources]
     rarity, no_rarity = _rarity(sources, train_sources, words)
     first = metrics[0]
-    symbols = getattr(first, "symbols", "characters")
+    symbols: Symbols = getattr(first, "symbols", "characters")
     by_sentence = metric_named("symbol_error" if not first.higher_is_better else "chrF", symbols)
     classes = _length_classes(lengths)
     return Quality(
@@ -146,7 +146,7 @@ def measure(
 
 def _length_classes(lengths: Sequence[int]) -> dict[str, list[int]]:
     """About five classes of equal size, each with the indices of its pairs."""
-    edges = np.unique(np.quantile(lengths, [0.2, 0.4, 0.6, 0.8, 1.0], method="higher")).tolist()
+    edges = np.unique(np.quantile(lengths, [0.2, 0.4, 0.6, 0.8, 1.0], method="lower")).tolist()
     classes: dict[str, list[int]] = {}
     low = min(lengths)
     for edge in edges:
@@ -165,7 +165,7 @@ def _rarity(
     if train_sources is None:
         return {}, "The training pairs are not where they were; say where with --train."
     seen = Counter(word for source in train_sources for word in source.split())
-    classes: dict[str, list[int]] = {label: [] for _, label in _RARE} | {_OFTEN: []}
+    classes: dict[str, list[int]] = {label: [] for label in (*(label for _, label in _RARE), _OFTEN)}
     for i, source in enumerate(sources):
         least = min((seen[word] for word in source.split()), default=0)
         classes[next((label for most, label in _RARE if least <= most), _OFTEN)].append(i)
@@ -175,9 +175,7 @@ def _rarity(
     return classes, None
 
 
-def _bins(
-    output: Sequence[str], pairs: Pairs, metric: Metric, classes: Mapping[str, list[int]]
-) -> list[Bin]:
+def _bins(output: Sequence[str], pairs: Pairs, metric: Metric, classes: Mapping[str, list[int]]) -> list[Bin]:
     bins = []
     for label, members in classes.items():
         chosen = [output[i] for i in members], [pairs[i] for i in members]
@@ -188,9 +186,7 @@ def _bins(
     return bins
 
 
-def _extremes(
-    output: Sequence[str], pairs: Pairs, metric: Metric
-) -> tuple[list[Sentence], list[Sentence]]:
+def _extremes(output: Sequence[str], pairs: Pairs, metric: Metric) -> tuple[list[Sentence], list[Sentence]]:
     """The worst and the best sentences; among equals the longer ones, which tell more."""
     scores = metric.scores(metric.count(single_lines(output, pairs)).rows)
     badness = -scores if metric.higher_is_better else scores
@@ -198,7 +194,8 @@ def _extremes(
     order = np.lexsort((-sizes, -badness)).tolist(), np.lexsort((-sizes, badness)).tolist()
     count = min(SHOWN, len(pairs) // 2)
     worst, best = (
-        [Sentence(*pairs[i], output[i], round(float(scores[i]), 1)) for i in some[:count]] for some in order
+        [Sentence(pairs[i][0], pairs[i][1], output[i], round(float(scores[i]), 1)) for i in some[:count]]
+        for some in order
     )
     return worst, best
 

@@ -6,7 +6,7 @@ const round = (value) => Number(value.toPrecision(10));
 const tell = (value) => {
   const size = Math.abs(value);
   if (size >= 10000) return value.toLocaleString("en", { maximumFractionDigits: 0 });
-  if (size !== 0 && size < 0.001) return value.toExponential(1);
+  if (size !== 0 && size < 0.0001) return value.toExponential(1);
   return String(Number(value.toPrecision(4)));
 };
 const brief = (value) => (Math.abs(value) >= 10000 ? `${round(value / 1000)}k` : tell(value));

@@ -78,6 +78,7 @@ const mean = (maps) => maps[0].map((row, i) => row.map((_, j) => maps.reduce((su
 
 // The choice of a head, and all that follows it.
 let chosen = { kind: null, layer: null, head: null }; // null = the mean over them
+let chosenWeights = [];
 let queryRow = 0;
 let large = null;
 let thumbs = [];
@@ -89,6 +90,8 @@ function weightsOf({ kind, layer, head }) {
 }
 
 function nameOf({ kind, layer, head }) {
+  const { weights } = data.attention[kind];
+  if (weights.length === 1 && weights[0].length === 1) return KINDS[kind].long;
   if (layer === null) return `${KINDS[kind].long}, mean of all heads`;
   return `${KINDS[kind].long}, layer ${layer + 1}, ${head === null ? "mean of its heads" : `head ${head + 1}`}`;
 }
@@ -123,6 +126,7 @@ function chooseKind(kind) {
 
 function chooseHead(choice) {
   chosen = choice;
+  chosenWeights = weightsOf(choice);
   const { rows, columns } = KINDS[choice.kind];
   const same = (other) => other.layer === choice.layer && other.head === choice.head;
   for (const { button, choice: other } of thumbs) button.setAttribute("aria-pressed", same(other));
@@ -130,11 +134,10 @@ function chooseHead(choice) {
   const read = (i, j, weight) => {
     byId("readout").textContent = `${rows.labels[i]} gives ${columns.labels[j]} a weight of ${weight.toFixed(3)}`;
   };
-  large = drawMap(byId("large"), weightsOf(choice), rows, columns, { corner: "query ↓  key →", read });
+  large = drawMap(byId("large"), chosenWeights, rows, columns, { corner: "query ↓  key →", read });
   if (choice.kind === "cross") {
-    joinedWeights = weightsOf(choice);
-    const name = nameOf(choice).replace("Cross-attention, ", "");
-    byId("joined-of").textContent = name;
+    joinedWeights = chosenWeights;
+    byId("joined-of").textContent = nameOf(choice).toLowerCase();
     joinTokens();
   }
   showMaps(lit);
@@ -151,14 +154,15 @@ function showMaps(key) {
 // One row of the chosen map, as the equation reads.
 function showQuery() {
   const { rows, columns } = KINDS[chosen.kind];
-  const weights = weightsOf(chosen);
-  const row = Math.min(queryRow, weights.length - 1);
-  const most = Math.max(...weights[row]);
+  const row = Math.min(queryRow, chosenWeights.length - 1);
+  const most = Math.max(...chosenWeights[row]);
   const single = chosen.head !== null;
   const asked = chosen.kind === "encoder" ? "The query of " : "The query that chose ";
-  const ending = single ? " shares out its weight of 1; beside each weight, how far its score q·k/√d lies behind the best:" : " shares out its weight of 1, in the mean of the heads:";
-  byId("query-of").replaceChildren(asked, tokenButton(rows.keys[row]), data.head_dim ? ending : " shares out its weight of 1:");
-  byId("weights").replaceChildren(...weights[row].map((weight, j) => {
+  const ending = single
+    ? ` shares out its weight of 1; beside each weight, how far its score${data.head_dim ? " q·k/√d" : ""} lies behind the best:`
+    : " shares out its weight of 1, in the mean of the heads:";
+  byId("query-of").replaceChildren(asked, tokenButton(rows.keys[row]), ending);
+  byId("weights").replaceChildren(...chosenWeights[row].map((weight, j) => {
     const masked = chosen.kind === "decoder" && data.mask && !data.mask[row][j];
     const key = columns.keys[j];
     const name = key ? tokenButton(key, columns.labels[j]) : write(make("span", { className: "token target" }), columns.labels[j]);
@@ -167,7 +171,7 @@ function showQuery() {
     const behind = weight < 0.001 ? "< −6.9" : weight === most ? "best" : `−${Math.abs(Math.log(weight / most)).toFixed(1)}`;
     return make("div", { className: "weight" }, name, make("div", { className: "share" }, bar),
       make("span", { textContent: masked ? "masked" : weight.toFixed(3) }),
-      make("span", { className: "score", textContent: masked ? "−∞" : single && data.head_dim ? behind : "" }));
+      make("span", { className: "score", textContent: masked ? "−∞" : single ? behind : "" }));
   }));
   if (lit) for (const element of byId("query").querySelectorAll(`[data-key=${lit}]`)) element.classList.add("lit");
 }
@@ -182,7 +186,7 @@ if (data.mask) fixedMap("mask", data.mask, tokens.written, tokens.read);
 if (data.position_code) {
   const places = data.position_code.map((_, i) => String(i));
   const rows = { labels: places, keys: places.map(() => null) };
-  fixedMap("code", data.position_code, rows, { labels: null, keys: [] }, { least: 0, shade: (value) => value });
+  fixedMap("code", data.position_code, rows, { labels: null, keys: [] }, { least: "0px", shade: (value) => value });
   // A source token and the target token read at the same place have the same code.
   const frame = byId("code").querySelector(".cells");
   const bars = lightBars(frame, places.map((_, i) => i), []);

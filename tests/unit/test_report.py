@@ -1,0 +1,170 @@
+"""Properties of the report: what a run's directory tells, and how runs are compared."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from interlingua.errors import BundleError
+from interlingua.evaluation import evaluate, metric_named
+from interlingua.views.page import as_json
+from interlingua.views.quality import measure
+from interlingua.views.report import names, read_report, report_page
+
+NASTY = "</script><img src=x onerror=alert(1)>"
+WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "saw", "two", "big", "dogs", "run", "by"]
+PAIRS = [(" ".join(WORDS[: 2 + i % 10]), " ".join(WORDS[: 2 + i % 10]).upper()) for i in range(60)]
+
+
+def progress(step: int) -> dict[str, object]:
+    return {
+        "event": "progress", "step": step, "elapsed_s": step / 10, "loss": 5 - step / 1000,
+        "target_tokens": 100, "target_tokens_per_s": 1000.0, "learning_rate": 1e-3, "gradient_norm": 1.0,
+        "padding": 0.1, "progress": 0.1, "left_s": 1.0,
+    }  # fmt: skip
+
+
+def validated(step: int, output: str, best: bool) -> dict[str, object]:
+    return {
+        "event": "validated", "step": step, "elapsed_s": step / 10, "seconds": 1.0, "loss": 3.0,
+        "metrics": {"BLEU": 10.0, "chrF2": 30.0}, "headline": "BLEU", "best": best,
+        "samples": [{"source": NASTY, "target": "right", "output": output}],
+    }  # fmt: skip
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run's directory as training leaves it, without weights."""
+    directory = tmp_path / "run"
+    (directory / "training").mkdir(parents=True)
+    (directory / "config.toml").write_text('[model]\narchitecture = "transformer"\ndim = 8\n')
+    events = [*map(progress, range(1, 1001)), validated(300, "wrong", True), validated(600, "right", True),
+              validated(900, "right", False)]  # fmt: skip
+    lines = [json.dumps(event) for event in events]
+    (directory / "training" / "log.jsonl").write_text("\n".join([*lines, '{"event": "prog']))
+    info = {
+        "parameters": 1234, "steps": 1000, "best_step": 600, "elapsed_s": 100.0, "ended": "done",
+        "device": "cpu", "precision": "fp32", "threads": 1, "validation_pairs": 50,
+        "scores": [score.as_json() for score in evaluate(["a b"], [("x", "a b")], n_bootstrap=10)],
+        "data": {"summary": "all is well", "train": {"files": ["train.tsv", ["a.en", "a.de"]], "read": 10,
+                 "left_out": {"too long": 1, "empty": 0}, "duplicates": 2, "kept": 9}},
+        "samples": [{"source": "s", "target": "t", "output": "t"}],
+    }  # fmt: skip
+    (directory / "info.json").write_text(json.dumps(info))
+    return directory
+
+
+def test_a_run_is_told_as_it_was(run):
+    (told,) = read_report([run]).runs
+    assert told.missing == []
+    assert len(told.curve) <= 240
+    assert told.curve[-1].step == 1000
+    assert sum(point.loss for point in told.curve) / len(told.curve) == pytest.approx(4.5, abs=0.02)
+    assert [(v.step, v.best) for v in told.validations] == [(300, True), (600, True), (900, False)]
+    (sample,) = told.samples
+    assert [(a.first_step, a.last_step, a.output, a.right) for a in sample.attempts] == [
+        (300, 300, "wrong", False), (600, 900, "right", True)
+    ]  # fmt: skip
+    (part,) = told.data
+    assert (part["read"], part["used"], part["left_out"]) == (10, 9, {"too long": 1})
+    assert part["files"] == ["train.tsv", "a.en + a.de"]
+
+
+def test_without_its_training_directory_a_run_tells_what_is_left(run):
+    shutil.rmtree(run / "training")
+    (told,) = read_report([run]).runs
+    assert (told.curve, told.validations) == ([], [])
+    assert told.samples[0].attempts[0].output == "t"
+    page = report_page(read_report([run]))
+    assert "no training/log.jsonl" in page
+    assert 'id="curves"' not in page
+
+
+def test_an_unfinished_run_has_curves_and_no_scores(run):
+    (run / "info.json").unlink()
+    (told,) = read_report([run]).runs
+    assert told.scores == []
+    assert told.facts["training"].endswith("so far")
+    assert "has not finished" in report_page(read_report([run]))
+
+
+def test_what_is_no_run_is_refused(tmp_path):
+    with pytest.raises(BundleError, match="no model"):
+        read_report([tmp_path])
+
+
+def test_names_tell_runs_apart(tmp_path):
+    assert names([tmp_path / "a", tmp_path / "b"]) == ["a", "b"]
+    assert names([tmp_path / "a" / "x", tmp_path / "b" / "x"]) == ["a/x", "b/x"]
+    assert len(set(names([tmp_path / "a", tmp_path / "a"]))) == 2
+
+
+def test_the_page_holds_the_same_data_and_no_markup_of_texts(run):
+    report = read_report([run], quality({"run": [NASTY] * len(PAIRS)}))
+    page = report_page(report)
+    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert json.loads(found) == json.loads(as_json(report.as_data()))
+    assert not re.search("https?:", page)
+    assert "<img" not in page
+    assert page.count("</script>") == 2
+
+
+def quality(outputs, train=None, metric="BLEU"):
+    return measure(outputs, PAIRS, [metric_named(metric, "words")], test="test.tsv", train_sources=train)
+
+
+def test_bins_part_the_pairs_and_score_as_evaluate_does():
+    output = [target if i % 3 else "NOTHING" for i, (_, target) in enumerate(PAIRS)]
+    found = quality({"one": output}, train=["the cat sat", "the cat", "on a mat and"] * 3)
+    (one,) = found.runs
+    assert found.unit == "words"
+    for bins in (one.by_length, one.by_rarity):
+        assert len(bins) > 1
+        assert sum(some.pairs for some in bins) == len(PAIRS)
+        assert all(some.low <= some.score <= some.high for some in bins)
+    longest = [i for i, (source, _) in enumerate(PAIRS) if len(source.split()) >= 10]
+    (expected,) = evaluate(
+        [output[i] for i in longest], [PAIRS[i] for i in longest], metrics=[metric_named("BLEU")]
+    )
+    assert one.by_length[-1].label == "10–11"
+    assert one.by_length[-1].score == pytest.approx(expected.score, abs=0.01)
+    never = [source for source, _ in PAIRS if {"saw", "two"} & set(source.split())]
+    assert (one.by_rarity[0].label, one.by_rarity[0].pairs) == ("never", len(never))
+
+
+@pytest.mark.parametrize("metric", ["BLEU", "sequence_error"])
+def test_worst_and_best_are_what_they_say(metric):
+    output = [target if i % 2 else target.replace("CAT", "DOG") for i, (_, target) in enumerate(PAIRS)]
+    (one,) = quality({"one": output}, metric=metric).runs
+    assert all(each.output != each.target for each in one.worst)
+    assert all(each.output == each.target for each in one.best)
+    lengths = [len(each.target) for each in one.best]
+    assert lengths == sorted(lengths, reverse=True)
+
+
+def test_every_pair_of_runs_is_tested():
+    good = [target for _, target in PAIRS]
+    bad = [target if i % 4 else "X" for i, target in enumerate(good)]
+    found = quality({"good": good, "same": good, "bad": bad}).differences
+    assert [(each.first, each.second) for each in found] == [
+        ("good", "same"),
+        ("good", "bad"),
+        ("same", "bad"),
+    ]
+    assert [each.winner for each in found] == [None, "good", "same"]
+    assert found[0].p_value == 1
+    assert found[1].high < 0
+
+
+def test_what_cannot_be_told_is_said():
+    assert "say where with --train" in quality({"one": [""] * len(PAIRS)}).no_rarity
+    words = [(word, word) for word in WORDS]
+    alone = measure({"one": WORDS}, words, [metric_named("chrF")], test="t", train_sources=["a"])
+    assert alone.unit == "characters"
+    assert "single words" in alone.no_rarity
+    everywhere = quality({"one": [""] * len(PAIRS)}, train=["nothing of it"])
+    assert "seen in training never" in everywhere.no_rarity
