@@ -92,9 +92,21 @@ def test_an_unfinished_run_has_curves_and_no_scores(run):
     assert "has not finished" in report_page(read_report([run]))
 
 
-def test_what_is_no_run_is_refused(tmp_path):
+def test_a_loss_that_is_no_number_is_left_out(run):
+    broken = [{**progress(1), "loss": float("nan")}, {**validated(1, "", True), "loss": float("inf")}]
+    (run / "training" / "log.jsonl").write_text("\n".join(map(json.dumps, [*broken, progress(2)])))
+    report = read_report([run])
+    assert [point.step for point in report.runs[0].curve] == [2]
+    assert report.runs[0].validations[0].loss is None
+    assert "NaN" not in as_json(report.as_data())
+
+
+def test_what_is_no_run_is_refused(run, tmp_path):
     with pytest.raises(BundleError, match="no model"):
         read_report([tmp_path])
+    (run / "training" / "log.jsonl").write_text('{"event": "progress"}')
+    with pytest.raises(BundleError, match="damaged"):
+        read_report([run])
 
 
 def test_names_tell_runs_apart(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from interlingua.bundle import read_config, read_info
+from interlingua.errors import BundleError
 
 __all__ = ["Attempt", "Point", "Run", "Samples", "Validation", "read_run"]
 
@@ -37,8 +38,8 @@ class Validation:
 
     step: int
     minutes: float
-    loss: float
-    """Plain cross entropy, nats a target token."""
+    loss: float | None
+    """Plain cross entropy, nats a target token; None when it was no number."""
     metrics: dict[str, float]
     best: bool
 
@@ -85,10 +86,19 @@ def read_run(directory: Path, name: str) -> Run:
     """Reads a run's files; what is not there is said in `missing`.
 
     Raises:
-        BundleError: it is no model directory.
+        BundleError: it is no model directory, or its files are not what a training writes.
     """
     config, info = read_config(directory), read_info(directory)
     events = _events(directory / "training" / "log.jsonl")
+    try:
+        return _run(name, config, info, events)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            "the account of the training is damaged", where=directory, found=repr(error)
+        ) from None
+
+
+def _run(name: str, config: dict[str, Any], info: dict[str, Any], events: list[dict[str, Any]]) -> Run:
     missing = []
     if not events:
         missing.append("There is no training/log.jsonl, so there are no curves and no samples over time.")
@@ -96,7 +106,7 @@ def read_run(directory: Path, name: str) -> Run:
         missing.append(
             "There is no info.json: the training has not finished, so data and scores are unknown."
         )
-    progress = [event for event in events if event["event"] == "progress"]
+    progress = [event for event in events if event["event"] == "progress" and None not in event.values()]
     validated = [event for event in events if event["event"] == "validated"]
     return Run(
         name=name,
@@ -108,7 +118,8 @@ def read_run(directory: Path, name: str) -> Run:
         curve=_curve(progress),
         validations=[
             Validation(
-                event["step"], round(event["elapsed_s"] / 60, 3), round(event["loss"], 4),
+                event["step"], round(event["elapsed_s"] / 60, 3),
+                None if event["loss"] is None else round(event["loss"], 4),
                 {metric: round(value, 3) for metric, value in event["metrics"].items()}, event["best"],
             )
             for event in validated
@@ -119,7 +130,10 @@ def read_run(directory: Path, name: str) -> Run:
 
 
 def _events(log: Path) -> list[dict[str, Any]]:
-    """The lines of a log; none when it was deleted. Half a line may be its last, of a run that was killed."""
+    """The lines of a log; none when it was deleted. Half a line may be its last, of a run that was killed.
+
+    A loss that was no number any more, of a training that diverged, becomes None.
+    """
     try:
         lines = log.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -127,7 +141,7 @@ def _events(log: Path) -> list[dict[str, Any]]:
     events = []
     for line in lines:
         try:
-            events.append(json.loads(line))
+            events.append(json.loads(line, parse_constant=lambda _: None))
         except ValueError:
             continue
     return events

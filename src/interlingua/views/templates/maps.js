@@ -134,6 +134,7 @@ function chooseHead(choice) {
   const read = (i, j, weight) => {
     byId("readout").textContent = `${rows.labels[i]} gives ${columns.labels[j]} a weight of ${weight.toFixed(3)}`;
   };
+  byId("large").style.setProperty("--cell", chosenWeights.length <= 12 ? "32px" : "");
   large = drawMap(byId("large"), chosenWeights, rows, columns, { corner: "query ↓  key →", read });
   if (choice.kind === "cross") {
     joinedWeights = chosenWeights;
@@ -182,11 +183,13 @@ if (Object.keys(data.attention).length) {
   whenLit.push(showMaps);
   whenRedrawn.push(() => { large.repaint(); for (const { repaint } of thumbs) repaint(); });
 }
-if (data.mask) fixedMap("mask", data.mask, tokens.written, tokens.read);
+if (data.mask) fixedMap("mask", data.mask, tokens.written, tokens.read, { shade: (value) => 0.6 * value });
 if (data.position_code) {
   const places = data.position_code.map((_, i) => String(i));
   const rows = { labels: places, keys: places.map(() => null) };
-  fixedMap("code", data.position_code, rows, { labels: null, keys: [] }, { least: "0px", shade: (value) => value });
+  // The sines of all frequencies, then the cosines; in the code itself they take turns.
+  const parted = data.position_code.map((row) => [0, 1].flatMap((odd) => row.filter((_, i) => i % 2 === odd)));
+  fixedMap("code", parted, rows, { labels: null, keys: [] }, { least: "0px", shade: (value) => value });
   // A source token and the target token read at the same place have the same code.
   const frame = byId("code").querySelector(".cells");
   const bars = lightBars(frame, places.map((_, i) => i), []);

@@ -12,7 +12,7 @@ function curve(field, what) {
 function validated(value, what) {
   return (over) => runs.map((run) => {
     const kept = run.validations.findLast((validation) => validation.best);
-    const points = run.validations.filter((validation) => value(validation) !== undefined)
+    const points = run.validations.filter((validation) => value(validation) != null)
       .map((validation) => [validation[over], value(validation), validation === kept]);
     return { run: run.index, name: called(run, what), dots: true, points };
   });
