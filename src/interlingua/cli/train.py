@@ -133,9 +133,8 @@ def _start(
             raise ConfigurationError("out is not a text", where=where, found=named)
         out = out or Path(named)
         Experiment.parse(values, where)  # so that a mistake in the file is said to be in the file
-    origin = {
-        key: given[key] for key in ("preset", "start") if key in given
-    }  # they decide which keys there are
+    # What the sizes come from decides which keys there are.
+    origin: dict[str, Any] = _given({"preset": given.get("preset"), "start": given.get("start")})
     for setting in settings:
         values = merge(values, _setting(setting))
         Experiment.parse(merge(values, origin), f"--set {setting}")
