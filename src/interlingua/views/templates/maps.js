@@ -118,6 +118,11 @@ function chooseKind(kind) {
     ...heads.map((_, head) => thumb({ kind, layer, head }, `${entropy[layer][head].toFixed(1)} bits`)),
     ...(count > 1 ? [thumb({ kind, layer, head: null }, "mean")] : []),
   ]);
+  if (weights.length > 1) {
+    const all = thumb({ kind, layer: null, head: null }, "mean of all");
+    all.style.gridColumn = "-2";
+    cells.push(all);
+  }
   const names = weights[0].map((_, head) => label(`head ${head + 1}`));
   grid.replaceChildren(label(""), ...names, ...(count > 1 ? [label("")] : []), ...cells);
   const layer = Math.max(0, weights.length - 2);
