@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -116,7 +117,7 @@ def test_names_tell_runs_apart(tmp_path):
 
 
 def test_the_page_holds_the_same_data_and_no_markup_of_texts(run):
-    report = read_report([run], quality({"run": [NASTY] * len(PAIRS)}))
+    report = replace(read_report([run]), quality=quality({"run": [NASTY] * len(PAIRS)}))
     page = report_page(report)
     (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
     assert json.loads(found) == json.loads(as_json(report.as_data()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,7 +57,7 @@ def report(
     if test is not None:
         options: dict[str, Any] = {} if beam is None else {"beam": beam}
         quality = _quality(runs, test, train, settings, options, {"device": device, "threads": threads})
-        told = read_report(runs, quality)
+        told = replace(told, quality=quality)
     if json_output:
         print(as_json(told.as_data()))
     if out is None and json_output:

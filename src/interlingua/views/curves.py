@@ -16,6 +16,7 @@ __all__ = ["Attempt", "Point", "Run", "Samples", "Validation", "read_run"]
 
 MOST_POINTS = 240
 """Progress events a curve is thinned out to; neighbours are averaged."""
+SIZES = ("cell", "encoder_layers", "decoder_layers", "dim", "heads", "attention")
 
 
 @dataclass(frozen=True)
@@ -151,14 +152,11 @@ def _facts(
     config: Mapping[str, Any], info: Mapping[str, Any], progress: Sequence[Mapping[str, Any]]
 ) -> dict[str, str]:
     model, training = config.get("model", {}), config.get("training", {})
-    sizes = [str(model.get("architecture", "model"))]
-    for key, name in (
-        ("encoder_layers", "encoder layers"), ("decoder_layers", "decoder layers"), ("dim", "wide"),
-        ("heads", "heads"),
-    ):  # fmt: skip
-        if key in model:
-            sizes.append(f"{model[key]} {name}")
-    facts = {"languages": " to ".join(config.get("languages", [])), "model": ", ".join(sizes)}
+    sizes = [f"{key.replace('_', ' ')} {model[key]}" for key in SIZES if key in model]
+    facts = {
+        "languages": " to ".join(config.get("languages", [])),
+        "model": ", ".join([str(model.get("architecture", "")), *sizes]),
+    }
     if info:
         facts["parameters"] = f"{info.get('parameters', 0):,}"
         facts["training"] = f"{info.get('steps', 0):,} steps in {info.get('elapsed_s', 0) / 60:.1f} minutes"

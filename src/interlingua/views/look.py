@@ -87,9 +87,9 @@ def look_page(seen: Look) -> str:
 
 def _part(translator: Translator, text: str, part: int) -> tuple[str, int]:
     """The chosen part of the text, and how many there are."""
-    if not text.strip():
-        raise DataError("there is no text to look at", found=text, accepted='For example: "A dog runs."')
     encode, limit = translator.tokenizers.source.encode, translator.max_source_length
+    if not text.strip() or not encode(text):
+        raise DataError("there is no text to look at", found=text, accepted='For example: "A dog runs."')
     parts = [text]
     if len(encode(text)) > limit:
         parts = [some for some, _ in split_long(text, lambda some: len(encode(some)), limit)]

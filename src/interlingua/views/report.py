@@ -37,14 +37,14 @@ def names(directories: Sequence[Path]) -> list[str]:
     return [f"{'/'.join(each[-1:])} ({number})" for number, each in enumerate(parts, start=1)]
 
 
-def read_report(directories: Sequence[Path], quality: Quality | None = None) -> Report:
-    """Reads the directories of some runs.
+def read_report(directories: Sequence[Path]) -> Report:
+    """Reads the directories of some runs; nothing is translated.
 
     Raises:
         BundleError: one of them is no model directory.
     """
     called = names(directories)
-    return Report([read_run(path, name) for path, name in zip(directories, called, strict=True)], quality)
+    return Report([read_run(path, name) for path, name in zip(directories, called, strict=True)], None)
 
 
 def report_page(report: Report) -> str:

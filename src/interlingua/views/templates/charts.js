@@ -43,7 +43,7 @@ function frame(container, yTicks, xTicks, xSpan) {
   return { picture, width, x, y };
 }
 
-// Lines: [{ points: [[x, y, best?]], run, dots }]; `spread` leaves out the few highest values of a noisy start.
+// Lines: [{ points: [[x, y, best?]], run, name, dots }]. A few values far above all others run out of the chart.
 function lineChart(container, lines, xName) {
   const all = lines.flatMap(({ points }) => points);
   if (!all.length) return;
