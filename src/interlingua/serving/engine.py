@@ -162,10 +162,10 @@ class Engine:
             async with asyncio.timeout(self.settings.timeout_s + 5):
                 answers = await worker.translate(task)
         except (WorkerGoneError, TimeoutError):
-            self.queue.put_back([job for job in batch if job.attempts + 1 < _ATTEMPTS])
-            for job in batch:
-                if job.attempts + 1 >= _ATTEMPTS:
-                    _answer(job, {"error": "WorkerGoneError"})
+            deadly = [job for job in batch if job.attempts + 1 >= _ATTEMPTS]
+            for job in deadly:
+                _answer(job, {"error": "WorkerGoneError"})
+            self.queue.put_back([job for job in batch if job not in deadly])
             raise
         finally:
             self._busy -= 1

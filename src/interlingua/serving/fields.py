@@ -6,17 +6,25 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 from fastapi import Request
-from pydantic import BaseModel, ValidationError
-from starlette.datastructures import UploadFile
+from pydantic import BaseModel, BeforeValidator, ValidationError
+from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from interlingua.serving.refusal import RefusalError
 
-__all__ = ["read_fields", "read_upload"]
+__all__ = ["WHOLE", "read_fields", "read_upload"]
 
 M = TypeVar("M", bound=BaseModel)
 
 _FIELDS = 200
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+"""Makes an integer what JSON Schema means by it: 3.0 is one as well."""
 
 
 async def read_fields(request: Request, model: type[M], *, lists: tuple[str, ...] = ()) -> M:
@@ -36,11 +44,12 @@ async def read_fields(request: Request, model: type[M], *, lists: tuple[str, ...
             return model.model_validate_json(await request.body(), strict=True)
         given = _parse(request.url.query.encode(), lists)
         if kind == "multipart/form-data":
-            given |= {name: value for name, value in (await _form(request)).items() if isinstance(value, str)}
+            form = await _form(request)
+            given |= _texts(form, lists)
+            await form.close()
         else:
             given |= _parse(await request.body(), lists)
-        # An empty field of a form is one that was not filled in.
-        return model.model_validate({name: value for name, value in given.items() if value != ""})
+        return model.model_validate(given)
     except ValidationError as error:
         raise RefusalError(400, explain(error)) from None
 
@@ -52,16 +61,15 @@ async def read_upload(request: Request, model: type[M]) -> tuple[M, str, bytes]:
         RefusalError: with 400.
     """
     form = await _form(request)
-    file = form.get("file")
-    if not isinstance(file, UploadFile):
-        raise RefusalError(400, "Invalid request: missing file parameter")
     try:
-        fields = {name: value for name, value in form.items() if isinstance(value, str) and value}
-        return model.model_validate(fields), file.filename or "", await file.read()
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise RefusalError(400, "Invalid request: missing file parameter")
+        return model.model_validate(_texts(form)), file.filename or "", await file.read()
     except ValidationError as error:
         raise RefusalError(400, explain(error)) from None
     finally:
-        await file.close()
+        await form.close()
 
 
 def explain(error: ValidationError) -> str:
@@ -76,10 +84,9 @@ def explain(error: ValidationError) -> str:
     return f"Invalid request: {name}: {message}" if name else f"Invalid request: {message}"
 
 
-async def _form(request: Request) -> dict[str, Any]:
+async def _form(request: Request) -> FormData:
     try:
-        form = await request.form(max_files=1, max_fields=_FIELDS, max_part_size=1 << 30)
-        return dict(form)
+        return await request.form(max_files=_FIELDS, max_fields=_FIELDS, max_part_size=1 << 30)
     except (HTTPException, ValueError, LookupError) as error:
         raise RefusalError(400, "Invalid request: the form cannot be read") from error
 
@@ -90,6 +97,21 @@ def _parse(text: bytes, lists: tuple[str, ...]) -> dict[str, Any]:
         given = parse_qs(text.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
     except ValueError:
         raise RefusalError(400, "Invalid request: the form is not valid UTF-8, or too long") from None
-    return {
-        name: values if name in lists and len(values) > 1 else values[-1] for name, values in given.items()
-    }
+    return {name: _one_or_all(name, values, lists) for name, values in given.items()}
+
+
+def _texts(form: FormData, lists: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields of a form that are no files."""
+    texts: dict[str, list[str]] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            texts.setdefault(name, []).append(value)
+    return {name: _one_or_all(name, values, lists) for name, values in texts.items()}
+
+
+def _one_or_all(name: str, values: list[str], lists: tuple[str, ...]) -> str | list[str]:
+    if name not in lists or len(values) == 1:
+        return values[-1]
+    if "" in values:
+        raise RefusalError(400, f"Invalid request: {name}: an empty text")
+    return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from interlingua.errors import BundleError, ConfigurationError
 from interlingua.serving.refusal import RefusalError
 from interlingua.text.tokenizer import Tokenizer, load_tokenizer
 
-__all__ = ["AUTO", "Detection", "Languages", "Served", "read_model"]
+__all__ = ["AUTO", "Detection", "Languages", "Served", "name_of", "read_model"]
 
 AUTO = "auto"
 _ENOUGH = 2000  # characters that a language is told by
@@ -85,7 +86,7 @@ class Languages:
             )  # fmt: skip
         self.codes = list(dict.fromkeys(code for pair in self.models for code in pair))
         self.sources = list(dict.fromkeys(source for source, _ in self.models))
-        self._identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+        self._identifier = _identifier()
         known = set(map(str, self._identifier.nb_classes))
         self._bases = {code: base for code in self.codes if (base := _base(code)) in known}
 
@@ -139,6 +140,11 @@ class Languages:
         shares = {known[base]: share for base, share in scores if base in known}
         total = sum(shares.values()) or 1.0
         return [Detection(code, round(100 * share / total, 1)) for code, share in shares.items()]
+
+
+@functools.cache
+def _identifier() -> LanguageIdentifier:
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 def name_of(code: str) -> str:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from interlingua.serving.documents import FORMATS, Shelf, translate_document
-from interlingua.serving.fields import read_fields, read_upload
+from interlingua.serving.fields import WHOLE, read_fields, read_upload
 from interlingua.serving.languages import Detection, name_of
 from interlingua.serving.limits import Gate
 from interlingua.serving.refusal import RefusalError
@@ -29,8 +29,8 @@ class TranslateRequest(BaseModel):
     q: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)]
     source: Annotated[str, Field(description="A language code, or auto.")]
     target: str
-    format: Literal["text", "html"] | None = "text"
-    alternatives: Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern="^[0-9]{1,3}$")] = 0
+    format: Literal["text", "html", ""] | None = "text"
+    alternatives: Annotated[int, Field(ge=0), WHOLE] | Annotated[str, Field(pattern="^(0|[1-9][0-9]?)$")] = 0
     api_key: Key = None
 
 
@@ -119,7 +119,7 @@ def routes(service: Service, gate: Gate, settings: ServeSettings) -> APIRouter:
     _files(router, service, gate, Shelf(settings.file_minutes * 60), settings)
 
     @router.post(
-        "/detect", summary="Say which language a text is in", openapi_extra=body(DetectRequest),
+        "/detect", summary="Say which language a text is in", openapi_extra=body(DetectRequest, settings),
         response_model=list[DetectedLanguage], responses=answers(400, 403, 429),
     )  # fmt: skip
     async def detect(request: Request) -> Any:
@@ -154,7 +154,7 @@ def routes(service: Service, gate: Gate, settings: ServeSettings) -> APIRouter:
 def _translating(router: APIRouter, service: Service, gate: Gate) -> None:
     @router.post(
         "/translate", summary="Translate a text or several",
-        openapi_extra=body(TranslateRequest, also=pairs(service.languages)),
+        openapi_extra=body(TranslateRequest, service.settings, also=pairs(service.languages)),
         response_model=TranslateAnswer, response_model_exclude_unset=True,
         responses=answers(400, 403, 413, 429, 500, 503),
     )  # fmt: skip
@@ -201,7 +201,7 @@ def _files(router: APIRouter, service: Service, gate: Gate, shelf: Shelf, settin
     @router.post(
         "/translate_file", summary="Translate a file", response_model=FileAnswer,
         openapi_extra=body(
-            FileRequest, also=pairs(service.languages), kinds=("multipart/form-data",), more=file
+            FileRequest, settings, also=pairs(service.languages), kinds=("multipart/form-data",), more=file
         ),
         responses=answers(400, 403, 413, 429, 500, 503),
     )  # fmt: skip

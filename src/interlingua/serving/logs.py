@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+import queue
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from logging.handlers import QueueHandler, QueueListener
 from typing import Any
 
-__all__ = ["set_up", "tell"]
+__all__ = ["json_lines", "tell"]
+
+_WAITING = 10_000  # lines; beyond, they are lost
 
 
 def tell(log: logging.Logger, event: str, **fields: Any) -> None:
@@ -17,14 +23,36 @@ def tell(log: logging.Logger, event: str, **fields: Any) -> None:
     log.info(event, extra={"fields": fields})
 
 
-def set_up() -> None:
+@contextmanager
+def json_lines() -> Iterator[None]:
     """Makes everything that is logged in this process one JSON object a line."""
-    handler = logging.StreamHandler(sys.stderr)
+    root, own = logging.getLogger(), logging.getLogger("interlingua")
+    before = root.handlers, root.level, own.level
+    # A thread of its own writes, so that a reader who is slow, or gone, holds nobody up.
+    waiting: queue.Queue[logging.LogRecord] = queue.Queue(_WAITING)
+    handler = _Patient(waiting)
     handler.setFormatter(_Json())
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.getLogger("uvicorn.access").disabled = True  # our own lines tell more, and no texts
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    writer = QueueListener(waiting, logging.StreamHandler(sys.stderr))
+    writer.start()
+    # What libraries tell at length may hold texts.
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    own.setLevel(logging.INFO)
     logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        root.handlers = before[0]
+        root.setLevel(before[1])
+        own.setLevel(before[2])
+        logging.captureWarnings(False)
+        writer.stop()
+
+
+class _Patient(QueueHandler):
+    def enqueue(self, record: logging.LogRecord) -> None:
+        with suppress(queue.Full):
+            self.queue.put_nowait(record)
 
 
 class _Json(logging.Formatter):

@@ -6,6 +6,7 @@ The document is cut, not rebuilt: whatever is not translated comes out as it cam
 from __future__ import annotations
 
 import html
+import math
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -260,7 +261,11 @@ def _placed(
     if element.closing and element.start <= source[0] and element.end >= source[1]:
         return first, last, element
     run = projection.find(element.start, element.end) if element.closing else None
-    if run is None:
+    if run is None and element.end > element.start and element.closing and first < last:
+        # Nothing is known to come from it: the same share of the way along.
+        a, b = ((place - source[0]) / max(1, source[1] - source[0]) for place in (element.start, element.end))
+        run = (first + int(a * (last - first)), first + math.ceil(b * (last - first)))
+    elif run is None:
         place = projection.place(element.start, first, last)
         run = (place, place)
     return max(first, min(run[0], last)), max(first, min(run[1], last)), element

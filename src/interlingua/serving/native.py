@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
-from interlingua.serving.fields import read_fields
+from interlingua.serving.fields import WHOLE, read_fields
 from interlingua.serving.languages import Detection, Served
 from interlingua.serving.libretranslate import DetectedLanguage, beams
 from interlingua.serving.limits import Gate
@@ -25,6 +25,18 @@ __all__ = ["routes"]
 _SEARCH = ("beam", "length_penalty", "sample", "temperature", "top_k", "top_p", "seed")
 
 
+_EVENT = {
+    "type": "object",
+    "description": "progress: {index, text}, where the text replaces all earlier ones of that index; "
+    "done: the whole answer; error: {error}.",
+    "properties": {
+        "event": {"type": "string", "enum": ["progress", "done", "error"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+}
+
+
 class TranslateRequest(BaseModel):
     """Texts to translate, how to search, and what to tell."""
 
@@ -32,16 +44,14 @@ class TranslateRequest(BaseModel):
     source: Annotated[str, Field(description="A language code, or auto.")] = "auto"
     target: str
     format: Literal["text", "html"] = "text"
-    alternatives: Annotated[int, Field(ge=0, le=20, description="How many beside the best.")] = 0
-    beam: Annotated[
-        int | None, Field(ge=1, le=50, description="Hypotheses kept a sentence; 1 is greedy search.")
-    ] = None
-    length_penalty: Annotated[float | None, Field(ge=0, le=10)] = None
+    alternatives: Annotated[int, Field(ge=0, le=20, description="How many beside the best."), WHOLE] = 0
+    beam: Annotated[int, Field(ge=1, le=50, description="Hypotheses kept a sentence."), WHOLE] | None = None
+    length_penalty: Annotated[float, Field(ge=0, le=10)] | None = None
     sample: Annotated[bool, Field(description="Draw at random instead of searching.")] = False
-    temperature: Annotated[float | None, Field(ge=0.05, le=10)] = None
-    top_k: Annotated[int | None, Field(ge=0, le=1_000_000)] = None
-    top_p: Annotated[float | None, Field(ge=0.01, le=1)] = None
-    seed: Annotated[int | None, Field(ge=0, lt=2**31)] = None
+    temperature: Annotated[float, Field(ge=0.05, le=10)] | None = None
+    top_k: Annotated[int, Field(ge=0, le=1_000_000), WHOLE] | None = None
+    top_p: Annotated[float, Field(ge=0.01, le=1)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**31), WHOLE] | None = None
     alignment: Annotated[bool, Field(description="Tell each token's source token.")] = False
     attention: Annotated[bool, Field(description="Tell all attention weights.")] = False
     stream: Annotated[bool, Field(description="Answer with server-sent events.")] = False
@@ -107,15 +117,15 @@ class TranslateAnswer(BaseModel):
 def routes(service: Service, gate: Gate) -> APIRouter:
     """Our own routes for some models."""
     router = APIRouter(tags=["interlingua"], prefix="/v1")
-    stream = {"description": "Or events: progress {index, text}, done {the whole answer}, error {error}. "
-              "The text of a later progress replaces the earlier."}  # fmt: skip
 
     @router.post(
         "/translate", summary="Translate, with all that the model tells", response_model=TranslateAnswer,
         response_model_exclude_unset=True,
-        openapi_extra=body(TranslateRequest, also=pairs(service.languages), kinds=("application/json",)),
+        openapi_extra=body(
+            TranslateRequest, service.settings, also=pairs(service.languages), kinds=("application/json",)
+        ),
         responses={
-            200: {"content": {"text/event-stream": {"schema": {"type": "string", **stream}}}},
+            200: {"content": {"text/event-stream": {"schema": _EVENT}}},
             **answers(400, 403, 413, 429, 500, 503),
         },
     )  # fmt: skip

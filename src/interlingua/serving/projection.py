@@ -76,16 +76,28 @@ def project(source: str, answer: dict[str, Any]) -> Projection:
         return Projection(text, units, [None] * len(units))
     sources = list(_spans(answer["source_tokens"], source))
     targets = list(_spans(answer["tokens"], text))
-    votes = [
-        (targets[target], (sources[origin][0] + max(sources[origin][0], sources[origin][1] - 1)) // 2)
+    pairs = [
+        (targets[target], sources[origin])
         for origin, target in answer["alignment"]
         if target < len(targets) and origin < len(sources)
     ]
-    origins: list[int | None] = []
-    for start, end in units:
-        shares = [(min(end, b) - max(start, a), origin) for (a, b), origin in votes if a < end and start < b]
-        origins.append(max(shares, key=lambda share: share[0])[1] if shares else None)
-    return Projection(text, units, origins)
+    return Projection(text, units, [_origin(unit, pairs) for unit in units])
+
+
+def _origin(unit: tuple[int, int], pairs: Sequence[tuple[tuple[int, int], tuple[int, int]]]) -> int | None:
+    """The character of the source that a unit comes from: by the token that covers most of it.
+
+    Where a token holds several units, such as a word with its full stop, the place within the token counts.
+    """
+    start, end = unit
+    shares = [
+        (min(end, b) - max(start, a), -a, source, (a, b)) for (a, b), source in pairs if a < end and start < b
+    ]
+    if not shares:
+        return None
+    _, _, (first, last), (a, b) = max(shares)
+    middle = (max(start, a) + min(end, b)) / 2
+    return first + int((middle - a) / (b - a) * max(0, last - first))
 
 
 def _spans(tokens: Sequence[str], text: str) -> Iterator[tuple[int, int]]:

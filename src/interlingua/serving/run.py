@@ -44,8 +44,8 @@ def serve(directories: Sequence[Path], settings: ServeSettings, announce: Callab
         ConfigurationError: a model has no languages, the keys cannot be read, or the port is taken.
     """
     languages = Languages([read_model(directory) for directory in directories])
-    logs.set_up()
-    asyncio.run(_serve(languages, settings, announce))
+    with logs.json_lines():
+        asyncio.run(_serve(languages, settings, announce))
 
 
 async def _serve(languages: Languages, settings: ServeSettings, announce: Callable[[str], None]) -> None:

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from interlingua.serving.languages import AUTO, Languages
 from interlingua.serving.refusal import ErrorAnswer
+from interlingua.serving.settings import ServeSettings
 
 __all__ = ["answers", "body", "pairs"]
 
@@ -29,24 +30,48 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def body(
-    model: type[BaseModel], *, also: dict[str, Any] | None = None, kinds: tuple[str, ...] = _KINDS,
-    more: dict[str, Any] | None = None,
+    model: type[BaseModel], settings: ServeSettings, *, also: dict[str, Any] | None = None,
+    kinds: tuple[str, ...] = _KINDS, more: dict[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """The description of a route's body.
 
     Args:
         model: its fields; they hold no other models.
+        settings: the limits of q and alternatives.
         also: a schema that must hold as well.
         kinds: content types.
         more: further fields, all of them needed.
     """
-    schema = model.model_json_schema()
-    if more:
-        schema["properties"] |= more
-        schema["required"] = [*schema.get("required", []), *more]
-    if also:
-        schema |= also
-    return {"requestBody": {"required": True, "content": {kind: {"schema": schema} for kind in kinds}}}
+    schema = model.model_json_schema() | (also or {})
+    fields = schema["properties"] | (more or {})
+    limited = [name for name in ("q", "alternatives") if name in fields]
+    fields |= {name: _limited(name, fields[name], settings) for name in limited}
+    schema |= {"properties": fields, "required": [*schema.get("required", []), *(more or {})]}
+    form = {**schema, "properties": {name: _in_form(field) for name, field in fields.items()}}
+    content = {kind: {"schema": schema if kind == "application/json" else form} for kind in kinds}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _limited(name: str, field: dict[str, Any], settings: ServeSettings) -> dict[str, Any]:
+    both = "anyOf" in field
+    if name == "q":
+        text = {"type": "string", "minLength": 1, "maxLength": settings.max_characters}
+        bounds = {"minItems": 1, "maxItems": settings.max_texts}
+        return {"anyOf": [text, {"type": "array", "items": {"type": "string"}, **bounds}]} if both else text
+    most = settings.max_alternatives
+    number = {"type": "integer", "minimum": 0, "maximum": most}
+    digits = {"type": "string", "enum": [str(i) for i in range(most + 1)]}
+    return {"default": 0, **({"anyOf": [number, digits]} if both else number)}
+
+
+def _in_form(field: dict[str, Any]) -> dict[str, Any]:
+    """A form has no null, and a list of one empty text looks there like an empty text."""
+    some = [
+        {**each, "items": {**each["items"], "minLength": 1}} if each.get("type") == "array" else each
+        for each in field.get("anyOf", [])
+        if each != {"type": "null"}
+    ]
+    return {**field, "anyOf": some} if some else field
 
 
 def pairs(languages: Languages) -> dict[str, Any]:

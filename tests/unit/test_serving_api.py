@@ -1,0 +1,472 @@
+"""The service with workers that only pretend to be processes: what it answers, sheds, survives and keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import httpx
+import pytest
+
+from interlingua.errors import ConfigurationError
+from interlingua.serving import logs
+from interlingua.serving.app import build_app
+from interlingua.serving.batching import Job, Queue
+from interlingua.serving.engine import Engine
+from interlingua.serving.languages import Languages, Served
+from interlingua.serving.limits import Gate, read_keys
+from interlingua.serving.metrics import Metrics
+from interlingua.serving.refusal import RefusalError
+from interlingua.serving.settings import ServeSettings
+from interlingua.serving.worker import repeats
+from interlingua.serving.workers import WorkerGoneError
+from interlingua.text.symbols import ByteTokenizer
+
+MODELS = [
+    Served(f"{source}-{target}", Path(), source, target, ByteTokenizer("NFC"))
+    for source, target in (("en", "de"), ("de", "en"), ("fr", "de"))
+]
+
+
+class Pretended:
+    """A worker that turns texts into capitals; some texts are trouble."""
+
+    started: ClassVar[list[Pretended]] = []
+    batches: ClassVar[list[list[str]]] = []
+    gate = asyncio.Event()
+
+    def __init__(self) -> None:
+        self.ready = {model.name: {"max_source_length": 40} for model in MODELS}
+        self.gone: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.process = SimpleNamespace(pid=len(self.started))
+        self.started.append(self)
+
+    @classmethod
+    async def start(cls, models: Any, precision: str) -> Pretended:
+        return cls()
+
+    async def translate(self, task: dict[str, Any]) -> list[dict[str, Any]]:
+        self.batches.append(task["texts"])
+        if any("slow" in text for text in task["texts"]):
+            await self.gate.wait()
+        if any("kill" in text for text in task["texts"]):
+            raise WorkerGoneError
+        await asyncio.sleep(0)
+        return [self.answer(text, task) for text in task["texts"]]
+
+    def answer(self, text: str, task: dict[str, Any]) -> dict[str, Any]:
+        if "boom" in text:
+            return {"error": "ValueError"}
+        tokens = text.split()
+        n_best = task["options"].get("n_best", 1)
+        record = {
+            "text": text.upper(), "flags": [], "count": len(tokens), "tokens": [t.upper() for t in tokens],
+            "source_tokens": tokens, "score": -1.0, "log_probs": [-0.5] * (len(tokens) + 1),
+        }  # fmt: skip
+        if task["options"].get("alignment"):
+            record["alignment"] = [(i, i) for i in range(len(tokens))]
+        others = [{**record, "text": f"{text.upper()} {i}"} for i in range(1, n_best)]
+        return {**record, "alternatives": others}
+
+    async def stop(self) -> None:
+        if not self.gone.done():
+            self.gone.set_result(0)
+
+
+class Client(httpx.AsyncClient):
+    engine: Engine
+    metrics: Metrics
+
+
+Work = Callable[[Client], Awaitable[None]]
+
+
+@pytest.fixture
+def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Runs some work against a service with these settings."""
+
+    def run(work: Work, models: list[Served] = MODELS, **values: Any) -> None:
+        settings = ServeSettings.parse({"workers": 1, "wait_ms": 0, **values})
+
+        async def main() -> None:
+            Pretended.started, Pretended.batches, Pretended.gate = [], [], asyncio.Event()
+            monkeypatch.setattr("interlingua.serving.engine.Worker", Pretended)
+            metrics = Metrics()
+            engine = Engine({model.name: "" for model in models}, settings, metrics)
+            await engine.start()
+            app = build_app(Languages(models), engine, settings, metrics)
+            transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+            async with Client(transport=transport, base_url="http://here") as client:
+                client.engine, client.metrics = engine, metrics
+                async with asyncio.timeout(20):
+                    await work(client)
+            await engine.stop()
+
+        asyncio.run(main())
+
+    return run
+
+
+def ask(q: Any = "a dog", **more: Any) -> dict[str, Any]:
+    return {"q": q, "source": "en", "target": "de", **more}
+
+
+def test_every_way_to_send_a_text_gives_its_translation(visit):
+    async def work(client: Client) -> None:
+        wanted = {"translatedText": "A DOG É"}
+        text = ask("a dog é")
+        for way in ({"json": text}, {"data": text}, {"params": text}, {"files": {"x": b""}, "data": text}):
+            answer = await client.post("/translate", **way)
+            assert (answer.status_code, answer.json()) == (200, wanted)
+        raw = "q=a dog é&source=en&target=de".encode()  # as curl -d sends it
+        assert (await client.post("/translate", content=raw)).json() == wanted
+        several = await client.post("/translate", json=ask(["x y", "", " z\n\nq "]))
+        assert several.json() == {"translatedText": ["X Y", "", " Z\n\nQ "]}
+        form = await client.post("/translate", data=ask(["x", "y"], format="", alternatives="0"))
+        assert form.json() == {"translatedText": ["X", "Y"]}
+        named = await client.post("/translate", json=ask(source="EN", target="de-AT", format=None))
+        assert named.json() == {"translatedText": "A DOG"}
+
+    visit(work)
+
+
+def test_alternatives_detection_and_what_was_not_kept(visit):
+    async def work(client: Client) -> None:
+        answer = (await client.post("/translate", json=ask("x\ny", alternatives=2, source="auto"))).json()
+        assert answer["translatedText"] == "X\nY"
+        assert answer["alternatives"] == ["X 1\nY 1", "X 2\nY 2"]
+        assert answer["detectedLanguage"]["language"] in ("en", "fr")
+        text = "La maison est très belle aujourd'hui, et les enfants jouent dehors."
+        french = (await client.post("/translate", json=ask(text, source="auto"))).json()
+        assert french["detectedLanguage"]["language"] == "fr"
+        found = (await client.post("/detect", json={"q": text})).json()
+        assert found[0]["language"] == "fr"
+        assert {each["language"] for each in found} == {"en", "de", "fr"}
+        kept = (await client.post("/translate", json=ask(["see {name} on a.b@c.de", "5 dogs"]))).json()
+        assert kept == {"translatedText": ["SEE {name} ON a.b@c.de", "5 DOGS"]}
+        lost = (await client.post("/translate", json=ask(["go to {a}{b}", "x"]))).json()
+        assert lost.get("notKept") in (None, [["{a}"], []], [["{b}"], []], [["{a}", "{b}"], []])
+
+    visit(work)
+
+
+def test_html_keeps_its_tags_and_its_text_is_that_of_the_plain_sentence(visit):
+    async def work(client: Client) -> None:
+        source = '<p>a <b>black</b> dog &amp; <a href="x">cat</a>.</p><br> end'
+        answer = (await client.post("/translate", json=ask(source, format="html"))).json()
+        assert answer["translatedText"] == '<p>A <b>BLACK</b> DOG &amp; <a href="x">CAT</a>.</p><br> END'
+        assert Pretended.batches[-1] in (["a black dog & cat."], ["end"], ["a black dog & cat.", "end"])
+
+    visit(work)
+
+
+def test_the_native_api_tells_all_and_streams(visit):
+    async def work(client: Client) -> None:
+        asked = ask(["one two", "http"], alternatives=1, alignment=True)
+        answer = (await client.post("/v1/translate", json=asked)).json()
+        first = answer["translations"][0]
+        assert (answer["model"], first["text"], first["alternatives"]) == ("en-de", "ONE TWO", ["ONE TWO 1"])
+        part = first["parts"][0]
+        assert part["tokens"] == ["ONE", "TWO"]
+        assert part["alignment"] == [[0, 0], [1, 1]]
+        assert len(part["log_probs"]) == 3
+        streamed = await client.post("/v1/translate", json={**asked, "q": "a\nb", "stream": True})
+        assert streamed.headers["content-type"].startswith("text/event-stream")
+        events = [event.splitlines() for event in streamed.text.strip().split("\n\n")]
+        assert [lines[0] for lines in events][-1] == "event: done"
+        assert {lines[0] for lines in events[:-1]} == {"event: progress"}
+        done = json.loads(events[-1][1].removeprefix("data: "))
+        assert done["translations"][0]["text"] == "A\nB"
+        failed = await client.post("/v1/translate", json=ask("boom", stream=True))
+        assert failed.text.startswith("event: error")
+
+    visit(work)
+
+
+def test_files_come_back_translated_under_a_name_that_cannot_be_guessed(visit):
+    async def work(client: Client) -> None:
+        for name, content, wanted in (
+            ("../a b.txt", "x\n\ny\n", "X\n\nY\n"),
+            ("a.html", "<p>x <i>y</i></p>", "<p>X <i>Y</i></p>"),
+            (
+                "a.srt",
+                "1\n0:00:01,0 --> 0:00:02,0\nhi <i>you</i>\n",
+                "1\n0:00:01,0 --> 0:00:02,0\nHI <i>YOU</i>\n",
+            ),
+        ):
+            fields = {"source": "en", "target": "de"}
+            answer = await client.post(
+                "/translate_file", data=fields, files={"file": (name, content.encode())}
+            )
+            url = httpx.URL(answer.json()["translatedFileUrl"])
+            assert url.path.startswith("/download_file/")
+            got = await client.get(url)
+            assert got.content.decode() == wanted
+            assert got.headers["content-disposition"].startswith("attachment")
+        assert (await client.get("/download_file/..%2f..%2fetc%2fpasswd")).status_code == 404
+
+    visit(work)
+
+
+BAD = [
+    ("/translate", {"json": {}}, 400, "missing q"),
+    ("/translate", {"json": ask("")}, 400, "q:"),
+    ("/translate", {"json": ask([])}, 400, "q:"),
+    ("/translate", {"json": ask({"a": 1})}, 400, "q:"),
+    ("/translate", {"json": ask(["a", 5])}, 400, "q:"),
+    ("/translate", {"json": ask(target="xx")}, 400, "xx is not supported"),
+    ("/translate", {"json": ask(source="de", target="fr")}, 400, "not available"),
+    ("/translate", {"json": ask(source="auto", target="fr")}, 400, "into fr"),
+    ("/translate", {"json": ask(format="pdf")}, 400, "format"),
+    ("/translate", {"json": ask(alternatives=-1)}, 400, "alternatives"),
+    ("/translate", {"json": ask(alternatives=99)}, 400, "alternatives"),
+    ("/translate", {"json": ask("a" * 300)}, 400, "300 characters"),
+    ("/translate", {"json": ask(["a"] * 9)}, 400, "9 texts"),
+    ("/translate", {"json": ask("a" * 5000)}, 413, "larger than"),
+    ("/translate", {"content": b"[" * 3000, "headers": {"content-type": "application/json"}}, 400, "JSON"),
+    ("/translate", {"content": b'{"q": "\xff"}', "headers": {"content-type": "application/json"}}, 400, ""),
+    ("/translate", {"content": b'["\\ud800"]', "headers": {"content-type": "application/json"}}, 400, ""),
+    ("/translate", {"content": b"q=%ff&source=en&target=de"}, 400, "UTF-8"),
+    ("/translate", {"content": b"q=a" + b"&x=1" * 500}, 400, "too long"),
+    ("/translate", {"content": b"-", "headers": {"content-type": "multipart/form-data"}}, 400, "form"),
+    ("/translate", {"content": b"", "headers": {"content-encoding": "gzip"}}, 415, "Compressed"),
+    ("/translate", {"json": ask("boom")}, 500, "could not be translated"),
+    ("/v1/translate", {"json": ask(beam=0)}, 400, "beam"),
+    ("/v1/translate", {"json": ask(temperature=0)}, 400, "temperature"),
+    ("/detect", {"json": {"q": ""}}, 400, "q:"),
+    ("/translate_file", {"data": {"source": "en", "target": "de"}}, 400, "file"),
+    ("/translate_file", {"data": ask(), "files": {"file": ("a.exe", b"")}}, 400, "format not supported"),
+    ("/translate_file", {"data": ask(), "files": {"file": ("a.txt", b"\xff")}}, 400, "not UTF-8"),
+    ("/nothing", {}, 404, ""),
+    ("/languages", {}, 405, ""),
+]  # fmt: skip
+
+
+def test_mistakes_are_told_as_json_with_the_right_status(visit):
+    async def work(client: Client) -> None:
+        for path, request, status, message in BAD:
+            answer = await client.post(path, **request)
+            assert answer.status_code == status, (path, request, answer.text)
+            assert list(answer.json()) == ["error"]
+            assert message in answer.json()["error"], answer.text
+        assert (await client.post("/translate", json=ask())).status_code == 200
+
+    visit(work, max_characters=200, max_texts=8, max_body_bytes=4000)
+
+
+def test_a_failing_text_harms_no_other_and_a_deadly_one_only_itself(visit):
+    async def work(client: Client) -> None:
+        texts = ["one", "boom", "kill", "two", "three"]
+        answers = await asyncio.gather(*(client.post("/translate", json=ask(text)) for text in texts))
+        assert [answer.status_code for answer in answers] == [200, 500, 500, 200, 200]
+        assert answers[4].json()["translatedText"] == "THREE"
+        assert len(Pretended.started) == 3  # it took down two
+        assert (await client.get("/health")).json() == {"status": "ok"}
+        assert "interlingua_worker_restarts_total 2.0" in (await client.get("/metrics")).text
+
+    visit(work, wait_ms=20)
+
+
+def test_a_worker_that_dies_while_idle_is_replaced(visit):
+    async def work(client: Client) -> None:
+        await Pretended.started[0].stop()
+        answer = await client.post("/translate", json=ask())
+        assert answer.status_code == 200
+        assert len(Pretended.started) == 2
+
+    visit(work)
+
+
+def test_a_full_queue_refuses_and_recovers_at_once(visit):
+    async def work(client: Client) -> None:
+        busy = [asyncio.create_task(client.post("/translate", json=ask("slow")))]
+        while not Pretended.batches:
+            await asyncio.sleep(0.001)
+        busy += [asyncio.create_task(client.post("/translate", json=ask(f"slow {i}"))) for i in range(3)]
+        while len(client.engine.queue) < 3:
+            await asyncio.sleep(0.001)
+        refused = await client.post("/translate", json=ask())
+        assert refused.status_code == 503
+        assert int(refused.headers["retry-after"]) >= 1
+        assert "error" in refused.json()
+        assert (await client.post("/v1/translate", json=ask(stream=True))).status_code == 503
+        Pretended.gate.set()
+        assert {answer.status_code for answer in await asyncio.gather(*busy)} == {200}
+        assert (await client.post("/translate", json=ask())).status_code == 200
+
+    visit(work, queue=3, batch=1)
+
+
+def test_a_request_past_its_deadline_is_given_up_and_leaves_nothing_behind(visit):
+    async def work(client: Client) -> None:
+        answers = await asyncio.gather(*(client.post("/translate", json=ask(f"slow {i}")) for i in range(3)))
+        assert {answer.status_code for answer in answers} == {503}
+        client.engine.queue.sweep()
+        assert len(client.engine.queue) == 0
+        Pretended.gate.set()
+        assert (await client.post("/translate", json=ask())).status_code == 200
+
+    visit(work, timeout_s=0.2, batch=1)
+
+
+def test_what_waits_for_a_client_that_left_is_dropped(visit):
+    async def work(client: Client) -> None:
+        first = asyncio.create_task(client.post("/translate", json=ask("slow")))
+        second = asyncio.create_task(client.post("/translate", json=ask("later")))
+        while not len(client.engine.queue):
+            await asyncio.sleep(0.001)
+        second.cancel()
+        await asyncio.gather(second, return_exceptions=True)
+        Pretended.gate.set()
+        assert (await first).status_code == 200
+        assert ["later"] not in Pretended.batches
+
+    visit(work, batch=1)
+
+
+def test_a_client_that_disconnects_cancels_its_request(visit):
+    async def work(client: Client) -> None:
+        app = client._transport.app
+        body = json.dumps(ask("slow")).encode()
+        headers = [(b"content-type", b"application/json")]
+        scope = {"type": "http", "method": "POST", "path": "/translate", "query_string": b"",
+                 "headers": headers, "client": ("1.2.3.4", 1), "http_version": "1.1", "scheme": "http",
+                 "root_path": "", "server": ("here", 80), "state": {}}  # fmt: skip
+        left = asyncio.Event()
+        messages = iter([{"type": "http.request", "body": body}])
+
+        async def receive() -> Any:
+            for message in messages:
+                return message
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        request = asyncio.create_task(app(scope, receive, send))
+        while not Pretended.batches:
+            await asyncio.sleep(0.001)
+        left.set()
+        await request  # at once, though the worker still computes
+        assert not sent
+        Pretended.gate.set()
+        assert (await client.post("/translate", json=ask())).status_code == 200
+
+    visit(work)
+
+
+def test_slow_bodies_are_refused(visit):
+    async def slowly():
+        yield b'{"q": '
+        await asyncio.sleep(30)
+
+    async def work(client: Client) -> None:
+        answer = await client.post("/translate", content=slowly())
+        assert (answer.status_code, answer.headers["connection"]) == (408, "close")
+
+    visit(work, body_timeout_s=0.05)
+
+
+def test_keys_and_rates(visit, tmp_path):
+    keys = tmp_path / "keys.txt"
+    keys.write_text(f"# ours\n{hashlib.sha256(b'secret').hexdigest()}  -\n")
+
+    async def work(client: Client) -> None:
+        assert (await client.post("/translate", json=ask())).status_code == 403
+        assert (await client.post("/translate", json=ask(api_key="guess"))).status_code == 403
+        for _ in range(2):
+            assert (await client.post("/translate", json=ask(api_key="secret"))).status_code == 200
+        bearer = {"authorization": "Bearer secret"}
+        slow = await client.post("/detect", json={"q": "x"}, headers=bearer)
+        assert slow.status_code == 429
+        assert 1 <= int(slow.headers["retry-after"]) <= 30
+        assert (await client.get("/frontend/settings")).json()["keyRequired"] is True
+
+    visit(work, api_keys=str(keys), requests_per_minute=2)
+    keys.write_text("secret\n")
+    with pytest.raises(ConfigurationError, match=r"keys.txt:1.*SHA-256"):
+        read_keys(keys)
+
+
+def test_rates_are_remembered_for_a_bounded_number_of_addresses(monkeypatch):
+    monkeypatch.setattr("interlingua.serving.limits._MOST", 10)
+    gate = Gate(ServeSettings(requests_per_minute=1))
+    for i in range(1000):
+        gate.check(None, str(i))
+    assert len(gate._buckets) <= 11
+    with pytest.raises(RefusalError):
+        gate.check(None, "999")
+
+
+def test_the_log_holds_no_texts_unless_asked(visit, monkeypatch):
+    async def work(client: Client) -> None:
+        for way in ({"json": ask("s3cret words")}, {"params": ask("s3cret words")}):
+            assert (await client.post("/translate", **way)).status_code == 200
+        await client.get("/s3cret")
+        await client.post("/translate", json=ask("boom s3cret"))
+
+    for wanted in (False, True):
+        stream = io.StringIO()
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stderr", stream)
+            with logs.json_lines():
+                visit(work, log_texts=wanted)
+        lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+        requests = [line for line in lines if line["event"] == "request"]
+        assert [line["status"] for line in requests] == [200, 200, 404, 500]
+        assert requests[0]["characters"] == 12
+        assert ("s3cret" in stream.getvalue()) == wanted
+
+
+def test_pages_may_load_nothing_from_elsewhere(visit):
+    async def work(client: Client) -> None:
+        answer = await client.get("/languages", headers={"origin": "https://a.org"})
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["access-control-allow-origin"] == "https://a.org"
+        other = await client.get("/languages", headers={"origin": "https://b.org"})
+        assert "access-control-allow-origin" not in other.headers
+
+    visit(work, cors=("https://a.org",))
+
+
+def job(text: str, group: str = "g") -> Job:
+    return Job(text, group, asyncio.get_running_loop().create_future())
+
+
+def test_batches_hold_one_group_and_similar_lengths_and_let_short_requests_pass():
+    async def main() -> None:
+        queue = Queue(batch=3, wait_s=0)
+        lengths = [5, 50, 6, 51, 7, 52]
+        queue.add([job("x" * length) for length in lengths])
+        queue.add([job("yyyyy", "other"), job("zzzzz", "other")])
+        sizes = []
+        while batch := queue.take():
+            assert len({each.group for each in batch}) == 1
+            sizes.append([each.length for each in batch])
+        assert sizes[:2] == [[5, 6, 7], [5, 5]]  # the rest of the long request comes after the short one
+        assert sizes[2] == [50, 51, 52]
+
+        queue.add([job(str(i)) for i in range(4)])
+        assert [len(queue.take(free=2)), len(queue.take(free=1))] == [2, 2]
+
+        lost = [job("a"), job("b")]
+        queue.put_back(lost)
+        assert [queue.take(), queue.take()] == [[lost[0]], [lost[1]]]  # each alone
+
+    asyncio.run(main())
+
+
+def test_going_in_circles_is_noticed():
+    assert repeats(["a", "b", "c", "c", "c", "c", "d"])
+    assert repeats(["x", "a", "b", "a", "b", "a", "b", "a", "b"])
+    assert not repeats(["a", "b", "a", "b", "a", "b", "c"])
+    assert not repeats([])
