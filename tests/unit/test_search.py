@@ -7,6 +7,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from interlingua.model.seq2seq import Seq2Seq, State
@@ -15,6 +17,7 @@ from interlingua.search import SearchSettings, Sources, length_limit, search
 from interlingua.search.beam import beam_search
 from interlingua.search.forced import forced_log_probs
 from interlingua.search.hypothesis import length_penalty
+from interlingua.search.largest import largest
 from interlingua.text.vocabulary import BOS, EOS, PAD, UNK
 
 LETTERS = 2  # besides EOS: three tokens that may be generated
@@ -249,6 +252,21 @@ def test_top_k_and_top_p_keep_the_most_probable():
 def test_more_than_the_beam_holds_cannot_be_asked_for():
     with pytest.raises(ValidationError, match="needs a beam at least as wide"):
         SearchSettings(beam=2, n_best=3)
+
+
+@given(
+    st.integers(1, 3), st.sampled_from([1, 2, 5, 40]), st.sampled_from([40, 64, 129, 1000, 8001]),
+    st.integers(0, 2**31), st.booleans(),
+)  # fmt: skip
+def test_the_largest_are_those_of_a_full_sort(rows, count, vocabulary, seed, coarse):
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.randn(rows, vocabulary, generator=generator)
+    if coarse:  # many ties, and many that cannot be
+        scores = scores.round().masked_fill(scores < 0, -math.inf)
+    values, places = largest(scores, count)
+    torch.testing.assert_close(values, scores.sort(dim=1, descending=True).values[:, :count])
+    torch.testing.assert_close(scores.gather(1, places), values)
+    assert all(len(set(row)) == count for row in places.tolist())
 
 
 def test_the_limit_grows_with_the_source():

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from interlingua.errors import ConfigurationError
+from interlingua.model.layers import FeedForward
 from interlingua.model.presets import Model
 
 __all__ = ["Precision", "prepare"]
@@ -51,6 +52,11 @@ def prepare(model: Model, precision: Precision) -> Model:
     def convert(module: Any) -> Any:
         if module is None:
             return None
+        if isinstance(module, FeedForward) and module.activation is torch.relu and kind is PackedLinear:
+            inner, outer = module.inner, module.outer
+            return nn.Sequential(
+                PackedLinear(inner.weight.detach(), inner.bias.detach(), dtype, "relu"), convert(outer)
+            )
         if isinstance(module, nn.Linear):
             bias = None if module.bias is None else module.bias.detach()
             return kind(module.weight.detach(), bias, dtype)
@@ -69,18 +75,28 @@ def prepare(model: Model, precision: Precision) -> Model:
 class PackedLinear(nn.Module):
     """A linear layer by oneDNN with weights in the order that it likes: on AMD processors MKL, which
     torch.nn.Linear calls for single precision, is two to three times slower.
+
+    Args:
+        weight: as torch.nn.Linear has it.
+        bias: or None.
+        dtype: what is multiplied.
+        activation: "relu" is applied within the product, whose result then stays in `dtype` for the next one.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, activation: str = "none"
+    ) -> None:
         super().__init__()
-        self.dtype = dtype
+        self.dtype, self.activation = dtype, activation
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.to(dtype), 64)
         self.bias = None if bias is None else bias.to(dtype)
 
     def forward(self, x: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
         """X W^T + b, in single precision outside."""
-        y = torch.ops.mkldnn._linear_pointwise(x.to(self.dtype), self.weight, self.bias, "none", [], "")
-        return y.float()
+        y = torch.ops.mkldnn._linear_pointwise(
+            x.to(self.dtype), self.weight, self.bias, self.activation, [], ""
+        )
+        return y.float() if self.activation == "none" else y
 
 
 class Int8Linear(nn.Module):

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from interlingua.model.seq2seq import Seq2Seq, reorder
 from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, length_penalty, never
+from interlingua.search.largest import largest
 from interlingua.text.vocabulary import BOS, EOS
 
 __all__ = ["BeamStep", "beam_search"]
@@ -92,13 +93,12 @@ def _continuations(
     count: int,
 ) -> tuple[Float[Tensor, "sentences ways"], Int[Tensor, "sentences ways"], Int[Tensor, "sentences ways"]]:
     """The best next tokens of each sentence, in order: log-probability so far, slot of origin, token."""
-    logits = logits.float()
-    normaliser = logits.logsumexp(dim=1, keepdim=True)
-    ending = logits[:, EOS : EOS + 1].clone()
-    logits.index_fill_(1, banned, -math.inf)
-    going, tokens = logits.topk(min(count, logits.shape[1]), dim=1)
+    log_probs = torch.log_softmax(logits.float(), dim=1)
+    ending = log_probs[:, EOS : EOS + 1].clone()
+    log_probs.index_fill_(1, banned, -math.inf)
+    going, tokens = largest(log_probs, min(count, log_probs.shape[1]))
     # A row has one way to end and at most `count` ways to go on that can matter.
-    totals = torch.cat([ending, going], dim=1) - normaliser + live.view(-1, 1)
+    totals = torch.cat([ending, going], dim=1) + live.view(-1, 1)
     tokens = torch.cat([torch.full_like(ending, EOS, dtype=torch.long), tokens], dim=1)
     ways = totals.shape[1]
     totals, tokens = totals.view(len(live), -1), tokens.view(len(live), -1)  # (sentences, width * ways)

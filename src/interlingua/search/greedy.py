@@ -11,12 +11,13 @@ from torch import Tensor
 
 from interlingua.model.seq2seq import Seq2Seq, State, reorder
 from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, length_penalty, never
+from interlingua.search.largest import largest
 from interlingua.text.vocabulary import BOS, EOS
 
 __all__ = ["follow", "greedy_search"]
 
 Choose = Callable[[Float[Tensor, "rows vocabulary"], Int[Tensor, " rows"], int], Int[Tensor, " rows"]]
-"""From the logits of some rows, which of the first rows they are, and the step, to a token for each."""
+"""From the log-probabilities of some rows, which of the first rows they are, and the step: a token for each."""
 
 
 def greedy_search(model: Seq2Seq, sources: Sources, settings: SearchSettings) -> list[list[Hypothesis]]:
@@ -35,8 +36,9 @@ def greedy_search(model: Seq2Seq, sources: Sources, settings: SearchSettings) ->
         return [[path] for path in follow(model, state, sources.limits, settings, _most_probable)]
 
 
-def _most_probable(logits: Tensor, rows: Tensor, step: int) -> Tensor:
-    return logits.argmax(dim=1)
+def _most_probable(likely: Tensor, rows: Tensor, step: int) -> Tensor:
+    _, tokens = largest(likely, 1)
+    return tokens.squeeze(1)
 
 
 def follow(
@@ -49,7 +51,7 @@ def follow(
         state: a state before BOS, with one row a sentence.
         limits: the most tokens of each row, EOS counted.
         settings: length_penalty and unknown are used.
-        choose: picks the tokens; forbidden ones have a logit of -inf.
+        choose: picks the tokens; forbidden ones have a log-probability of -inf.
 
     Returns:
         One hypothesis a row.
@@ -64,11 +66,10 @@ def follow(
     tokens = torch.full_like(rows, BOS)
     for step in range(longest):
         logits, state = model.step(tokens, state)
-        logits = logits.float()
-        normaliser = logits.logsumexp(dim=1)
-        logits.index_fill_(1, banned, -math.inf)
-        tokens = choose(logits, rows, step)
-        chosen = logits.gather(1, tokens.unsqueeze(1)).squeeze(1) - normaliser
+        likely = torch.log_softmax(logits.float(), dim=1)
+        likely.index_fill_(1, banned, -math.inf)
+        tokens = choose(likely, rows, step)
+        chosen = likely.gather(1, tokens.unsqueeze(1)).squeeze(1)
         ids[rows, step] = tokens.where(going, EOS)
         log_probs[rows, step] = chosen.where(going, 0)
         going &= (tokens != EOS) & (limits[rows] > step + 1)

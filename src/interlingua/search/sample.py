@@ -30,8 +30,8 @@ def sample(model: Seq2Seq, sources: Sources, settings: SearchSettings) -> list[l
     batch, draws = len(sources.ids), settings.n_best
     numbers = _numbers(sources, draws, settings.seed)  # (rows, longest limit)
 
-    def choose(logits: Tensor, rows: Tensor, step: int) -> Tensor:
-        return _draw(logits / settings.temperature, numbers[rows, step], settings)
+    def choose(likely: Tensor, rows: Tensor, step: int) -> Tensor:
+        return _draw(likely / settings.temperature, numbers[rows, step], settings)
 
     with torch.inference_mode():
         state = model.start(sources.ids, sources.mask)

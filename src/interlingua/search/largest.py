@@ -1,0 +1,45 @@
+"""The few largest of many scores, without sorting through all of them."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+__all__ = ["largest"]
+
+_BLOCK = 64
+
+
+def largest(
+    scores: Float[Tensor, "rows vocabulary"], count: int
+) -> tuple[Float[Tensor, "rows count"], Int[Tensor, "rows count"]]:
+    """The `count` largest scores of each row, in falling order, and where they stand.
+
+    A score among the `count` largest stands in one of the `count` blocks with the largest maxima, and the
+    maxima of blocks are found many times faster than a top-k over everything.
+
+    Args:
+        scores: any, -inf too.
+        count: at most the vocabulary.
+    """
+    rows, vocabulary = scores.shape
+    blocks = vocabulary // _BLOCK
+    if blocks <= 2 * count:
+        return _topk(scores, count)
+    whole = scores[:, : blocks * _BLOCK].unflatten(1, (blocks, _BLOCK))
+    _, chosen = _topk(whole.amax(dim=2), count)  # (rows, count)
+    starts = chosen * _BLOCK
+    columns = (starts.unsqueeze(2) + torch.arange(_BLOCK, device=scores.device)).flatten(1)
+    rest = torch.arange(blocks * _BLOCK, vocabulary, device=scores.device).expand(rows, -1)
+    columns = torch.cat([columns, rest], dim=1)  # where the best can stand
+    values, places = _topk(scores.gather(1, columns), count)
+    return values, columns.gather(1, places)
+
+
+def _topk(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    if count == 1:
+        place = scores.argmax(dim=1, keepdim=True)
+        return scores.gather(1, place), place
+    values, places = scores.topk(count, dim=1)
+    return values, places
