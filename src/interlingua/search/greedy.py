@@ -17,7 +17,7 @@ from interlingua.text.vocabulary import BOS, EOS
 __all__ = ["follow", "greedy_search"]
 
 Choose = Callable[[Float[Tensor, "rows vocabulary"], Int[Tensor, " rows"], int], Int[Tensor, " rows"]]
-"""From the log-probabilities of some rows, which of the first rows they are, and the step: a token for each."""
+"""From log-probabilities, which of the first rows they belong to, and the step: a token for each."""
 
 
 def greedy_search(model: Seq2Seq, sources: Sources, settings: SearchSettings) -> list[list[Hypothesis]]:
