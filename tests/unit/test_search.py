@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 
-import hypothesis
 import pytest
 import torch
 from hypothesis import given
+from hypothesis import settings as how
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -255,7 +255,7 @@ def test_more_than_the_beam_holds_cannot_be_asked_for():
         SearchSettings(beam=2, n_best=3)
 
 
-@hypothesis.settings(deadline=None)
+@how(deadline=None)
 @given(
     st.integers(1, 3), st.sampled_from([1, 2, 5, 40]), st.sampled_from([40, 64, 129, 1000, 8001]),
     st.integers(0, 2**31), st.booleans(),
