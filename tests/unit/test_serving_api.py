@@ -17,7 +17,7 @@ import pytest
 from interlingua.errors import ConfigurationError
 from interlingua.serving import logs
 from interlingua.serving.app import build_app
-from interlingua.serving.batching import Job, Queue
+from interlingua.serving.batching import Flow, Job, Queue
 from interlingua.serving.engine import Engine
 from interlingua.serving.languages import Languages, Served
 from interlingua.serving.limits import Gate, read_keys
@@ -303,6 +303,25 @@ def test_a_full_queue_refuses_and_recovers_at_once(visit):
     visit(work, queue=3, batch=1)
 
 
+def test_a_long_request_leaves_room_for_others(visit):
+    async def work(client: Client) -> None:
+        lines = "\n".join(f"slow {i}" for i in range(180))
+        long = asyncio.create_task(client.post("/translate", json=ask(lines)))
+        while not Pretended.batches:
+            await asyncio.sleep(0.001)
+        assert len(client.engine.queue) < 130
+        short = asyncio.create_task(client.post("/translate", json=ask("short")))
+        Pretended.gate.set()
+        assert (await short).status_code == (await long).status_code == 200
+        order = [text for batch in Pretended.batches for text in batch]
+        assert order.index("short") < len(order) - 1
+
+        await client.post("/translate", json=ask("same\n" * 500))
+        assert Pretended.batches[-1] == ["same"]
+
+    visit(work, queue=150, batch=16)
+
+
 def test_a_request_past_its_deadline_is_given_up_and_leaves_nothing_behind(visit):
     async def work(client: Client) -> None:
         answers = await asyncio.gather(*(client.post("/translate", json=ask(f"slow {i}")) for i in range(3)))
@@ -442,20 +461,31 @@ def job(text: str, group: str = "g") -> Job:
     return Job(text, group, asyncio.get_running_loop().create_future())
 
 
-def test_batches_hold_one_group_and_similar_lengths_and_let_short_requests_pass():
+def test_batches_hold_one_group_and_similar_lengths_and_requests_take_turns():
     async def main() -> None:
         queue = Queue(batch=3, wait_s=0)
-        lengths = [5, 50, 6, 51, 7, 52]
-        queue.add([job("x" * length) for length in lengths])
-        queue.add([job("yyyyy", "other"), job("zzzzz", "other")])
+        flow = Flow()
+        for length in [5, 50, 6, 51, 7, 52]:
+            queue.add(job("x" * length), flow)
+        for letter in "yz":
+            queue.add(job(letter * 5, "other"), flow)
         sizes = []
         while batch := queue.take():
             assert len({each.group for each in batch}) == 1
             sizes.append([each.length for each in batch])
-        assert sizes[:2] == [[5, 6, 7], [5, 5]]  # the rest of the long request comes after the short one
-        assert sizes[2] == [50, 51, 52]
+        assert sizes == [[5, 6, 7], [50, 51, 52], [5, 5]]
 
-        queue.add([job(str(i)) for i in range(4)])
+        long, short = Flow(), Flow()
+        for _ in range(9):
+            queue.add(job("x" * 200), long)
+        assert len(queue.take()) == 1  # one is as much work as three of 100 characters
+        queue.add(job("y" * 50, "other"), short)
+        assert queue.take()[0].group == "other"  # it need not wait for all that came before
+        while queue.take():
+            pass
+
+        for i in range(4):
+            queue.add(job(str(i)), Flow())
         assert [len(queue.take(free=2)), len(queue.take(free=1))] == [2, 2]
 
         lost = [job("a"), job("b")]

@@ -8,10 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Job", "Queue"]
+__all__ = ["Flow", "Job", "Queue"]
 
-_SPACING_S = 0.005
-"""How much later each further sentence of a request is due, so that long requests let short ones pass."""
+_CHARACTERS = 100
+"""For each place of a batch: long sentences go in smaller batches, which take no longer."""
+
+
+class Flow:
+    """The sentences of one request, as far as their turns go."""
+
+    def __init__(self) -> None:
+        self.turn = 0.0
 
 
 @dataclass(eq=False)
@@ -23,7 +30,8 @@ class Job:
     """Only jobs of one group are decoded together: model and options, as JSON."""
     done: asyncio.Future[dict[str, Any]]
     """Its translation; cancelled when nobody waits for it any more."""
-    due: float = 0.0
+    since: float = field(default_factory=time.monotonic)
+    turn: float = 0.0
     attempts: int = 0
     """How often a worker died over it; it then goes alone."""
     length: int = field(init=False)
@@ -44,18 +52,21 @@ class Queue:
         self.batch, self.wait_s = batch, wait_s
         self._jobs: list[Job] = []
         self._some = asyncio.Event()
+        self._clock = 0.0
+        """The turn of the job taken last."""
 
     def __len__(self) -> int:
         return len(self._jobs)
 
-    def add(self, jobs: Sequence[Job]) -> None:
-        """Puts the sentences of one request in the queue."""
-        now = time.monotonic()
-        for place, job in enumerate(jobs):
-            job.due = now + place * _SPACING_S
-        self._jobs += jobs
-        if self._jobs:
-            self._some.set()
+    def add(self, job: Job, flow: Flow) -> None:
+        """Puts a sentence in the queue.
+
+        Requests take turns by the characters that they had translated (start-time fair queueing; Goyal et al.
+        1996), so that a short one need not wait for all of a long one.
+        """
+        job.turn = flow.turn = max(self._clock, flow.turn) + job.length
+        self._jobs.append(job)
+        self._some.set()
 
     def put_back(self, jobs: Sequence[Job]) -> None:
         """Takes jobs back whose worker died."""
@@ -76,13 +87,13 @@ class Queue:
             await self._some.wait()
             if len(self._jobs) >= self.batch:
                 return
-            left = min(job.due for job in self._jobs) + self.wait_s - time.monotonic()
+            left = min(job.since for job in self._jobs) + self.wait_s - time.monotonic()
             if left <= 0:
                 return
             await asyncio.sleep(left)
 
     def take(self, free: int = 1) -> list[Job]:
-        """The next batch, perhaps empty: the job that is due first, and those of its group nearest in length.
+        """The next batch, perhaps empty: the job whose turn it is and those of its group nearest in length.
 
         Args:
             free: how many workers have nothing to do, the asking one included; each gets its share.
@@ -90,14 +101,15 @@ class Queue:
         self.sweep()
         if not self._jobs:
             return []
-        first = min(self._jobs, key=lambda job: job.due)
-        size = min(self.batch, -(-len(self._jobs) // free))
-        if first.attempts:
-            chosen = [first]
-        else:
+        first = min(self._jobs, key=lambda job: job.turn)
+        self._clock = max(self._clock, first.turn)
+        chosen = [first]
+        if not first.attempts:
             same = [job for job in self._jobs if job.group == first.group and not job.attempts]
-            same.sort(key=lambda job: (job is not first, abs(job.length - first.length), job.due))
-            chosen = same[:size]
+            same.sort(key=lambda job: (job is not first, abs(job.length - first.length), job.turn))
+            longest = max(job.length for job in same[: self.batch])
+            fitting = max(1, self.batch * _CHARACTERS // max(1, longest))
+            chosen = same[: min(self.batch, fitting, -(-len(self._jobs) // free))]
         taken = set(map(id, chosen))
         self._jobs = [job for job in self._jobs if id(job) not in taken]
         if not self._jobs:

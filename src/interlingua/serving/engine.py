@@ -6,11 +6,11 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from interlingua.errors import InterlinguaError
-from interlingua.serving.batching import Job, Queue
+from interlingua.serving.batching import Flow, Job, Queue
 from interlingua.serving.logs import tell
 from interlingua.serving.metrics import Metrics
 from interlingua.serving.refusal import RefusalError
@@ -42,7 +42,7 @@ class Engine:
         self._lanes: list[asyncio.Task[None]] = []
         self._workers: set[Worker] = set()
         self._busy = 0
-        self._sentence_s = 0.0  # a moving mean of what a sentence costs a worker
+        self._batch_s = 0.0  # a moving mean of what a batch takes
         metrics.watch(lambda: len(self.queue), lambda: len(self._workers))
 
     @property
@@ -84,30 +84,31 @@ class Engine:
             RefusalError: with 503 and the time until trying again makes sense.
         """
         waiting = len(self.queue)
-        wait_s = waiting * self._sentence_s / max(1, len(self._workers))
+        wait_s = waiting / self.settings.batch * self._batch_s / max(1, len(self._workers))
         if waiting >= self.settings.queue or wait_s > self.settings.timeout_s / 2:
             self.queue.sweep()
             self.metrics.refused.labels("queue full").inc()
             raise RefusalError(503, "Too many requests are waiting. Please try again.", retry_after_s=wait_s)
 
-    def submit(
-        self, model: str, texts: Sequence[str], options: Sequence[Mapping[str, Any]], detail: bool
-    ) -> list[asyncio.Future[dict[str, Any]]]:
-        """Queues the sentences of a request; a future for each, to be cancelled once it is not wanted.
+    async def translate(
+        self, model: str, text: str, options: Mapping[str, Any], detail: bool, flow: Flow
+    ) -> dict[str, Any]:
+        """Translates a sentence, together with others; to be cancelled once it is not wanted any more.
 
         Args:
             model: its name.
-            texts: sentences within the model's limit.
-            options: for each what `Translator.translate` takes beside the texts.
+            text: a sentence within the model's limit.
+            options: what `Translator.translate` takes beside the texts.
             detail: whether tokens and log-probabilities are wanted.
+            flow: the request that it belongs to.
+
+        Raises:
+            RefusalError: decoding failed.
         """
-        loop = asyncio.get_running_loop()
-        jobs = [
-            Job(text, json.dumps([model, detail, option], sort_keys=True), loop.create_future())
-            for text, option in zip(texts, options, strict=True)
-        ]
-        self.queue.add(jobs)
-        return [job.done for job in jobs]
+        group = json.dumps([model, detail, options], sort_keys=True)
+        job = Job(text, group, asyncio.get_running_loop().create_future())
+        self.queue.add(job, flow)
+        return await job.done
 
     async def _worker(self) -> Worker:
         return await Worker.start(self.models, self.settings.precision)
@@ -170,8 +171,7 @@ class Engine:
         finally:
             self._busy -= 1
         seconds = time.monotonic() - started
-        cost = seconds / len(batch)
-        self._sentence_s = cost if not self._sentence_s else 0.8 * self._sentence_s + 0.2 * cost
+        self._batch_s = 0.8 * self._batch_s + 0.2 * seconds
         self.metrics.decoded(len(batch), sum(answer.get("count", 0) for answer in answers), seconds)
         for job, answer in zip(batch, answers, strict=True):
             _answer(job, answer)

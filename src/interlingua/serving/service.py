@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from interlingua.serving.batching import Flow
 from interlingua.serving.engine import Engine
 from interlingua.serving.languages import Languages, Served
 from interlingua.serving.markup import Segment, cut, render
@@ -23,6 +25,11 @@ Format = Literal["text", "html"]
 Progress = Callable[[int, str], None]
 """Called with the number of a text and its translation so far."""
 
+Part = tuple[str, bool]
+"""A part to translate, and whether its alignment is needed."""
+Answering = asyncio.Task[dict[str, Any]]
+
+_WINDOW = 128  # sentences of one request that may wait at a time, so that it leaves room for others
 _LONG = 2000  # characters; taking apart more than these is left to a thread
 _PROGRESS_S = 0.05
 
@@ -63,8 +70,8 @@ class _Text:
             if isinstance(piece, Segment)
         ]
 
-    def parts(self) -> list[tuple[str, bool]]:
-        """The parts to translate, and for each whether its alignment is needed."""
+    def parts(self) -> list[Part]:
+        """The parts to translate."""
         tagged = [bool(piece.elements) for piece in self.pieces if isinstance(piece, Segment)]
         return [
             (part, tags or needs_alignment(part))
@@ -157,20 +164,26 @@ class Service:
         whole = sum(map(len, texts))
         prepared = prepare() if whole <= _LONG else await asyncio.to_thread(prepare)
         parts = [part for text in prepared for part in text.parts()]
-        options = [{**wanted.search, "alignment": True} if align else wanted.search for _, align in parts]
-        futures = self.engine.submit(served.name, [part for part, _ in parts], options, wanted.detail)
+        window, flow = asyncio.Semaphore(_WINDOW), Flow()
+
+        async def one(part: str, align: bool) -> dict[str, Any]:
+            async with window:
+                search = {**wanted.search, "alignment": True} if align else wanted.search
+                return await self.engine.translate(served.name, part, search, wanted.detail, flow)
+
+        tasks = {part: asyncio.create_task(one(*part)) for part in dict.fromkeys(parts)}
         if progress is not None and wanted.format == "text":
-            _report(prepared, futures, progress)
+            _report(prepared, tasks, progress)
         try:
             async with asyncio.timeout(self.settings.timeout_s):
-                answers = iter(await asyncio.gather(*futures))
+                await asyncio.gather(*tasks.values())
         except TimeoutError:
             self.engine.metrics.refused.labels("deadline").inc()
             raise RefusalError(503, "This took too long. Please try again.", retry_after_s=5) from None
         finally:
-            for future in futures:
-                future.cancel()
-        return [text.finish([next(answers) for _ in text.parts()]) for text in prepared]
+            for task in tasks.values():
+                task.cancel()
+        return [text.finish([tasks[part].result() for part in text.parts()]) for text in prepared]
 
 
 def _joined(passage: Passage, answers: Sequence[dict[str, Any]]) -> Projection:
@@ -197,28 +210,24 @@ def _alternatives(passage: Passage, answers: Sequence[dict[str, Any]], best: str
     return [text for text in dict.fromkeys(found) if text != best]
 
 
-def _report(
-    texts: Sequence[_Text], futures: Sequence[asyncio.Future[dict[str, Any]]], progress: Progress
-) -> None:
+def _report(texts: Sequence[_Text], tasks: Mapping[Part, Answering], progress: Progress) -> None:
     """Has each text's translation so far told whenever one of its parts is done, but not too often."""
-    begin = 0
     for number, text in enumerate(texts):
-        own = futures[begin : begin + len(text.parts())]
-        begin += len(own)
+        own = [tasks[part] for part in text.parts()]
         told = 0.0
 
-        def tell(_: Any, number: int = number, text: _Text = text, own: Any = own) -> None:
+        def tell(_: Any, number: int = number, text: _Text = text, own: list[Answering] = own) -> None:
             nonlocal told
             if time.monotonic() - told < _PROGRESS_S:
                 return
-            done = []
-            for future in own:
-                if not future.done() or future.cancelled() or future.exception():
-                    break
-                done.append(future.result())
+            done = list(itertools.takewhile(_succeeded, own))
             if done:
                 told = time.monotonic()
-                progress(number, text.so_far(done))
+                progress(number, text.so_far([task.result() for task in done]))
 
-        for future in own:
-            future.add_done_callback(tell)
+        for task in own:
+            task.add_done_callback(tell)
+
+
+def _succeeded(task: Answering) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
