@@ -68,9 +68,9 @@ class Service:
             str(port),
         ]
         with self.log.open("w") as log:
-            self.process = psutil.Popen([*command, *options], stderr=log)
+            self.process = psutil.Popen([*command, *options], stdout=sys.stderr, stderr=log)
         while not (started := [line for line in self.lines() if line["event"] == "started"]):
-            if self.process.poll() is not None:
+            if self.process.poll() is not None or time.monotonic() > begun + 60:
                 raise SystemExit(self.log.read_text())
             time.sleep(0.05)
         self.seconds_to_start = time.monotonic() - begun

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,4 +77,4 @@ def serve(
         ) from None  # fmt: skip
     values = {key: value for key, value in given.items() if value is not None}
     settings = ServeSettings.parse(values, where="serve")
-    run(models, settings, lambda address: print(f"Serving at {address}", file=sys.stderr, flush=True))
+    run(models, settings, lambda address: print(f"Serving at {address}", flush=True))
