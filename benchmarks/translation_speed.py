@@ -18,6 +18,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,9 @@ from interlingua.search import length_limit
 from interlingua.search.forced import forced_log_probs
 from interlingua.text.vocabulary import BOS, EOS, PAD, UNK
 from interlingua.translator import Translator
+
+engine: Any = None
+"""CTranslate2's, in its process."""
 
 Run = Callable[[list[str], int, int], list[str]]
 """From texts, a beam and the rows of a batch (sentences times beams) to translations."""
@@ -152,7 +157,6 @@ def hugging_face(bundle: Bundle, peer: Any) -> Run:
 
 
 def c_translate(bundle: Bundle, peer: Any, workers: int) -> Run:
-    import ctranslate2
     from ctranslate2.converters.transformers import BartLoader
 
     peer = copy.deepcopy(peer)  # converting and quantizing change the weights that they are given
@@ -167,27 +171,43 @@ def c_translate(bundle: Bundle, peer: Any, workers: int) -> Run:
     spec.config.add_source_bos = spec.config.add_source_eos = False
     spec.validate()
     spec.optimize(quantization="int8")
-    with tempfile.TemporaryDirectory() as directory:
-        spec.save(directory)
-        engine = ctranslate2.Translator(
-            directory, compute_type="int8", inter_threads=workers, intra_threads=1
-        )
+    directory = tempfile.mkdtemp()
+    spec.save(directory)
+    # In a process of its own: its threads slow down whatever else runs in theirs.
+    pool = ProcessPoolExecutor(
+        1, get_context("spawn"), initializer=start_engine, initargs=(directory, workers)
+    )
 
     def run(texts: list[str], beam: int, width: int) -> list[str]:
         encoded, order = sorted_sources(bundle, texts)
         tokens = [[names[i] for i in encoded[place]] for place in order]
-        results = engine.translate_batch(
-            tokens, beam_size=beam, max_batch_size=max(1, width // beam), length_penalty=0.6,
-            max_decoding_length=length_limit(len(tokens[0]), bundle.limits.max_ratio), return_scores=False,
-        )  # fmt: skip
+        options = {
+            "beam_size": beam,
+            "max_batch_size": max(1, width // beam),
+            "length_penalty": 0.6,
+            "max_decoding_length": length_limit(len(tokens[0]), bundle.limits.max_ratio),
+            "return_scores": False,
+        }
+        results = pool.submit(use_engine, tokens, options).result()
         number = {name: i for i, name in enumerate(names)}
         found = {
-            place: bundle.tokenizers.target.decode([number[token] for token in result.hypotheses[0]])
+            place: bundle.tokenizers.target.decode([number[token] for token in result])
             for place, result in zip(order, results, strict=True)
         }
         return [found[i] for i in range(len(texts))]
 
     return run
+
+
+def start_engine(directory: str, workers: int) -> None:
+    import ctranslate2
+
+    global engine
+    engine = ctranslate2.Translator(directory, compute_type="int8", inter_threads=workers, intra_threads=1)
+
+
+def use_engine(tokens: list[list[str]], options: dict[str, Any]) -> list[list[str]]:
+    return [result.hypotheses[0] for result in engine.translate_batch(tokens, **options)]
 
 
 def sorted_sources(bundle: Bundle, texts: list[str]) -> tuple[list[list[int]], list[int]]:

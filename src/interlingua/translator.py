@@ -29,7 +29,7 @@ CHUNK = 4096
 
 _ROWS = 192  # hypotheses a batch: wider ones leave the processor's cache and are slower
 _WORKERS = 8  # batches at a time; more would wait for the interpreter's lock
-_TOKENS = 16_384  # source tokens a batch, so that long texts go in smaller batches
+_TOKENS = 16_384  # tokens a batch that memory is held for, so that long texts go in smaller batches
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 T = TypeVar("T")
@@ -134,8 +134,11 @@ class Translator:
             for text, ids in zip(texts, self.tokenizers.source.encode_batch(texts), strict=True)
         ]
         done = [EMPTY] * len(texts)
-        rows = max(1, _ROWS // (settings.n_best if settings.sample else settings.beam))
-        batches = list(_batches([len(ids) for ids in encoded], rows))
+        width = settings.n_best if settings.sample else settings.beam
+        lengths = [len(ids) for ids in encoded]
+        # A hypothesis holds what it wrote so far, which may come to the limit.
+        held = [width * length_limit(length, self.max_ratio) for length in lengths]
+        batches = list(_batches(lengths, held, max(1, _ROWS // width)))
 
         def one(batch: list[int]) -> list[Translation]:
             chosen = [encoded[i] for i in batch]
@@ -208,7 +211,7 @@ class Translator:
         targets = self.tokenizers.target.encode_batch([target for _, target in pairs])
         scores: dict[int, PairScore] = {}
         lengths = [max(map(len, both)) or 1 for both in zip(sources, targets, strict=True)]
-        for batch in _batches(lengths, _ROWS):
+        for batch in _batches(lengths, lengths, _ROWS):
             source = self._padded([[*sources[i], EOS] for i in batch])
             target_in = self._padded([[BOS, *targets[i]] for i in batch])
             target_out = self._padded([[*targets[i], EOS] for i in batch])
@@ -229,13 +232,19 @@ def _align(cross: Tensor) -> tuple[tuple[int, int], ...]:
     return tuple((source, target) for target, source in enumerate(layer[:-1].argmax(dim=1).tolist()))
 
 
-def _batches(lengths: Sequence[int], rows: int) -> Iterator[list[int]]:
-    """Indices by falling length, a bounded number of rows and tokens at a time; without those of length 0."""
+def _batches(lengths: Sequence[int], held: Sequence[int], rows: int) -> Iterator[list[int]]:
+    """Indices by falling length, without those of length 0, a bounded number at a time.
+
+    Args:
+        lengths: of the sequences.
+        held: the tokens that memory is held for, of each; longer sequences hold more.
+        rows: how many at most.
+    """
     batch: list[int] = []
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
         if not lengths[i]:
             continue
-        if batch and (len(batch) == rows or (len(batch) + 1) * lengths[batch[0]] > _TOKENS):
+        if batch and (len(batch) == rows or (len(batch) + 1) * held[batch[0]] > _TOKENS):
             yield batch
             batch = []
         batch.append(i)
