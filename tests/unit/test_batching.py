@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlingua.data import batching
-from interlingua.data.batch import make_batch, pad
+from interlingua.data.batch import Batch, make_batch, pad
 from interlingua.data.batching import epoch_batches
-from interlingua.data.loader import Position, load_batches
+from interlingua.data.loader import Cutting, Position, load_batches
 from interlingua.data.store import Store, build_store
-from interlingua.text.tokenizer import TokenizerSettings, train_tokenizers
+from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers
 from interlingua.text.vocabulary import BOS, EOS, PAD
 
 lengths = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=300)
@@ -99,3 +100,33 @@ def test_loading_goes_on_exactly_where_it_stopped(store: Store) -> None:
             assert position == expected_position
             assert torch.equal(batch.source, expected.source)
             assert torch.equal(batch.target_out, expected.target_out)
+
+
+def test_cutting_at_random_keeps_the_texts_and_depends_on_the_position_alone(tmp_path: Path) -> None:
+    pairs = [(f"the number {i} of {i * i} things", f"die Zahl {i} von {i * i} Dingen") for i in range(200)]
+    settings = TokenizerSettings(source="unigram", target="bpe", joint=False, vocabulary_size=420)
+    tokenizers, _ = train_tokenizers(pairs, settings)
+    store = build_store(pairs, tokenizers, tmp_path / "store", max_length=100)
+
+    def batches(amount: float, start: Position, count: int) -> list[tuple[Batch, Position]]:
+        return list(islice(load_batches(store, 200, 7, start, Cutting(tokenizers, amount)), count))
+
+    plain = list(islice(load_batches(store, 200, 7, Position()), 60))
+    whole = batches(0.3, Position(), 60)
+    for (batch, position), (stored, _) in zip(whole, plain, strict=True):
+        assert texts(tokenizers, batch) == texts(tokenizers, stored)
+        again, _ = batches(0.3, position._replace(batch=position.batch - 1), 1)[0]
+        assert torch.equal(again.source, batch.source)
+        assert torch.equal(again.target_out, batch.target_out)
+    for side in ("source", "target_out"):
+        assert sum(getattr(b, side).ne(PAD).sum() for b, _ in whole) > sum(
+            getattr(b, side).ne(PAD).sum() for b, _ in plain
+        )
+
+
+def texts(tokenizers: TokenizerPair, batch: Batch) -> list[tuple[str, str]]:
+    source, target = batch.source.tolist(), batch.target_out.tolist()
+    return [
+        (tokenizers.source.decode(s), tokenizers.target.decode(t))
+        for s, t in zip(source, target, strict=True)
+    ]

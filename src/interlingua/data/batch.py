@@ -14,7 +14,9 @@ from torch import Tensor
 from interlingua.data.store import Store
 from interlingua.text.vocabulary import BOS, EOS, PAD
 
-__all__ = ["Batch", "make_batch", "pad"]
+__all__ = ["Batch", "batch_of", "make_batch", "pad"]
+
+Ids = Sequence[int] | npt.NDArray[np.integer]
 
 
 class Batch(NamedTuple):
@@ -45,7 +47,11 @@ class Batch(NamedTuple):
 
 def make_batch(store: Store, indices: Sequence[int] | npt.NDArray[np.int64]) -> Batch:
     """Reads the pairs of the given numbers from a store."""
-    sources, targets = [store.source(i) for i in indices], [store.target(i) for i in indices]
+    return batch_of([store.source(i) for i in indices], [store.target(i) for i in indices])
+
+
+def batch_of(sources: Sequence[Ids], targets: Sequence[Ids]) -> Batch:
+    """Pairs of ids, without BOS and EOS, as a batch."""
     source = pad(sources, after=EOS)
     return Batch(
         source,
@@ -57,7 +63,7 @@ def make_batch(store: Store, indices: Sequence[int] | npt.NDArray[np.int64]) -> 
 
 
 def pad(
-    rows: Sequence[Sequence[int] | npt.NDArray[np.integer]],
+    rows: Sequence[Ids],
     *,
     before: int | None = None,
     after: int | None = None,

@@ -6,6 +6,7 @@ import io
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import sentencepiece
@@ -131,6 +132,25 @@ class SubwordTokenizer:
             )
         except TypeError:  # how SentencePiece says that a text has no UTF-8 form
             raise DataError("the text holds a lone surrogate, which is no character") from None
+        return ids
+
+    def encode_sampled(self, texts: Sequence[str], amount: float, seed: int) -> list[list[int]]:
+        """Encodes several texts, each cut at random in one of its ways; the same for the same seed.
+
+        Args:
+            texts: normalised already.
+            amount: BPE: the probability that a merge is left out (Provilkov et al. 2020); unigram: the
+                smoothing of the cuts' probabilities, smaller is more random (alpha of Kudo 2018).
+            seed: below 2**32.
+        """
+        hidden = [_hide(text) for text in texts]
+        sentencepiece.set_random_generator_seed(seed)
+        # SentencePiece has a generator a thread, and seeds it when the thread first draws.
+        with ThreadPoolExecutor(1) as fresh:
+            ids: list[list[int]] = fresh.submit(
+                self._processor.EncodeAsIds, hidden,
+                enable_sampling=True, alpha=amount, nbest_size=-1, num_threads=1,
+            ).result()  # fmt: skip
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -65,6 +65,17 @@ class TokenizerPair(NamedTuple):
         """Whether both sides have the same ids, so that embeddings may be shared."""
         return self.source is self.target
 
+    def encode_sampled(
+        self, sources: Sequence[str], targets: Sequence[str], amount: float, seed: int
+    ) -> tuple[list[list[int]], list[list[int]]]:
+        """Encodes pairs of normalised texts, subwords cut at random (`SubwordTokenizer.encode_sampled`)."""
+        source, target = (
+            tokenizer.encode_sampled(texts, amount, seed) if isinstance(tokenizer, SubwordTokenizer)
+            else tokenizer.encode_batch(texts)
+            for tokenizer, texts in zip(self, (sources, targets), strict=True)
+        )  # fmt: skip
+        return source, target
+
 
 class TokenizerSettings(Settings):
     """How texts are cut into symbols."""

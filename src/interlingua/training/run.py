@@ -20,7 +20,7 @@ from interlingua.bundle import (
     save_info,
     save_weights,
 )
-from interlingua.data.loader import Position, load_batches
+from interlingua.data.loader import Cutting, Position, load_batches
 from interlingua.device import choose_device, choose_dtype, set_threads
 from interlingua.errors import CheckpointError, ConfigurationError
 from interlingua.model.precision import prepare
@@ -168,8 +168,11 @@ class Run:
     def _train(self, stopped: threading.Event) -> Generator[Event, None, str]:
         """Yields events; returns why it ended."""
         schedule = Schedule(self.settings, self.budget, self.experiment.model.dim)
+        settings, cutting = self.settings, None
+        if settings.subword_sampling:
+            cutting = Cutting(self.prepared.tokenizers, settings.subword_sampling)
         batches = load_batches(
-            self.prepared.train, self.settings.max_tokens, self.settings.seed, self.position
+            self.prepared.train, settings.max_tokens, settings.seed, self.position, cutting
         )
         window = Window(self.clock)
         checkpointed = time.monotonic()

@@ -42,6 +42,9 @@ class TrainingSettings(Settings):
     """Adam's epsilon (the paper's value)."""
     clip_norm: Annotated[float, Field(ge=0)] = 1.0
     """The gradient's norm is cut to this; 0 leaves it."""
+    subword_sampling: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Subwords are cut at random, anew in every epoch. BPE: the probability that a merge is left out
+    (Provilkov et al. 2020); unigram: alpha of Kudo 2018, smaller is more random. 0: never."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the uniform distribution in what is to be predicted (the paper, 5.4)."""
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
