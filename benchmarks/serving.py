@@ -103,10 +103,14 @@ class Connection:
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.used = 0.0
         self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, request: bytes) -> tuple[int, bytes]:
         """Status and body; status 0 when there was no answer."""
+        if time.monotonic() - self.used > 10:
+            self.close()  # the service closes connections that are idle for 15 s
+        self.used = time.monotonic()
         try:
             if self.streams is None:
                 self.streams = await asyncio.open_connection("127.0.0.1", self.port)
@@ -290,6 +294,7 @@ async def overload(arguments: argparse.Namespace, sentences: list[str]) -> bool:
         spent = time.monotonic() - begun
         accepted = [answer for answer in answers if answer.status == 200]
         statuses = Counter(answer.status for answer in answers)
+        print(name, dict(statuses), file=sys.stderr)
         late = sum(answer.seconds > deadline for answer in accepted)
         first = [answer for answer in answers if answer.at < answers[0].at + 1]
         rows.append((name, rate, len(accepted) / spent, statuses, quantiles(accepted), late, first,

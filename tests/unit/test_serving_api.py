@@ -477,8 +477,8 @@ def test_batches_hold_one_group_and_similar_lengths_and_requests_take_turns():
 
         long, short = Flow(), Flow()
         for _ in range(9):
-            queue.add(job("x" * 200), long)
-        assert len(queue.take()) == 1  # one is as much work as three of 100 characters
+            queue.add(job("x" * 400), long)
+        assert len(queue.take()) == 1  # one is as much work as three of 200 characters
         queue.add(job("y" * 50, "other"), short)
         assert queue.take()[0].group == "other"  # it need not wait for all that came before
         while queue.take():

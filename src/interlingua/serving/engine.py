@@ -42,7 +42,7 @@ class Engine:
         self._lanes: list[asyncio.Task[None]] = []
         self._workers: set[Worker] = set()
         self._busy = 0
-        self._batch_s = 0.0  # a moving mean of what a batch takes
+        self._seconds, self._sentences = 0.0, 1.0  # of the latest batches, the older the less
         metrics.watch(lambda: len(self.queue), lambda: len(self._workers))
 
     @property
@@ -84,7 +84,7 @@ class Engine:
             RefusalError: with 503 and the time until trying again makes sense.
         """
         waiting = len(self.queue)
-        wait_s = waiting / self.settings.batch * self._batch_s / max(1, len(self._workers))
+        wait_s = waiting * self._seconds / self._sentences / max(1, len(self._workers))
         if waiting >= self.settings.queue or wait_s > self.settings.timeout_s / 2:
             self.queue.sweep()
             self.metrics.refused.labels("queue full").inc()
@@ -171,7 +171,8 @@ class Engine:
         finally:
             self._busy -= 1
         seconds = time.monotonic() - started
-        self._batch_s = 0.8 * self._batch_s + 0.2 * seconds
+        self._seconds = 0.9 * self._seconds + seconds
+        self._sentences = 0.9 * self._sentences + len(batch)
         self.metrics.decoded(len(batch), sum(answer.get("count", 0) for answer in answers), seconds)
         for job, answer in zip(batch, answers, strict=True):
             _answer(job, answer)
