@@ -1,0 +1,169 @@
+"""The story in figures: no attention, attention, the Transformer, at equal minutes and about equal sizes.
+
+    python benchmarks/architectures.py --data DIR --out DIR [--minutes 8] [--results benchmarks/results]
+
+DIR of --data holds multi30k-en-de and cmudict-g2p. Every model of a task has about as many parameters as the
+Transformer that the defaults choose there; all else is the defaults. Those that lie in --out already are not
+trained again. Writes architectures.md and architectures.svg to --results (which needs matplotlib), prints the
+table, and as its last line how much faster the Transformer trains than the model with additive attention.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import interlingua
+from interlingua.evaluation import Metric, evaluate
+from interlingua.evaluation.metrics import metric_named
+
+MODELS = {
+    "LSTM, no attention": ("lstm", "none"),
+    "RNN, multiplicative attention": ("rnn", "multiplicative"),
+    "GRU, multiplicative attention": ("gru", "multiplicative"),
+    "LSTM, additive attention": ("lstm", "additive"),
+    "LSTM, multiplicative attention": ("lstm", "multiplicative"),
+    "Transformer": ("", ""),
+}
+
+
+class Task(NamedTuple):
+    """A data set, its metric, its classes of source length in words or letters, and the models' widths."""
+
+    directory: str
+    test: str
+    metric: str
+    lengths: tuple[int, ...]
+    widths: dict[str, int]
+
+
+TASKS = {
+    "Multi30k, English to German": Task(
+        "multi30k-en-de", "test2016.tsv", "BLEU", (0, 8, 11, 14, 18, 99),
+        {"lstm": 368, "gru": 416, "rnn": 528},
+    ),
+    "CMUdict, spelling to sounds": Task(
+        "cmudict-g2p", "test.tsv", "sequence_error", (0, 5, 7, 9, 11, 99),
+        {"lstm": 200, "gru": 232, "rnn": 340},
+    ),
+}  # fmt: skip
+
+
+class Row(NamedTuple):
+    """What one model came to."""
+
+    parameters: int
+    tokens_per_s: float
+    steps: int
+    score: float
+    by_length: list[float]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=8)
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
+    options = parser.parse_args()
+    found: dict[str, dict[str, Row]] = {}
+    for title, task in TASKS.items():
+        for name in MODELS:
+            run = options.out / f"{task.directory} {name}".replace(" ", "-").replace(",", "")
+            if not (run / "info.json").exists():
+                train(run, options.data / task.directory, task, name, options.minutes)
+            found.setdefault(title, {})[name] = look(run, options.data / task.directory / task.test, task)
+    text = "\n".join(table(title, TASKS[title], rows) for title, rows in found.items())
+    (options.results / "architectures.md").write_text(text)
+    plot(found, options.results / "architectures.svg")
+    speeds = next(iter(found.values()))
+    ratio = speeds["Transformer"].tokens_per_s / speeds["LSTM, additive attention"].tokens_per_s
+    print(f"{text}\nthe Transformer trains {ratio:.1f} times as fast as the LSTM with additive attention")
+
+
+def train(run: Path, data: Path, task: Task, name: str, minutes: float) -> None:
+    run.parent.mkdir(parents=True, exist_ok=True)
+    command: list[Any] = [sys.executable, "-m", "interlingua", "train", "--train", data / "train.tsv",
+                          "--valid", data / "valid.tsv", "--out", run, "--minutes", minutes,
+                          "--force"]  # fmt: skip
+    preset, attention = MODELS[name]
+    if preset:
+        settings = [f"model.attention={attention}", f"model.dim={task.widths[preset]}"]
+        command += ["--preset", preset, *(part for setting in settings for part in ("--set", setting))]
+    with run.with_suffix(".log").open("w") as log:
+        subprocess.run(list(map(str, command)), check=True, stdout=log, stderr=subprocess.STDOUT)
+
+
+def look(run: Path, test: Path, task: Task) -> Row:
+    """Scores one model on the test set, whole and by the length of the source."""
+    info = json.loads((run / "info.json").read_text())
+    records = [json.loads(line) for line in (run / "training" / "log.jsonl").read_text().splitlines()]
+    speeds = [each["target_tokens_per_s"] for each in records if each["event"] == "progress"]
+    pairs = [tuple(line.split("\t")) for line in test.read_text(encoding="utf-8").splitlines()]
+    outputs = [each.text for each in interlingua.load(run).translate([source for source, _ in pairs])]
+    metric = (
+        metric_named(task.metric, "words") if task.metric == "sequence_error" else metric_named(task.metric)
+    )
+
+    def score(numbers: list[int]) -> float:
+        chosen: list[Metric] = [metric]
+        return evaluate([outputs[i] for i in numbers], [pairs[i] for i in numbers], metrics=chosen,
+                        n_bootstrap=0)[0].score  # fmt: skip
+
+    def length(i: int) -> int:
+        return len(pairs[i][0].split()) if task.metric == "BLEU" else len(pairs[i][0].replace(" ", ""))
+
+    classes = [[i for i in range(len(pairs)) if low <= length(i) < high]
+               for low, high in zip(task.lengths, task.lengths[1:], strict=False)]  # fmt: skip
+    return Row(info["parameters"], statistics.median(speeds), info["steps"], score(list(range(len(pairs)))),
+               [score(numbers) for numbers in classes])  # fmt: skip
+
+
+def bands(task: Task) -> list[str]:
+    pairs = list(zip(task.lengths, task.lengths[1:], strict=False))
+    return [
+        f"< {high}" if not low else f"{low}+" if high == 99 else f"{low} to {high - 1}" for low, high in pairs
+    ]
+
+
+def table(title: str, task: Task, rows: dict[str, Row]) -> str:
+    unit = "words" if task.metric == "BLEU" else "letters"
+    heads = ["model", "parameters", "target tokens/s", "updates", task.metric,
+             *(f"{band} {unit}" for band in bands(task))]  # fmt: skip
+    lines = [f"### {title}\n", f"| {' | '.join(heads)} |", "|---|" + "---:|" * (len(heads) - 1)]
+    for name, row in rows.items():
+        cells = [f"{row.parameters:,}", f"{row.tokens_per_s:,.0f}", f"{row.steps:,}", f"{row.score:.2f}"]
+        cells += [f"{score:.1f}" for score in row.by_length]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def plot(found: dict[str, dict[str, Row]], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, len(found), figsize=(11, 4.2), layout="constrained")
+    for axis, (title, rows) in zip(axes, found.items(), strict=True):
+        task = TASKS[title]
+        for name, row in rows.items():
+            width = 2.5 if name == "Transformer" else 1.2
+            axis.plot(bands(task), row.by_length, marker="o", label=name, linewidth=width)
+        axis.set_title(title)
+        axis.set_xlabel("source length, " + ("words" if task.metric == "BLEU" else "letters"))
+        axis.set_ylabel("BLEU" if task.metric == "BLEU" else "words wrong, %")
+        axis.grid(alpha=0.3)
+    axes[0].legend(fontsize="small")
+    figure.savefig(path)
+
+
+if __name__ == "__main__":
+    main()
