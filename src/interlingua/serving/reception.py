@@ -29,6 +29,7 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
 }
+_TRANSLATING = frozenset({"/translate", "/translate_file", "/v1/translate"})
 _PATIENCE = 8  # times the body limit that is read and thrown away, so that the client gets to see the answer
 
 log = logging.getLogger("interlingua.requests")
@@ -65,6 +66,8 @@ class Reception:
 
         try:
             body = await self._body(scope, receive)
+            if scope["path"] in _TRANSLATING:
+                self.engine.admit()  # refusing must cost little when there is much to refuse
             await self._answer(scope, body, receive, sending)
         except RefusalError as refusal:
             await _refuse(refusal, sending)
@@ -135,7 +138,8 @@ class Reception:
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         # The route, not the path: a path may hold whatever a user put there.
-        route = getattr(scope.get("route"), "path", None) or "other"
+        route = getattr(scope.get("route"), "path", None)
+        route = route or (scope["path"] if scope["path"] in _TRANSLATING else "other")
         self.metrics.requests.labels(route, str(status)).inc()
         self.metrics.latency.labels(route).observe(seconds)
         notes: dict[str, Any] = scope.get("state", {}).get("notes", {})
