@@ -43,13 +43,13 @@ DROPOUT, SMOOTHING, RATE = 0.1, 0.1, 7e-4
 class Plain(nn.Module):
     """torch.nn.Transformer with tied, scaled embeddings."""
 
-    def __init__(self, vocabulary: int) -> None:
+    def __init__(self, vocabulary: int, dropout: float = DROPOUT) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, 256)
         nn.init.normal_(self.embedding.weight, std=256**-0.5)
         self.positions = SinusoidalPositions(256)
-        self.dropout = nn.Dropout(DROPOUT)
-        self.transformer = nn.Transformer(256, 4, 3, 3, 1024, DROPOUT, batch_first=True)
+        self.dropout = nn.Dropout(dropout)
+        self.transformer = nn.Transformer(256, 4, 3, 3, 1024, dropout, batch_first=True)
         self.transformer.encoder.norm = self.transformer.decoder.norm = None
 
     def forward(self, batch: Batch) -> Tensor:
@@ -71,18 +71,18 @@ def plain_loop(vocabulary: int) -> Callable[[Batch], float]:
     model = Plain(vocabulary)
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE, betas=(0.9, 0.98), eps=1e-9)
 
-    def step(batch: Batch) -> float:
-        logits = model(batch).flatten(0, 1)
-        loss = F.cross_entropy(
-            logits, batch.target_out.flatten(), ignore_index=PAD, label_smoothing=SMOOTHING
-        )
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        return loss.item()
+    return lambda batch: plain_step(model, optimizer, batch)
 
-    return step
+
+def plain_step(model: Plain, optimizer: torch.optim.Optimizer, batch: Batch) -> float:
+    """One update; returns the loss."""
+    logits = model(batch).flatten(0, 1)
+    loss = F.cross_entropy(logits, batch.target_out.flatten(), ignore_index=PAD, label_smoothing=SMOOTHING)
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return loss.item()
 
 
 def our_loop(vocabulary: int, precision: str) -> Callable[[Batch], float]:
