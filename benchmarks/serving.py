@@ -7,8 +7,8 @@
 
 FILE holds source sentences, one a line (or pairs, with a tab); MODEL says its languages. Each scenario starts
 the service itself, greedy, on this machine's loopback, and talks to it from this process: the service and its
-workers are others. It needs psutil. A table goes to standard output in Markdown, remarks to standard error; the
-exit code is 1 when a promise is broken. Nothing else should run meanwhile.
+workers are others. It needs psutil. A table goes to standard output in Markdown, remarks to standard error;
+the exit code is 1 when a promise is broken. Nothing else should run meanwhile.
 """
 
 from __future__ import annotations

@@ -13,13 +13,6 @@ from interlingua.serving import frames
 
 __all__ = ["Worker", "WorkerGoneError"]
 
-_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    # PyTorch keeps oneDNN's products for 1,024 shapes, about a megabyte each: a gigabyte after a minute of
-    # batches that are all different. oneDNN's own cache of them is as fast.
-    "LRU_CACHE_CAPACITY": "1",
-}
-
 
 class WorkerGoneError(Exception):
     """The process ended, or does not answer any more."""
@@ -50,7 +43,7 @@ class Worker:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "interlingua.serving.worker",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            env={**_ENVIRONMENT, **os.environ},
+            env={"OMP_NUM_THREADS": "1", **os.environ},
         )  # fmt: skip
         worker = cls(process)
         try:
