@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from interlingua.errors import DataError
+from interlingua.errors import DataError, InterlinguaError
 from interlingua.model.seq2seq import Attention, Seq2Seq
 from interlingua.search import Hypothesis, SearchSettings, Sources, length_limit, search
 from interlingua.search.forced import forced_log_probs
@@ -272,6 +272,18 @@ def _map(function: Callable[[T], R], items: Sequence[T], device: torch.device) -
 
 
 def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Items by the chunk; when reading fails, those before the failure come first."""
     iterator = iter(items)
-    while chunk := list(itertools.islice(iterator, size)):
-        yield chunk
+    failure: InterlinguaError | None = None
+    while failure is None:
+        chunk: list[T] = []
+        try:
+            for item in itertools.islice(iterator, size):
+                chunk.append(item)
+        except InterlinguaError as error:
+            failure = error
+        if chunk:
+            yield chunk
+        elif failure is None:
+            return
+    raise failure

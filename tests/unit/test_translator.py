@@ -88,6 +88,17 @@ def test_lines_are_read_a_chunk_at_a_time(translator):
     assert len(read) == 5
 
 
+def test_what_was_read_before_a_failure_is_translated(translator):
+    def lines():
+        yield from ["ab", "cd", "ef"]
+        raise DataError("the line is not UTF-8")
+
+    done: list[str] = []
+    with pytest.raises(DataError, match="not UTF-8"):
+        done.extend(translation.text for translation in translator.translate_lines(lines(), chunk=2))
+    assert done == [translation.text for translation in translator.translate(["ab", "cd", "ef"])]
+
+
 def test_a_source_over_the_limit_is_split_at_sentence_ends_and_rejoined(translator):
     first, second = "abc de abc de.", "edc ba!"
     (whole,) = translator.translate([f"{first} {second}"], alignment=True)
