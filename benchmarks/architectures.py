@@ -97,7 +97,7 @@ def train(run: Path, data: Path, task: Task, name: str, minutes: float) -> None:
     if preset:
         settings = [f"model.attention={attention}", f"model.dim={task.widths[preset]}"]
         command += ["--preset", preset, *(part for setting in settings for part in ("--set", setting))]
-    with run.with_suffix(".log").open("w") as log:
+    with run.with_name(f"{run.name}.log").open("w") as log:
         subprocess.run(list(map(str, command)), check=True, stdout=log, stderr=subprocess.STDOUT)
 
 

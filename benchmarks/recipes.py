@@ -88,7 +88,7 @@ def train(run: Path, data: Path, minutes: float, seed: int, settings: list[str])
                data / "valid.tsv", "--out", run, "--minutes", minutes, "--seed", seed, "--force"]  # fmt: skip
     for setting in settings:
         command += ["--set", setting]
-    with run.with_suffix(".log").open("w") as log:
+    with run.with_name(f"{run.name}.log").open("w") as log:
         subprocess.run(list(map(str, command)), check=True, stdout=log, stderr=subprocess.STDOUT)
 
 

@@ -99,7 +99,7 @@ def ours(data: Path, out: Path) -> list[Point]:
             command: list[Any] = [sys.executable, "-m", "interlingua", "train", "--train", data / "train.tsv",
                                   "--valid", data / "valid.tsv", "--out", run, "--minutes", minutes,
                                   "--force"]  # fmt: skip
-            with run.with_suffix(".log").open("w") as log:
+            with run.with_name(f"{run.name}.log").open("w") as log:
                 subprocess.run(list(map(str, command)), check=True, stdout=log, stderr=subprocess.STDOUT)
         info = json.loads((run / "info.json").read_text())
         translator = interlingua.load(run)
