@@ -54,6 +54,7 @@ IDEAS: dict[str, str] = {
     "4+4 layers": "model.encoder_layers=4 model.decoder_layers=4",
     "6+1 layers": "model.encoder_layers=6 model.decoder_layers=1",
     "8 heads": "model.heads=8",
+    "length penalty 1": "search.length_penalty=1.0",
 }
 """The settings that differ from the defaults, as --set takes them."""
 
