@@ -117,6 +117,7 @@ class Run:
             self.prepared.valid,
             tokenizers,
             self.limits,
+            self.experiment.search,
             settings.decode_pairs,
             settings.max_tokens,
             self.device,

@@ -53,28 +53,29 @@ class Validator:
         store: the validation pairs; many are thinned out, always in the same way.
         tokenizers: of both sides.
         limits: for search.
+        search: how the saved model is meant to be used.
         decode_pairs: how many to translate each time.
         max_tokens: of a batch, for the loss.
         device: where the model is.
     """
 
     def __init__(
-        self, store: Store, tokenizers: TokenizerPair, limits: Limits, decode_pairs: int, max_tokens: int,
-        device: torch.device,
+        self, store: Store, tokenizers: TokenizerPair, limits: Limits, search: SearchSettings,
+        decode_pairs: int, max_tokens: int, device: torch.device,
     ) -> None:  # fmt: skip
         order = np.random.default_rng(0).permutation(len(store))[:MOST_PAIRS]
         self.store, self.max_tokens, self.device = store, max_tokens, device
         self.indices = np.sort(order)
         self.decoded = np.sort(order[:decode_pairs])
-        self.tokenizers, self.limits = tokenizers, limits
+        self.tokenizers, self.limits, self.search = tokenizers, limits, search
         self.metrics = task_metrics([store.target_text(int(i)) for i in self.indices], tokenizers)
 
     def validate(self, model: Model, *, thorough: bool = False) -> Validation:
-        """Loss over all, scores of greedy translations over some; thorough: beam search over all."""
+        """Loss over all, scores of greedy translations over some; thorough: over all, by `search`."""
         started = time.monotonic()
         training = model.training
         model.eval()
-        search = SearchSettings() if thorough else SearchSettings(beam=1)
+        search = self.search if thorough else SearchSettings(beam=1)
         translator = Translator(
             model, self.tokenizers, settings=search, max_ratio=self.limits.max_ratio,
             max_source_length=self.limits.max_source_length, device=self.device,
