@@ -131,7 +131,9 @@ def ours(bundle: Bundle, precision: Any) -> Run:
 
     def run(texts: list[str], beam: int, width: int) -> list[str]:
         translator_module._ROWS = width
-        return [translation.text for translation in translator.translate(texts, beam=beam)]
+        return [
+            translation.text for translation in translator.translate(texts, beam=beam, length_penalty=0.6)
+        ]
 
     return run
 

@@ -74,8 +74,7 @@ def build_app(languages: Languages, engine: Engine, settings: ServeSettings, met
     app.add_exception_handler(RefusalError, _refused)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _failed)
-    if (PAGE / "index.html").is_file():
-        app.mount("/", StaticFiles(directory=PAGE, html=True))
+    _add_page(app)
     whole: ASGIApp = app
     if settings.cors:
         whole = CORSMiddleware(
@@ -83,6 +82,19 @@ def build_app(languages: Languages, engine: Engine, settings: ServeSettings, met
             allow_headers=["Authorization", "Content-Type"], expose_headers=["Retry-After"],
         )  # fmt: skip
     return Reception(whole, settings, metrics, engine)
+
+
+def _add_page(app: FastAPI) -> None:
+    """Adds a route for each file of the page: a mount at / would take every unknown path and method."""
+    files = StaticFiles(directory=PAGE)
+
+    async def page(request: Request) -> Response:
+        response = await files.get_response(request.scope["path"].lstrip("/") or "index.html", request.scope)
+        response.headers["Cache-Control"] = "no-cache"  # after an upgrade, no old module beside a new one
+        return response
+
+    for path in ("/", *sorted(f"/{file.name}" for file in PAGE.iterdir())):
+        app.add_route(path, page, methods=["GET"], include_in_schema=False)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -30,6 +30,9 @@ PAPER_TRAINING: Mapping[str, Any] = {
 }
 
 
+PAPER_SEARCH: Mapping[str, Any] = {"beam": 4, "length_penalty": 0.6}
+"""Vaswani et al. 2017, 6.1."""
+
 LARGE = 10_000_000
 """Target tokens that a larger model pays for, on a device that is fast enough."""
 
@@ -80,7 +83,8 @@ def choose_recipe(preset: str | None, architecture: str, prepared: Prepared, dev
                                  accepted=nearest(preset, PRESETS))  # fmt: skip
     if preset is not None and preset.startswith("paper"):
         model = PRESETS[preset].model_dump()
-        return Recipe({"model": model, "training": dict(PAPER_TRAINING)}, f"preset {preset}")
+        values = {"model": model, "training": dict(PAPER_TRAINING), "search": PAPER_SEARCH}
+        return Recipe(values, f"preset {preset}")
     tokens, symbols = target_tokens(prepared.train), max(map(len, prepared.tokenizers))
     narrow = symbols < FEW_SYMBOLS and tokens < LARGE
     fitting = "tiny" if narrow else "base" if tokens >= LARGE and device.type != "cpu" else "small"
