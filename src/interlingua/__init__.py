@@ -29,8 +29,8 @@ STARTED = time.monotonic()
 # that makes training several times slower; after a short spin they had better sleep. Read as torch loads.
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-# Batches of text have endless shapes, and for each PyTorch and oneDNN keep the kernels they made: a thousand by
-# default, about a megabyte each, few of them used again. Read when the first kernel is made.
+# Batches of text have endless shapes, and for each PyTorch and oneDNN keep the kernels they made: a thousand
+# by default, about a megabyte each, few of them used again. Read when the first kernel is made.
 os.environ.setdefault("LRU_CACHE_CAPACITY", "1")
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 

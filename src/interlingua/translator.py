@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from interlingua.errors import DataError, InterlinguaError
+from interlingua.errors import DataError
 from interlingua.model.seq2seq import Attention, Seq2Seq
 from interlingua.search import Hypothesis, SearchSettings, Sources, length_limit, search
 from interlingua.search.forced import forced_log_probs
@@ -21,6 +19,7 @@ from interlingua.text.sentences import split_long
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.text.vocabulary import BOS, EOS, PAD
 from interlingua.translation import EMPTY, Flag, PairScore, Translation, join
+from interlingua.workload import batches, chunks, side_by_side
 
 __all__ = ["PairScore", "Translation", "Translator"]
 
@@ -28,12 +27,7 @@ CHUNK = 4096
 """Lines read ahead when streaming: enough for batches of nearly equal lengths."""
 
 _ROWS = 192  # hypotheses a batch: wider ones leave the processor's cache and are slower
-_WORKERS = 8  # batches at a time; more would wait for the interpreter's lock
-_TOKENS = 16_384  # tokens a batch that memory is held for, so that long texts go in smaller batches
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class _Wanted(NamedTuple):
@@ -109,12 +103,12 @@ class Translator:
             chunk: lines read before the first is translated; 1 answers line by line.
             **options: as `translate` takes them.
         """
-        for some in _chunks(lines, chunk):
+        for some in chunks(lines, chunk):
             yield from self.translate(some, **options)
 
     def score_pairs(self, pairs: Iterable[tuple[str, str]], *, chunk: int = CHUNK) -> Iterator[PairScore]:
         """Says how probable given targets are, in order, with flat memory; nothing is split."""
-        for some in _chunks(pairs, chunk):
+        for some in chunks(pairs, chunk):
             yield from self._score(some)
 
     def _cut(self, texts: Sequence[str]) -> list[list[tuple[str, str]]]:
@@ -138,7 +132,7 @@ class Translator:
         lengths = [len(ids) for ids in encoded]
         # A hypothesis holds what it wrote so far, which may come to the limit.
         held = [width * length_limit(length, self.max_ratio) for length in lengths]
-        batches = list(_batches(lengths, held, max(1, _ROWS // width)))
+        together = list(batches(lengths, held, max(1, _ROWS // width)))
 
         def one(batch: list[int]) -> list[Translation]:
             chosen = [encoded[i] for i in batch]
@@ -150,7 +144,7 @@ class Translator:
                 translations = self._look(translations, sources, best, wanted)
             return translations
 
-        for batch, translations in zip(batches, _map(one, batches, self.device), strict=True):
+        for batch, translations in zip(together, side_by_side(one, together, self.device), strict=True):
             for i, translation in zip(batch, translations, strict=True):
                 done[i] = translation
         return done
@@ -211,7 +205,7 @@ class Translator:
         targets = self.tokenizers.target.encode_batch([target for _, target in pairs])
         scores: dict[int, PairScore] = {}
         lengths = [max(map(len, both)) or 1 for both in zip(sources, targets, strict=True)]
-        for batch in _batches(lengths, lengths, _ROWS):
+        for batch in batches(lengths, lengths, _ROWS):
             source = self._padded([[*sources[i], EOS] for i in batch])
             target_in = self._padded([[BOS, *targets[i]] for i in batch])
             target_out = self._padded([[*targets[i], EOS] for i in batch])
@@ -230,60 +224,3 @@ def _align(cross: Tensor) -> tuple[tuple[int, int], ...]:
     """
     layer = cross[max(0, len(cross) - 2)].mean(dim=0)[:, :-1]  # (target, source)
     return tuple((source, target) for target, source in enumerate(layer[:-1].argmax(dim=1).tolist()))
-
-
-def _batches(lengths: Sequence[int], held: Sequence[int], rows: int) -> Iterator[list[int]]:
-    """Indices by falling length, without those of length 0, a bounded number at a time.
-
-    Args:
-        lengths: of the sequences.
-        held: the tokens that memory is held for, of each; longer sequences hold more.
-        rows: how many at most.
-    """
-    batch: list[int] = []
-    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if not lengths[i]:
-            continue
-        if batch and (len(batch) == rows or (len(batch) + 1) * held[batch[0]] > _TOKENS):
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
-
-
-def _map(function: Callable[[T], R], items: Sequence[T], device: torch.device) -> Iterator[R]:
-    """Applies a function to all items, in order; on a CPU to several at once, each by one thread.
-
-    The matrices of a decoding step are too small to be worth sharing among threads; whole batches are not.
-    """
-    threads = torch.get_num_threads()
-    workers = min(threads, len(items), _WORKERS)
-    if device.type != "cpu" or workers < 2:
-        yield from map(function, items)
-        return
-    try:
-        with ThreadPoolExecutor(
-            workers, initializer=torch.set_num_threads, initargs=(threads // workers,)
-        ) as pool:
-            yield from pool.map(function, items)
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Items by the chunk; when reading fails, those before the failure come first."""
-    iterator = iter(items)
-    failure: InterlinguaError | None = None
-    while failure is None:
-        chunk: list[T] = []
-        try:
-            for item in itertools.islice(iterator, size):
-                chunk.append(item)
-        except InterlinguaError as error:
-            failure = error
-        if chunk:
-            yield chunk
-        elif failure is None:
-            return
-    raise failure
