@@ -1,0 +1,147 @@
+// The page: type on the left, read on the right.
+import { announce, byId } from "./dom.js";
+import { acceptFiles } from "./files.js";
+import { chosen, detect, offer, swapLanguages } from "./languages.js";
+import * as output from "./output.js";
+import * as panel from "./panel.js";
+import { get, hasKey, translate, useKey } from "./service.js";
+import * as trouble from "./trouble.js";
+
+const input = byId("input");
+let settings = null;
+let timer = null;
+let running = null;
+
+const length = () => [...input.value].length; // in characters as the service counts them
+
+function count() {
+  const [own, most] = [length(), settings.charLimit];
+  byId("count").textContent = own > most ? `${(own - most).toLocaleString("en")} too many characters`
+    : `${own.toLocaleString("en")} / ${most.toLocaleString("en")}`;
+  byId("count").classList.toggle("over", own > most);
+  byId("clear").hidden = own === 0;
+  return own <= most;
+}
+
+function abort() {
+  clearTimeout(timer);
+  running?.abort();
+  running = null;
+  output.busy(false);
+}
+
+function stop() {
+  abort();
+  panel.close();
+  trouble.clear();
+  byId("pace").textContent = "";
+}
+
+async function translateNow() {
+  stop();
+  const text = input.value.toWellFormed?.() ?? input.value;
+  if (!text.trim()) return output.clear();
+  if (!count()) return undefined;
+  if (settings.keyRequired && !hasKey()) return trouble.show(new Error("Please enter your API key, at the top."));
+  const mine = running = new AbortController();
+  const [pair, started] = [chosen(), performance.now()];
+  output.busy(true);
+  try {
+    const answer = await translate({ q: text, ...pair }, { signal: mine.signal, progress: output.draft });
+    if (running !== mine) return undefined;
+    detect(answer.source);
+    const used = { source: answer.source, target: answer.target };
+    output.show(answer, (sentence) => panel.toggle(sentence, used));
+    byId("pace").textContent = `${((performance.now() - started) / 1000).toFixed(1)} s`;
+  } catch (error) {
+    if (running === mine) trouble.show(error, translateNow);
+  } finally {
+    if (running === mine) output.busy(false);
+  }
+  return undefined;
+}
+
+function typed() {
+  count();
+  abort();
+  timer = setTimeout(translateNow, input.value.trim() ? settings.frontendTimeout : 0);
+}
+
+function changed() {
+  output.forgetChoices();
+  translateNow();
+}
+
+function swap() {
+  const text = output.text();
+  if (!swapLanguages()) return announce("There is no model for the way back.");
+  if (text) input.value = text;
+  count();
+  return changed();
+}
+
+async function copy() {
+  const text = output.text();
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch { // only allowed over HTTPS: the old way
+    const area = make("textarea", { value: text, className: "hidden" });
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+    byId("copy").focus();
+  }
+  announce("Copied.");
+  const label = byId("copy").lastChild;
+  label.textContent = "Copied";
+  setTimeout(() => { label.textContent = "Copy"; }, 1500);
+}
+
+function shade(on) {
+  byId("shade").setAttribute("aria-pressed", on);
+  byId("output").classList.toggle("shaded", on);
+  byId("legend").hidden = !on;
+}
+
+function shortcut(event) {
+  const [key, command] = [event.key.toLowerCase(), event.ctrlKey || event.metaKey];
+  const typing = event.target.matches("input, textarea, select");
+  if (command && key === "enter") translateNow();
+  else if (command && event.shiftKey && key === "s") swap();
+  else if (key === "escape" && !byId("about").open) panel.close({ focus: true });
+  else if (key === "?" && !typing && !byId("about").open) byId("about").showModal();
+  else return;
+  if (key !== "escape") event.preventDefault();
+}
+
+function listen() {
+  input.addEventListener("input", typed);
+  byId("clear").addEventListener("click", () => { input.value = ""; typed(); input.focus(); });
+  byId("swap").addEventListener("click", swap);
+  byId("copy").addEventListener("click", copy);
+  byId("shade").addEventListener("click", () => shade(byId("shade").getAttribute("aria-pressed") !== "true"));
+  byId("help").addEventListener("click", () => byId("about").showModal());
+  byId("key-box").addEventListener("submit", (event) => event.preventDefault());
+  byId("key").addEventListener("change", () => { useKey(byId("key").value); translateNow(); });
+  addEventListener("keydown", shortcut);
+}
+
+async function start() {
+  try {
+    const [languages, told] = await Promise.all([get("languages"), get("frontend/settings")]);
+    settings = told;
+    trouble.clear();
+    offer(languages, told.language, changed);
+  } catch (error) {
+    trouble.show(error, start);
+    return;
+  }
+  byId("key-box").hidden = !settings.keyRequired;
+  acceptFiles(settings);
+  listen();
+  typed(); // what was typed already, or kept by the browser
+}
+
+byId("hint").hidden = true;
+start();

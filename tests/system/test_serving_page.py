@@ -1,0 +1,340 @@
+"""The page of `serve` in a real browser, with a service of real workers behind it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from . import test_pages, test_serve
+
+browser = test_pages.browser
+models = test_serve.models
+background = test_pages.background
+
+
+class Visit(NamedTuple):
+    """A page that is open, and what it asked for and complained of."""
+
+    page: Page
+    requests: list[str]
+    complaints: list[str]
+
+
+@pytest.fixture(scope="module")
+def service(models: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[test_serve.Served]:
+    log = tmp_path_factory.mktemp("log") / "log"
+    service = test_serve.Served(log, *models, "--workers", 1, "--max-characters", 300)
+    yield service
+    assert service.stop() == 0
+
+
+@pytest.fixture
+def visit(browser, service) -> Iterator[Any]:
+    opened = []
+
+    def go(*, width: int = 1280, scheme: Any = "light", prepare: Any = None) -> Visit:
+        context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
+        page = context.new_page()
+        found = Visit(page, [], [])
+        page.on("request", lambda request: found.requests.append(request.url))
+        page.on("console", lambda message: found.complaints.append(message.text))
+        page.on("pageerror", lambda error: found.complaints.append(str(error)))
+        if prepare:
+            prepare(page)
+        page.goto(service.url)
+        opened.append((context, found))
+        return found
+
+    yield go
+    for context, found in opened:
+        context.close()
+        assert all(url.startswith(service.url) for url in found.requests)
+        # Chromium itself notes every answer that is an error; nothing else may be said.
+        assert [text for text in found.complaints if not text.startswith("Failed to load resource")] == []
+
+
+def translated(page: Page, text: str, expected: str) -> None:
+    page.fill("#input", text)
+    expect(page.locator("#output")).to_have_text(expected, use_inner_text=True)
+    expect(page.locator("#output")).to_have_attribute("aria-busy", "false")
+
+
+def refuse(status: int, message: str, **headers: str) -> Any:
+    def answer(route: Route) -> None:
+        body = json.dumps({"error": message})
+        route.fulfill(status=status, body=body, content_type="application/json", headers=headers)
+
+    return answer
+
+
+def test_typing_gives_a_translation_line_by_line(visit):
+    found = visit()
+    page = found.page
+    page.locator("#input").press_sequentially("1 2 3")
+    expect(page.locator("#output")).to_have_text("3 2 1")
+    assert page.locator("#count").inner_text() == "5 / 300"
+    translated(page, "1 2\n\n 4 5", "2 1\n\n 5 4")
+    assert page.locator(".sentence").all_inner_texts() == ["2 1", "5 4"]
+    translated(page, "", "")
+    assert page.locator("#copy").is_disabled()
+    assert found.complaints == []
+
+
+def test_each_event_replaces_the_text_so_far(visit):
+    # The last event of this answer never comes, so what is shown is the latest of the others.
+    events = [("progress", {"index": 0, "text": text}) for text in ("9", "8\n8", "7\n7\n7")]
+    body = "".join(f"event: {name}\ndata: {json.dumps(content)}\n\n" for name, content in events)
+
+    def answer(route: Route) -> None:
+        route.fulfill(body=body, content_type="text/event-stream")
+
+    page = visit(prepare=lambda page: page.route("**/v1/translate", answer)).page
+    page.fill("#input", "1")
+    expect(page.locator("#output")).to_have_text("7\n7\n7", use_inner_text=True)
+    expect(page.locator("#trouble")).to_contain_text("cannot be reached")
+
+
+def test_an_alternative_takes_the_sentences_place(visit):
+    page = visit().page
+    translated(page, "1 2 3\n4 5", "3 2 1\n5 4")
+    page.locator(".sentence").first.press("Enter")
+    choices = page.locator(".alternatives button")
+    expect(choices.first).to_have_attribute("aria-pressed", "true")
+    assert choices.first.get_attribute("value") == "3 2 1"
+    other = choices.nth(1).get_attribute("value")
+    choices.nth(1).click()
+    translated(page, "1 2 3\n6", f"{other}\n6")  # the choice outlives an edit elsewhere
+    page.locator(".sentence").first.click()
+    choices.first.click()
+    expect(page.locator("#output")).to_have_text("3 2 1\n6", use_inner_text=True)
+    page.keyboard.press("Escape")
+    assert page.locator("#panel").is_hidden()
+    assert page.evaluate("document.activeElement.className") == "sentence"
+
+
+def test_attention_of_a_token(visit, service):
+    found = visit()
+    page = found.page
+    translated(page, "1 2 3 4", "4 3 2 1")
+    page.click(".sentence")
+    page.click("#tabs button[value=attention]")
+    targets = page.locator(".token.to")
+    expect(targets.first).to_be_visible()
+    asked = {"q": "1 2 3 4", "source": "en", "target": "de", "attention": True}
+    part = service.post("/v1/translate", json=asked).json()["translations"][0]["parts"][0]
+    assert targets.count() == len(part["tokens"]) + 1
+    assert page.locator(".token.from").count() == len(part["source_tokens"]) + 1
+    heads = [head for layer in part["attention"]["cross"] for head in layer]
+    for row in (0, 2):
+        targets.nth(row).focus()
+        share = max(sum(head[row][j] for head in heads) / len(heads) for j in range(len(heads[0][row])))
+        told = [int(number) for number in re.findall(r"(\d+)%", page.locator(".readout").inner_text())]
+        assert told[0] == pytest.approx(100 * share, abs=1)
+        assert targets.nth(row).get_attribute("aria-pressed") == "true"
+    cells = page.locator(".map .cells")
+    assert cells.locator("canvas").evaluate("c => [c.width, c.height]") == [
+        len(heads[0][0]), len(heads[0])
+    ]  # fmt: skip
+    cells.hover(position={"x": 2, "y": 2})
+    assert targets.first.get_attribute("aria-pressed") == "true"
+    assert found.complaints == []
+
+
+def test_a_model_without_attention_says_so(visit):
+    def bare(route: Route) -> None:
+        if not json.loads(route.request.post_data or "").get("attention"):
+            return route.continue_()
+        answer = route.fetch()
+        content = answer.json()
+        del content["translations"][0]["parts"][0]["attention"]
+        return route.fulfill(response=answer, json=content)
+
+    page = visit(prepare=lambda page: page.route("**/v1/translate", bare)).page
+    translated(page, "1", "1")
+    page.click(".sentence")
+    page.click("#tabs button[value=attention]")
+    expect(page.locator("#inside")).to_contain_text("no attention")
+
+
+def test_unlikely_words_are_marked_and_listed(visit):
+    page = visit().page
+    translated(page, "1 2", "2 1")
+    words = [{"text": "2 1", "tokens": ["2", "\u25811"], "log_probs": [-2.0, -0.01, 0.0]}, "2 1", "de"]
+    run = "async ([part, text, language]) => (await import('/words.js')).words(text, part, language)"
+    found = page.evaluate(run, words)
+    assert [word["text"] for word in found] == ["2", " ", "1"]
+    assert found[0]["probability"] == pytest.approx(0.135, abs=1e-3)
+    assert found[1]["probability"] is None
+    assert page.locator("#legend").is_hidden()
+    page.click("#shade")
+    assert page.locator("#shade").get_attribute("aria-pressed") == "true"
+    assert page.locator("#legend").is_visible()
+    assert "sure of" in page.locator("#unsure").inner_text()
+    page.eval_on_selector("#output .word", "word => { word.className = 'word level-3'; }")
+    line = "getComputedStyle(document.querySelector('#output .word')).textDecorationLine"
+    assert page.evaluate(line) == "underline"
+    page.click("#shade")
+    assert page.evaluate(line) == "none"
+
+
+def test_sentences_that_the_service_mended_are_found(visit):
+    page = visit().page
+    parts = [{"text": text} for text in ("eins", "w w w", "drei")]
+    run = "async ([text, parts]) => (await import('/words.js')).takeApart(text, parts)"
+    pieces = page.evaluate(run, [" eins\n\nwww.a.org\ndrei\n", parts])
+    texts = [piece if isinstance(piece, str) else [piece["text"]] for piece in pieces]
+    assert texts == [" ", ["eins"], "\n\n", ["www.a.org"], "\n", ["drei"], "\n"]
+
+
+def test_swapping_takes_the_translation_along(visit):
+    page = visit().page
+    translated(page, "1 2 3", "3 2 1")
+    page.keyboard.press("Control+Shift+S")
+    expect(page.locator("#source")).to_have_value("de")
+    expect(page.locator("#target")).to_have_value("en")
+    expect(page.locator("#input")).to_have_value("3 2 1")
+    expect(page.locator("#output")).to_have_text("1 2 3")
+    page.reload()  # the choice is remembered
+    expect(page.locator("#source")).to_have_value("de")
+    page.select_option("#source", "auto")
+    translated(page, "1 2", "2 1")
+    expect(page.locator("#source option:checked")).to_contain_text("Detected")
+
+
+@pytest.mark.parametrize("name", ["numbers.txt", "numbers.srt", "numbers.HTML"])
+def test_dropped_and_chosen_files_are_translated(visit, tmp_path, name):
+    content = "1\n00:00:01,000 --> 00:00:02,000\n4 5\n" if name.endswith("srt") else "4 5"
+    page = visit().page
+    drop = """([name, content]) => {
+        const data = new DataTransfer();
+        data.items.add(new File([content], name));
+        for (const type of ["dragover", "drop"]) {
+            const options = { dataTransfer: data, bubbles: true, cancelable: true };
+            document.body.dispatchEvent(new DragEvent(type, options));
+        }
+    }"""
+    expect(page.locator("#count")).not_to_be_empty()
+    page.evaluate(drop, [name, content])
+    (tmp_path / name).write_text(content)
+    page.set_input_files("#file", tmp_path / name)
+    links = page.locator("#files a")
+    expect(links).to_have_count(2)
+    for i in range(2):
+        with page.expect_download() as download:
+            links.nth(i).click()
+        assert "5 4" in download.value.path().read_text()
+        assert download.value.suggested_filename.startswith("numbers_de.")
+    page.set_input_files("#file", {"name": "a.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"})
+    expect(page.locator("#files li").last).to_contain_text("cannot be translated")
+
+
+def test_too_much_text_is_not_sent(visit):
+    found = visit()
+    found.page.fill("#input", "🙂" * 302)
+    expect(found.page.locator("#count")).to_have_text("2 too many characters")
+    found.page.keyboard.press("Control+Enter")
+    translated(found.page, "1 2", "2 1")
+    assert len([url for url in found.requests if url.endswith("/translate")]) == 1
+
+
+def test_a_refusal_is_told_and_tried_again_when_it_says(visit):
+    def once(page: Page) -> None:
+        page.route("**/v1/translate", refuse(503, "Too much is waiting.", **{"Retry-After": "1"}), times=1)
+
+    page = visit(prepare=once).page
+    page.fill("#input", "1 2")
+    expect(page.locator("#trouble")).to_contain_text("Too much is waiting.")
+    expect(page.locator("#trouble")).to_contain_text("Trying again in 1 s")
+    expect(page.locator("#output")).to_have_text("2 1")
+    assert page.locator("#trouble").is_hidden()
+    page.route("**/v1/translate", refuse(400, "Not like this."))
+    page.fill("#input", "1")
+    expect(page.locator("#trouble")).to_have_text("Not like this.")
+
+
+def test_a_service_that_has_gone_is_missed_until_it_is_back(visit):
+    page = visit().page
+    expect(page.locator("#count")).not_to_be_empty()
+    page.context.set_offline(True)
+    page.fill("#input", "1 2")
+    expect(page.locator("#trouble")).to_contain_text("cannot be reached")
+    page.click("#trouble button")
+    expect(page.locator("#trouble")).to_contain_text("Trying again in")
+    page.context.set_offline(False)
+    expect(page.locator("#output")).to_have_text("2 1")
+    assert page.locator("#trouble").is_hidden()
+
+
+def test_a_key_is_asked_for_only_where_it_is_needed(visit):
+    def locked(page: Page) -> None:
+        def settings(route: Route) -> None:
+            answer = route.fetch()
+            route.fulfill(response=answer, json=answer.json() | {"keyRequired": True})
+
+        page.route("**/frontend/settings", settings)
+
+    assert visit().page.locator("#key").is_hidden()
+    page = visit(prepare=locked).page
+    page.fill("#input", "1 2")
+    expect(page.locator("#trouble")).to_contain_text("API key")
+    with page.expect_request("**/v1/translate") as asked:
+        page.fill("#key", "secret ключ")
+        page.keyboard.press("Enter")
+    assert json.loads(asked.value.post_data or "")["api_key"] == "secret ключ"
+    expect(page.locator("#output")).to_have_text("2 1")
+
+
+def test_help_and_copy(visit):
+    page = visit().page
+    page.fill("#input", "1 2")
+    expect(page.locator("#output")).to_have_text("2 1")
+    page.focus("#copy")
+    page.keyboard.press("?")
+    expect(page.locator("#about")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#about")).to_be_hidden()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click("#copy")
+    expect(page.locator("#copy")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "2 1"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_screen(visit, width):
+    page = visit(width=width).page
+    translated(page, "1 2 3 4 5", "5 4 3 2 1")
+    page.click("#shade")
+    page.click(".sentence")
+    for tab in ("alternatives", "attention"):
+        page.click(f"#tabs button[value={tab}]")
+        expect(page.locator("#inside button").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.fill("#input", "1" * 300)
+    expect(page.locator("#output")).not_to_have_text("5 4 3 2 1")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_dark_and_light_follow_the_reader(visit):
+    light, dark = (visit(scheme=scheme).page for scheme in ("light", "dark"))
+    assert min(background(light)) > 200
+    assert max(background(dark)) < 60
+
+
+def test_everything_has_a_name(visit):
+    page = visit().page
+    translated(page, "1 2", "2 1")
+    nameless = page.evaluate(
+        """[...document.querySelectorAll("button, select, textarea, input:not([aria-hidden])")]
+            .filter((each) => !each.ariaLabel && !each.labels?.length)
+            .filter((each) => each.tagName !== "BUTTON" || !each.textContent.trim())
+            .map((each) => each.outerHTML)"""
+    )
+    assert nameless == []
+    assert page.get_attribute("#output", "lang") == "de"
+    assert page.get_attribute("#output", "aria-live") == "polite"
