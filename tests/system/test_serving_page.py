@@ -260,15 +260,17 @@ def test_a_refusal_is_told_and_tried_again_when_it_says(visit):
 
 def test_a_service_that_has_gone_is_missed_until_it_is_back(visit):
     page = visit().page
-    expect(page.locator("#count")).not_to_be_empty()
+    translated(page, "3", "3")
     page.context.set_offline(True)
     page.fill("#input", "1 2")
     expect(page.locator("#trouble")).to_contain_text("cannot be reached")
     page.click("#trouble button")
     expect(page.locator("#trouble")).to_contain_text("Trying again in")
+    expect(page.locator("#output")).to_have_class(re.compile("stale"))  # it belongs to another text
     page.context.set_offline(False)
     expect(page.locator("#output")).to_have_text("2 1")
     assert page.locator("#trouble").is_hidden()
+    expect(page.locator("#output")).not_to_have_class(re.compile("stale"))
 
 
 def test_a_key_is_asked_for_only_where_it_is_needed(visit):

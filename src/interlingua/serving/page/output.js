@@ -21,6 +21,9 @@ export function busy(is) {
   output.setAttribute("aria-busy", is);
 }
 
+// Dims what does not belong to the text on the left any more.
+export const stale = (is) => output.classList.toggle("stale", is);
+
 export function clear() {
   output.replaceChildren();
   sentences = [];
@@ -77,6 +80,7 @@ function write(sentence, text, hypothesis = sentence.part) {
 }
 
 function finish(notes) {
+  stale(false);
   byId("notes").replaceChildren(...notes.map((note) => make("li", { textContent: note })));
   byId("notes").hidden = notes.length === 0;
   byId("hint").hidden = sentences.length === 0;

@@ -46,6 +46,7 @@ async function translateNow() {
   const mine = running = new AbortController();
   const [pair, started] = [chosen(), performance.now()];
   output.busy(true);
+  output.stale(true);
   try {
     const answer = await translate({ q: text, ...pair }, { signal: mine.signal, progress: output.draft });
     if (running !== mine) return undefined;
@@ -64,6 +65,7 @@ async function translateNow() {
 function typed() {
   count();
   abort();
+  output.stale(true);
   timer = setTimeout(translateNow, input.value.trim() ? settings.frontendTimeout : 0);
 }
 
