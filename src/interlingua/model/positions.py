@@ -38,9 +38,10 @@ class SinusoidalPositions(nn.Module):
     ) -> Float[Tensor, "batch length dim"]:
         """Adds to x the codes of positions first, first + 1, and so on."""
         end = first + x.shape[1]
-        if end > len(self.table) or self.table.dtype != x.dtype:
-            self.table = self._codes(_roomy(end)).to(x)
-        return x + self.table[first:end]
+        table = self.table  # read once: batches side by side may replace it
+        if end > len(table) or table.dtype != x.dtype:
+            self.table = table = self._codes(_roomy(end)).to(x)
+        return x + table[first:end]
 
     def _codes(self, length: int) -> Float[Tensor, "length dim"]:
         turned = angles(length, self.dim)
@@ -79,26 +80,25 @@ class RotaryPositions(nn.Module):
         head_dim: width of one head; even.
     """
 
-    cosines: Tensor
-    sines: Tensor
+    table: Tensor
 
     def __init__(self, head_dim: int) -> None:
         super().__init__()
         self.head_dim = head_dim
-        self.register_buffer("cosines", torch.empty(0, head_dim), persistent=False)
-        self.register_buffer("sines", torch.empty(0, head_dim), persistent=False)
+        self.register_buffer("table", torch.empty(2, 0, head_dim), persistent=False)
 
     def forward(
         self, x: Float[Tensor, "batch heads length head_dim"], first: int = 0
     ) -> Float[Tensor, "batch heads length head_dim"]:
         """Queries or keys of positions first, first + 1, and so on, turned."""
         end = first + x.shape[2]
-        if end > len(self.cosines) or self.cosines.dtype != x.dtype:
+        table = self.table  # read once: batches side by side may replace it
+        if end > table.shape[1] or table.dtype != x.dtype:
             turned = angles(_roomy(end), self.head_dim).repeat(1, 2)
-            self.cosines, self.sines = turned.cos().to(x), turned.sin().to(x)
+            self.table = table = torch.stack([turned.cos(), turned.sin()]).to(x)
+        cosines, sines = table[:, first:end]
         left, right = x.chunk(2, dim=-1)
-        crossed = torch.cat([-right, left], dim=-1)
-        return x * self.cosines[first:end] + crossed * self.sines[first:end]
+        return x * cosines + torch.cat([-right, left], dim=-1) * sines
 
 
 def _roomy(length: int) -> int:
