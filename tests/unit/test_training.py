@@ -73,6 +73,27 @@ def test_loss_and_gradient_are_torchs(
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("rows_at_once", [4, 1000])
+def test_consistency_is_the_divergence_of_the_halves(
+    rows_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loss_module, "ROWS_AT_ONCE", rows_at_once)
+    hidden = torch.randn(6, 5, SIZE, requires_grad=True)
+    target = torch.randint(1, SIZE, (3, 5))
+    target[1, 3:] = PAD
+    target = torch.cat([target, target])
+    found = cross_entropy_sum(lambda h: h, hidden, target, smoothing=0.1, padding=PAD, consistency=5.0)
+    once = cross_entropy_sum(lambda h: h, hidden, target, smoothing=0.1, padding=PAD)
+    first, second = hidden.log_softmax(2)[:3], hidden.log_softmax(2)[3:]
+    both = F.kl_div(first, second, log_target=True, reduction="none")
+    both = both + F.kl_div(second, first, log_target=True, reduction="none")
+    expected = once + 5.0 / 2 * both[target[:3] != PAD].sum()
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(found, hidden), torch.autograd.grad(expected, hidden), atol=1e-5, rtol=1e-4
+    )
+
+
 def test_loss_of_a_hopeless_guess_is_finite() -> None:
     hidden = torch.tensor([[[1000.0, -1000.0]]], requires_grad=True)
     loss = cross_entropy_sum(lambda h: h, hidden, torch.tensor([[1]]), smoothing=0.0, padding=PAD)
@@ -111,6 +132,21 @@ def test_several_batches_an_update_are_one_large_batch() -> None:
     expected = updated([whole], 1)
     assert (expected - before).abs().max() > 0.01
     torch.testing.assert_close(updated(split(whole, [3, 1, 8]), 3), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("dropout", "same"), [(0.0, True), (0.3, False)])
+def test_consistency_asks_nothing_of_a_model_without_dropout(dropout: float, same: bool) -> None:
+    reports = []
+    for consistency in (0.0, 5.0):
+        settings = TrainingSettings(consistency=consistency)
+        learner = Learner(make_model(dropout=dropout), settings, torch.float32)
+        stream = itertools.cycle([(make_batch(8), Position())])
+        torch.manual_seed(3)
+        reports.append(next(optimise(learner, stream, lambda step: 0.01)))
+    once, twice = reports
+    assert once.target_tokens == twice.target_tokens
+    assert (twice.loss == pytest.approx(once.loss, rel=1e-5)) is same
+    assert (twice.gradient_norm == pytest.approx(once.gradient_norm, rel=1e-4)) is same
 
 
 def test_updates_lower_the_loss_and_are_averaged() -> None:

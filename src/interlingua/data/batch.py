@@ -38,6 +38,11 @@ class Batch(NamedTuple):
         source, mask, target_in, target_out = (part.to(device, non_blocking=True) for part in self[:4])
         return Batch(source, mask, target_in, target_out, self.target_tokens)
 
+    def twice(self) -> Batch:
+        """Every pair two times: the batch, then the batch again."""
+        source, mask, target_in, target_out = (torch.cat([part, part]) for part in self[:4])
+        return Batch(source, mask, target_in, target_out, 2 * self.target_tokens)
+
     @property
     def padding(self) -> float:
         """The share of both sides' positions that is padding, 0 to 1."""

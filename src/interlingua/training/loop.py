@@ -138,15 +138,20 @@ def optimise(
         for _ in range(settings.accumulate):
             batch, position = next(batches)
             padding += batch.padding / settings.accumulate
+            tokens += batch.target_tokens
             batch = batch.to(device)
+            if settings.consistency:
+                batch = batch.twice()
             hidden = model(batch.source, batch.source_mask, batch.target_in)
             loss_sum = cross_entropy_sum(
-                model.project, hidden, batch.target_out, smoothing=settings.label_smoothing, padding=PAD
-            )
+                model.project, hidden, batch.target_out, smoothing=settings.label_smoothing, padding=PAD,
+                consistency=settings.consistency,
+            )  # fmt: skip
+            if settings.consistency:
+                loss_sum = loss_sum / 2
             loss_sum.backward()
             learner.weights.collect_gradient()
             total += loss_sum.item()
-            tokens += batch.target_tokens
         if not math.isfinite(total):
             raise _diverged(learner.step + 1, "the loss", total)
         loss = total / tokens

@@ -21,11 +21,15 @@ def cross_entropy_sum(
     *,
     smoothing: float,
     padding: int,
+    consistency: float = 0.0,
 ) -> Float[Tensor, ""]:
     """The loss of all real target tokens, in nats; divide by their number once per optimizer step.
 
     Label smoothing (Szegedy et al. 2016; Vaswani et al. 2017, 5.4) mixes the one true token with the uniform
     distribution over the whole vocabulary: q = (1 - smoothing) * onehot + smoothing / vocabulary.
+
+    Consistency (R-Drop, Wu et al. 2021, Eq. 4) takes a batch of two halves, the same pairs under different
+    dropout, and adds for each target token consistency / 2 * (KL(first || second) + KL(second || first)).
 
     Args:
         project: hidden states to logits.
@@ -33,13 +37,17 @@ def cross_entropy_sum(
         target_out: the tokens to predict.
         smoothing: share of the uniform distribution, 0 to 1.
         padding: the id of target_out that is no token.
+        consistency: weight of the divergence between the halves of the batch; 0: the batch has no halves.
     """
     real = (target_out != padding).flatten().nonzero().squeeze(1)
+    if consistency:  # a chunk is as many positions of the first half, then the same of the second
+        halves = real.view(2, -1).split(ROWS_AT_ONCE // 2, dim=1)
+        real = torch.cat([positions.flatten() for positions in halves])
     rows = hidden.flatten(0, 1).index_select(0, real)
     tokens = target_out.flatten().index_select(0, real)
     total = torch.zeros((), dtype=torch.float32, device=hidden.device)
     for chunk, answers in zip(rows.split(ROWS_AT_ONCE), tokens.split(ROWS_AT_ONCE), strict=True):
-        loss = _SmoothedCrossEntropy.apply(project(chunk), answers, smoothing)  # type: ignore[no-untyped-call]
+        loss = _SmoothedCrossEntropy.apply(project(chunk), answers, smoothing, consistency)  # type: ignore[no-untyped-call]
         total = total + loss
     return total
 
@@ -48,7 +56,7 @@ class _SmoothedCrossEntropy(torch.autograd.Function):
     """Keeps the gradient of the logits, in their own precision, instead of the logits."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, tokens: Tensor, smoothing: float) -> Tensor:
+    def forward(ctx: Any, logits: Tensor, tokens: Tensor, smoothing: float, consistency: float) -> Tensor:
         scores = logits.float()
         column = tokens.unsqueeze(1)
         true_scores = scores.gather(1, column).squeeze(1)
@@ -57,12 +65,30 @@ class _SmoothedCrossEntropy(torch.autograd.Function):
         # log sum exp from what the softmax has computed already; exact but for p < 1e-38
         log_total = true_scores - probabilities.gather(1, column).squeeze(1).clamp_min(1e-38).log()
         loss = log_total - (1 - smoothing) * true_scores - smoothing * mean_scores
-        gradient = probabilities.to(logits.dtype).sub_(smoothing / logits.shape[1])
+        total = loss.sum()
+        gradient = probabilities
+        if consistency:
+            divergence, toward = _divergence(scores - log_total.unsqueeze(1), probabilities)
+            total = total + consistency / 2 * divergence
+            gradient = torch.add(probabilities, toward, alpha=consistency / 2)
+        gradient = gradient.to(logits.dtype).sub_(smoothing / logits.shape[1])
         gradient.scatter_add_(1, column, gradient.new_full(column.shape, smoothing - 1))
         ctx.save_for_backward(gradient)
-        return loss.sum()
+        return total
 
     @staticmethod
-    def backward(ctx: Any, *gradient_of_loss: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradient_of_loss: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * gradient_of_loss[0].to(gradient.dtype), None, None
+        return gradient * gradient_of_loss[0].to(gradient.dtype), None, None, None
+
+
+def _divergence(log_probs: Tensor, probabilities: Tensor) -> tuple[Tensor, Tensor]:
+    """KL(first || second) + KL(second || first) of two halves, summed over rows; and the logits' gradient."""
+    ratio = torch.sub(*log_probs.chunk(2))
+    ratio = torch.cat([ratio, -ratio])  # of each half, over the other
+    first, second = probabilities.chunk(2)
+    weighted = probabilities * ratio
+    divergence = weighted.sum(1, keepdim=True)
+    gradient = weighted.addcmul_(probabilities, divergence, value=-1)
+    gradient += torch.cat([first - second, second - first])
+    return divergence.sum(), gradient

@@ -45,6 +45,9 @@ class TrainingSettings(Settings):
     subword_sampling: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Subwords are cut at random, anew in every epoch. BPE: the probability that a merge is left out
     (Provilkov et al. 2020); unigram: alpha of Kudo 2018, smaller is more random. 0: never."""
+    consistency: Annotated[float, Field(ge=0)] = 0.0
+    """R-Drop's alpha (Wu et al. 2021): every batch is computed twice under different dropout, and the two
+    predictions are drawn together. 0: once, as usual."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the uniform distribution in what is to be predicted (the paper, 5.4)."""
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
