@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -21,13 +21,17 @@ from interlingua.text.vocabulary import BOS, EOS, PAD
 from interlingua.translation import EMPTY, Flag, PairScore, Translation, join
 from interlingua.workload import batches, chunks, side_by_side
 
-__all__ = ["PairScore", "Translation", "Translator"]
+__all__ = ["Drafts", "PairScore", "Translation", "Translator"]
 
 CHUNK = 4096
 """Lines read ahead when streaming: enough for batches of nearly equal lengths."""
 
 _ROWS = 192  # hypotheses a batch: wider ones leave the processor's cache and are slower
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+Drafts = Callable[[], dict[str, str]]
+"""Gives the translation so far of each part that is being decoded, by the part."""
+Watch = Callable[[Drafts], object]
 
 
 class _Wanted(NamedTuple):
@@ -67,14 +71,16 @@ class Translator:
         self.device = torch.device(device)
 
     def translate(
-        self, texts: Sequence[str], *, alignment: bool = False, attention: bool = False, **changes: Any
-    ) -> list[Translation]:
+        self, texts: Sequence[str], *, alignment: bool = False, attention: bool = False,
+        watch: Watch | None = None, **changes: Any,
+    ) -> list[Translation]:  # fmt: skip
         """Translates texts; the order and the company of a text do not matter to its translation.
 
         Args:
             texts: any number of them.
             alignment: whether to say which source token each token comes from.
             attention: whether to give all attention weights.
+            watch: called after every step of decoding, perhaps from several threads; it may raise to stop.
             **changes: fields of SearchSettings, such as beam=5, n_best=3 or sample=True.
 
         Raises:
@@ -86,7 +92,8 @@ class Translator:
         settings = SearchSettings.parse({**self.settings.model_dump(), **changes}, where="search")
         cut = self._cut(texts)
         unique = list(dict.fromkeys(part for parts in cut for part, _ in parts))
-        done = dict(zip(unique, self._each(unique, settings, _Wanted(alignment, attention)), strict=True))
+        each = self._each(unique, settings, _Wanted(alignment, attention), watch)
+        done = dict(zip(unique, each, strict=True))
         return [
             done[parts[0][0]] if len(parts) == 1
             else join([done[part] for part, _ in parts], [gap for _, gap in parts])
@@ -121,7 +128,9 @@ class Translator:
             for text, length in zip(texts, lengths, strict=True)
         ]  # fmt: skip
 
-    def _each(self, texts: list[str], settings: SearchSettings, wanted: _Wanted) -> list[Translation]:
+    def _each(
+        self, texts: list[str], settings: SearchSettings, wanted: _Wanted, watch: Watch | None
+    ) -> list[Translation]:
         """Translates distinct texts within the length limit, in batches of similar length."""
         encoded = [
             ids if text.strip() else []
@@ -137,7 +146,9 @@ class Translator:
         def one(batch: list[int]) -> list[Translation]:
             chosen = [encoded[i] for i in batch]
             sources = self._sources(chosen)
-            found = search(self.model, sources, settings)
+            parts = [texts[i] for i in batch]
+            observe = None if watch is None else lambda *step: watch(lambda: self._drafts(parts, *step))
+            found = search(self.model, sources, settings, observe)
             translations = [self._translation(*each) for each in zip(chosen, found, strict=True)]
             if any(wanted):
                 best = [hypotheses[0].ids for hypotheses in found]
@@ -148,6 +159,15 @@ class Translator:
             for i, translation in zip(batch, translations, strict=True):
                 done[i] = translation
         return done
+
+    def _drafts(
+        self, parts: list[str], numbers: Int[Tensor, " sentences"], ids: Int[Tensor, "sentences length"]
+    ) -> dict[str, str]:
+        drafts = {}
+        for number, own in zip(numbers.tolist(), ids.tolist(), strict=True):
+            text, _ = self._text(own[: own.index(EOS)] if EOS in own else own)
+            drafts[parts[number]] = text.rstrip("\ufffd")  # a character of which some bytes are to come
+        return drafts
 
     def _sources(self, encoded: list[list[int]]) -> Sources:
         limits = torch.tensor([length_limit(len(ids), self.max_ratio) for ids in encoded], device=self.device)
@@ -163,14 +183,17 @@ class Translator:
         first, *others = (self._one(hypothesis, source_tokens) for hypothesis in hypotheses)
         return replace(first, alternatives=tuple(others)) if others else first
 
+    def _text(self, ids: list[int]) -> tuple[str, int]:
+        """What the ids say, and how many control characters became spaces."""
+        return _CONTROL.subn(" ", self.tokenizers.target.decode(ids))
+
     def _one(self, hypothesis: Hypothesis, source_tokens: tuple[str, ...]) -> Translation:
-        target = self.tokenizers.target
-        text, replaced = _CONTROL.subn(" ", target.decode(hypothesis.ids))
+        text, replaced = self._text(hypothesis.ids)
         flags: list[Flag] = ["limit"] if hypothesis.limited else []
         return Translation(
             text,
             hypothesis.score,
-            tuple(target.pieces(hypothesis.ids)),
+            tuple(self.tokenizers.target.pieces(hypothesis.ids)),
             tuple(hypothesis.log_probs),
             tuple([*flags, "control"] if replaced else flags),
             source_tokens,

@@ -63,6 +63,34 @@ def test_order_is_kept_and_the_company_does_not_matter(translator):
     assert translator.translate([]) == []
 
 
+@pytest.mark.parametrize("options", [{"beam": 1}, {"beam": 3}, {"sample": True}])
+def test_a_watcher_sees_translations_grow(translator, options):
+    some = ["abcde abcde", "a", "b c d", ""]
+    seen: dict[str, list[str]] = {}
+
+    def watch(drafts):
+        for text, draft in drafts().items():
+            seen.setdefault(text, []).append(draft)
+
+    done = translator.translate(some, watch=watch, **options)
+    assert [each.text for each in done] == [each.text for each in translator.translate(some, **options)]
+    assert seen.keys() == {"abcde abcde", "a", "b c d"}
+    for translation, text in zip(done[:3], some, strict=False):
+        assert len(set(seen[text])) > 1
+        if options != {"beam": 3}:  # a beam changes its mind
+            assert all(translation.text.startswith(draft) for draft in seen[text])
+            assert translation.text.rstrip("\ufffd") == seen[text][-1]
+
+
+def test_a_watcher_can_stop_the_search(translator):
+    def watch(drafts):
+        raise TimeoutError
+
+    for options in ({"beam": 1}, {"beam": 3}, {"sample": True}):
+        with pytest.raises(TimeoutError):
+            translator.translate(["abc"], watch=watch, **options)
+
+
 def test_every_line_gives_one_line(translator):
     lines = [*texts(100), "", "\u2028", "\x85", "a\tb", "x. " * 30]
     out = list(translator.translate_lines(iter(lines), chunk=16, beam=1))

@@ -5,16 +5,27 @@ from __future__ import annotations
 from interlingua.model.seq2seq import Seq2Seq
 from interlingua.search.beam import beam_search
 from interlingua.search.greedy import greedy_search
-from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, length_limit
+from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, Watch, length_limit
 from interlingua.search.sample import sample
 
-__all__ = ["Hypothesis", "SearchSettings", "Sources", "length_limit", "search"]
+__all__ = ["Hypothesis", "SearchSettings", "Sources", "Watch", "length_limit", "search"]
 
 
-def search(model: Seq2Seq, sources: Sources, settings: SearchSettings) -> list[list[Hypothesis]]:
-    """Finds `n_best` hypotheses for each source, best first, in the way that the settings ask for."""
+def search(
+    model: Seq2Seq, sources: Sources, settings: SearchSettings, watch: Watch | None = None
+) -> list[list[Hypothesis]]:
+    """Finds `n_best` hypotheses for each source, best first, in the way that the settings ask for.
+
+    Args:
+        model: any Seq2Seq, in evaluation mode.
+        sources: the batch.
+        settings: all are used.
+        watch: told of every step, unless several draws a source are wanted.
+    """
     if settings.sample:
-        return sample(model, sources, settings)
+        return sample(model, sources, settings, watch)
     if settings.beam == 1:
-        return greedy_search(model, sources, settings)
-    return beam_search(model, sources, settings)
+        return greedy_search(model, sources, settings, watch)
+    # The best continuation comes first.
+    observe = None if watch is None else lambda step: watch(step.numbers, step.ids[:, 0])
+    return beam_search(model, sources, settings, observe)

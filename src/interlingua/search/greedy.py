@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interlingua.model.seq2seq import Seq2Seq, State, reorder
-from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, length_penalty, never
+from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, Watch, length_penalty, never
 from interlingua.search.largest import largest
 from interlingua.text.vocabulary import BOS, EOS
 
@@ -20,20 +20,23 @@ Choose = Callable[[Float[Tensor, "rows vocabulary"], Int[Tensor, " rows"], int],
 """From log-probabilities, which of the first rows they belong to, and the step: a token for each."""
 
 
-def greedy_search(model: Seq2Seq, sources: Sources, settings: SearchSettings) -> list[list[Hypothesis]]:
+def greedy_search(
+    model: Seq2Seq, sources: Sources, settings: SearchSettings, watch: Watch | None = None
+) -> list[list[Hypothesis]]:
     """Takes the most probable token every time.
 
     Args:
         model: any Seq2Seq, in evaluation mode.
         sources: the batch.
         settings: length_penalty (for the score only) and unknown are used.
+        watch: told of every step.
 
     Returns:
         One hypothesis for each source.
     """
     with torch.inference_mode():
         state = model.start(sources.ids, sources.mask)
-        return [[path] for path in follow(model, state, sources.limits, settings, _most_probable)]
+        return [[path] for path in follow(model, state, sources.limits, settings, _most_probable, watch)]
 
 
 def _most_probable(likely: Tensor, rows: Tensor, step: int) -> Tensor:
@@ -42,8 +45,9 @@ def _most_probable(likely: Tensor, rows: Tensor, step: int) -> Tensor:
 
 
 def follow(
-    model: Seq2Seq, state: State, limits: Int[Tensor, " rows"], settings: SearchSettings, choose: Choose
-) -> list[Hypothesis]:
+    model: Seq2Seq, state: State, limits: Int[Tensor, " rows"], settings: SearchSettings, choose: Choose,
+    watch: Watch | None = None,
+) -> list[Hypothesis]:  # fmt: skip
     """Extends every row by one chosen token a step until EOS or its length limit.
 
     Args:
@@ -52,6 +56,7 @@ def follow(
         limits: the most tokens of each row, EOS counted.
         settings: length_penalty and unknown are used.
         choose: picks the tokens; forbidden ones have a log-probability of -inf.
+        watch: told of every step.
 
     Returns:
         One hypothesis a row.
@@ -72,6 +77,8 @@ def follow(
         chosen = likely.gather(1, tokens.unsqueeze(1)).squeeze(1)
         ids[rows, step] = tokens.where(going, EOS)
         log_probs[rows, step] = chosen.where(going, 0)
+        if watch is not None:
+            watch(rows, ids[rows, : step + 1])
         going &= (tokens != EOS) & (limits[rows] > step + 1)
         left = int(going.sum())
         if not left:

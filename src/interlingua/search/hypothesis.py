@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Annotated, Literal, NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from interlingua.settings import Settings
 from interlingua.text.vocabulary import BOS, PAD, UNK
 
-__all__ = ["Hypothesis", "SearchSettings", "Sources", "length_limit", "length_penalty", "never"]
+__all__ = ["Hypothesis", "SearchSettings", "Sources", "Watch", "length_limit", "length_penalty", "never"]
 
 
 class SearchSettings(Settings):
@@ -71,6 +72,11 @@ class Hypothesis(NamedTuple):
     """The sum of log_probs over the length penalty: what hypotheses are ranked by."""
     limited: bool
     """Whether the length limit cut it off before EOS."""
+
+
+Watch = Callable[[Int[Tensor, " sentences"], Int[Tensor, "sentences length"]], object]
+"""Told after every step which sentences are still searched and what leads in each, which may end in EOS;
+it may raise to give the search up."""
 
 
 def length_limit(source_length: int, max_ratio: float) -> int:

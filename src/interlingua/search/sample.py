@@ -8,12 +8,14 @@ from torch import Tensor
 
 from interlingua.model.seq2seq import Seq2Seq
 from interlingua.search.greedy import follow
-from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources
+from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, Watch
 
 __all__ = ["sample"]
 
 
-def sample(model: Seq2Seq, sources: Sources, settings: SearchSettings) -> list[list[Hypothesis]]:
+def sample(
+    model: Seq2Seq, sources: Sources, settings: SearchSettings, watch: Watch | None = None
+) -> list[list[Hypothesis]]:
     """Draws `n_best` targets for each source, independent of each other.
 
     Each sentence has its own random numbers, which follow from the seed and its ids: the draw does not
@@ -23,6 +25,7 @@ def sample(model: Seq2Seq, sources: Sources, settings: SearchSettings) -> list[l
         model: any Seq2Seq, in evaluation mode.
         sources: the batch.
         settings: n_best, temperature, top_k, top_p, seed, unknown and length_penalty are used.
+        watch: told of every step, if each source has one draw only.
 
     Returns:
         For each source its draws, by falling score; equal draws stay.
@@ -40,7 +43,8 @@ def sample(model: Seq2Seq, sources: Sources, settings: SearchSettings) -> list[l
             sentences=tuple(part.repeat_interleave(draws, dim=0) for part in state.sentences),
             rows=tuple(part.repeat_interleave(draws, dim=0) for part in state.rows),
         )
-        paths = follow(model, state, sources.limits.repeat_interleave(draws), settings, choose)
+        limits = sources.limits.repeat_interleave(draws)
+        paths = follow(model, state, limits, settings, choose, watch if draws == 1 else None)
     by_source = [paths[i * draws : (i + 1) * draws] for i in range(batch)]
     return [sorted(found, key=lambda path: -path.score) for found in by_source]
 
