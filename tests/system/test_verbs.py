@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,20 @@ def test_training_tells_what_it_does(trained: tuple[Path, Result]) -> None:
     assert f"interlingua translate {directory}" in result.out
     log = [json.loads(line) for line in (directory / "training" / "log.jsonl").read_text().splitlines()]
     assert {"progress", "validated", "ended"} == {record["event"] for record in log}
+
+
+def test_the_length_penalty_is_chosen_unless_given(
+    trained: tuple[Path, Result], data: Path, tmp_path: Path
+) -> None:
+    directory, result = trained
+    chosen = tomllib.loads((directory / "config.toml").read_text())["search"]["length_penalty"]
+    assert f"length penalty {chosen:g} suits the validation pairs best" in result.out
+    out = tmp_path / "given"
+    given = call("train", "--train", data / "train.tsv", "--out", out, "--max-steps", 2,
+                 "--set", "search.length_penalty=0.7", *TINY_OPTIONS)  # fmt: skip
+    assert given.code == 0, given.err
+    assert "length penalty" not in given.out
+    assert tomllib.loads((out / "config.toml").read_text())["search"]["length_penalty"] == 0.7
 
 
 def test_a_line_out_for_each_line_in(model: Path) -> None:

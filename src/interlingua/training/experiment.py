@@ -93,6 +93,7 @@ def plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
         BundleError: the model to start from cannot be used.
     """
     given = Experiment.parse(values, where)
+    length_penalty_given = "length_penalty" in (values.get("search") or {})
     device = choose_device(given.training.device)  # what is wrong is found now, before anything is written
     if given.training.tensorboard:
         require_tensorboard()
@@ -111,6 +112,9 @@ def plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
         recipe = choose_recipe(given.preset, given.model.architecture, prepared, device)
         values = merge(recipe.values, values)
         notes.append(recipe.reason)
+        length_penalty_given |= "length_penalty" in recipe.values.get("search", {})
+    if length_penalty_given:
+        values = merge(values, {"training": {"choose_length_penalty": False}})
     experiment = Experiment.parse(values, where).model_copy(update={"data": data})
     training = experiment.training
     if training.max_steps is None and training.minutes is None:

@@ -118,6 +118,7 @@ class Run:
             tokenizers,
             self.limits,
             self.experiment.search,
+            settings.choose_length_penalty,
             settings.decode_pairs,
             settings.max_tokens,
             self.device,
@@ -163,7 +164,7 @@ class Run:
         finished = not stopped.is_set()
         if finished and not self.best_step:  # the time was over before anything was saved
             yield self._validate(1.0)
-        scores = self._finish(reason) if finished else []
+        scores = (yield from self._finish(reason)) if finished else []
         yield Ended(self.learner.step, self.clock(), reason, finished, self.best_step, scores)
 
     def _train(self, stopped: threading.Event) -> Generator[Event, None, str]:
@@ -231,10 +232,14 @@ class Run:
         return Validated(learner.step, self.clock(), found.seconds, found.loss, metrics,
                          found.scores[0].name, better, found.samples)  # fmt: skip
 
-    def _finish(self, reason: str) -> list[dict[str, Any]]:
-        """Scores what was saved, thoroughly, and writes how it was made."""
+    def _finish(self, reason: str) -> Generator[Event, None, list[dict[str, Any]]]:
+        """Scores what was saved, thoroughly, and writes how it was made and how it is best searched."""
         bundle = load_bundle(self.out, self.device)
         found: Validation = self.validator.validate(prepare(bundle.model, "fp32"), thorough=True)
+        if self.validator.choosing:
+            yield Note(f"length penalty {found.search.length_penalty:g} suits the validation pairs best")
+        experiment = self.experiment.model_copy(update={"search": found.search})
+        save_config(self.out, experiment.as_toml(), self.prepared.tokenizers)
         info = {
             "interlingua": interlingua.__version__,
             "torch": torch.__version__,
@@ -254,7 +259,7 @@ class Run:
         }
         samples = [sample.__dict__ for sample in found.samples]
         save_info(
-            self.out, {**info, "samples": samples}, model_card(self.out.name, self.experiment, info, found)
+            self.out, {**info, "samples": samples}, model_card(self.out.name, experiment, info, found)
         )
         return info["scores"]  # type: ignore[return-value]
 

@@ -56,6 +56,9 @@ class TrainingSettings(Settings):
     """How many times to validate within the budget."""
     decode_pairs: Positive = 500
     """Validation pairs translated each time; the saved model is scored on up to ten times as many."""
+    choose_length_penalty: bool = True
+    """At the end take the length penalty that suits the validation pairs best; not done when
+    search.length_penalty is given."""
     patience: Annotated[int, Field(ge=0)] = 4
     """Stop after so many validations in a row without a better score; 0 and under minutes: never."""
     checkpoint_every_s: Annotated[float, Field(gt=0)] = 60.0

@@ -16,17 +16,22 @@ from interlingua.data.store import Store
 from interlingua.evaluation import Metric, Score, evaluate, metric_named, recognise_task
 from interlingua.model.presets import Model
 from interlingua.search import SearchSettings
+from interlingua.search.hypothesis import length_penalty
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.text.vocabulary import PAD
 from interlingua.training.events import Sample
 from interlingua.training.loss import cross_entropy_sum
-from interlingua.translator import Translator
+from interlingua.translator import Translation, Translator
 
 __all__ = ["Validation", "Validator", "task_metrics"]
 
+Pair = tuple[str, str]
 SAMPLES = 10
 MOST_PAIRS = 5_000
 """The loss, and the scores of the saved model, are of at most so many validation pairs."""
+
+LENGTH_PENALTIES = (1.0, 0.5, 1.5, 0.0, 2.0)
+"""What there is to choose from; of equals the first."""
 
 
 class Validation(NamedTuple):
@@ -37,6 +42,8 @@ class Validation(NamedTuple):
     scores: list[Score]
     """The metric that decides first."""
     samples: list[Sample]
+    search: SearchSettings
+    """What translated the pairs; it has the length penalty that was chosen, if one was."""
     seconds: float
 
     @property
@@ -54,6 +61,7 @@ class Validator:
         tokenizers: of both sides.
         limits: for search.
         search: how the saved model is meant to be used.
+        choose_length_penalty: whether that one's length penalty is to be chosen by its score.
         decode_pairs: how many to translate each time.
         max_tokens: of a batch, for the loss.
         device: where the model is.
@@ -61,13 +69,14 @@ class Validator:
 
     def __init__(
         self, store: Store, tokenizers: TokenizerPair, limits: Limits, search: SearchSettings,
-        decode_pairs: int, max_tokens: int, device: torch.device,
+        choose_length_penalty: bool, decode_pairs: int, max_tokens: int, device: torch.device,
     ) -> None:  # fmt: skip
         order = np.random.default_rng(0).permutation(len(store))[:MOST_PAIRS]
         self.store, self.max_tokens, self.device = store, max_tokens, device
         self.indices = np.sort(order)
         self.decoded = np.sort(order[:decode_pairs])
         self.tokenizers, self.limits, self.search = tokenizers, limits, search
+        self.choosing = choose_length_penalty and search.beam > 1 and not search.sample
         self.metrics = task_metrics([store.target_text(int(i)) for i in self.indices], tokenizers)
 
     def validate(self, model: Model, *, thorough: bool = False) -> Validation:
@@ -76,19 +85,40 @@ class Validator:
         training = model.training
         model.eval()
         search = self.search if thorough else SearchSettings(beam=1)
-        translator = Translator(
-            model, self.tokenizers, settings=search, max_ratio=self.limits.max_ratio,
-            max_source_length=self.limits.max_source_length, device=self.device,
-        )  # fmt: skip
         numbers = (self.indices if thorough else self.decoded).tolist()
         pairs = [(self.store.source_text(i), self.store.target_text(i)) for i in numbers]
-        outputs = [translation.text for translation in translator.translate([pair[0] for pair in pairs])]
+        if thorough and self.choosing:
+            search, outputs = self._choose(model, pairs)
+        else:
+            outputs = [translation.text for translation in self._translate(model, search, pairs)]
         scores = evaluate(outputs, pairs, metrics=self.metrics, n_bootstrap=1000 if thorough else 0)
         loss = self._loss(model)
         model.train(training)
         shown = zip(pairs[:SAMPLES], outputs[:SAMPLES], strict=True)
         samples = [Sample(source, target, output) for (source, target), output in shown]
-        return Validation(loss, scores, samples, time.monotonic() - started)
+        return Validation(loss, scores, samples, search, time.monotonic() - started)
+
+    def _translate(self, model: Model, search: SearchSettings, pairs: list[Pair]) -> list[Translation]:
+        translator = Translator(
+            model, self.tokenizers, settings=search, max_ratio=self.limits.max_ratio,
+            max_source_length=self.limits.max_source_length, device=self.device,
+        )  # fmt: skip
+        return translator.translate([source for source, _ in pairs])
+
+    def _choose(self, model: Model, pairs: list[Pair]) -> tuple[SearchSettings, list[str]]:
+        """The search whose length penalty scores best, and its outputs.
+
+        One search does for all: what a beam meets does not depend on the penalty when all its places finish.
+        """
+        every = self.search.model_copy(update={"stop": "all", "n_best": self.search.beam})
+        found = self._translate(model, every, pairs)
+        tried = {}
+        for alpha in LENGTH_PENALTIES:
+            outputs = [_best(translation, alpha).text for translation in found]
+            score = evaluate(outputs, pairs, metrics=self.metrics[:1], n_bootstrap=0)[0]
+            tried[alpha] = (score.score if score.higher_is_better else -score.score), outputs
+        alpha = max(LENGTH_PENALTIES, key=lambda alpha: tried[alpha][0])
+        return self.search.model_copy(update={"length_penalty": alpha}), tried[alpha][1]
 
     @torch.no_grad()
     def _loss(self, model: Model) -> float:
@@ -100,6 +130,16 @@ class Validator:
             loss = cross_entropy_sum(model.project, hidden, batch.target_out, smoothing=0.0, padding=PAD)
             total, tokens = total + float(loss), tokens + batch.target_tokens
         return total / tokens if tokens else math.nan
+
+
+def _best(translation: Translation, alpha: float) -> Translation:
+    """Of the hypotheses the first under another length penalty."""
+
+    def rank(one: Translation) -> tuple[bool, float]:
+        score = sum(one.log_probs) / float(length_penalty(len(one.log_probs), alpha))
+        return "limit" not in one.flags, score
+
+    return max(translation, *translation.alternatives, key=rank) if translation.alternatives else translation
 
 
 def task_metrics(targets: list[str], tokenizers: TokenizerPair) -> list[Metric]:
