@@ -39,10 +39,12 @@ class Pretended:
 
     started: ClassVar[list[Pretended]] = []
     batches: ClassVar[list[list[str]]] = []
+    options: ClassVar[list[dict[str, Any]]] = []
+    dropped: ClassVar[list[list[str]]] = []
     gate = asyncio.Event()
 
     def __init__(self) -> None:
-        self.ready = {model.name: {"max_source_length": 40} for model in MODELS}
+        self.ready = {model.name: {"max_source_length": 100, "beam": 1} for model in MODELS}
         self.gone: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.process = SimpleNamespace(pid=len(self.started))
         self.started.append(self)
@@ -51,11 +53,20 @@ class Pretended:
     async def start(cls, models: Any, precision: str) -> Pretended:
         return cls()
 
-    async def translate(self, task: dict[str, Any]) -> list[dict[str, Any]]:
+    async def translate(self, task: dict[str, Any], told: Any, unwanted: Any) -> list[dict[str, Any]]:
         self.batches.append(task["texts"])
+        self.options.append(task["options"])
+        for text in task["watched"]:
+            for end in range(1, 4):
+                told({text: text.upper()[:end]})
+                await asyncio.sleep(0.06)
         if any("slow" in text for text in task["texts"]):
-            await self.gate.wait()
-        if any("kill" in text for text in task["texts"]):
+            opened = asyncio.ensure_future(self.gate.wait())
+            await asyncio.wait([opened, unwanted, self.gone], return_when="FIRST_COMPLETED")
+            if unwanted.done():
+                self.dropped.append(task["texts"])
+                return []
+        if self.gone.done() or any("kill" in text for text in task["texts"]):
             raise WorkerGoneError
         await asyncio.sleep(0)
         return [self.answer(text, task) for text in task["texts"]]
@@ -95,7 +106,8 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         settings = ServeSettings.parse({"workers": 1, "wait_ms": 0, **values})
 
         async def main() -> None:
-            Pretended.started, Pretended.batches, Pretended.gate = [], [], asyncio.Event()
+            Pretended.started, Pretended.batches, Pretended.options, Pretended.dropped = [], [], [], []
+            Pretended.gate = asyncio.Event()
             monkeypatch.setattr("interlingua.serving.engine.Worker", Pretended)
             metrics = Metrics()
             engine = Engine({model.name: "" for model in models}, settings, metrics)
@@ -176,15 +188,53 @@ def test_the_native_api_tells_all_and_streams(visit):
         assert part["tokens"] == ["ONE", "TWO"]
         assert part["alignment"] == [[0, 0], [1, 1]]
         assert len(part["log_probs"]) == 3
-        streamed = await client.post("/v1/translate", json={**asked, "q": "a\nb", "stream": True})
-        assert streamed.headers["content-type"].startswith("text/event-stream")
-        events = [event.splitlines() for event in streamed.text.strip().split("\n\n")]
-        assert [lines[0] for lines in events][-1] == "event: done"
-        assert {lines[0] for lines in events[:-1]} == {"event: progress"}
-        done = json.loads(events[-1][1].removeprefix("data: "))
-        assert done["translations"][0]["text"] == "A\nB"
-        failed = await client.post("/v1/translate", json=ask("boom", stream=True))
-        assert failed.text.startswith("event: error")
+
+    visit(work)
+
+
+def events(answer: httpx.Response) -> list[tuple[str, Any]]:
+    """The name and the content of each."""
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    both = [event.splitlines() for event in answer.text.strip().split("\n\n")]
+    return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in both]
+
+
+def test_events_tell_a_sentence_while_it_is_decoded(visit):
+    async def work(client: Client) -> None:
+        one = events(await client.post("/v1/translate", json=ask("hello", stream=True)))
+        drafts = [content["text"] for name, content in one if name == "progress"]
+        assert [name for name, _ in one] == ["progress"] * len(drafts) + ["done"]
+        assert set(drafts) > {"H", "HE", "HEL"}
+        assert one[-1][1]["translations"][0]["text"] == "HELLO"
+        two = events(await client.post("/v1/translate", json=ask([" ab\nslow", "x"], stream=True)))
+        drafts = [content["text"] for name, content in two if name == "progress" and content["index"] == 0]
+        assert set(drafts) > {" A\n", " AB\nS", " AB\nSL"}
+        assert [each["text"] for each in two[-1][1]["translations"]] == [" AB\nSLOW", "X"]
+        failed = events(await client.post("/v1/translate", json=ask("boom", stream=True)))
+        assert failed[-1] == ("error", {"error": "The text could not be translated."})
+
+    visit(lambda client: _open(client, work))
+
+
+def test_an_event_says_when_to_try_again(visit):
+    async def work(client: Client) -> None:
+        name, content = events(await client.post("/v1/translate", json=ask("slow", stream=True)))[-1]
+        assert (name, content["retryAfter"]) == ("error", 5)
+
+    visit(work, timeout_s=1)
+
+
+async def _open(client: Client, work: Work) -> None:
+    Pretended.gate.set()
+    await work(client)
+
+
+def test_attention_is_told_of_a_bounded_number_of_tokens(visit):
+    async def work(client: Client) -> None:
+        text = "\n".join(f"{number} {'x' * 30}" for number in range(100))
+        await client.post("/v1/translate", json=ask(text, attention=True))
+        told = [wanted for wanted in Pretended.options if wanted.get("attention")]
+        assert 0 < sum(len(batch) for batch in Pretended.batches[: len(told)]) < 40
 
     visit(work)
 
@@ -322,16 +372,34 @@ def test_a_long_request_leaves_room_for_others(visit):
     visit(work, queue=150, batch=16)
 
 
+def test_short_sentences_pass_a_long_one(visit):
+    async def work(client: Client) -> None:
+        long = asyncio.create_task(client.post("/translate", json=ask("slow " + "x" * 70)))
+        while not Pretended.batches:
+            await asyncio.sleep(0.001)
+        assert (await client.post("/translate", json=ask("short"))).status_code == 200
+        others = [
+            asyncio.create_task(client.post("/translate", json=ask(text))) for text in ("x" * 80, "kill")
+        ]
+        while len(Pretended.started) < 2:  # it is killed while it decodes the long one
+            await asyncio.sleep(0.001)
+        Pretended.gate.set()
+        answers = await asyncio.gather(long, *others)
+        assert [answer.status_code for answer in answers] == [200, 200, 500]
+
+    visit(work)
+
+
 def test_a_request_past_its_deadline_is_given_up_and_leaves_nothing_behind(visit):
     async def work(client: Client) -> None:
         answers = await asyncio.gather(*(client.post("/translate", json=ask(f"slow {i}")) for i in range(3)))
         assert {answer.status_code for answer in answers} == {503}
         client.engine.queue.sweep()
         assert len(client.engine.queue) == 0
-        Pretended.gate.set()
+        assert Pretended.dropped  # the worker need not go on with it
         assert (await client.post("/translate", json=ask())).status_code == 200
 
-    visit(work, timeout_s=0.2, batch=1)
+    visit(work, timeout_s=1, batch=1)
 
 
 def test_what_waits_for_a_client_that_left_is_dropped(visit):
@@ -375,9 +443,8 @@ def test_a_client_that_disconnects_cancels_its_request(visit):
         while not Pretended.batches:
             await asyncio.sleep(0.001)
         left.set()
-        await request  # at once, though the worker still computes
+        await request  # at once
         assert not sent
-        Pretended.gate.set()
         assert (await client.post("/translate", json=ask())).status_code == 200
 
     visit(work)
@@ -458,27 +525,27 @@ def test_pages_may_load_nothing_from_elsewhere(visit):
 
 
 def job(text: str, group: str = "g") -> Job:
-    return Job(text, group, asyncio.get_running_loop().create_future())
+    return Job(text, len(text), group, asyncio.get_running_loop().create_future())
 
 
 def test_batches_hold_one_group_and_similar_lengths_and_requests_take_turns():
     async def main() -> None:
         queue = Queue(batch=3, wait_s=0)
         flow = Flow()
-        for length in [5, 50, 6, 51, 7, 52]:
+        for length in [5, 40, 6, 41, 7, 42]:
             queue.add(job("x" * length), flow)
         for letter in "yz":
             queue.add(job(letter * 5, "other"), flow)
         sizes = []
         while batch := queue.take():
             assert len({each.group for each in batch}) == 1
-            sizes.append([each.length for each in batch])
-        assert sizes == [[5, 6, 7], [50, 51, 52], [5, 5]]
+            sizes.append([each.effort for each in batch])
+        assert sizes == [[5, 6, 7], [40, 41, 42], [5, 5]]
 
         long, short = Flow(), Flow()
         for _ in range(9):
-            queue.add(job("x" * 400), long)
-        assert len(queue.take()) == 1  # one is as much work as three of 200 characters
+            queue.add(job("x" * 120), long)
+        assert len(queue.take()) == 1  # one is as much work as three of 40 tokens
         queue.add(job("y" * 50, "other"), short)
         assert queue.take()[0].group == "other"  # it need not wait for all that came before
         while queue.take():

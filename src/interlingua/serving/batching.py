@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Flow", "Job", "Queue"]
+__all__ = ["SHORT", "Flow", "Job", "Queue"]
 
-_CHARACTERS = 200
+SHORT = 64.0
+"""The effort of a sentence that need not wait for the end of a longer one."""
+
+_EFFORT = 50
 """For each place of a batch: long sentences go in smaller batches, which take no longer."""
 _LATE_S = 1.0
-_PACE_S = 0.0003
-"""For each character of a request: about 50 sentences a second."""
+_PACE_S = 0.0012
+"""For each token of a request: about 50 sentences a second."""
 
 
 class Flow:
@@ -28,18 +32,20 @@ class Job:
     """A sentence to translate."""
 
     text: str
+    effort: float
+    """Its tokens, and more of them if more than the usual number of hypotheses are wanted."""
     group: str
     """Only jobs of one group are decoded together: model and options, as JSON."""
     done: asyncio.Future[dict[str, Any]]
     """Its translation; cancelled when nobody waits for it any more."""
+    deadline: float = math.inf
+    """When its translation is of no use any more, by the monotonic clock."""
+    tell: Callable[[str], object] | None = None
+    """Wants to know the translation so far."""
     since: float = field(default_factory=time.monotonic)
     due: float = 0.0
     attempts: int = 0
     """How often a worker died over it; it then goes alone."""
-    length: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.length = len(self.text)
 
 
 class Queue:
@@ -65,9 +71,14 @@ class Queue:
         wait for all of a long one, and none waits for ever.
         """
         job.due = max(job.since, flow.due)
-        flow.due = job.due + job.length * _PACE_S
+        flow.due = job.due + job.effort * _PACE_S
         self._jobs.append(job)
         self._some.set()
+
+    def effort(self) -> tuple[float, float]:
+        """Of the short sentences that wait, and of the long ones."""
+        short = sum(job.effort for job in self._jobs if job.effort <= SHORT)
+        return short, sum(job.effort for job in self._jobs) - short
 
     def put_back(self, jobs: Sequence[Job]) -> None:
         """Takes jobs back whose worker died."""
@@ -82,6 +93,11 @@ class Queue:
         if not self._jobs:
             self._some.clear()
 
+    def late(self, takes_s: Callable[[float], float]) -> list[Job]:
+        """The jobs that cannot be done by their deadline; `takes_s` says how long an effort takes."""
+        now = time.monotonic()
+        return [job for job in self._jobs if job.deadline < now + takes_s(job.effort) and not job.done.done()]
+
     async def ready(self) -> None:
         """Waits until there is a batch to take: a full one, or one whose first job has waited long enough."""
         while True:
@@ -93,7 +109,7 @@ class Queue:
                 return
             await asyncio.sleep(left)
 
-    def take(self, free: int = 1) -> list[Job]:
+    def take(self, free: int = 1, *, beside: bool = False) -> list[Job]:
         """The next batch, perhaps empty: the job that is due first and others of its group of similar length.
 
         Those due next, two batches of them, are cut in two by length; when they wait for long already, the
@@ -101,22 +117,24 @@ class Queue:
 
         Args:
             free: how many workers have nothing to do, the asking one included; each gets its share.
+            beside: whether the batch is to run beside another; it is then of short sentences only.
         """
         self.sweep()
-        if not self._jobs:
+        fit = [job for job in self._jobs if not beside or (job.effort <= SHORT and not job.attempts)]
+        jobs = sorted(fit, key=lambda job: job.due)
+        if not jobs:
             return []
-        self._jobs.sort(key=lambda job: job.due)
-        first = self._jobs[0]
+        first = jobs[0]
         chosen = [first]
         if not first.attempts:
-            size = min(self.batch, -(-len(self._jobs) // free))
-            same = [job for job in self._jobs if job.group == first.group and not job.attempts]
+            size = min(self.batch, -(-len(jobs) // free))
+            same = [job for job in jobs if job.group == first.group and not job.attempts]
             late = time.monotonic() - first.due > _LATE_S
-            near = sorted(same[: size if late else 2 * size], key=lambda job: job.length)
+            near = sorted(same[: size if late else 2 * size], key=lambda job: job.effort)
             start = near.index(first) // size * size
             half = near[start : start + size]
-            fitting = max(1, self.batch * _CHARACTERS // max(1, half[-1].length))
-            chosen = sorted(half, key=lambda job: abs(job.length - first.length))[:fitting]
+            fitting = max(1, int(self.batch * _EFFORT / max(1, half[-1].effort)))
+            chosen = sorted(half, key=lambda job: abs(job.effort - first.effort))[:fitting]
         taken = set(map(id, chosen))
         self._jobs = [job for job in self._jobs if id(job) not in taken]
         if not self._jobs:

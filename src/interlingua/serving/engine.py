@@ -6,23 +6,44 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from interlingua.errors import InterlinguaError
-from interlingua.serving.batching import Flow, Job, Queue
+from interlingua.serving.batching import SHORT, Flow, Job, Queue
 from interlingua.serving.logs import tell
 from interlingua.serving.metrics import Metrics
-from interlingua.serving.refusal import RefusalError
+from interlingua.serving.pace import Pace
+from interlingua.serving.refusal import RefusalError, too_late
 from interlingua.serving.settings import ServeSettings
 from interlingua.serving.workers import Worker, WorkerGoneError
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "Sentence"]
 
+_USUAL = 5  # hypotheses a sentence that batches are made for; more of them are more effort
+_BESIDE_S = 0.05  # how often it is looked for short sentences that wait behind a long one
 _ATTEMPTS = 2  # workers that may die over a sentence before it is given up
 _RESTART_S = (0.0, 1.0, 5.0, 30.0)  # pauses before a worker is replaced that does not even start
 
 log = logging.getLogger(__name__)
+
+
+class Sentence(NamedTuple):
+    """A sentence to translate."""
+
+    text: str
+    """Within the model's limit."""
+    effort: float
+    model: str
+    """Its name."""
+    options: Mapping[str, Any]
+    """What `Translator.translate` takes beside the texts."""
+    detail: bool
+    """Whether tokens and log-probabilities are wanted."""
+    deadline: float
+    """When it is of no use any more, by the monotonic clock."""
+    tell: Callable[[str], object] | None = None
+    """Wants to know the translation so far."""
 
 
 class Engine:
@@ -42,7 +63,8 @@ class Engine:
         self._lanes: list[asyncio.Task[None]] = []
         self._workers: set[Worker] = set()
         self._busy = 0
-        self._seconds, self._sentences = 0.0, 1.0  # of the latest batches, the older the less
+        self._beams: dict[str, int] = {}
+        self._pace = Pace(self.queue)
         metrics.watch(lambda: len(self.queue), lambda: len(self._workers))
 
     @property
@@ -69,7 +91,9 @@ class Engine:
             await asyncio.gather(*(worker.stop() for worker in workers))
             raise failures[0]
         self.limits = {name: about["max_source_length"] for name, about in workers[0].ready.items()}
+        self._beams = {name: about["beam"] for name, about in workers[0].ready.items()}
         self._lanes = [asyncio.create_task(self._lane(worker)) for worker in workers]
+        self._lanes.append(asyncio.create_task(self._pace.watch(self._workers)))
 
     async def stop(self) -> None:
         """Ends the workers."""
@@ -77,38 +101,44 @@ class Engine:
             lane.cancel()
         await asyncio.gather(*self._lanes, return_exceptions=True)
 
-    def admit(self) -> None:
-        """Refuses a request when too many sentences wait already, or would wait for too long.
+    def admit(self, effort: float = 0.0) -> None:
+        """Refuses a request when too many sentences wait already, or it would wait for too long.
+
+        Args:
+            effort: of its longest sentence, once that is known.
 
         Raises:
             RefusalError: with 503 and the time until trying again makes sense.
         """
-        waiting = len(self.queue)
-        wait_s = waiting * self._seconds / self._sentences / max(1, len(self._workers))
-        if waiting >= self.settings.queue or wait_s > self.settings.timeout_s / 2:
+        wait_s = self._pace.long_s if effort > SHORT else self._pace.short_s
+        if len(self.queue) >= self.settings.queue or wait_s + self._pace.lag_s > self.settings.timeout_s / 2:
             self.queue.sweep()
             self.metrics.refused.labels("queue full").inc()
             raise RefusalError(503, "Too many requests are waiting. Please try again.", retry_after_s=wait_s)
 
-    async def translate(
-        self, model: str, text: str, options: Mapping[str, Any], detail: bool, flow: Flow
-    ) -> dict[str, Any]:
+    def effort(self, model: str, tokens: int, options: Mapping[str, Any]) -> float:
+        """What a sentence of so many tokens costs, of which 1 is the usual cost of a token."""
+        width = options.get("n_best", 1) if options.get("sample") else options.get("beam", self._beams[model])
+        weights = options.get("alignment") or options.get("attention")  # as many as the square of the length
+        return tokens * max(1.0, width / _USUAL) * (max(1.0, tokens / SHORT) if weights else 1.0)
+
+    async def translate(self, sentence: Sentence, flow: Flow) -> dict[str, Any]:
         """Translates a sentence, together with others; to be cancelled once it is not wanted any more.
 
         Args:
-            model: its name.
-            text: a sentence within the model's limit.
-            options: what `Translator.translate` takes beside the texts.
-            detail: whether tokens and log-probabilities are wanted.
+            sentence: what to translate, and how.
             flow: the request that it belongs to.
 
         Raises:
-            RefusalError: decoding failed.
+            RefusalError: decoding failed, or could not be done in time.
         """
-        group = json.dumps([model, detail, options], sort_keys=True)
-        job = Job(text, group, asyncio.get_running_loop().create_future())
-        self.queue.add(job, flow)
-        return await job.done
+        group = json.dumps([sentence.model, sentence.detail, sentence.options], sort_keys=True)
+        done = asyncio.get_running_loop().create_future()
+        self.queue.add(
+            Job(sentence.text, sentence.effort, group, done, sentence.deadline, sentence.tell), flow
+        )
+        answer: dict[str, Any] = await done
+        return answer
 
     async def _worker(self) -> Worker:
         return await Worker.start(self.models, self.settings.precision)
@@ -148,20 +178,53 @@ class Engine:
                 ready.cancel()
             if worker.gone.done():
                 raise WorkerGoneError
-            if batch := self.queue.take(max(1, len(self._workers) - self._busy)):
-                await self._decode(worker, batch)
+            await self._next(worker)
+
+    async def _next(self, worker: Worker, *, beside: bool = False) -> None:
+        """Has a worker decode the next batch, and short sentences beside a long one."""
+        for job in self.queue.late(
+            lambda effort: min(self._pace.batch_s(effort), self.settings.timeout_s / 4)
+        ):
+            job.done.set_exception(too_late())
+        batch = self.queue.take(max(1, len(self._workers) - self._busy), beside=beside)
+        if not batch:
+            return
+        work = asyncio.create_task(self._decode(worker, batch))
+        try:
+            while max(job.effort for job in batch) > SHORT and not work.done():
+                await asyncio.wait({work}, timeout=_BESIDE_S)
+                if not work.done():
+                    await self._next(worker, beside=True)
+            await work
+        except asyncio.CancelledError:
+            work.cancel()
+            raise
+        except Exception:
+            await worker.stop()  # it takes all that it does with it
+            raise
+        finally:
+            await asyncio.gather(work, return_exceptions=True)
 
     async def _decode(self, worker: Worker, batch: list[Job]) -> None:
         model, detail, options = json.loads(batch[0].group)
+        watched = [job for job in batch if job.tell]
         task = {
-            "model": model, "texts": [job.text for job in batch], "options": options, "detail": detail
+            "model": model, "texts": [job.text for job in batch], "options": options, "detail": detail,
+            "watched": [job.text for job in watched],
         }  # fmt: skip
+
+        def told(drafts: dict[str, str]) -> None:
+            for job in watched:
+                if job.tell and job.text in drafts and not job.done.done():
+                    job.tell(drafts[job.text])
+
+        unwanted = asyncio.gather(*(job.done for job in batch), return_exceptions=True)
         started = time.monotonic()
         self._busy += 1
         try:
             # Every request has given up by then: a worker that still computes will not come back.
             async with asyncio.timeout(self.settings.timeout_s + 5):
-                answers = await worker.translate(task)
+                answers = await worker.translate(task, told, unwanted)
         except (WorkerGoneError, TimeoutError):
             deadly = [job for job in batch if job.attempts + 1 >= _ATTEMPTS]
             for job in deadly:
@@ -170,9 +233,11 @@ class Engine:
             raise
         finally:
             self._busy -= 1
+        if not answers:
+            return
         seconds = time.monotonic() - started
-        self._seconds = 0.9 * self._seconds + seconds
-        self._sentences = 0.9 * self._sentences + len(batch)
+        efforts = [job.effort for job in batch]
+        self._pace.decoded(sum(efforts), max(efforts), seconds)
         self.metrics.decoded(len(batch), sum(answer.get("count", 0) for answer in answers), seconds)
         for job, answer in zip(batch, answers, strict=True):
             _answer(job, answer)

@@ -16,7 +16,7 @@ from interlingua.serving.refusal import RefusalError
 from interlingua.serving.schema import answers, body, pairs
 from interlingua.serving.service import Service, Translated, Wanted
 from interlingua.serving.settings import ServeSettings
-from interlingua.serving.visitor import address, key_of, note
+from interlingua.serving.visitor import address, arrived, key_of, note
 
 __all__ = ["routes"]
 
@@ -171,7 +171,7 @@ def _translating(router: APIRouter, service: Service, gate: Gate) -> None:
             )
         served, detected = service.languages.choose(asked.source, asked.target, texts)
         note(request, service.settings, texts, served.name)
-        wanted = Wanted(beams(service.settings, count), asked.format or "text")
+        wanted = Wanted(beams(service.settings, count), asked.format or "text", since=arrived(request))
         done = await service.translate(texts, served, wanted)
         return _answer(done, detected, several, count)
 
@@ -223,7 +223,7 @@ def _files(router: APIRouter, service: Service, gate: Gate, shelf: Shelf, settin
         search = beams(settings, 0)
 
         async def translate(texts: list[str], html: bool) -> list[str]:
-            wanted = Wanted(search, "html" if html else "text")
+            wanted = Wanted(search, "html" if html else "text", since=arrived(request))
             return [each.text for each in await service.translate(texts, served, wanted)]
 
         done = await translate_document(suffix, text, translate)

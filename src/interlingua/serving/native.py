@@ -18,7 +18,7 @@ from interlingua.serving.limits import Gate
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.schema import answers, body, pairs
 from interlingua.serving.service import Service, Translated, Wanted
-from interlingua.serving.visitor import address, key_of, note
+from interlingua.serving.visitor import address, arrived, key_of, note
 
 __all__ = ["routes"]
 
@@ -28,7 +28,7 @@ _SEARCH = ("beam", "length_penalty", "sample", "temperature", "top_k", "top_p", 
 _EVENT = {
     "type": "object",
     "description": "progress: {index, text}, where the text replaces all earlier ones of that index; "
-    "done: the whole answer; error: {error}.",
+    "done: the whole answer; error: {error, retryAfter}, in seconds, if that may help.",
     "properties": {
         "event": {"type": "string", "enum": ["progress", "done", "error"]},
         "data": {"type": "string", "contentMediaType": "application/json"},
@@ -136,7 +136,7 @@ def routes(service: Service, gate: Gate) -> APIRouter:
         service.check(texts)
         served, detected = service.languages.choose(asked.source, asked.target, texts)
         note(request, service.settings, texts, served.name)
-        wanted = Wanted(_search(asked, service), asked.format, detail=True)
+        wanted = Wanted(_search(asked, service), asked.format, detail=True, since=arrived(request))
         if asked.stream:
             service.engine.admit()  # while the answer can still be a 503
             events = _events(service, texts, served, detected, wanted)
@@ -189,7 +189,8 @@ async def _events(
             answer = TranslateAnswer.model_validate(_answer(served, detected, done))
             queue.put_nowait(_event("done", answer.model_dump(exclude_unset=True)))
         except RefusalError as refusal:
-            queue.put_nowait(_event("error", {"error": refusal.message}))
+            retry = {"retryAfter": int(after)} if (after := refusal.headers.get("Retry-After")) else {}
+            queue.put_nowait(_event("error", {"error": refusal.message, **retry}))
         finally:
             queue.put_nowait(None)
 

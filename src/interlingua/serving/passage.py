@@ -20,6 +20,8 @@ class Passage(NamedTuple):
     parts: list[str]
     starts: list[int]
     """Where each begins in the text."""
+    tokens: list[int]
+    """How long each is."""
     frame: list[str]
     """What stands before, between and after the parts; one more than parts."""
     split: bool
@@ -43,6 +45,12 @@ def take_apart(text: str, tokenizer: Tokenizer, limit: int) -> Passage:
     """
     parts: list[str] = []
     starts: list[int] = []
+    tokens: dict[str, int] = {}
+
+    def measure(part: str) -> int:
+        tokens[part] = len(tokenizer.encode(part))
+        return tokens[part]
+
     frame = [""]
     at, split = 0, False
     for number, line in enumerate(_LINE_END.split(text)):
@@ -54,7 +62,7 @@ def take_apart(text: str, tokenizer: Tokenizer, limit: int) -> Passage:
         before = len(line) - len(line.lstrip())
         frame[-1] += line[:before]
         at += before
-        cut = split_long(core, lambda part: len(tokenizer.encode(part)), limit)
+        cut = split_long(core, measure, limit)
         split |= len(cut) > 1
         for part, gap in cut:
             if part:
@@ -65,4 +73,4 @@ def take_apart(text: str, tokenizer: Tokenizer, limit: int) -> Passage:
         rest = line[before + len(core) :]
         frame[-1] += rest
         at += len(rest)
-    return Passage(parts, starts, frame, split)
+    return Passage(parts, starts, [tokens.get(part, 1) for part in parts], frame, split)

@@ -66,6 +66,7 @@ class Reception:
 
         try:
             body = await self._body(scope, receive)
+            scope.setdefault("state", {})["arrived"] = time.monotonic()  # a slow client is not our delay
             if scope["path"] in _TRANSLATING:
                 self.engine.admit()  # refusing must cost little when there is much to refuse
             await self._answer(scope, body, receive, sending)

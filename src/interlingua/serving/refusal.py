@@ -6,7 +6,7 @@ import math
 
 from pydantic import BaseModel
 
-__all__ = ["ErrorAnswer", "RefusalError"]
+__all__ = ["ErrorAnswer", "RefusalError", "too_late"]
 
 
 class ErrorAnswer(BaseModel):
@@ -30,3 +30,8 @@ class RefusalError(Exception):
         self.headers: dict[str, str] = {}
         if retry_after_s is not None:
             self.headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
+
+
+def too_late() -> RefusalError:
+    """For a request whose deadline has passed, or cannot be kept."""
+    return RefusalError(503, "This took too long. Please try again.", retry_after_s=5)

@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
+import functools
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from interlingua.serving.batching import Flow
-from interlingua.serving.engine import Engine
+from interlingua.serving.drafts import Drafts, Progress
+from interlingua.serving.engine import Engine, Sentence
 from interlingua.serving.languages import Languages, Served
 from interlingua.serving.markup import Segment, cut, render
 from interlingua.serving.passage import Passage, take_apart
 from interlingua.serving.projection import Projection, project
 from interlingua.serving.protect import changed, needs_alignment, restore
-from interlingua.serving.refusal import RefusalError
+from interlingua.serving.refusal import RefusalError, too_late
 from interlingua.serving.settings import ServeSettings
 
-__all__ = ["Format", "Progress", "Service", "Translated", "Wanted"]
+__all__ = ["Format", "Service", "Translated", "Wanted"]
 
 Format = Literal["text", "html"]
-Progress = Callable[[int, str], None]
-"""Called with the number of a text and its translation so far."""
-
-Part = tuple[str, bool]
-"""A part to translate, and whether its alignment is needed."""
-Answering = asyncio.Task[dict[str, Any]]
-
 _WINDOW = 128  # sentences of one request that may wait at a time, so that it leaves room for others
 _LONG = 2000  # characters; taking apart more than these is left to a thread
-_PROGRESS_S = 0.05
+_SHOWN = 1000  # tokens of a request whose attention is told: the weights are as many as the square of that
+_SHARE = 0.9  # of the time that a request may take; the rest is for the way of the answer
+
+
+class Part(NamedTuple):
+    """A part to translate."""
+
+    text: str
+    align: bool
+    """Whether its alignment is needed."""
+    tokens: int
 
 
 class Wanted(NamedTuple):
@@ -42,6 +47,8 @@ class Wanted(NamedTuple):
     format: Format = "text"
     detail: bool = False
     """Whether tokens and log-probabilities are told."""
+    since: float = math.inf
+    """When the request arrived, by the monotonic clock, if not just now."""
 
 
 @dataclass
@@ -74,14 +81,10 @@ class _Text:
         """The parts to translate."""
         tagged = [bool(piece.elements) for piece in self.pieces if isinstance(piece, Segment)]
         return [
-            (part, tags or needs_alignment(part))
+            Part(part, tags or needs_alignment(part), tokens)
             for passage, tags in zip(self.passages, tagged, strict=True)
-            for part in passage.parts
+            for part, tokens in zip(passage.parts, passage.tokens, strict=True)
         ]
-
-    def so_far(self, answers: Sequence[dict[str, Any]]) -> str:
-        """The translation from the answers to the first parts; of plain text only."""
-        return self.passages[0].fill([answer["text"] for answer in answers])
 
     def finish(self, answers: Sequence[dict[str, Any]]) -> Translated:
         """The translation from the answers to all parts."""
@@ -105,7 +108,7 @@ class _Text:
         flags = [flag for answer in answers for flag in answer["flags"]]
         if any(passage.split for passage in self.passages):
             flags.insert(0, "split")
-        parts = [part for part, _ in self.parts()]
+        parts = [part.text for part in self.parts()]
         return Translated(
             out, alternatives, list(dict.fromkeys(flags)),
             changed("\n".join(kept_source), "\n".join(kept_target)),
@@ -155,35 +158,65 @@ class Service:
         Raises:
             RefusalError: too much is waiting already, the deadline has passed, or decoding failed.
         """
-        self.engine.admit()
         limit = self.engine.limits[served.name]
+        deadline = min(wanted.since, time.monotonic()) + _SHARE * self.settings.timeout_s
+        long = sum(map(len, texts)) > _LONG
 
         def prepare() -> list[_Text]:
             return [_Text(text, wanted.format, served, limit) for text in texts]
 
-        whole = sum(map(len, texts))
-        prepared = prepare() if whole <= _LONG else await asyncio.to_thread(prepare)
-        parts = [part for text in prepared for part in text.parts()]
-        window, flow = asyncio.Semaphore(_WINDOW), Flow()
+        def finish() -> list[Translated]:
+            return [text.finish([done[part] for part in text.parts()]) for text in prepared]
 
-        async def one(part: str, align: bool) -> dict[str, Any]:
-            async with window:
-                search = {**wanted.search, "alignment": True} if align else wanted.search
-                return await self.engine.translate(served.name, part, search, wanted.detail, flow)
-
-        tasks = {part: asyncio.create_task(one(*part)) for part in dict.fromkeys(parts)}
-        if progress is not None and wanted.format == "text":
-            _report(prepared, tasks, progress)
         try:
-            async with asyncio.timeout(self.settings.timeout_s):
-                await asyncio.gather(*tasks.values())
+            async with asyncio.timeout(deadline - time.monotonic()):
+                prepared = await asyncio.to_thread(prepare) if long else prepare()
+                drafts = None
+                if progress and wanted.format == "text":
+                    drafts = Drafts([(text.parts(), text.passages[0].fill) for text in prepared], progress)
+                done = await self._parts(prepared, served, wanted, deadline, drafts)
+                translated = await asyncio.to_thread(finish) if long else finish()
+                if time.monotonic() > deadline:  # the event loop itself may be late
+                    raise TimeoutError
         except TimeoutError:
             self.engine.metrics.refused.labels("deadline").inc()
-            raise RefusalError(503, "This took too long. Please try again.", retry_after_s=5) from None
+            raise too_late() from None
+        return translated
+
+    async def _parts(
+        self, texts: Sequence[_Text], served: Served, wanted: Wanted, deadline: float, drafts: Drafts | None
+    ) -> dict[Part, dict[str, Any]]:
+        """A worker's answer to each part of some texts."""
+        window, flow = asyncio.Semaphore(_WINDOW), Flow()
+        parts = dict.fromkeys(part for text in texts for part in text.parts())
+        self.engine.admit(
+            max((self.engine.effort(served.name, part.tokens, wanted.search) for part in parts), default=0)
+        )
+
+        async def one(part: Part, search: dict[str, Any]) -> dict[str, Any]:
+            effort = self.engine.effort(served.name, part.tokens, search)
+            tell = functools.partial(drafts.tell, part) if drafts else None
+            sentence = Sentence(part.text, effort, served.name, search, wanted.detail, deadline, tell)
+            async with window:
+                answer = await self.engine.translate(sentence, flow)
+            if tell:
+                tell(answer["text"])
+            return answer
+
+        tasks = {}
+        tokens = 0
+        for part in parts:
+            tokens += part.tokens
+            search = {**wanted.search, "alignment": True} if part.align else wanted.search
+            if tokens > _SHOWN and search.get("attention"):
+                search = {**search, "attention": False}
+            tasks[part] = asyncio.create_task(one(part, search))
+        try:
+            await asyncio.gather(*tasks.values())
         finally:
             for task in tasks.values():
                 task.cancel()
-        return [text.finish([tasks[part].result() for part in text.parts()]) for text in prepared]
+        return {part: task.result() for part, task in tasks.items()}
 
 
 def _joined(passage: Passage, answers: Sequence[dict[str, Any]]) -> Projection:
@@ -208,26 +241,3 @@ def _alternatives(passage: Passage, answers: Sequence[dict[str, Any]], best: str
         each = [answer["alternatives"][i : i + 1] or [answer] for answer in answers]
         found.append(passage.fill([one["text"] for (one,) in each]))
     return [text for text in dict.fromkeys(found) if text != best]
-
-
-def _report(texts: Sequence[_Text], tasks: Mapping[Part, Answering], progress: Progress) -> None:
-    """Has each text's translation so far told whenever one of its parts is done, but not too often."""
-    for number, text in enumerate(texts):
-        own = [tasks[part] for part in text.parts()]
-        told = 0.0
-
-        def tell(_: Any, number: int = number, text: _Text = text, own: list[Answering] = own) -> None:
-            nonlocal told
-            if time.monotonic() - told < _PROGRESS_S:
-                return
-            done = list(itertools.takewhile(_succeeded, own))
-            if done:
-                told = time.monotonic()
-                progress(number, text.so_far([task.result() for task in done]))
-
-        for task in own:
-            task.add_done_callback(tell)
-
-
-def _succeeded(task: Answering) -> bool:
-    return task.done() and not task.cancelled() and task.exception() is None

@@ -9,12 +9,18 @@ from fastapi import Request
 
 from interlingua.serving.settings import ServeSettings
 
-__all__ = ["address", "key_of", "note"]
+__all__ = ["address", "arrived", "key_of", "note"]
 
 
 def address(request: Request) -> str:
     """Where a request comes from."""
     return request.client.host if request.client else "unknown"
+
+
+def arrived(request: Request) -> float:
+    """When it did, by the monotonic clock."""
+    since: float = request.scope["state"]["arrived"]
+    return since
 
 
 def key_of(request: Request, given: str | None) -> str | None:

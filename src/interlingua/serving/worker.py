@@ -1,7 +1,9 @@
-"""A worker: a process with one thread that loads the models and translates what it is sent.
+"""A worker: a process that loads the models and translates what it is sent, by one thread for each batch.
 
-`python -m interlingua.serving.worker` reads messages from standard input and answers each on standard output;
-the first says which models to load. It ends when its standard input does, so it never outlives the service.
+`python -m interlingua.serving.worker` reads messages from standard input and writes to standard output. The
+first says which models to load; then each holds a batch, or the number of one that nobody waits for any more.
+A batch is answered once, and before that it is told what has become so far of the texts that are watched. A
+worker ends when its standard input does, so it never outlives the service.
 """
 
 from __future__ import annotations
@@ -9,16 +11,26 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import torch
 
 import interlingua
 from interlingua.errors import InterlinguaError
 from interlingua.serving import frames
 from interlingua.translation import Translation
-from interlingua.translator import Translator
+from interlingua.translator import Drafts, Translator
 
 __all__ = ["main", "repeats"]
+
+_DRAFT_S = 0.08  # between drafts of a batch
+_CELLS = 1 << 20  # attention weights of a text that are told: more would be tens of megabytes of JSON
+
+Answer = Callable[[dict[str, Any]], None]
 
 
 def main() -> None:
@@ -28,10 +40,12 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library may print must not be taken for an answer
+    lock = threading.Lock()
 
     def answer(message: dict[str, Any]) -> None:
-        answers.write(frames.pack(message))
-        answers.flush()
+        with lock:
+            answers.write(frames.pack(message))
+            answers.flush()
 
     setup = frames.read(sys.stdin.buffer)
     if setup is None:
@@ -46,24 +60,67 @@ def main() -> None:
         return
     for model in models.values():
         model.translate(["."], beam=1)  # the first call is slow
-    answer({"ready": {name: {"max_source_length": m.max_source_length} for name, m in models.items()}})
-    while (task := frames.read(sys.stdin.buffer)) is not None:
+    about = {
+        name: {"max_source_length": model.max_source_length, "beam": model.settings.beam}
+        for name, model in models.items()
+    }
+    answer({"ready": about})
+    running: dict[int, _Watch] = {}
+
+    def work(task: dict[str, Any], watch: _Watch) -> None:
         try:
-            answer({"done": _translate(models[task["model"]], task)})
-        except BrokenPipeError:
-            return
+            done = _translate(models[task["model"]], task, watch)
+        except _UnwantedError:
+            done = []
+        del running[task["number"]]
+        answer({"number": task["number"], "done": done})
+
+    # Two threads, so that short sentences need not wait for the end of a long one.
+    with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        while (message := frames.read(sys.stdin.buffer)) is not None:
+            if watch := running.get(message.get("unwanted", 0)):
+                watch.unwanted = True
+            elif "texts" in message:
+                running[message["number"]] = _Watch(message, answer)
+                pool.submit(work, message, running[message["number"]])
+        os._exit(0)  # nobody waits for what is still running
 
 
-def _translate(model: Translator, task: dict[str, Any]) -> list[dict[str, Any]]:
+class _UnwantedError(Exception):
+    """Nobody waits for the batch any more."""
+
+
+class _Watch:
+    """Looks at a batch after every step of its decoding."""
+
+    def __init__(self, task: dict[str, Any], answer: Answer) -> None:
+        self.number, self.answer, self.unwanted = task["number"], answer, False
+        self.drafts = dict.fromkeys(task["watched"], "")
+        self.told = time.monotonic()
+
+    def __call__(self, drafts: Drafts) -> None:
+        if self.unwanted:
+            raise _UnwantedError
+        if self.drafts and time.monotonic() - self.told >= _DRAFT_S:
+            some = {text: draft for text, draft in drafts().items() if self.drafts.get(text, draft) != draft}
+            if some:
+                self.answer({"number": self.number, "drafts": some})
+            self.drafts |= some
+            self.told = time.monotonic()
+
+
+def _translate(model: Translator, task: dict[str, Any], watch: _Watch) -> list[dict[str, Any]]:
     """Translates together; when that fails one by one, so that a failure is only its own text's."""
     texts, options, detail = task["texts"], task["options"], task["detail"]
     try:
-        return [_record(each, detail) for each in model.translate(texts, **options)]
+        return [_record(each, detail) for each in model.translate(texts, watch=watch, **options)]
+    except _UnwantedError:
+        raise
     except Exception as error:
         if len(texts) == 1:
             # Only the kind of error is told: its message may hold the text.
             return [{"error": type(error).__name__}]
-    return [_translate(model, {**task, "texts": [text]})[0] for text in texts]
+    return [_translate(model, {**task, "texts": [text]}, watch)[0] for text in texts]
 
 
 def _record(translation: Translation, detail: bool) -> dict[str, Any]:
@@ -79,7 +136,7 @@ def _record(translation: Translation, detail: bool) -> dict[str, Any]:
         record["log_probs"] = [round(value, 4) for value in translation.log_probs]
     if translation.alignment is not None:
         record["alignment"] = translation.alignment
-    if translation.attention is not None:
+    if translation.attention is not None and sum(map(torch.numel, translation.attention)) <= _CELLS:
         record["attention"] = {
             name: weights.mul(10_000).round().div(10_000).tolist()
             for name, weights in translation.attention._asdict().items()

@@ -1,17 +1,20 @@
-"""A worker seen from the service: start it, give it a batch, notice its end."""
+"""A worker seen from the service: start it, give it batches, notice its end."""
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from interlingua.errors import BundleError
 from interlingua.serving import frames
 
-__all__ = ["Worker", "WorkerGoneError"]
+__all__ = ["Told", "Worker", "WorkerGoneError"]
+
+Told = Callable[[dict[str, str]], object]
 
 
 class WorkerGoneError(Exception):
@@ -25,8 +28,11 @@ class Worker:
         self.process = process
         self.ready: dict[str, dict[str, Any]] = {}
         """What it told of each model."""
-        self.gone = asyncio.create_task(process.wait())
+        self.gone = asyncio.create_task(self._read())
         """Done as soon as the process has ended."""
+        self._numbers = itertools.count(1)
+        self._setup: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._batches: dict[int, tuple[asyncio.Future[dict[str, Any]], Told]] = {}
 
     @classmethod
     async def start(cls, models: Mapping[str, str], precision: str) -> Worker:
@@ -47,7 +53,8 @@ class Worker:
         )  # fmt: skip
         worker = cls(process)
         try:
-            message = await worker._ask({"models": dict(models), "precision": precision})
+            worker._send({"models": dict(models), "precision": precision})
+            message = await worker._setup
         except BaseException:
             await worker.stop()
             raise
@@ -57,34 +64,62 @@ class Worker:
         worker.ready = message["ready"]
         return worker
 
-    async def translate(self, task: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Has some texts translated together; one answer for each.
+    async def translate(
+        self, task: Mapping[str, Any], told: Told, unwanted: asyncio.Future[Any]
+    ) -> list[dict[str, Any]]:
+        """Has some texts translated together; one answer for each, or none when they became unwanted.
 
         Args:
-            task: model, texts, options of the search and `detail`.
+            task: model, texts, those of them that are watched, options of the search, and `detail`.
+            told: is given the texts that are watched and their translations so far.
+            unwanted: done when nobody waits for any of them any more.
 
         Raises:
             WorkerGoneError: the process ended meanwhile.
         """
-        message = await self._ask(dict(task))
-        done: list[dict[str, Any]] = message["done"]
-        return done
+        number = next(self._numbers)
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._batches[number] = answer, told
+        try:
+            self._send({"number": number, **task})
+            await asyncio.wait({answer, unwanted}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                self._send({"unwanted": number})
+            done: list[dict[str, Any]] = (await answer)["done"]
+            return done
+        finally:
+            del self._batches[number]
 
     async def stop(self) -> None:
         """Ends the process at once; it holds nothing that could be lost."""
         if self.process.returncode is None:
             self.process.kill()
-        await self.gone
+        await asyncio.wait({self.gone})
 
-    async def _ask(self, message: dict[str, Any]) -> dict[str, Any]:
+    def _send(self, message: dict[str, Any]) -> None:
         assert self.process.stdin is not None
+        if self.gone.done():
+            raise WorkerGoneError
+        # Not drained: a worker has few batches at a time, and each is small.
+        self.process.stdin.write(frames.pack(message))
+
+    async def _read(self) -> None:
         assert self.process.stdout is not None
         try:
-            self.process.stdin.write(frames.pack(message))
-            await self.process.stdin.drain()
-        except (ConnectionError, RuntimeError):
-            raise WorkerGoneError from None
-        answer = await frames.read_async(self.process.stdout)
-        if answer is None:
-            raise WorkerGoneError
-        return answer
+            while (message := await frames.read_async(self.process.stdout)) is not None:
+                self._take(message)
+        finally:
+            await self.process.wait()
+            for answer in [self._setup, *(answer for answer, _ in self._batches.values())]:
+                if not answer.done():
+                    answer.set_exception(WorkerGoneError())
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if "number" not in message:
+            self._setup.set_result(message)
+            return
+        answer, told = self._batches[message["number"]]
+        if "drafts" in message:
+            told(message["drafts"])
+        else:
+            answer.set_result(message)
