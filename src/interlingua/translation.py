@@ -8,9 +8,18 @@ from typing import Literal, NamedTuple
 
 from interlingua.model.seq2seq import Attention
 
-__all__ = ["EMPTY", "Flag", "PairScore", "Translation", "join"]
+__all__ = ["EMPTY", "Flag", "PairScore", "Translation", "UsedTerm", "join"]
 
-Flag = Literal["empty", "split", "limit", "control"]
+Flag = Literal["empty", "split", "limit", "control", "unmet"]
+
+
+class UsedTerm(NamedTuple):
+    """A term of the glossary that occurs in the source."""
+
+    source: str
+    target: str
+    satisfied: bool
+    """Whether it came out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +36,8 @@ class Translation:
     """The model's natural log-probability of each token, then of the end unless the limit cut it off."""
     flags: tuple[Flag, ...] = ()
     """empty: there was nothing to translate; split: the source was too long and went in parts; limit: the
-    length limit cut the output off; control: control characters in the output became spaces."""
+    length limit cut the output off; control: control characters in the output became spaces; unmet: a term
+    of the glossary is missing."""
     source_tokens: tuple[str, ...] = ()
     """The pieces of the source."""
     alternatives: tuple[Translation, ...] = ()
@@ -37,6 +47,8 @@ class Translation:
     attention: Attention | None = None
     """On request: all weights, (layers, heads, queries, keys). The source ends with the end sign; the
     target is shifted: it begins with the begin sign, and query t is what token t was chosen by."""
+    terms: tuple[UsedTerm, ...] = ()
+    """The glossary's terms in the source, one for each time they occur."""
     parts: tuple[Translation, ...] = ()
     """The translations that a split text was put together from; they hold the attention."""
 
@@ -76,5 +88,6 @@ def join(parts: Sequence[Translation], gaps: Sequence[str]) -> Translation:
         flags=tuple(dict.fromkeys(flags)),
         source_tokens=tuple(token for part in parts for token in part.source_tokens),
         alignment=tuple(alignment) if any(part.alignment for part in parts) else None,
+        terms=tuple(term for part in parts for term in part.terms),
         parts=tuple(parts),
     )

@@ -11,10 +11,14 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from interlingua.errors import DataError
+from interlingua.errors import ConfigurationError, DataError
 from interlingua.model.seq2seq import Attention, Seq2Seq
-from interlingua.search import Hypothesis, SearchSettings, Sources, length_limit, search
+from interlingua.search import Constraints, Hypothesis, SearchSettings, Sources, length_limit, search
+from interlingua.search.constraints import places
 from interlingua.search.forced import forced_log_probs
+from interlingua.search.terms import Wanted
+from interlingua.terminology import Glossaries, Terminology
+from interlingua.text.glossary import Term
 from interlingua.text.sentences import split_long
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.text.vocabulary import BOS, EOS, PAD
@@ -34,7 +38,15 @@ Drafts = Callable[[], dict[str, str]]
 Watch = Callable[[Drafts], object]
 
 
-class _Wanted(NamedTuple):
+class _Part(NamedTuple):
+    """What goes through the model as a whole."""
+
+    text: str
+    terms: tuple[Term, ...]
+    """Of the glossary, for each time that one occurs."""
+
+
+class _Extras(NamedTuple):
     """What a call asks for beside the text."""
 
     alignment: bool
@@ -69,35 +81,44 @@ class Translator:
         self.max_ratio = max_ratio
         self.max_source_length = max_source_length
         self.device = torch.device(device)
+        self._terminology = Terminology(tokenizers)
 
     def translate(
-        self, texts: Sequence[str], *, alignment: bool = False, attention: bool = False,
-        watch: Watch | None = None, **changes: Any,
+        self, texts: Sequence[str], *, glossary: Glossaries | None = None, alignment: bool = False,
+        attention: bool = False, watch: Watch | None = None, **changes: Any,
     ) -> list[Translation]:  # fmt: skip
         """Translates texts; the order and the company of a text do not matter to its translation.
 
         Args:
             texts: any number of them.
+            glossary: terms that are to be translated in a given way; interlingua.text.glossary tells where
+                they apply. Each translation tells which terms it holds.
             alignment: whether to say which source token each token comes from.
             attention: whether to give all attention weights.
             watch: called after every step of decoding, perhaps from several threads; it may raise to stop.
             **changes: fields of SearchSettings, such as beam=5, n_best=3 or sample=True.
 
         Raises:
-            ConfigurationError: a search setting is not acceptable.
-            DataError: a single string instead of a list, or a text with a lone surrogate.
+            ConfigurationError: a search setting is not acceptable, or a glossary is to go with sampling.
+            DataError: a single string instead of a list, a text with a lone surrogate, or an empty term.
         """
         if isinstance(texts, str):
             raise DataError("translate takes a list of texts", found=texts, accepted="Use translate([text]).")
         settings = SearchSettings.parse({**self.settings.model_dump(), **changes}, where="search")
+        if settings.sample and glossary:
+            raise ConfigurationError("a glossary does not go with sampling", where="glossary")
         cut = self._cut(texts)
-        unique = list(dict.fromkeys(part for parts in cut for part, _ in parts))
-        each = self._each(unique, settings, _Wanted(alignment, attention), watch)
-        done = dict(zip(unique, each, strict=True))
+        parts = [
+            [_Part(part, tuple(own.find(part))) for part, _ in each]
+            for each, own in zip(cut, self._terminology.glossaries(glossary, len(texts)), strict=True)
+        ]
+        unique = list(dict.fromkeys(part for each in parts for part in each))
+        translated = self._each(unique, settings, _Extras(alignment, attention), watch)
+        done = dict(zip(unique, translated, strict=True))
         return [
-            done[parts[0][0]] if len(parts) == 1
-            else join([done[part] for part, _ in parts], [gap for _, gap in parts])
-            for parts in cut
+            done[own[0]] if len(own) == 1
+            else join([done[part] for part in own], [gap for _, gap in each])
+            for own, each in zip(parts, cut, strict=True)
         ]  # fmt: skip
 
     def translate_lines(
@@ -129,79 +150,113 @@ class Translator:
         ]  # fmt: skip
 
     def _each(
-        self, texts: list[str], settings: SearchSettings, wanted: _Wanted, watch: Watch | None
+        self, parts: list[_Part], settings: SearchSettings, extras: _Extras, watch: Watch | None
     ) -> list[Translation]:
-        """Translates distinct texts within the length limit, in batches of similar length."""
+        """Translates distinct parts within the length limit, in batches of similar length."""
         encoded = [
-            ids if text.strip() else []
-            for text, ids in zip(texts, self.tokenizers.source.encode_batch(texts), strict=True)
+            ids if part.text.strip() else []
+            for part, ids in zip(
+                parts, self.tokenizers.source.encode_batch([part.text for part in parts]), strict=True
+            )
         ]
-        done = [EMPTY] * len(texts)
-        width = settings.n_best if settings.sample else settings.beam
-        lengths = [len(ids) for ids in encoded]
-        # A hypothesis holds what it wrote so far, which may come to the limit.
-        held = [width * length_limit(length, self.max_ratio) for length in lengths]
-        together = list(batches(lengths, held, max(1, _ROWS // width)))
+        wanted = [
+            self._terminology.wanted(part.terms, length_limit(len(ids), self.max_ratio)) if ids else None
+            for part, ids in zip(parts, encoded, strict=True)
+        ]
+        done = [EMPTY] * len(parts)
 
         def one(batch: list[int]) -> list[Translation]:
-            chosen = [encoded[i] for i in batch]
-            sources = self._sources(chosen)
-            parts = [texts[i] for i in batch]
-            observe = None if watch is None else lambda *step: watch(lambda: self._drafts(parts, *step))
-            found = search(self.model, sources, settings, observe)
-            translations = [self._translation(*each) for each in zip(chosen, found, strict=True)]
-            if any(wanted):
+            terms = [each for i in batch if (each := wanted[i])]
+            constraints = Constraints(terms, settings.beam, self.device) if terms else None
+            sources = self._sources([encoded[i] for i in batch], [each.tokens for each in terms])
+            texts = [parts[i].text for i in batch]
+            observe = None if watch is None else lambda *step: watch(lambda: self._drafts(texts, *step))
+            found = search(self.model, sources, settings, observe, constraints)
+            translations = [
+                self._translation(encoded[i], hypotheses, parts[i].terms)
+                for i, hypotheses in zip(batch, found, strict=True)
+            ]
+            if any(extras):
                 best = [hypotheses[0].ids for hypotheses in found]
-                translations = self._look(translations, sources, best, wanted)
+                translations = self._look(translations, sources, best, extras)
             return translations
+
+        together = list(self._batches(encoded, wanted, settings))
 
         for batch, translations in zip(together, side_by_side(one, together, self.device), strict=True):
             for i, translation in zip(batch, translations, strict=True):
                 done[i] = translation
         return done
 
+    def _batches(
+        self, encoded: Sequence[list[int]], wanted: Sequence[Wanted | None], settings: SearchSettings
+    ) -> Iterator[list[int]]:
+        """Which sources go together: those with terms, which need wider beams, on their own."""
+        width = settings.n_best if settings.sample else settings.beam
+        widest = max((places(each, width) for each in wanted if each), default=width)
+        for most, constrained in ((width, False), (widest, True)):
+            lengths = [
+                len(ids) if (terms is not None) == constrained else 0
+                for ids, terms in zip(encoded, wanted, strict=True)
+            ]
+            # A hypothesis holds what it wrote so far, which may come to the limit.
+            held = [most * length_limit(length, self.max_ratio) for length in lengths]
+            yield from batches(lengths, held, max(1, _ROWS // most))
+
     def _drafts(
-        self, parts: list[str], numbers: Int[Tensor, " sentences"], ids: Int[Tensor, "sentences length"]
+        self, texts: list[str], numbers: Int[Tensor, " sentences"], ids: Int[Tensor, "sentences length"]
     ) -> dict[str, str]:
         drafts = {}
         for number, own in zip(numbers.tolist(), ids.tolist(), strict=True):
             text, _ = self._text(own[: own.index(EOS)] if EOS in own else own)
-            drafts[parts[number]] = text.rstrip("\ufffd")  # a character of which some bytes are to come
+            drafts[texts[number]] = text.rstrip("\ufffd")  # a character of which some bytes are to come
         return drafts
 
-    def _sources(self, encoded: list[list[int]]) -> Sources:
-        limits = torch.tensor([length_limit(len(ids), self.max_ratio) for ids in encoded], device=self.device)
+    def _sources(self, encoded: list[list[int]], more: list[int]) -> Sources:
+        """A batch; `more` are the tokens of each one's terms, if there are any."""
+        limits = [length_limit(len(ids), self.max_ratio) for ids in encoded]
+        if more:
+            limits = [limit + tokens for limit, tokens in zip(limits, more, strict=True)]
         ids = self._padded([[*ids, EOS] for ids in encoded])
-        return Sources(ids, ids != PAD, limits)
+        return Sources(ids, ids != PAD, torch.tensor(limits, device=self.device))
 
     def _padded(self, rows: list[list[int]]) -> Int[Tensor, "rows longest"]:
         width = max(map(len, rows))
         return torch.tensor([row + [PAD] * (width - len(row)) for row in rows], device=self.device)
 
-    def _translation(self, source: list[int], hypotheses: list[Hypothesis]) -> Translation:
+    def _translation(
+        self, source: list[int], hypotheses: list[Hypothesis], terms: tuple[Term, ...]
+    ) -> Translation:
         source_tokens = tuple(self.tokenizers.source.pieces(source))
-        first, *others = (self._one(hypothesis, source_tokens) for hypothesis in hypotheses)
+        first, *others = (self._one(hypothesis, source_tokens, terms) for hypothesis in hypotheses)
         return replace(first, alternatives=tuple(others)) if others else first
 
     def _text(self, ids: list[int]) -> tuple[str, int]:
         """What the ids say, and how many control characters became spaces."""
         return _CONTROL.subn(" ", self.tokenizers.target.decode(ids))
 
-    def _one(self, hypothesis: Hypothesis, source_tokens: tuple[str, ...]) -> Translation:
+    def _one(
+        self, hypothesis: Hypothesis, source_tokens: tuple[str, ...], terms: tuple[Term, ...]
+    ) -> Translation:
         text, replaced = self._text(hypothesis.ids)
-        flags: list[Flag] = ["limit"] if hypothesis.limited else []
+        used = self._terminology.used(terms, text)
+        found: dict[Flag, bool] = {
+            "limit": hypothesis.limited, "control": replaced > 0,
+            "unmet": not all(term.satisfied for term in used),
+        }  # fmt: skip
         return Translation(
             text,
             hypothesis.score,
             tuple(self.tokenizers.target.pieces(hypothesis.ids)),
             tuple(hypothesis.log_probs),
-            tuple([*flags, "control"] if replaced else flags),
+            tuple(flag for flag, holds in found.items() if holds),
             source_tokens,
+            terms=used,
         )
 
     @torch.inference_mode()
     def _look(
-        self, translations: list[Translation], sources: Sources, targets: list[list[int]], wanted: _Wanted
+        self, translations: list[Translation], sources: Sources, targets: list[list[int]], extras: _Extras
     ) -> list[Translation]:
         """Adds what one teacher-forced pass over the translations shows."""
         target_in = self._padded([[BOS, *ids] for ids in targets])
@@ -217,8 +272,8 @@ class Translator:
             seen.append(
                 replace(
                     translation,
-                    alignment=_align(own.cross) if wanted.alignment else None,
-                    attention=own if wanted.attention else None,
+                    alignment=_align(own.cross) if extras.alignment else None,
+                    attention=own if extras.attention else None,
                 )
             )
         return seen

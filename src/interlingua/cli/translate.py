@@ -26,6 +26,7 @@ FLAGS = {
     "split": "too long for the model: translated in parts",
     "limit": "cut off at the length limit",
     "control": "control characters in the output became spaces",
+    "unmet": "a term of the glossary is missing",
 }
 
 
@@ -53,6 +54,10 @@ def translate(
         bool,
         typer.Option("--alignment", help="A tab and source-target token numbers (0-0 2-1) after each line."),
     ] = False,
+    glossary: Annotated[
+        Path | None,
+        typer.Option(help="Terms to be translated in a given way: source term, tab, target term a line."),
+    ] = None,
     device: Device = "auto",
     threads: Threads = None,
     precision: Precision = None,
@@ -65,17 +70,23 @@ def translate(
     As JSON, with alternatives: `echo "A dog runs." | interlingua translate runs/en-de --n-best 3`
     """
     drawing = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    if sample and glossary is not None:
+        raise ConfigurationError("a glossary does not go with sampling", where="--glossary, --sample")
     if not sample and any(value is not None for value in drawing.values()):
         raise ConfigurationError("this only goes with --sample", where="--temperature, --top-k, --top-p")
     wanted = {"beam": beam, "n_best": n_best, "sample": sample or None, "seed": seed, **drawing}
-    options = {key: value for key, value in wanted.items() if value is not None}
+    options: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
     if n_best is not None and beam is None and not sample:
         options["beam"] = max(5, n_best)
     if output is not None and input is not None and output.absolute() == input.absolute():
         raise ConfigurationError("input and output are the same file", where="--output", found=str(output))
 
     from interlingua.api import load
+    from interlingua.data.glossary import read_glossary
     from interlingua.translator import CHUNK
+
+    if glossary is not None:
+        options["glossary"] = read_glossary(glossary)
 
     translator = load(model, device=device, threads=threads, precision=precision or "fp32")
     waiting = input is None and sys.stdin.isatty()
@@ -141,6 +152,8 @@ def _record(translation: Translation) -> dict[str, Any]:
     }
     if translation.flags:
         record["flags"] = translation.flags
+    if translation.terms:
+        record["terms"] = [term._asdict() for term in translation.terms]
     if translation.alignment is not None:
         record |= {"source_tokens": translation.source_tokens, "alignment": translation.alignment}
     return record

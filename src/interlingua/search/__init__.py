@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from interlingua.model.seq2seq import Seq2Seq
 from interlingua.search.beam import beam_search
+from interlingua.search.constraints import Constraints
 from interlingua.search.greedy import greedy_search
 from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, Watch, length_limit
 from interlingua.search.sample import sample
 
-__all__ = ["Hypothesis", "SearchSettings", "Sources", "Watch", "length_limit", "search"]
+__all__ = [
+    "Constraints", "Hypothesis", "SearchSettings", "Sources", "Watch", "length_limit", "search"
+]  # fmt: skip
 
 
 def search(
-    model: Seq2Seq, sources: Sources, settings: SearchSettings, watch: Watch | None = None
-) -> list[list[Hypothesis]]:
+    model: Seq2Seq, sources: Sources, settings: SearchSettings, watch: Watch | None = None,
+    constraints: Constraints | None = None,
+) -> list[list[Hypothesis]]:  # fmt: skip
     """Finds `n_best` hypotheses for each source, best first, in the way that the settings ask for.
 
     Args:
@@ -21,11 +25,12 @@ def search(
         sources: the batch.
         settings: all are used.
         watch: told of every step, unless several draws a source are wanted.
+        constraints: terms that must come out, if any; they are not for sampling.
     """
     if settings.sample:
         return sample(model, sources, settings, watch)
-    if settings.beam == 1:
+    if settings.beam == 1 and constraints is None:
         return greedy_search(model, sources, settings, watch)
     # The best continuation comes first.
     observe = None if watch is None else lambda step: watch(step.numbers, step.ids[:, 0])
-    return beam_search(model, sources, settings, observe)
+    return beam_search(model, sources, settings, observe, constraints)

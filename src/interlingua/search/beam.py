@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -15,7 +15,12 @@ from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, l
 from interlingua.search.largest import largest
 from interlingua.text.vocabulary import BOS, EOS
 
-__all__ = ["BeamStep", "beam_search"]
+__all__ = ["BeamStep", "Choice", "Continuations", "Sentences", "beam_search"]
+
+Continuations = tuple[
+    Float[Tensor, "sentences ways"], Int[Tensor, "sentences ways"], Int[Tensor, "sentences ways"]
+]
+"""Of each sentence, best first: log-probability so far, slot of origin, token; -inf where there is none."""
 
 
 class BeamStep(NamedTuple):
@@ -35,12 +40,31 @@ class BeamStep(NamedTuple):
     """Which the length limit cut off."""
 
 
+@runtime_checkable
+class Choice(Protocol):
+    """Another choice of continuations than that of the most probable."""
+
+    places: Int[Tensor, " sentences"]
+    """Of each sentence's beam."""
+
+    def choose(
+        self, logits: Float[Tensor, "rows vocabulary"], sentences: Sentences, banned: Int[Tensor, " ids"]
+    ) -> Continuations:
+        """The continuations that are given a place, no more than are left."""
+        ...
+
+    def follow(self, kept: Int[Tensor, " kept"], order: Int[Tensor, "kept slots"]) -> None:
+        """Told which sentences go on, and which of the chosen continuations in which order."""
+        ...
+
+
 @torch.inference_mode()
 def beam_search(
     model: Seq2Seq,
     sources: Sources,
     settings: SearchSettings,
     observe: Callable[[BeamStep], object] | None = None,
+    choice: Choice | None = None,
 ) -> list[list[Hypothesis]]:
     """Finds the hypotheses of highest score that a beam of some width meets.
 
@@ -53,6 +77,7 @@ def beam_search(
         sources: the batch.
         settings: beam, length_penalty, stop, n_best and unknown are used.
         observe: told of every step, to show what the search did.
+        choice: decides which continuations get a place, and how many places there are.
 
     Returns:
         For each source its `n_best` hypotheses, best first; fewer only if the beam met fewer.
@@ -60,12 +85,16 @@ def beam_search(
     device = sources.ids.device
     banned = torch.tensor([*never(settings), EOS], device=device)
     ended: list[list[Hypothesis]] = [[] for _ in sources.ids]
-    sentences = _Sentences.start(sources, settings.beam)
+    places = torch.full((len(ended),), settings.beam, device=device)
+    sentences = Sentences.start(sources, places if choice is None else choice.places)
     state = model.start(sources.ids, sources.mask)
     tokens = torch.full((len(ended),), BOS, device=device)
     while True:
         logits, state = model.step(tokens, state)
-        totals, slots, tokens = _continuations(logits, sentences.live, banned, settings.beam)
+        if choice is None:
+            totals, slots, tokens = _continuations(logits, sentences.live, banned, settings.beam)
+        else:
+            totals, slots, tokens = choice.choose(logits, sentences, banned)
         width = sentences.live.shape[1]
         sentences, ends, cut = sentences.grow(totals, slots, tokens, settings.length_penalty)
         if observe is not None:
@@ -80,6 +109,8 @@ def beam_search(
         order = sentences.live[unfinished].argsort(dim=1, descending=True, stable=True)
         order = order[:, : int((sentences.live[unfinished] > -math.inf).sum(1).max())]
         sentences = sentences.take(unfinished, order)
+        if choice is not None:
+            choice.follow(unfinished, order)
         tokens = tokens[unfinished].gather(1, order).flatten()
         state = reorder(state, unfinished.unsqueeze(1) * width + slots[unfinished].gather(1, order))
     best_first = [sorted(found, key=lambda h: (h.limited, -h.score)) for found in ended]
@@ -91,8 +122,8 @@ def _continuations(
     live: Float[Tensor, "sentences width"],
     banned: Int[Tensor, " ids"],
     count: int,
-) -> tuple[Float[Tensor, "sentences ways"], Int[Tensor, "sentences ways"], Int[Tensor, "sentences ways"]]:
-    """The best next tokens of each sentence, in order: log-probability so far, slot of origin, token."""
+) -> Continuations:
+    """The best next tokens of each sentence."""
     log_probs = torch.log_softmax(logits.float(), dim=1)
     ending = log_probs[:, EOS : EOS + 1].clone()
     log_probs.index_fill_(1, banned, -math.inf)
@@ -106,7 +137,7 @@ def _continuations(
     return best, where.div(ways, rounding_mode="floor"), tokens.gather(1, where)
 
 
-class _Sentences(NamedTuple):
+class Sentences(NamedTuple):
     """The sentences still searched and their hypotheses; a slot is one of a sentence's hypotheses."""
 
     numbers: Int[Tensor, " sentences"]
@@ -125,14 +156,14 @@ class _Sentences(NamedTuple):
     """The log-probability of each slot's hypothesis up to each of its tokens."""
 
     @classmethod
-    def start(cls, sources: Sources, beam: int) -> _Sentences:
+    def start(cls, sources: Sources, places: Int[Tensor, " sentences"]) -> Sentences:
         """One empty hypothesis a sentence."""
         batch, device = len(sources.ids), sources.ids.device
         return cls(
             numbers=torch.arange(batch, device=device),
             limits=sources.limits,
-            places=torch.full((batch,), beam, device=device),
-            scores=torch.full((batch, beam), -math.inf, device=device),
+            places=places,
+            scores=torch.full((batch, int(places.max())), -math.inf, device=device),
             live=torch.zeros(batch, 1, device=device),
             ids=torch.zeros(batch, 1, 0, dtype=torch.long, device=device),
             totals=torch.zeros(batch, 1, 0, device=device),
@@ -140,7 +171,7 @@ class _Sentences(NamedTuple):
 
     def grow(
         self, totals: Tensor, slots: Tensor, tokens: Tensor, alpha: float
-    ) -> tuple[_Sentences, Bool[Tensor, "sentences slots"], Bool[Tensor, "sentences slots"]]:
+    ) -> tuple[Sentences, Bool[Tensor, "sentences slots"], Bool[Tensor, "sentences slots"]]:
         """The best continuations as new slots; which of them ended, and which the length limit cut off."""
         history = slots.unsqueeze(2).expand(-1, -1, self.ids.shape[2])
         ids = torch.cat([self.ids.gather(1, history), tokens.unsqueeze(2)], dim=2)
@@ -192,10 +223,10 @@ class _Sentences(NamedTuple):
         bound = hope / length_penalty(self.limits, settings.length_penalty)
         return (hope > -math.inf) & (bound > self.scores[:, settings.n_best - 1])
 
-    def take(self, kept: Int[Tensor, " kept"], order: Int[Tensor, "kept slots"]) -> _Sentences:
+    def take(self, kept: Int[Tensor, " kept"], order: Int[Tensor, "kept slots"]) -> Sentences:
         """Some of the sentences, and of each some of its slots."""
         history = order.unsqueeze(2).expand(-1, -1, self.ids.shape[2])
-        return _Sentences(
+        return Sentences(
             self.numbers[kept],
             self.limits[kept],
             self.places[kept],

@@ -1,0 +1,168 @@
+"""Terms that must come out: dynamic beam allocation (Post & Vilar 2018) inside the ordinary beam search.
+
+A hypothesis has a level: how many tokens of its sentence's terms it has written. In each step the
+continuations of every hypothesis are the model's favourites and, beside them, those that lead further into a
+term. The places of the beam are shared out among the levels, so that a hypothesis which has just begun a term
+need not compete with one that has none: the likeliest of each level first, the highest level first of all.
+The highest level thus rises with every step until all is written, whatever the model thinks of it. Only then
+may a hypothesis end.
+
+Unlike in the paper a term has several ways to be written and must not be glued to another word, and how far a
+hypothesis has come follows from its tokens alone: a term counts, however it came to be there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from interlingua.search.beam import Continuations, Sentences
+from interlingua.search.largest import largest
+from interlingua.search.terms import Progress, Wanted
+from interlingua.text.vocabulary import EOS
+
+__all__ = ["Constraints", "places"]
+
+_MOST = 32
+"""The widest that a beam is made for terms; with more tokens than places some levels go without one."""
+
+
+class _Live(NamedTuple):
+    """A hypothesis that goes on."""
+
+    sentence: int
+    slot: int
+    row: int
+    number: int
+    """Of its sentence in the batch."""
+    total: float
+    progress: Progress
+
+
+class _Way(NamedTuple):
+    """A way on for a sentence; greater means more probable."""
+
+    total: float
+    slot: int
+    token: int
+    level: int
+
+
+class Constraints:
+    """The terms of a batch, as far as a beam search has come with them.
+
+    Args:
+        wanted: of each sentence, with at least one term.
+        beam: the places of a sentence without terms; each token of a term adds one.
+        device: where the search is.
+    """
+
+    def __init__(self, wanted: Sequence[Wanted], beam: int, device: torch.device | str = "cpu") -> None:
+        self.wanted = wanted
+        self._widths = [places(each, beam) for each in wanted]
+        self.places = torch.tensor(self._widths, device=device)
+        """How many places the beam of each sentence has."""
+        self._joins = torch.tensor(wanted[0].phrasing.joins_before, device=device)
+        self._progress = [[Progress()] for _ in wanted]  # of each slot of the sentences still searched
+
+    def choose(
+        self, logits: Float[Tensor, "rows vocabulary"], sentences: Sentences, banned: Int[Tensor, " ids"]
+    ) -> Continuations:
+        """The continuations that are given a place, best first."""
+        log_probs = torch.log_softmax(logits.float(), dim=1)
+        ending = log_probs[:, EOS].tolist()
+        log_probs.index_fill_(1, banned, -math.inf)
+        hypotheses = list(self._hypotheses(sentences))
+        ways: list[list[_Way]] = [[] for _ in sentences.live]
+        for each, tokens in zip(hypotheses, self._tokens(log_probs, hypotheses), strict=True):
+            wanted, own = self.wanted[each.number], ways[each.sentence]
+            if wanted.complete(each.progress):
+                own.append(_Way(each.total + ending[each.row], each.slot, EOS, wanted.tokens))
+            levels = wanted.levels(each.progress, tokens)
+            for (token, log_prob), level in zip(tokens.items(), levels, strict=True):
+                own.append(_Way(each.total + log_prob, each.slot, token, level))
+        final = (sentences.limits == sentences.ids.shape[2] + 1).tolist()
+        chosen = [_share(*each) for each in zip(ways, sentences.places.tolist(), final, strict=True)]
+        self._progress = [
+            [self.wanted[number].after(before[way.slot], way.token) for way in own]
+            for number, before, own in zip(sentences.numbers.tolist(), self._progress, chosen, strict=True)
+        ]
+        return _tensors(chosen, log_probs.device)
+
+    def follow(self, kept: Int[Tensor, " kept"], order: Int[Tensor, "kept slots"]) -> None:
+        """Takes over which sentences go on, and which of their slots in which order."""
+        self._progress = [
+            # Empty slots come last, and nobody asks for their progress.
+            [self._progress[i][slot] for slot in slots if slot < len(self._progress[i])]
+            for i, slots in zip(kept.tolist(), order.tolist(), strict=True)
+        ]
+
+    def _hypotheses(self, sentences: Sentences) -> Iterator[_Live]:
+        numbers, live = sentences.numbers.tolist(), sentences.live.tolist()
+        for i, (number, totals) in enumerate(zip(numbers, live, strict=True)):
+            for slot, (total, progress) in enumerate(zip(totals, self._progress[i], strict=False)):
+                if total > -math.inf:
+                    yield _Live(i, slot, i * len(totals) + slot, number, total, progress)
+
+    def _tokens(self, log_probs: Tensor, hypotheses: Sequence[_Live]) -> list[dict[int, float]]:
+        """For each hypothesis the tokens worth a place, with their log-probabilities."""
+        values, tokens = largest(log_probs, min(max(self._widths), log_probs.shape[1]))
+        favourites = list(zip(tokens.tolist(), values.tolist(), strict=True))
+        found = []
+        extra: list[tuple[int, int, int]] = []  # which hypothesis, its row, and a token
+        # A letter would undo a term just written, and all favourites may be letters.
+        fresh = [i for i, each in enumerate(hypotheses) if each.progress.fresh]
+        if fresh:
+            rows = [hypotheses[i].row for i in fresh]
+            apart = log_probs[rows].masked_fill(self._joins, -math.inf).argmax(dim=1)
+            extra += zip(fresh, rows, apart.tolist(), strict=True)
+        for i, each in enumerate(hypotheses):
+            own, scores = (some[: self._widths[each.number]] for some in favourites[each.row])
+            found.append(dict(zip(own, scores, strict=True)))
+            onward = self.wanted[each.number].onward(each.progress)
+            extra += [(i, each.row, token) for token in onward]
+        some = log_probs[[row for _, row, _ in extra], [token for _, _, token in extra]].tolist()
+        for (i, _, token), log_prob in zip(extra, some, strict=True):
+            found[i][token] = log_prob
+        return found
+
+
+def places(wanted: Wanted, beam: int) -> int:
+    """How many places the beam of a sentence with terms has; `beam` is that of one without."""
+    return min(beam + wanted.tokens, max(beam, _MOST))
+
+
+def _share(ways: list[_Way], places: int, final: bool) -> list[_Way]:
+    """Gives the places to the best way of each level, highest first, then to the second best, and so on.
+
+    Args:
+        ways: on for a sentence.
+        places: how many it has left.
+        final: whether this is the last token that the length limit allows: only the highest level counts.
+    """
+    ways = sorted((way for way in ways if way.total > -math.inf), reverse=True)
+    if final:
+        highest = max((way.level for way in ways), default=0)
+        ways = [way for way in ways if way.level == highest]
+    ranks: Counter[int] = Counter()
+    order = []
+    for way in ways:
+        order.append((ranks[way.level], -way.level, way))
+        ranks[way.level] += 1
+    return sorted((way for _, _, way in sorted(order)[:places]), reverse=True)
+
+
+def _tensors(chosen: Sequence[Sequence[_Way]], device: torch.device) -> Continuations:
+    """The ways of each sentence; an empty place has a log-probability of -inf."""
+    width = max(1, max(map(len, chosen)))
+    full = [[*ways, *[_Way(-math.inf, 0, EOS, 0)] * (width - len(ways))] for ways in chosen]
+    totals = torch.tensor([[way.total for way in ways] for ways in full], device=device)
+    slots = torch.tensor([[way.slot for way in ways] for ways in full], device=device)
+    tokens = torch.tensor([[way.token for way in ways] for ways in full], device=device)
+    return totals, slots, tokens

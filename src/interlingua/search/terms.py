@@ -1,0 +1,117 @@
+"""The terms of a sentence and how far a hypothesis has come with them: an automaton over its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from interlingua.text.phrases import Phrase, Phrasing
+
+__all__ = ["Progress", "Wanted"]
+
+
+class Progress(NamedTuple):
+    """What a hypothesis has written of its sentence's terms."""
+
+    met: tuple[tuple[int, int, int], ...] = ()
+    """Terms that are written: which, and the positions of its first token and after its last; in order."""
+    open: tuple[tuple[int, int, int], ...] = ()
+    """Terms that its last tokens may be the beginning of: which, which way to write it, how many tokens."""
+    length: int = 0
+    """Tokens so far."""
+    tight: bool = False
+    """Whether a letter right after it would belong to what is there."""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether a term has just been written, which a letter would undo."""
+        return self.tight and bool(self.met) and self.met[-1][2] == self.length
+
+
+class Wanted:
+    """The terms of one sentence.
+
+    Args:
+        terms: for each the ways to write it; a term that is there twice must come out twice.
+        phrasing: of the target side.
+    """
+
+    def __init__(self, terms: Sequence[Sequence[Phrase]], phrasing: Phrasing) -> None:
+        self.terms, self.phrasing = terms, phrasing
+        self.sizes = [max(len(way.ids) for way in ways) for ways in terms]
+        self.tokens = sum(self.sizes)
+        self.begins: dict[int, list[tuple[int, int]]] = {}
+        """For each token which terms begin with it, and in which way."""
+        for term, ways in enumerate(terms):
+            for way, phrase in enumerate(ways):
+                self.begins.setdefault(phrase.ids[0], []).append((term, way))
+        self.after = lru_cache(maxsize=4096)(self._after)
+
+    def _after(self, progress: Progress, token: int) -> Progress:
+        """The progress with one more token."""
+        glued = progress.tight and self.phrasing.joins_before[token]
+        met = progress.met[:-1] if glued and progress.fresh else progress.met
+        done = {term for term, _, _ in met}
+        length = progress.length + 1
+        open = [
+            (term, way, count + 1)
+            for term, way, count in progress.open
+            if term not in done and self.terms[term][way].ids[count] == token
+        ]
+        open += [(term, way, 1) for term, way in self._startable(progress, token, glued) if term not in done]
+        whole = [each for each in open if each[2] == len(self.terms[each[0]][each[1]].ids)]
+        if whole:
+            # The longest counts, and takes the place of shorter ones inside it.
+            term, _, count = max(whole, key=lambda each: (each[2], -each[0]))
+            start = length - count
+            met = (*(each for each in met if each[2] <= start), (term, start, length))
+            done = {term for term, _, _ in met}
+            # What begins inside a term cannot become one of its own.
+            open = [each for each in open if each[0] not in done and length - each[2] <= start]
+            open = [each for each in open if each not in whole]
+        return Progress(met, tuple(open), length, self.phrasing.tight_after[token])
+
+    def _startable(self, progress: Progress, token: int, glued: bool) -> Iterator[tuple[int, int]]:
+        if glued or token not in self.begins:
+            return
+        for term, way in self.begins[token]:
+            phrase = self.terms[term][way]
+            if phrase.later if progress.length else phrase.first:
+                yield term, way
+
+    def level(self, progress: Progress) -> int:
+        """How many tokens of the terms are written; those of a term that is begun count, too."""
+        written = sum(self.sizes[term] for term, _, _ in progress.met)
+        begun = 0
+        for term, way, count in progress.open:
+            start = progress.length - count
+            inside = sum(self.sizes[each] for each, first, _ in progress.met if first >= start)
+            left = len(self.terms[term][way].ids) - count
+            begun = max(begun, self.sizes[term] - left - inside)
+        return written + begun
+
+    def levels(self, progress: Progress, tokens: Iterable[int]) -> Iterator[int]:
+        """The level after each of some tokens."""
+        onward = self.onward(progress)
+        written = sum(self.sizes[term] for term, _, _ in progress.met)
+        undone = written - self.sizes[progress.met[-1][0]] if progress.fresh else written
+        for token in tokens:
+            if token in onward:
+                yield self.level(self.after(progress, token))
+            else:
+                yield undone if self.phrasing.joins_before[token] else written
+
+    def complete(self, progress: Progress) -> bool:
+        """Whether all terms are written."""
+        return len(progress.met) == len(self.terms)
+
+    def onward(self, progress: Progress) -> set[int]:
+        """The tokens that lead on in a term that is begun, or begin one."""
+        done = {term for term, _, _ in progress.met}
+        tokens = {self.terms[term][way].ids[count] for term, way, count in progress.open if term not in done}
+        for token in self.begins:
+            glued = progress.tight and self.phrasing.joins_before[token]
+            if any(term not in done for term, _ in self._startable(progress, token, glued)):
+                tokens.add(token)
+        return tokens

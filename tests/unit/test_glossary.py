@@ -1,0 +1,236 @@
+"""Where terms apply, how tokenizers write them, and that they come out of a translator."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interlingua.data.glossary import read_glossary
+from interlingua.errors import ConfigurationError, DataError
+from interlingua.model.transformer import Transformer, TransformerSettings
+from interlingua.search import SearchSettings
+from interlingua.text.glossary import Glossary, kept
+from interlingua.text.phrases import Phrasing
+from interlingua.text.subwords import SubwordTokenizer
+from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
+from interlingua.text.tokenizer import Tokenizer, TokenizerPair
+from interlingua.text.vocabulary import EOS, UNK
+from interlingua.translator import Translator
+
+TEXTS = [
+    "der große Hund läuft über die Wiese, und „Waldi“ bellt.", "die Hundehütte (neu) steht im Garten.",
+    "ein Mann in einem blauen Hemd springt.", "東京は大きい都市です。",
+    "zwei Kinder spielen im Schnee; es ist kalt!",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("terms", "text", "found"),
+    [
+        ({"dog": "Hund"}, "a dog.", ["dog"]),
+        ({"dog": "Hund"}, "hotdog dogs", []),
+        ({"dog": "Hund"}, "Dog and dog, Dog", ["dog", "dog"]),
+        ({"dog": "Hund"}, "It ran. Dog gone! “Dog!”", ["dog", "dog"]),
+        ({"Dog": "Hund"}, "Dog dog", ["Dog"]),
+        ({"US": "USA"}, "Us us US", ["US"]),
+        ({"dog": "Hund", "hot dog": "Würstchen"}, "a hot dog, dog", ["hot dog", "dog"]),
+        ({"a b": "1", "b c": "2"}, "a b c", ["a b"]),
+        ({"a b": "1", "b c": "2"}, "a bx b c", ["b c"]),
+        ({"élan": "Schwung"}, "sans e\u0301lan", ["élan"]),
+        ({"東京": "Tokyo", "京都": "Kyoto"}, "東京都と京都", ["東京", "京都"]),
+        ({"C++": "C++"}, "C++, C++11", ["C++", "C++"]),
+        ({"l'eau": "Wasser"}, "de l'eau", ["l'eau"]),
+        ({" hot  dog ": "x"}, "hot dog", ["hot dog"]),
+        ({}, "a dog", []),
+    ],
+)
+def test_where_terms_apply(terms, text, found):
+    glossary = Glossary(terms, ByteTokenizer("NFC").normalise)
+    assert [term.source for term in glossary.find(text)] == found
+
+
+@given(st.text("ab A.", max_size=20), st.dictionaries(st.text("ab A", min_size=1), st.just("x"), max_size=5))
+def test_terms_are_found_in_order_without_overlap(text, terms):
+    terms = {source: target for source, target in terms.items() if source.strip()}
+    found = Glossary(terms).find(text)
+    at = 0
+    for term in found:
+        at = text.lower().index(term.source.lower(), at) + len(term.source)
+    assert Glossary({}).find(text) == []
+
+
+@pytest.mark.parametrize(
+    ("targets", "text", "expected"),
+    [
+        (["Hund"], "ein Hund.", [True]),
+        (["Hund"], "Hundehütte", [False]),
+        (["Hund", "Hund"], "Hund", [True, False]),
+        (["Hund", "Hund"], "Hund, Hund", [True, True]),
+        (["Hund", "der Hund"], "der Hund", [False, True]),
+        (["der Hund"], "Der Hund", [True]),
+        (["der Hund"], "Da ist Der Hund", [False]),
+        (["東京"], "大東京都", [True]),
+        ([], "", []),
+    ],
+)
+def test_what_came_out(targets, text, expected):
+    assert kept(targets, text) == expected
+
+
+def tokenizers() -> list[Tokenizer]:
+    return [
+        *(SubwordTokenizer.train(TEXTS, kind, "NFC", 420) for kind in ("unigram", "bpe")),
+        *(SymbolTokenizer.train(TEXTS, kind, "NFC") for kind in ("characters", "words")),
+        ByteTokenizer("NFC"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("tokenizer", tokenizers(), ids=lambda tokenizer: tokenizer.kind)
+def test_each_way_to_write_a_term_reads_as_the_term(tokenizer: Tokenizer):
+    phrasing = Phrasing(tokenizer)
+    for term in ("Hund", "ein", "im Garten", "große Hund", "東京"):
+        ways = phrasing.phrases(term)
+        if UNK in tokenizer.encode(term):
+            assert tokenizer.kind == "words"
+            assert ways == ()
+            continue
+        assert any(way.first for way in ways)
+        assert any(way.later for way in ways)
+        for way in ways:
+            if way.first:
+                assert kept([term], tokenizer.decode(way.ids)) == [True]
+            if way.later:
+                before = [
+                    i for i in tokenizer.encode("die Wiese, und (") if i != tokenizer.encode("x y")[1:2]
+                ]
+                whole = tokenizer.decode([*before, *way.ids, *tokenizer.encode(".")])
+                assert tokenizer.kind == "words" or kept([term], whole) == [True]
+    assert bool(phrasing.phrases("Hund ☃")) == (tokenizer.kind not in ("words", "characters"))
+
+
+@pytest.mark.parametrize("tokenizer", tokenizers(), ids=lambda tokenizer: tokenizer.kind)
+def test_what_would_be_glued_to_a_word(tokenizer: Tokenizer):
+    phrasing = Phrasing(tokenizer)
+    for text in TEXTS[:3]:
+        ids = tokenizer.encode(text)
+        for at in range(1, len(ids)):
+            left, right = tokenizer.decode(ids[:at]), tokenizer.decode(ids[at:])
+            glued = phrasing.tight_after[ids[at - 1]] and phrasing.joins_before[ids[at]]
+            whole = tokenizer.decode(ids)
+            inside = left[-1:].isalnum() and right[:1].isalnum() and whole.startswith(left + right[:1])
+            if "\ufffd" not in left + right and (tokenizer.kind != "bytes" or left[-1].isascii()):
+                assert glued == inside, (left, right)
+
+
+class Wild(Transformer):
+    """Random weights would repeat one token; an output matrix of its own makes texts of many."""
+
+    def project(self, hidden):
+        size = self.target_embedding.weight.shape[0]
+        weight = torch.randn(size, hidden.shape[-1], generator=torch.Generator().manual_seed(1))
+        logits = hidden @ weight.T
+        logits[..., EOS] += 3
+        return logits
+
+
+def translator(tokenizer: Tokenizer) -> Translator:
+    torch.manual_seed(0)
+    sizes = TransformerSettings(dim=16, heads=2, feed_forward=32, encoder_layers=1, decoder_layers=1)
+    size = len(tokenizer)
+    model = Wild(sizes, size, size, shared=False).eval()
+    settings = SearchSettings(beam=2)
+    pair = TokenizerPair(tokenizer, tokenizer)
+    return Translator(model, pair, settings=settings, max_ratio=1.5, max_source_length=60)
+
+
+GLOSSARY = {
+    "Hund": "Kinder",
+    "die": "der Hund",
+    "in einem": "ein Mann",
+    "Garten": "Wiese",
+    "Schnee": "☃",
+}
+
+
+@pytest.mark.parametrize("tokenizer", tokenizers(), ids=lambda tokenizer: tokenizer.kind)
+def test_terms_come_out_with_every_tokenizer(tokenizer: Tokenizer):
+    model = translator(tokenizer)
+    texts = [*TEXTS, "Die die die", "nichts"]
+    free = model.translate(texts, beam=1)
+    done = model.translate(texts, beam=1, glossary=GLOSSARY)
+    for text, before, after in zip(texts, free, done, strict=True):
+        terms = Glossary(GLOSSARY).find(text)
+        assert [(term.source, term.target) for term in after.terms] == terms
+        if not terms:
+            assert (before.text, before.flags) == (after.text, after.flags)
+        for term in after.terms:
+            assert term.satisfied or UNK in tokenizer.encode(term.target), (term, after.text)
+        assert ("unmet" in after.flags) == any(not term.satisfied for term in after.terms)
+    assert any(before.text != after.text for before, after in zip(free, done, strict=True))
+    assert len(done[5].terms) == 3
+
+
+def test_each_text_may_have_a_glossary_of_its_own():
+    model = translator(ByteTokenizer("NFC"))
+    texts = ["ein Hund", "ein Hund", "ein Hund", "kein Hund", "x"]
+    glossaries = [{}, {"Hund": "dog"}, {"Hund": "cat"}, {"Hund": "dog", "x": "y"}, {"Hund": "dog"}]
+    together = model.translate(texts, glossary=glossaries)
+    for text, glossary, translation in zip(texts, glossaries, together, strict=True):
+        (alone,) = model.translate([text], glossary=glossary)
+        assert (alone.text, alone.terms) == (translation.text, translation.terms)
+        assert alone.score == pytest.approx(translation.score, abs=1e-4)
+    assert together[0] == model.translate(["ein Hund"])[0]
+    assert "dog" in together[1].text
+    assert "cat" in together[2].text
+
+
+def test_a_split_text_tells_the_terms_of_all_its_parts():
+    model = translator(ByteTokenizer("NFC"))
+    text = "Der Hund bellt. " * 8
+    (translation,) = model.translate([text], glossary={"Hund": "dog"}, beam=1)
+    assert "split" in translation.flags
+    assert len(translation.terms) == 8
+    assert all(term.satisfied for term in translation.terms)
+    assert translation.text.count("dog") == 8
+
+
+def test_mistakes_are_explained(tmp_path):
+    model = translator(ByteTokenizer("NFC"))
+    with pytest.raises(ConfigurationError, match="sampling"):
+        model.translate(["a"], glossary={"a": "b"}, sample=True)
+    with pytest.raises(DataError, match="empty"):
+        model.translate(["a"], glossary={"a": " "})
+    path = tmp_path / "terms.tsv"
+    path.write_text("hot  dog\tWürstchen\n\ndog\tHund\ndog\tHund\n", encoding="utf-8")
+    assert read_glossary(path) == {"hot dog": "Würstchen", "dog": "Hund"}
+    for content, message in {
+        "a\tb\nc": "terms.tsv:2: the line has no tab",
+        "a\tb\tc": "terms.tsv:1: the line has 3 columns",
+        "a\t": "terms.tsv:1: a term is empty",
+        "a\tb\na\tc": "terms.tsv:2: 'a' has another translation",
+    }.items():
+        path.write_text(content, encoding="utf-8")
+        with pytest.raises(DataError, match=message):
+            read_glossary(path)
+
+
+def test_many_terms_in_many_places_come_out():
+    draw = random.Random(0)
+    model = translator(SubwordTokenizer.train(TEXTS, "unigram", "NFC", 420))
+    words = sorted({word.strip(".,;!()„“") for text in TEXTS[:3] for word in text.split()})
+    glossary = {source: " ".join(draw.choices(words, k=draw.randint(1, 2))) for source in words[::3]}
+    for translation in model.translate(TEXTS[:3], glossary=glossary, beam=1):
+        assert translation.terms
+        assert all(term.satisfied for term in translation.terms), (translation.text, translation.terms)
+
+
+def test_only_so_many_terms_are_looked_after():
+    model = translator(ByteTokenizer("NFC"))
+    (translation,) = model.translate(["a " * 20], glossary={"a": "twelve bytes"}, beam=1)
+    assert len(translation.terms) == 20
+    assert 0 < sum(term.satisfied for term in translation.terms) < 20
+    assert "unmet" in translation.flags
