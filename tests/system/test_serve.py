@@ -91,8 +91,9 @@ def models(model: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="module")
 def served(models: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     service = Served(
-        tmp_path_factory.mktemp("log") / "log", *models, "--workers", 2, "--set", "max_connections=500"
-    )
+        tmp_path_factory.mktemp("log") / "log", *models, "--workers", 2, "--set", "max_connections=500",
+        "--set", "draft_ms=0",
+    )  # fmt: skip
     yield service
     assert service.stop() == 0
 
@@ -151,7 +152,11 @@ def test_everything_about_a_translation(served, models):
 
 
 def test_events_tell_the_translation_so_far(served):
-    asked = {"q": "\n".join(digits(30)), "target": "de", "stream": True}
+    for q in ("\n".join(digits(30)), "1 2 3 4 5 6 7 8"):
+        _check_events(served, {"q": q, "target": "de", "stream": True})
+
+
+def _check_events(served: Served, asked: dict[str, Any]) -> None:
     names, texts = [], []
     with httpx.stream("POST", served.url + "/v1/translate", json=asked, timeout=60) as answer:
         for line in answer.iter_lines():
@@ -162,6 +167,7 @@ def test_events_tell_the_translation_so_far(served):
             elif line.startswith("data: "):
                 texts.append(json.loads(line.removeprefix("data: "))["translations"][0]["text"])
     assert names[-1] == "done"
+    assert len(set(texts)) > 3  # it grew, within a sentence too
     assert texts[-1] == served.translate(asked["q"])
 
 

@@ -29,7 +29,7 @@ class Visit(NamedTuple):
 @pytest.fixture(scope="module")
 def service(models: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[test_serve.Served]:
     log = tmp_path_factory.mktemp("log") / "log"
-    service = test_serve.Served(log, *models, "--workers", 1, "--max-characters", 300)
+    service = test_serve.Served(log, *models, "--workers", 1, "--max-characters", 300, "--set", "draft_ms=0")
     yield service
     assert service.stop() == 0
 
@@ -98,6 +98,51 @@ def test_each_event_replaces_the_text_so_far(visit):
     page.fill("#input", "1")
     expect(page.locator("#output")).to_have_text("7\n7\n7", use_inner_text=True)
     expect(page.locator("#trouble")).to_contain_text("cannot be reached")
+
+
+def test_a_sentence_grows_while_it_is_decoded(visit):
+    page = visit().page
+    watch = """() => {
+        window.seen = [];
+        const output = document.getElementById("output");
+        const look = () => window.seen.push([output.textContent, output.classList.contains("draft")]);
+        new MutationObserver(look).observe(output, { childList: true, attributes: true });
+    }"""
+    page.evaluate(watch)
+    page.fill("#input", "1 2 3 4 5 6 7 8 9")
+    expect(page.locator(".sentence")).to_have_count(1)
+    seen = page.evaluate("window.seen")
+    assert len({text for text, draft in seen if draft}) > 2
+    assert seen[-1] == [page.locator("#output").inner_text(), False]
+    expect(page.locator("#pace")).to_contain_text(" s")
+
+
+def test_an_event_of_overload_is_tried_again_when_it_says(visit):
+    told = {"error": "This took too long.", "retryAfter": 1}
+
+    def answer(route: Route) -> None:
+        route.fulfill(body=f"event: error\ndata: {json.dumps(told)}\n\n", content_type="text/event-stream")
+
+    page = visit(prepare=lambda page: page.route("**/v1/translate", answer, times=1)).page
+    page.fill("#input", "1 2")
+    expect(page.locator("#trouble")).to_contain_text("Trying again in 1 s")
+    expect(page.locator("#output")).to_have_text("2 1")
+
+
+def test_the_services_limits_are_kept(visit):
+    def settings(route: Route) -> None:
+        answer = route.fetch()
+        limits = {"maxFileCharacters": 5, "maxAlternatives": 2, "fileMinutes": 7}
+        route.fulfill(response=answer, json=answer.json() | limits)
+
+    page = visit(prepare=lambda page: page.route("**/frontend/settings", settings)).page
+    translated(page, "1 2", "2 1")
+    for content, said in (("1 2 3 4", "at most 5 characters"), ("1 2", "kept for 7 min")):
+        page.set_input_files("#file", {"name": "a.txt", "mimeType": "text/plain", "buffer": content.encode()})
+        expect(page.locator("#files li").last).to_contain_text(said)
+    with page.expect_request("**/v1/translate") as asked:
+        page.click(".sentence")
+    assert json.loads(asked.value.post_data or "")["alternatives"] == 2
 
 
 def test_an_alternative_takes_the_sentences_place(visit):

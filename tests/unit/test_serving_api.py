@@ -213,7 +213,7 @@ def test_events_tell_a_sentence_while_it_is_decoded(visit):
         failed = events(await client.post("/v1/translate", json=ask("boom", stream=True)))
         assert failed[-1] == ("error", {"error": "The text could not be translated."})
 
-    visit(lambda client: _open(client, work))
+    visit(lambda client: _open(client, work), draft_ms=0)
 
 
 def test_an_event_says_when_to_try_again(visit):

@@ -210,7 +210,7 @@ class Engine:
         watched = [job for job in batch if job.tell]
         task = {
             "model": model, "texts": [job.text for job in batch], "options": options, "detail": detail,
-            "watched": [job.text for job in watched],
+            "watched": [job.text for job in watched], "draft_s": self.settings.draft_ms / 1000,
         }  # fmt: skip
 
         def told(drafts: dict[str, str]) -> None:

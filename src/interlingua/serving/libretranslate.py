@@ -108,6 +108,10 @@ class FrontendSettings(BaseModel):
     suggestions: bool
     filesTranslation: bool  # noqa: N815
     supportedFilesFormat: list[str]  # noqa: N815
+    maxFileCharacters: int  # noqa: N815
+    maxBodyBytes: int  # noqa: N815
+    fileMinutes: float  # noqa: N815
+    maxAlternatives: int  # noqa: N815
     language: LanguageChoice
 
 
@@ -141,7 +145,9 @@ def routes(service: Service, gate: Gate, settings: ServeSettings) -> APIRouter:
         return {
             "charLimit": settings.max_characters, "frontendTimeout": 500, "apiKeys": gate.key_required,
             "keyRequired": gate.key_required, "suggestions": False, "filesTranslation": True,
-            "supportedFilesFormat": list(FORMATS),
+            "supportedFilesFormat": list(FORMATS), "maxFileCharacters": settings.max_file_characters,
+            "maxBodyBytes": settings.max_body_bytes, "fileMinutes": settings.file_minutes,
+            "maxAlternatives": settings.max_alternatives,
             "language": {
                 side: {"code": code, "name": name_of(code)}
                 for side, code in (("source", source), ("target", target))

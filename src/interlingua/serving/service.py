@@ -173,7 +173,8 @@ class Service:
                 prepared = await asyncio.to_thread(prepare) if long else prepare()
                 drafts = None
                 if progress and wanted.format == "text":
-                    drafts = Drafts([(text.parts(), text.passages[0].fill) for text in prepared], progress)
+                    wholes = [(text.parts(), text.passages[0].fill) for text in prepared]
+                    drafts = Drafts(wholes, progress, self.settings.draft_ms / 1000)
                 done = await self._parts(prepared, served, wanted, deadline, drafts)
                 translated = await asyncio.to_thread(finish) if long else finish()
                 if time.monotonic() > deadline:  # the event loop itself may be late

@@ -30,6 +30,8 @@ class ServeSettings(Settings):
     """The most sentences that are decoded together."""
     wait_ms: Annotated[float, Field(ge=0, le=1000)] = 5
     """How long a sentence may wait for others to be decoded with while a worker is free."""
+    draft_ms: Annotated[float, Field(ge=0, le=10_000)] = 80
+    """How often the translation so far is told while it is decoded, at most."""
     queue: Annotated[int, Field(ge=1)] = 1000
     """How many sentences may wait; beyond it requests are refused with 503."""
     timeout_s: Annotated[float, Field(gt=0, le=3600)] = 30

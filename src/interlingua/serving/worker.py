@@ -27,7 +27,6 @@ from interlingua.translator import Drafts, Translator
 
 __all__ = ["main", "repeats"]
 
-_DRAFT_S = 0.08  # between drafts of a batch
 _CELLS = 1 << 20  # attention weights of a text that are told: more would be tens of megabytes of JSON
 
 Answer = Callable[[dict[str, Any]], None]
@@ -95,13 +94,13 @@ class _Watch:
 
     def __init__(self, task: dict[str, Any], answer: Answer) -> None:
         self.number, self.answer, self.unwanted = task["number"], answer, False
-        self.drafts = dict.fromkeys(task["watched"], "")
+        self.drafts, self.every_s = dict.fromkeys(task["watched"], ""), task["draft_s"]
         self.told = time.monotonic()
 
     def __call__(self, drafts: Drafts) -> None:
         if self.unwanted:
             raise _UnwantedError
-        if self.drafts and time.monotonic() - self.told >= _DRAFT_S:
+        if self.drafts and time.monotonic() - self.told >= self.every_s:
             some = {text: draft for text, draft in drafts().items() if self.drafts.get(text, draft) != draft}
             if some:
                 self.answer({"number": self.number, "drafts": some})

@@ -4,7 +4,20 @@ import { chosen } from "./languages.js";
 import { translateFile } from "./service.js";
 
 const [list, input, cover] = ["files", "file", "drop"].map(byId);
-let formats = [];
+const FORM_BYTES = 4096; // of a request that are not the file's
+let limits = null;
+
+async function check(file) {
+  const formats = limits.supportedFilesFormat;
+  if (!formats.some((format) => file.name.toLowerCase().endsWith(format))) {
+    throw new Error(`Files of this kind cannot be translated. Known: ${formats.join(", ")}`);
+  }
+  const most = limits.maxFileCharacters;
+  const bytes = Math.min(4 * most, limits.maxBodyBytes - FORM_BYTES); // a character has four at most
+  if (file.size > bytes || [...await file.text()].length > most) {
+    throw new Error(`This file is too large: at most ${most.toLocaleString("en")} characters can be translated.`);
+  }
+}
 
 async function take(file) {
   const said = make("span", { textContent: file.name });
@@ -15,12 +28,10 @@ async function take(file) {
   list.append(item);
   const { source, target } = chosen();
   try {
-    if (!formats.some((format) => file.name.toLowerCase().endsWith(format))) {
-      throw new Error(`Files of this kind cannot be translated. Known: ${formats.join(", ")}`);
-    }
+    await check(file);
     const href = await translateFile(file, source, target);
     const link = make("a", { href, download: "", textContent: "Download the translation" });
-    state.replaceWith(link, make("span", { className: "number", textContent: "kept for some minutes" }));
+    state.replaceWith(link, make("span", { className: "number", textContent: `kept for ${limits.fileMinutes} min` }));
   } catch (error) {
     state.replaceWith(make("span", { className: "over", textContent: error.message }));
   }
@@ -34,9 +45,11 @@ export function acceptFiles(settings) {
     byId("choose").hidden = true;
     return;
   }
-  formats = settings.supportedFilesFormat;
+  limits = settings;
+  const formats = limits.supportedFilesFormat;
+  const most = limits.maxFileCharacters.toLocaleString("en");
   input.accept = formats.join(",");
-  byId("about-files").textContent = `Files: ${formats.join(", ")} in UTF-8; choose one or drop it anywhere.`;
+  byId("about-files").textContent = `Files: ${formats.join(", ")} in UTF-8, up to ${most} characters; choose one or drop it anywhere.`;
   byId("choose").title = formats.join(", ");
   byId("choose").addEventListener("click", () => input.click());
   input.addEventListener("change", () => { [...input.files].forEach(take); input.value = ""; });

@@ -30,11 +30,12 @@ export function clear() {
   finish([]);
 }
 
-// The text so far, which replaces the one before.
+// The text so far, which replaces the one before and looks unfinished.
 export function draft(soFar) {
   sentences = [];
   output.textContent = soFar;
   finish([]);
+  output.classList.add("draft");
 }
 
 // The whole answer; `open` is called with a sentence that was clicked.
@@ -81,6 +82,7 @@ function write(sentence, text, hypothesis = sentence.part) {
 
 function finish(notes) {
   stale(false);
+  output.classList.remove("draft");
   byId("notes").replaceChildren(...notes.map((note) => make("li", { textContent: note })));
   byId("notes").hidden = notes.length === 0;
   byId("hint").hidden = sentences.length === 0;

@@ -1,5 +1,5 @@
 // The page: type on the left, read on the right.
-import { announce, byId } from "./dom.js";
+import { announce, byId, make } from "./dom.js";
 import { acceptFiles } from "./files.js";
 import { chosen, detect, offer, swapLanguages } from "./languages.js";
 import * as output from "./output.js";
@@ -37,6 +37,11 @@ function stop() {
   byId("pace").textContent = "";
 }
 
+function draft(soFar) {
+  output.draft(soFar);
+  byId("pace").textContent = "Translating";
+}
+
 async function translateNow() {
   stop();
   const text = input.value.toWellFormed?.() ?? input.value;
@@ -48,14 +53,16 @@ async function translateNow() {
   output.busy(true);
   output.stale(true);
   try {
-    const answer = await translate({ q: text, ...pair }, { signal: mine.signal, progress: output.draft });
+    const answer = await translate({ q: text, ...pair }, { signal: mine.signal, progress: draft });
     if (running !== mine) return undefined;
     detect(answer.source);
     const used = { source: answer.source, target: answer.target };
     output.show(answer, (sentence) => panel.toggle(sentence, used));
     byId("pace").textContent = `${((performance.now() - started) / 1000).toFixed(1)} s`;
   } catch (error) {
-    if (running === mine) trouble.show(error, translateNow);
+    if (running !== mine) return undefined;
+    byId("pace").textContent = "";
+    trouble.show(error, translateNow);
   } finally {
     if (running === mine) output.busy(false);
   }
@@ -141,6 +148,7 @@ async function start() {
   }
   byId("key-box").hidden = !settings.keyRequired;
   acceptFiles(settings);
+  panel.allow(settings.maxAlternatives);
   listen();
   typed(); // what was typed already, or kept by the browser
 }

@@ -4,7 +4,6 @@ import { announce, byId, make, press } from "./dom.js";
 import * as output from "./output.js";
 import { examine } from "./service.js";
 
-const MOST = 4; // alternatives that are asked for
 const [panel, inside] = ["panel", "inside"].map(byId);
 const tabs = [...byId("tabs").children];
 let open = null; // {sentence, pair, known: {alternatives, attention}}
@@ -34,8 +33,13 @@ export function toggle(sentence, pair) {
   fill();
 }
 
-const WANTED = { alternatives: { alternatives: MOST }, attention: { attention: true } };
+const WANTED = { alternatives: { alternatives: 4 }, attention: { attention: true } };
 const VIEWS = { alternatives: alternativesView, attention: (sentence, part) => attentionOf(sentence, part) };
+
+// No more alternatives are asked for than the service gives.
+export function allow(most) {
+  WANTED.alternatives.alternatives = Math.min(WANTED.alternatives.alternatives, most);
+}
 
 async function fill() {
   const { sentence, pair, known } = open;

@@ -59,7 +59,7 @@ export async function translate(request, { signal, progress }) {
   try {
     for await (const [name, content] of events(answer.body)) {
       if (name === "progress") progress(content.text);
-      else if (name === "error") throw new ServiceError(content.error, { status: 500 });
+      else if (name === "error") throw new ServiceError(content.error, { status: 500, wait: content.retryAfter ?? null });
       else if (name === "done") return content;
     }
   } catch (error) {
