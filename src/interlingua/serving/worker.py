@@ -8,6 +8,7 @@ worker ends when its standard input does, so it never outlives the service.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -28,6 +29,8 @@ from interlingua.translator import Drafts, Translator
 __all__ = ["main", "repeats"]
 
 _CELLS = 1 << 20  # attention weights of a text that are told: more would be tens of megabytes of JSON
+
+_TRIM_S = 1.0  # between times that freed memory is given back
 
 Answer = Callable[[dict[str, Any]], None]
 
@@ -65,6 +68,7 @@ def main() -> None:
     }
     answer({"ready": about})
     running: dict[int, _Watch] = {}
+    worked = threading.Event()
 
     def work(task: dict[str, Any], watch: _Watch) -> None:
         try:
@@ -73,7 +77,9 @@ def main() -> None:
             done = []
         del running[task["number"]]
         answer({"number": task["number"], "done": done})
+        worked.set()
 
+    threading.Thread(target=_tidy, args=[worked], daemon=True).start()
     # Two threads, so that short sentences need not wait for the end of a long one.
     with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         while (message := frames.read(sys.stdin.buffer)) is not None:
@@ -83,6 +89,19 @@ def main() -> None:
                 running[message["number"]] = _Watch(message, answer)
                 pool.submit(work, message, running[message["number"]])
         os._exit(0)  # nobody waits for what is still running
+
+
+def _tidy(worked: threading.Event) -> None:
+    """Gives freed memory back to the system after work, where the C library can.
+
+    Otherwise a process would hold on to what its largest batch took, in pieces that fit nothing else.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+    while trim:
+        worked.wait()
+        worked.clear()
+        time.sleep(_TRIM_S)
+        trim(0)
 
 
 class _UnwantedError(Exception):

@@ -49,7 +49,8 @@ class Worker:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "interlingua.serving.worker",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            env={"OMP_NUM_THREADS": "1", **os.environ},
+            # A second arena of memory for the second thread would hold about as much as the first.
+            env={"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", **os.environ},
         )  # fmt: skip
         worker = cls(process)
         try:
