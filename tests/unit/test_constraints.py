@@ -132,8 +132,8 @@ def test_a_wide_enough_beam_finds_the_best_that_holds_the_terms(stop):
 @pytest.mark.parametrize("beam", [1, 3])
 def test_the_company_does_not_matter(beam):
     phrasing, draw = words(), random.Random(0)
-    rows = random_sources(12, VOCABULARY)
-    all_wanted = [wanted(phrasing, random_terms(phrasing, draw, 1 + i % 4)) for i in range(12)]
+    rows = random_sources(6, VOCABULARY)
+    all_wanted = [wanted(phrasing, random_terms(phrasing, draw, 1 + i % 4)) for i in range(6)]
     batch = room(padded(rows), all_wanted)
     together = constrained(transformer(), batch, all_wanted, beam=beam, n_best=beam)
     for i, own in enumerate(all_wanted):

@@ -159,7 +159,7 @@ GLOSSARY = {
 @pytest.mark.parametrize("tokenizer", tokenizers(), ids=lambda tokenizer: tokenizer.kind)
 def test_terms_come_out_with_every_tokenizer(tokenizer: Tokenizer):
     model = translator(tokenizer)
-    texts = [*TEXTS, "Die die die", "nichts"]
+    texts = ["der Hund, in einem Garten", "Die die im Schnee", "nichts"]
     free = model.translate(texts, beam=1)
     done = model.translate(texts, beam=1, glossary=GLOSSARY)
     for text, before, after in zip(texts, free, done, strict=True):
@@ -171,7 +171,7 @@ def test_terms_come_out_with_every_tokenizer(tokenizer: Tokenizer):
             assert term.satisfied or UNK in tokenizer.encode(term.target), (term, after.text)
         assert ("unmet" in after.flags) == any(not term.satisfied for term in after.terms)
     assert any(before.text != after.text for before, after in zip(free, done, strict=True))
-    assert len(done[5].terms) == 3
+    assert len(done[1].terms) == 3
 
 
 def test_each_text_may_have_a_glossary_of_its_own():
@@ -230,7 +230,7 @@ def test_many_terms_in_many_places_come_out():
 
 def test_only_so_many_terms_are_looked_after():
     model = translator(ByteTokenizer("NFC"))
-    (translation,) = model.translate(["a " * 20], glossary={"a": "twelve bytes"}, beam=1)
-    assert len(translation.terms) == 20
-    assert 0 < sum(term.satisfied for term in translation.terms) < 20
+    (translation,) = model.translate(["a " * 12], glossary={"a": "twelve bytes"}, beam=1)
+    assert len(translation.terms) == 12
+    assert 0 < sum(term.satisfied for term in translation.terms) < 12
     assert "unmet" in translation.flags

@@ -26,6 +26,18 @@ def serve(
     api_keys: Annotated[
         Path | None, typer.Option(help="Ask for API keys: a file of their SHA-256, one a line.")
     ] = None,
+    glossary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[MODEL=]FILE",
+            help="Terms to be translated in a given way: source term, tab, target term a line. With several "
+            "models, such as en-de=FILE.",
+        ),
+    ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option(help="Let users save better translations: a directory for files to train --from on."),
+    ] = None,
     cors: Annotated[
         list[str] | None, typer.Option(help="A web site whose pages may use this, such as https://a.org.")
     ] = None,
@@ -60,7 +72,8 @@ def serve(
         "host": host, "port": port, "workers": workers, "precision": precision, "beam": beam,
         "api_keys": api_keys, "cors": tuple(cors) if cors else None, "queue": queue, "timeout_s": timeout,
         "requests_per_minute": requests_per_minute, "max_characters": max_characters,
-        "log_texts": log_texts or None,
+        "log_texts": log_texts or None, "glossary": tuple(glossary) if glossary else None,
+        "corrections": corrections,
     }  # fmt: skip
     for item in set_ or []:
         key, equals, value = item.partition("=")

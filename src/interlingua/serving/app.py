@@ -14,7 +14,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 import interlingua
-from interlingua.serving import libretranslate, native
+from interlingua.serving import corrections, libretranslate, native
+from interlingua.serving.corrections import Corrections
 from interlingua.serving.engine import Engine
 from interlingua.serving.languages import Languages
 from interlingua.serving.limits import Gate
@@ -37,7 +38,10 @@ class Health(BaseModel):
     status: Literal["ok"]
 
 
-def build_app(languages: Languages, engine: Engine, settings: ServeSettings, metrics: Metrics) -> ASGIApp:
+def build_app(
+    languages: Languages, engine: Engine, settings: ServeSettings, metrics: Metrics,
+    kept: Corrections | None = None,
+) -> ASGIApp:  # fmt: skip
     """Puts the application together.
 
     Args:
@@ -45,9 +49,11 @@ def build_app(languages: Languages, engine: Engine, settings: ServeSettings, met
         engine: the workers.
         settings: of the service.
         metrics: what is counted.
+        kept: where corrections are saved, if they are.
 
     Raises:
-        ConfigurationError: the API keys cannot be read.
+        ConfigurationError: the API keys or a glossary cannot be used.
+        DataError: a file is not a glossary.
     """
     # No pages of FastAPI's own: they load scripts from elsewhere.
     app = FastAPI(
@@ -57,6 +63,7 @@ def build_app(languages: Languages, engine: Engine, settings: ServeSettings, met
     service, gate = Service(languages, engine, settings), Gate(settings)
     app.include_router(libretranslate.routes(service, gate, settings))
     app.include_router(native.routes(service, gate))
+    app.include_router(corrections.routes(service, gate, kept))
 
     @app.get("/health", tags=["operation"], response_model=Health, responses=answers(503))
     async def health() -> Any:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from interlingua.text.glossary import Term
+
 __all__ = ["SHORT", "Flow", "Job", "Queue"]
 
 SHORT = 64.0
@@ -42,6 +44,8 @@ class Job:
     """When its translation is of no use any more, by the monotonic clock."""
     tell: Callable[[str], object] | None = None
     """Wants to know the translation so far."""
+    terms: Sequence[Term] = ()
+    """Of the glossary, for each time that one occurs; they need not be those of the other jobs."""
     since: float = field(default_factory=time.monotonic)
     due: float = 0.0
     attempts: int = 0

@@ -1,8 +1,8 @@
 """Translations that users put right, saved as pairs that a model can learn from.
 
 One file for each model, such as en-de.tsv, ready for `interlingua train --from runs/en-de --train en-de.tsv`.
-Lines are only ever added, each written and synced as a whole before the user is told that it is saved. One that
-a crash cut short is put aside at the next start.
+Lines are only ever added, each written and synced as a whole before the user is told that it is saved. One
+that a crash cut short is put aside at the next start.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from interlingua.errors import InterlinguaError
@@ -17,10 +17,12 @@ from interlingua.serving.pace import Pace
 from interlingua.serving.refusal import RefusalError, too_late
 from interlingua.serving.settings import ServeSettings
 from interlingua.serving.workers import Worker, WorkerGoneError
+from interlingua.text.glossary import Term
 
 __all__ = ["Engine", "Sentence"]
 
 _USUAL = 5  # hypotheses a sentence that batches are made for; more of them are more effort
+_FOR_TERM = 2  # hypotheses that a term adds, about one for each of its tokens
 _BESIDE_S = 0.05  # how often it is looked for short sentences that wait behind a long one
 _ATTEMPTS = 2  # workers that may die over a sentence before it is given up
 _RESTART_S = (0.0, 1.0, 5.0, 30.0)  # pauses before a worker is replaced that does not even start
@@ -33,6 +35,8 @@ class Sentence(NamedTuple):
 
     text: str
     """Within the model's limit."""
+    terms: Sequence[Term]
+    """Of the glossary, for each time that one occurs."""
     effort: float
     model: str
     """Its name."""
@@ -116,9 +120,12 @@ class Engine:
             self.metrics.refused.labels("queue full").inc()
             raise RefusalError(503, "Too many requests are waiting. Please try again.", retry_after_s=wait_s)
 
-    def effort(self, model: str, tokens: int, options: Mapping[str, Any]) -> float:
-        """What a sentence of so many tokens costs, of which 1 is the usual cost of a token."""
-        width = options.get("n_best", 1) if options.get("sample") else options.get("beam", self._beams[model])
+    def effort(self, model: str, tokens: int, options: Mapping[str, Any], terms: int = 0) -> float:
+        """What a sentence of so many tokens and terms costs, of which 1 is the usual cost of a token."""
+        width: float = (
+            options.get("n_best", 1) if options.get("sample") else options.get("beam", self._beams[model])
+        )
+        width += _FOR_TERM * terms
         weights = options.get("alignment") or options.get("attention")  # as many as the square of the length
         return tokens * max(1.0, width / _USUAL) * (max(1.0, tokens / SHORT) if weights else 1.0)
 
@@ -134,9 +141,10 @@ class Engine:
         """
         group = json.dumps([sentence.model, sentence.detail, sentence.options], sort_keys=True)
         done = asyncio.get_running_loop().create_future()
-        self.queue.add(
-            Job(sentence.text, sentence.effort, group, done, sentence.deadline, sentence.tell), flow
+        job = Job(
+            sentence.text, sentence.effort, group, done, sentence.deadline, sentence.tell, sentence.terms
         )
+        self.queue.add(job, flow)
         answer: dict[str, Any] = await done
         return answer
 
@@ -210,6 +218,7 @@ class Engine:
         watched = [job for job in batch if job.tell]
         task = {
             "model": model, "texts": [job.text for job in batch], "options": options, "detail": detail,
+            "terms": [job.terms for job in batch],
             "watched": [job.text for job in watched], "draft_s": self.settings.draft_ms / 1000,
         }  # fmt: skip
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field
 
 from interlingua.data.glossary import read_glossary
 from interlingua.errors import ConfigurationError, DataError
@@ -12,7 +15,15 @@ from interlingua.serving.refusal import RefusalError
 from interlingua.serving.settings import ServeSettings
 from interlingua.text.glossary import Glossary
 
-__all__ = ["Glossaries"]
+__all__ = ["Glossaries", "UsedTerm"]
+
+
+class UsedTerm(BaseModel):
+    """A term of the glossary that occurs in the text."""
+
+    source: str
+    target: str
+    satisfied: Annotated[bool, Field(description="Whether it came out.")]
 
 
 class Glossaries:
@@ -52,9 +63,7 @@ class Glossaries:
             )
         for term in terms.items():
             if any(len(side) > longest for side in term):
-                raise RefusalError(
-                    400, f"Invalid request: glossary: a term exceeds the limit of {longest} characters"
-                )
+                raise RefusalError(400, f"Invalid request: glossary: a term of over {longest} characters")
             try:
                 "".join(term).encode()
             except UnicodeEncodeError:

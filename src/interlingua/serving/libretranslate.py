@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from interlingua.serving.documents import FORMATS, Shelf, translate_document
 from interlingua.serving.fields import WHOLE, read_fields, read_upload
+from interlingua.serving.glossaries import UsedTerm
 from interlingua.serving.languages import Detection, name_of
 from interlingua.serving.limits import Gate
 from interlingua.serving.refusal import RefusalError
@@ -31,6 +32,7 @@ class TranslateRequest(BaseModel):
     target: str
     format: Literal["text", "html", ""] | None = "text"
     alternatives: Annotated[int, Field(ge=0), WHOLE] | Annotated[str, Field(pattern="^(0|[1-9][0-9]?)$")] = 0
+    glossary: dict[str, str] | None = None
     api_key: Key = None
 
 
@@ -52,6 +54,10 @@ class TranslateAnswer(BaseModel):
     notKept: Annotated[  # noqa: N815
         list[str] | list[list[str]] | None,
         Field(description="Addresses, numbers and placeholders that did not come through, if any."),
+    ] = None
+    terms: Annotated[
+        list[UsedTerm] | list[list[UsedTerm]] | None,
+        Field(description="The glossary's terms in the text, for each time that one occurs, if any."),
     ] = None
 
 
@@ -112,6 +118,9 @@ class FrontendSettings(BaseModel):
     maxBodyBytes: int  # noqa: N815
     fileMinutes: float  # noqa: N815
     maxAlternatives: int  # noqa: N815
+    maxTerms: Annotated[int, Field(description="The most terms of a glossary.")]  # noqa: N815
+    maxTermCharacters: int  # noqa: N815
+    corrections: Annotated[bool, Field(description="Whether POST /v1/corrections saves them.")]
     language: LanguageChoice
 
 
@@ -148,6 +157,8 @@ def routes(service: Service, gate: Gate, settings: ServeSettings) -> APIRouter:
             "supportedFilesFormat": list(FORMATS), "maxFileCharacters": settings.max_file_characters,
             "maxBodyBytes": settings.max_body_bytes, "fileMinutes": settings.file_minutes,
             "maxAlternatives": settings.max_alternatives,
+            "maxTerms": settings.max_terms, "maxTermCharacters": settings.max_term_characters,
+            "corrections": settings.corrections is not None,
             "language": {
                 side: {"code": code, "name": name_of(code)}
                 for side, code in (("source", source), ("target", target))
@@ -177,7 +188,10 @@ def _translating(router: APIRouter, service: Service, gate: Gate) -> None:
             )
         served, detected = service.languages.choose(asked.source, asked.target, texts)
         note(request, service.settings, texts, served.name)
-        wanted = Wanted(beams(service.settings, count), asked.format or "text", since=arrived(request))
+        wanted = Wanted(
+            beams(service.settings, count), asked.format or "text", since=arrived(request),
+            glossary=service.glossaries.choose(served, asked.glossary),
+        )  # fmt: skip
         done = await service.translate(texts, served, wanted)
         return _answer(done, detected, several, count)
 
@@ -190,6 +204,8 @@ def _answer(done: list[Translated], detected: Detection | None, several: bool, c
         answer["alternatives"] = [each.alternatives for each in done]
     if any(each.not_kept for each in done):
         answer["notKept"] = [each.not_kept for each in done]
+    if any(each.terms for each in done):
+        answer["terms"] = [each.terms for each in done]
     return answer if several else {name: values[0] for name, values in answer.items()}
 
 
@@ -229,7 +245,10 @@ def _files(router: APIRouter, service: Service, gate: Gate, shelf: Shelf, settin
         search = beams(settings, 0)
 
         async def translate(texts: list[str], html: bool) -> list[str]:
-            wanted = Wanted(search, "html" if html else "text", since=arrived(request))
+            wanted = Wanted(
+                search, "html" if html else "text", since=arrived(request),
+                glossary=service.glossaries.choose(served, None),
+            )  # fmt: skip
             return [each.text for each in await service.translate(texts, served, wanted)]
 
         done = await translate_document(suffix, text, translate)

@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from interlingua.serving.fields import WHOLE, read_fields
+from interlingua.serving.glossaries import UsedTerm
 from interlingua.serving.languages import Detection, Served
 from interlingua.serving.libretranslate import DetectedLanguage, beams
 from interlingua.serving.limits import Gate
@@ -52,6 +53,7 @@ class TranslateRequest(BaseModel):
     top_k: Annotated[int, Field(ge=0, le=1_000_000), WHOLE] | None = None
     top_p: Annotated[float, Field(ge=0.01, le=1)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**31), WHOLE] | None = None
+    glossary: dict[str, str] | None = None
     alignment: Annotated[bool, Field(description="Tell each token's source token.")] = False
     attention: Annotated[bool, Field(description="Tell all attention weights.")] = False
     stream: Annotated[bool, Field(description="Answer with server-sent events.")] = False
@@ -68,8 +70,13 @@ class Hypothesis(BaseModel):
     flags: Annotated[
         list[str],
         Field(description="limit: cut off at the length limit; control: control characters became spaces; "
-              "repeated: the decoder went in circles; split: the text was too long and went in parts."),
+              "repeated: the decoder went in circles; split: the text was too long and went in parts; "
+              "unmet: a term of the glossary is missing."),
     ]  # fmt: skip
+    terms: Annotated[
+        list[UsedTerm],
+        Field(description="The glossary's terms in the source, for each time that one occurs."),
+    ] = []
 
 
 class Attention(BaseModel):
@@ -101,6 +108,7 @@ class TextAnswer(BaseModel):
     not_kept: Annotated[
         list[str], Field(description="Addresses, numbers and placeholders that did not come through.")
     ]
+    terms: list[UsedTerm]
     parts: list[Part]
 
 
@@ -136,7 +144,11 @@ def routes(service: Service, gate: Gate) -> APIRouter:
         service.check(texts)
         served, detected = service.languages.choose(asked.source, asked.target, texts)
         note(request, service.settings, texts, served.name)
-        wanted = Wanted(_search(asked, service), asked.format, detail=True, since=arrived(request))
+        wanted = Wanted(
+            _search(asked, service), asked.format, detail=True, since=arrived(request),
+            # A draw at random cannot be told what to hold.
+            glossary=None if asked.sample else service.glossaries.choose(served, asked.glossary),
+        )  # fmt: skip
         if asked.stream:
             service.engine.admit()  # while the answer can still be a 503
             events = _events(service, texts, served, detected, wanted)
@@ -151,6 +163,8 @@ def _search(asked: TranslateRequest, service: Service) -> dict[str, Any]:
     most = service.settings.max_alternatives
     if asked.alternatives > most:
         raise RefusalError(400, f"Invalid request: alternatives must be <= {most}")
+    if asked.sample and asked.glossary:
+        raise RefusalError(400, "Invalid request: glossary: does not go with sample")
     search = beams(service.settings, asked.alternatives)
     given = {name: getattr(asked, name) for name in _SEARCH}
     given = {name: value for name, value in given.items() if value is not None}
@@ -166,7 +180,7 @@ def _answer(served: Served, detected: Detection | None, done: Sequence[Translate
     answer["translations"] = [
         {
             "text": each.text, "alternatives": each.alternatives, "flags": each.flags,
-            "not_kept": each.not_kept,
+            "not_kept": each.not_kept, "terms": each.terms,
             "parts": [{"source": source, **answer} for source, answer in each.sentences],
         }
         for each in done

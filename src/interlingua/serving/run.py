@@ -20,6 +20,7 @@ import uvicorn
 from interlingua.errors import ConfigurationError
 from interlingua.serving import logs
 from interlingua.serving.app import build_app
+from interlingua.serving.corrections import Corrections
 from interlingua.serving.engine import Engine
 from interlingua.serving.languages import Languages, read_model
 from interlingua.serving.metrics import Metrics
@@ -42,17 +43,28 @@ def serve(directories: Sequence[Path], settings: ServeSettings, announce: Callab
     Raises:
         BundleError: a model cannot be loaded.
         ConfigurationError: a model has no languages, the keys cannot be read, or the port is taken.
+        DataError: a glossary is not one.
+        OutputError: corrections cannot be saved.
     """
     languages = Languages([read_model(directory) for directory in directories])
-    with logs.json_lines():
-        asyncio.run(_serve(languages, settings, announce))
+    names = [model.name for model in languages.models.values()]
+    corrections = Corrections(settings.corrections, names) if settings.corrections else None
+    try:
+        with logs.json_lines():
+            asyncio.run(_serve(languages, settings, corrections, announce))
+    finally:
+        if corrections:
+            corrections.close()
 
 
-async def _serve(languages: Languages, settings: ServeSettings, announce: Callable[[str], None]) -> None:
+async def _serve(
+    languages: Languages, settings: ServeSettings, corrections: Corrections | None,
+    announce: Callable[[str], None],
+) -> None:  # fmt: skip
     metrics = Metrics()
     models = {model.name: str(model.directory.absolute()) for model in languages.models.values()}
     engine = Engine(models, settings, metrics)
-    app = build_app(languages, engine, settings, metrics)
+    app = build_app(languages, engine, settings, metrics, corrections)
     config = uvicorn.Config(
         app, host=settings.host, port=settings.port, http=BoundedProtocol, ws="none", lifespan="off",
         log_config=None, access_log=False, server_header=False, timeout_keep_alive=15,

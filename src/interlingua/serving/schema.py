@@ -21,6 +21,8 @@ _MEANING = {
     500: "The text could not be translated.",
     503: "Too many requests are waiting, or this one took too long; Retry-After says when to try again.",
 }
+_SOME = r"[^\s\x1c-\x1f\x85\ufeff]"
+"""Something beside space, as Python and as JavaScript see it."""
 _KINDS = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -37,17 +39,19 @@ def body(
 
     Args:
         model: its fields; they hold no other models.
-        settings: the limits of q and alternatives.
+        settings: the limits of q, alternatives and glossary.
         also: a schema that must hold as well.
         kinds: content types.
         more: further fields, all of them needed.
     """
     schema = model.model_json_schema() | (also or {})
     fields = schema["properties"] | (more or {})
-    limited = [name for name in ("q", "alternatives") if name in fields]
+    limited = [name for name in ("q", "alternatives", "glossary") if name in fields]
     fields |= {name: _limited(name, fields[name], settings) for name in limited}
     schema |= {"properties": fields, "required": [*schema.get("required", []), *(more or {})]}
-    form = {**schema, "properties": {name: _in_form(field) for name, field in fields.items()}}
+    # A form has texts only.
+    form_fields = {name: _in_form(field) for name, field in fields.items() if name != "glossary"}
+    form = {**schema, "properties": form_fields}
     content = {kind: {"schema": schema if kind == "application/json" else form} for kind in kinds}
     return {"requestBody": {"required": True, "content": content}}
 
@@ -58,6 +62,15 @@ def _limited(name: str, field: dict[str, Any], settings: ServeSettings) -> dict[
         text = {"type": "string", "minLength": 1, "maxLength": settings.max_characters}
         bounds = {"minItems": 1, "maxItems": settings.max_texts}
         return {"anyOf": [text, {"type": "array", "items": {"type": "string"}, **bounds}]} if both else text
+    if name == "glossary":
+        term = {"minLength": 1, "maxLength": settings.max_term_characters, "pattern": _SOME}
+        return {
+            "description": "{source term: target term}; they come before those of the service.",
+            "anyOf": [{
+                "type": "object", "maxProperties": settings.max_terms, "propertyNames": term,
+                "additionalProperties": {"type": "string", **term},
+            }, {"type": "null"}],
+        }  # fmt: skip
     most = settings.max_alternatives
     number = {"type": "integer", "minimum": 0, "maximum": most}
     digits = {"type": "string", "enum": [str(i) for i in range(most + 1)]}

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 from interlingua.serving.batching import Flow
 from interlingua.serving.drafts import Drafts, Progress
 from interlingua.serving.engine import Engine, Sentence
+from interlingua.serving.glossaries import Glossaries
 from interlingua.serving.languages import Languages, Served
 from interlingua.serving.markup import Segment, cut, render
 from interlingua.serving.passage import Passage, take_apart
@@ -20,6 +21,7 @@ from interlingua.serving.projection import Projection, project
 from interlingua.serving.protect import changed, needs_alignment, restore
 from interlingua.serving.refusal import RefusalError, too_late
 from interlingua.serving.settings import ServeSettings
+from interlingua.text.glossary import Glossary, Term
 
 __all__ = ["Format", "Service", "Translated", "Wanted"]
 
@@ -37,6 +39,8 @@ class Part(NamedTuple):
     align: bool
     """Whether its alignment is needed."""
     tokens: int
+    terms: tuple[Term, ...] = ()
+    """Of the glossary, for each time that one occurs."""
 
 
 class Wanted(NamedTuple):
@@ -49,6 +53,7 @@ class Wanted(NamedTuple):
     """Whether tokens and log-probabilities are told."""
     since: float = math.inf
     """When the request arrived, by the monotonic clock, if not just now."""
+    glossary: Glossary | None = None
 
 
 @dataclass
@@ -63,28 +68,38 @@ class Translated:
     sentences: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     """Each part and a worker's answer to it."""
 
+    @property
+    def terms(self) -> list[dict[str, Any]]:
+        """The glossary's terms in the text: source, target, satisfied."""
+        return [term for _, answer in self.sentences for term in answer.get("terms", ())]
+
 
 class _Text:
     """A text on its way: HTML as pieces, plain text as a single one."""
 
-    def __init__(self, text: str, format: Format, served: Served, limit: int) -> None:
+    def __init__(self, text: str, wanted: Wanted, served: Served, limit: int) -> None:
         self.text = text
-        self.pieces: list[str | Segment] = cut(text) if format == "html" else [Segment(text)]
-        self.html = format == "html"
+        self.html = wanted.format == "html"
+        self.pieces: list[str | Segment] = cut(text) if self.html else [Segment(text)]
+        self.glossary = wanted.glossary
         self.passages = [
             take_apart(piece.plain, served.tokenizer, limit)
             for piece in self.pieces
             if isinstance(piece, Segment)
         ]
 
+    @functools.cached_property
     def parts(self) -> list[Part]:
         """The parts to translate."""
         tagged = [bool(piece.elements) for piece in self.pieces if isinstance(piece, Segment)]
         return [
-            Part(part, tags or needs_alignment(part), tokens)
+            Part(part, tags or needs_alignment(part), tokens, self._terms(part))
             for passage, tags in zip(self.passages, tagged, strict=True)
             for part, tokens in zip(passage.parts, passage.tokens, strict=True)
         ]
+
+    def _terms(self, part: str) -> tuple[Term, ...]:
+        return tuple(self.glossary.find(part)) if self.glossary else ()
 
     def finish(self, answers: Sequence[dict[str, Any]]) -> Translated:
         """The translation from the answers to all parts."""
@@ -108,7 +123,7 @@ class _Text:
         flags = [flag for answer in answers for flag in answer["flags"]]
         if any(passage.split for passage in self.passages):
             flags.insert(0, "split")
-        parts = [part.text for part in self.parts()]
+        parts = [part.text for part in self.parts]
         return Translated(
             out, alternatives, list(dict.fromkeys(flags)),
             changed("\n".join(kept_source), "\n".join(kept_target)),
@@ -123,10 +138,15 @@ class Service:
         languages: the models.
         engine: the workers.
         settings: limits.
+
+    Raises:
+        ConfigurationError: a glossary is not said to belong to a model.
+        DataError: a file is not a glossary.
     """
 
     def __init__(self, languages: Languages, engine: Engine, settings: ServeSettings) -> None:
         self.languages, self.engine, self.settings = languages, engine, settings
+        self.glossaries = Glossaries(languages, settings)
 
     def check(self, texts: Sequence[str], most: int | None = None) -> None:
         """Refuses texts beyond the limits.
@@ -163,17 +183,17 @@ class Service:
         long = sum(map(len, texts)) > _LONG
 
         def prepare() -> list[_Text]:
-            return [_Text(text, wanted.format, served, limit) for text in texts]
+            return [_Text(text, wanted, served, limit) for text in texts]
 
         def finish() -> list[Translated]:
-            return [text.finish([done[part] for part in text.parts()]) for text in prepared]
+            return [text.finish([done[part] for part in text.parts]) for text in prepared]
 
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
                 prepared = await asyncio.to_thread(prepare) if long else prepare()
                 drafts = None
                 if progress and wanted.format == "text":
-                    wholes = [(text.parts(), text.passages[0].fill) for text in prepared]
+                    wholes = [(text.parts, text.passages[0].fill) for text in prepared]
                     drafts = Drafts(wholes, progress, self.settings.draft_ms / 1000)
                 done = await self._parts(prepared, served, wanted, deadline, drafts)
                 translated = await asyncio.to_thread(finish) if long else finish()
@@ -189,15 +209,15 @@ class Service:
     ) -> dict[Part, dict[str, Any]]:
         """A worker's answer to each part of some texts."""
         window, flow = asyncio.Semaphore(_WINDOW), Flow()
-        parts = dict.fromkeys(part for text in texts for part in text.parts())
-        self.engine.admit(
-            max((self.engine.effort(served.name, part.tokens, wanted.search) for part in parts), default=0)
-        )
+        parts = dict.fromkeys(part for text in texts for part in text.parts)
+        self.engine.admit(max((self._effort(part, served, wanted.search) for part in parts), default=0))
 
         async def one(part: Part, search: dict[str, Any]) -> dict[str, Any]:
-            effort = self.engine.effort(served.name, part.tokens, search)
+            effort = self._effort(part, served, search)
             tell = functools.partial(drafts.tell, part) if drafts else None
-            sentence = Sentence(part.text, effort, served.name, search, wanted.detail, deadline, tell)
+            sentence = Sentence(
+                part.text, part.terms, effort, served.name, search, wanted.detail, deadline, tell
+            )
             async with window:
                 answer = await self.engine.translate(sentence, flow)
             if tell:
@@ -218,6 +238,9 @@ class Service:
             for task in tasks.values():
                 task.cancel()
         return {part: task.result() for part, task in tasks.items()}
+
+    def _effort(self, part: Part, served: Served, search: dict[str, Any]) -> float:
+        return self.engine.effort(served.name, part.tokens, search, len(part.terms))
 
 
 def _joined(passage: Passage, answers: Sequence[dict[str, Any]]) -> Projection:

@@ -54,6 +54,14 @@ class ServeSettings(Settings):
     """The most requests a minute of each API key, or else of each address; 0 sets no limit."""
     api_keys: Path | None = None
     """A file with the SHA-256 of a key at the start of each line; requests must then name a key."""
+    glossary: tuple[str, ...] = ()
+    """Files of terms to be translated in a given way: FILE, or MODEL=FILE when there are several models."""
+    max_terms: Annotated[int, Field(ge=1)] = 200
+    """The most terms of a request's own glossary."""
+    max_term_characters: Annotated[int, Field(ge=1)] = 100
+    """The most characters of such a term and of its translation."""
+    corrections: Path | None = None
+    """A directory to save corrected translations in, one file for each model; by default none are saved."""
     cors: tuple[str, ...] = ()
     """The web sites (origins) whose pages may use this service; * stands for all."""
     file_minutes: Annotated[float, Field(gt=0)] = 15

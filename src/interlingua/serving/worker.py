@@ -129,7 +129,9 @@ class _Watch:
 
 def _translate(model: Translator, task: dict[str, Any], watch: _Watch) -> list[dict[str, Any]]:
     """Translates together; when that fails one by one, so that a failure is only its own text's."""
-    texts, options, detail = task["texts"], task["options"], task["detail"]
+    texts, options, detail = task["texts"], dict(task["options"]), task["detail"]
+    if any(task["terms"]):
+        options["glossary"] = [dict(terms) for terms in task["terms"]]
     try:
         return [_record(each, detail) for each in model.translate(texts, watch=watch, **options)]
     except _UnwantedError:
@@ -138,7 +140,10 @@ def _translate(model: Translator, task: dict[str, Any], watch: _Watch) -> list[d
         if len(texts) == 1:
             # Only the kind of error is told: its message may hold the text.
             return [{"error": type(error).__name__}]
-    return [_translate(model, {**task, "texts": [text]}, watch)[0] for text in texts]
+    return [
+        _translate(model, {**task, "texts": [text], "terms": [terms]}, watch)[0]
+        for text, terms in zip(texts, task["terms"], strict=True)
+    ]
 
 
 def _record(translation: Translation, detail: bool) -> dict[str, Any]:
@@ -152,6 +157,8 @@ def _record(translation: Translation, detail: bool) -> dict[str, Any]:
     if detail:
         record["score"] = round(translation.score, 4)
         record["log_probs"] = [round(value, 4) for value in translation.log_probs]
+    if translation.terms:
+        record["terms"] = [term._asdict() for term in translation.terms]
     if translation.alignment is not None:
         record["alignment"] = translation.alignment
     if translation.attention is not None and sum(map(torch.numel, translation.attention)) <= _CELLS:

@@ -71,7 +71,7 @@ class Worker:
         """Has some texts translated together; one answer for each, or none when they became unwanted.
 
         Args:
-            task: model, texts, those of them that are watched, options of the search, and `detail`.
+            task: model, texts and their terms, the texts that are watched, options of the search, `detail`.
             told: is given the texts that are watched and their translations so far.
             unwanted: done when nobody waits for any of them any more.
 

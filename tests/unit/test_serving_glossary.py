@@ -1,0 +1,268 @@
+"""The service's glossaries and corrections: what a request may ask for, what it is told, what is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from interlingua.errors import ConfigurationError, DataError, OutputError
+from interlingua.serving.app import build_app
+from interlingua.serving.corrections import Corrections, as_pairs
+from interlingua.serving.engine import Engine
+from interlingua.serving.glossaries import Glossaries
+from interlingua.serving.languages import Languages
+from interlingua.serving.metrics import Metrics
+from interlingua.serving.settings import ServeSettings
+from tests.unit.test_serving_api import MODELS, Pretended
+
+Work = Callable[[httpx.AsyncClient], Awaitable[None]]
+
+
+class Obedient(Pretended):
+    """Writes the target of each term in place of its source, but for those that are to be missing."""
+
+    asked: list[list[list[tuple[str, str]]]] = []  # noqa: RUF012
+
+    async def translate(self, task: dict[str, Any], told: Any, unwanted: Any) -> list[dict[str, Any]]:
+        self.asked.append(task["terms"])
+        answers = await super().translate(task, told, unwanted)
+        for answer, text, terms in zip(answers, task["texts"], task["terms"], strict=True):
+            for source, target in terms:
+                text = text.replace(source, target)
+            answer["text"] = text
+            if terms:
+                answer["terms"] = [
+                    {"source": source, "target": target, "satisfied": "missing" not in target}
+                    for source, target in terms
+                ]
+        return answers
+
+
+@pytest.fixture
+def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Runs some work against a service with these settings."""
+
+    def run(work: Work, **values: Any) -> None:
+        settings = ServeSettings.parse({"workers": 1, "wait_ms": 20, **values})
+
+        async def main() -> None:
+            Obedient.asked, Pretended.started, Pretended.batches = [], [], []
+            monkeypatch.setattr("interlingua.serving.engine.Worker", Obedient)
+            metrics, languages = Metrics(), Languages(MODELS)
+            engine = Engine({model.name: "" for model in MODELS}, settings, metrics)
+            await engine.start()
+            kept = None
+            if settings.corrections:
+                kept = Corrections(settings.corrections, [model.name for model in MODELS])
+            app = build_app(languages, engine, settings, metrics, kept)
+            transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+                async with asyncio.timeout(60):
+                    await work(client)
+            await engine.stop()
+            if kept:
+                kept.close()
+
+        asyncio.run(main())
+
+    return run
+
+
+def ask(q: Any = "a dog", **more: Any) -> dict[str, Any]:
+    return {"q": q, "source": "en", "target": "de", **more}
+
+
+def used(source: str, target: str, satisfied: bool = True) -> dict[str, Any]:
+    return {"source": source, "target": target, "satisfied": satisfied}
+
+
+def test_the_answer_tells_which_terms_came_out(visit):
+    async def work(client: httpx.AsyncClient) -> None:
+        glossary = {"dog": "Hund", "cat": "missing", "cow": "Kuh"}
+        answer = (await client.post("/translate", json=ask("a dog, a cat", glossary=glossary))).json()
+        assert answer["translatedText"] == "a Hund, a missing"
+        assert answer["terms"] == [used("dog", "Hund"), used("cat", "missing", False)]
+        several = ask(["a dog", "a pig"], glossary=glossary)
+        assert (await client.post("/translate", json=several)).json()["terms"] == [[used("dog", "Hund")], []]
+        assert "terms" not in (await client.post("/translate", json=ask("a pig", glossary=glossary))).json()
+        html = ask("<p>a <b>dog</b></p><p>Dog dog</p>", format="html", glossary=glossary)
+        answer = (await client.post("/translate", json=html)).json()
+        assert answer["terms"] == [used("dog", "Hund")] * 3
+        own = ask("one dog\na pig", glossary=glossary)
+        (told,) = (await client.post("/v1/translate", json=own)).json()["translations"]
+        assert told["terms"] == [used("dog", "Hund")]
+        assert [part.get("terms") for part in told["parts"]] == [[used("dog", "Hund")], None]
+
+    visit(work)
+
+
+def test_requests_with_and_without_terms_are_decoded_together(visit):
+    async def work(client: httpx.AsyncClient) -> None:
+        asked = [
+            ask("a dog", glossary={"dog": "Hund"}),
+            ask("a dog"),
+            ask("a dog", glossary={"dog": "Köter"}),
+        ]
+        answers = await asyncio.gather(*(client.post("/translate", json=each) for each in asked))
+        texts = [answer.json()["translatedText"] for answer in answers]
+        assert texts == ["a Hund", "a dog", "a Köter"]
+        assert len(Obedient.asked) == 1
+
+    visit(work)
+
+
+def test_a_request_s_terms_come_before_those_of_the_service(visit, tmp_path):
+    path = tmp_path / "terms.tsv"
+    path.write_text("dog\tHund\ncat\tKatze\n", encoding="utf-8")
+
+    async def work(client: httpx.AsyncClient) -> None:
+        for asked, text in (
+            (ask("dog cat"), "Hund Katze"),
+            (ask("dog cat", glossary={"dog": "Köter"}), "Köter Katze"),
+            (ask("dog cat", glossary={}), "Hund Katze"),
+            (ask("dog cat", glossary=None), "Hund Katze"),
+            ({"q": "dog", "source": "fr", "target": "de"}, "dog"),
+        ):
+            assert (await client.post("/translate", json=asked)).json()["translatedText"] == text
+        drawn = ask("dog", sample=True)
+        assert (await client.post("/v1/translate", json=drawn)).json()["translations"][0]["text"] == "dog"
+
+    visit(work, glossary=(f"en-de={path}",))
+
+
+@pytest.mark.parametrize("path", ["/translate", "/v1/translate"])
+def test_terms_beyond_the_limits_are_refused(visit, path):
+    async def work(client: httpx.AsyncClient) -> None:
+        for glossary, message in (
+            ({str(i): "x" for i in range(4)}, "4 terms exceed the limit of 3"),
+            ({"x" * 11: "y"}, "over 10 characters"),
+            ({"x": "y" * 11}, "over 10 characters"),
+            ({"": "y"}, "empty"),
+            ({"x": " \n"}, "empty"),
+            ({"x": 1}, "valid string"),
+            ([["x", "y"]], "an object"),
+            ("x=y", "an object"),
+        ):
+            answer = await client.post(path, json=ask(glossary=glossary))
+            assert answer.status_code == 400
+            assert answer.json()["error"].startswith("Invalid request: glossary: ")
+            assert message in answer.json()["error"]
+        surrogate = '{"q": "a", "source": "en", "target": "de", "glossary": {"a": "\\ud800"}}'
+        headers = {"Content-Type": "application/json"}
+        assert (await client.post(path, content=surrogate, headers=headers)).status_code == 400
+        drawn = ask(glossary={"a": "b"}, sample=True)
+        assert (await client.post("/v1/translate", json=drawn)).status_code == 400
+
+    visit(work, max_terms=3, max_term_characters=10)
+
+
+def test_mistaken_glossaries_are_explained_at_the_start(tmp_path):
+    path = tmp_path / "terms.tsv"
+    path.write_text("dog\tHund\ncat\n", encoding="utf-8")
+
+    def start(*given: str, models: int = 3) -> Glossaries:
+        return Glossaries(Languages(MODELS[:models]), ServeSettings.parse({"glossary": given}))
+
+    with pytest.raises(DataError, match=r"terms.tsv:2: the line has no tab"):
+        start(f"en-de={path}")
+    with pytest.raises(ConfigurationError, match="which model"):
+        start(str(path))
+    with pytest.raises(ConfigurationError, match="which model"):
+        start(f"en-xx={path}")
+    path.write_text("dog\tHund\n", encoding="utf-8")
+    assert start(str(path), models=1).choose(MODELS[0], None).terms == {"dog": "Hund"}
+
+
+def correct(q: str, translation: str, **more: Any) -> dict[str, Any]:
+    return {**ask(q, translation=translation), **more}
+
+
+def test_corrections_are_saved_ready_to_train_on(visit, tmp_path):
+    folder = tmp_path / "corrections"
+
+    async def work(client: httpx.AsyncClient) -> None:
+        settings = (await client.get("/frontend/settings")).json()
+        assert settings["corrections"] is True
+        for asked, saved in (
+            (correct("a dog", "ein Hund"), 1),
+            (correct("one\ntwo\n\nthree\n", "eins\n zwei\t2 \n\ndrei"), 3),
+            (correct("one\r\ntwo", "eins zwei"), 1),
+            (correct("un chien", "ein Hund", source="fr"), 1),
+        ):
+            answer = await client.post("/v1/corrections", json=asked)
+            assert (answer.status_code, answer.json()) == (200, {"saved": saved})
+        for asked in (
+            correct("\n", "x"),
+            correct("x", ""),
+            correct("x" * 101, "y"),
+            correct("a", "b", source="de"),
+        ):
+            assert (await client.post("/v1/corrections", json=asked)).status_code == 400
+        some = [client.post("/v1/corrections", json=correct(f"q{i}", "t" * i)) for i in range(1, 51)]
+        assert {answer.status_code for answer in await asyncio.gather(*some)} == {200}
+
+    visit(work, corrections=folder, max_characters=100)
+    lines = (folder / "en-de.tsv").read_text(encoding="utf-8").split("\n")
+    assert lines[:5] == ["a dog\tein Hund", "one\teins", "two\tzwei 2", "three\tdrei", "one two\teins zwei"]
+    assert sorted(lines[5:-1]) == sorted(f"q{i}\t{'t' * i}" for i in range(1, 51))
+    assert lines[-1] == ""
+    assert (folder / "fr-de.tsv").read_text(encoding="utf-8") == "un chien\tein Hund\n"
+    assert not list(folder.glob("*.torn"))
+
+
+def test_without_the_option_no_corrections_are_taken(visit):
+    async def work(client: httpx.AsyncClient) -> None:
+        assert (await client.get("/frontend/settings")).json()["corrections"] is False
+        answer = await client.post("/v1/corrections", json=correct("a", "b"))
+        assert (answer.status_code, answer.json()) == (404, {"error": "Corrections are not saved here."})
+
+    visit(work)
+
+
+@pytest.mark.parametrize("torn", ["half\tein", "x" * 200_000, "\udcff"])
+def test_a_torn_last_line_is_put_aside(tmp_path, torn):
+    path = tmp_path / "en-de.tsv"
+    rest = torn.encode(errors="surrogateescape")
+    path.write_bytes(b"a\tb\n" + rest)
+    (tmp_path / "de-en.tsv").write_bytes(b"")
+    (tmp_path / "fr-de.tsv").write_bytes(rest)
+    kept = Corrections(tmp_path, ["en-de", "de-en", "fr-de", "xx-yy"])
+    assert path.read_bytes() == b"a\tb\n"
+    assert path.with_suffix(".torn").read_bytes() == rest + b"\n"
+    assert (tmp_path / "fr-de.tsv").read_bytes() == b""
+    asyncio.run(kept.save("en-de", [("c", "d")]))
+    assert path.read_bytes() == b"a\tb\nc\td\n"
+    kept.close()
+    Corrections(tmp_path, ["en-de"]).close()
+    assert path.read_bytes() == b"a\tb\nc\td\n"
+
+
+def test_one_service_saves_at_a_time(tmp_path):
+    kept = Corrections(tmp_path, ["en-de"])
+    with pytest.raises(OutputError, match="another service"):
+        Corrections(tmp_path, ["en-de"])
+    kept.close()
+    Corrections(tmp_path, ["en-de"]).close()
+    with pytest.raises(OutputError, match="cannot be saved"):
+        Corrections(Path("/dev/null/x"), ["en-de"])
+
+
+def test_what_cannot_be_written_whole_is_not_written(tmp_path, monkeypatch):
+    kept = Corrections(tmp_path, ["en-de"])
+    asyncio.run(kept.save("en-de", [("a", "b")]))
+    monkeypatch.setattr("os.fsync", lambda handle: (_ for _ in ()).throw(OSError(28, "No space left")))
+    with pytest.raises(OSError, match="No space"):
+        asyncio.run(kept.save("en-de", [("c", "d")]))
+    assert (tmp_path / "en-de.tsv").read_bytes() == b"a\tb\n"
+    kept.close()
+
+
+def test_lines_that_do_not_match_become_one_pair():
+    assert as_pairs("a\u2028b", "c\nd") == [("a", "c"), ("b", "d")]
+    assert as_pairs("a\nb\nc", "d\te") == [("a b c", "d e")]
+    assert as_pairs(" \x00 ", "a") == []
