@@ -7,8 +7,9 @@
 
 FILE holds source sentences, one a line (or pairs, with a tab); MODEL says its languages. Each scenario starts
 the service itself, greedy, on this machine's loopback, and talks to it from this process: the service and its
-workers are others. It needs psutil. A table goes to standard output in Markdown, remarks to standard error;
-the exit code is 1 when a promise is broken. Nothing else should run meanwhile.
+workers are others. It needs psutil. The table and the promises, each with what was measured and whether it
+was kept, go to standard output and to --results/serving_SCENARIO.md, remarks to standard error; the exit code
+is 1 when a promise is broken. Nothing else should run meanwhile.
 """
 
 from __future__ import annotations
@@ -16,322 +17,162 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
-import json
 import os
 import random
-import resource
 import signal
 import sys
 import tempfile
 import time
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
+from serving_client import (
+    Answer,
+    Service,
+    closed_loop,
+    distinct,
+    mixed_up,
+    offline_speed,
+    open_loop,
+    own_cpu,
+    post,
+    quantiles,
+    raw,
+)
 from serving_hostile import requests as hostile_requests
 
-import interlingua
+DEADLINE_S = 5.0
 
 
-class Answer(NamedTuple):
-    """What came of a request."""
+class Promise(NamedTuple):
+    """What a service is to keep."""
 
-    at: float
-    """When it was due, in seconds."""
-    seconds: float
-    status: int
-    """0: no answer."""
-    source: str
-    text: str
+    what: str
+    measured: str
+    kept: bool
 
 
-class Service:
-    """A service of one model in processes of its own."""
-
-    def __init__(self, model: Path, *options: str, port: int = 0) -> None:
-        self.log = Path(tempfile.mkstemp(suffix=".log")[1])
-        languages = tomllib.loads((model / "config.toml").read_text())["languages"]
-        self.source, self.target = languages
-        begun = time.monotonic()
-        command = [
-            sys.executable,
-            "-m",
-            "interlingua",
-            "serve",
-            str(model),
-            "--beam",
-            "1",
-            "--port",
-            str(port),
-        ]
-        with self.log.open("w") as log:
-            self.process = psutil.Popen([*command, *options], stdout=sys.stderr, stderr=log)
-        while not (started := [line for line in self.lines() if line["event"] == "started"]):
-            if self.process.poll() is not None or time.monotonic() > begun + 60:
-                raise SystemExit(self.log.read_text())
-            time.sleep(0.05)
-        self.seconds_to_start = time.monotonic() - begun
-        self.port, self.workers = started[0]["port"], started[0]["workers"]
-
-    def lines(self) -> list[dict[str, Any]]:
-        """Its log so far."""
-        lines = self.log.read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
-
-    def memory(self) -> float:
-        """Returns the MB of all its processes."""
-        processes = [self.process, *self.process.children()]
-        return sum(process.memory_info().rss for process in processes) / 1e6
-
-    def request(self, text: str) -> bytes:
-        """A request to translate a text."""
-        body = json.dumps({"q": text, "source": self.source, "target": self.target}).encode()
-        head = "POST /translate HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
-        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-
-    def stop(self) -> int:
-        """Asks it to stop; its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return int(self.process.wait(timeout=60))
+Outcome = tuple[list[str], list[Promise]]
+"""Lines of Markdown, and the promises."""
 
 
-class Connection:
-    """A connection that is kept, and opened again when it broke."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.used = 0.0
-        self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def ask(self, request: bytes) -> tuple[int, bytes]:
-        """Status and body; status 0 when there was no answer."""
-        if time.monotonic() - self.used > 10:
-            self.close()  # the service closes connections that are idle for 15 s
-        self.used = time.monotonic()
-        try:
-            if self.streams is None:
-                self.streams = await asyncio.open_connection("127.0.0.1", self.port)
-            reader, writer = self.streams
-            writer.write(request)
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            length = int(head.partition(b"content-length: ")[2].split(b"\r\n")[0])
-            body = await reader.readexactly(length)
-            if b"connection: close" in head:
-                self.close()
-            return int(head.split()[1]), body
-        except (OSError, asyncio.IncompleteReadError, ValueError):
-            self.close()
-            return 0, b""
-
-    def close(self) -> None:
-        """Closes it."""
-        if self.streams is not None:
-            self.streams[1].close()
-            self.streams = None
+def clean_exit(code: int) -> Promise:
+    return Promise("exit code 0 on SIGTERM", str(code), code == 0)
 
 
-async def ask(connection: Connection, service: Service, text: str, due: float) -> Answer:
-    status, body = await connection.ask(service.request(text))
-    done = time.monotonic()
-    answer = json.loads(body)["translatedText"] if status == 200 else ""
-    return Answer(due, done - due, status, text, answer)
-
-
-async def closed_loop(service: Service, texts: Iterator[str], clients: int, seconds: float) -> list[Answer]:
-    """So many clients, each asking again as soon as it has an answer."""
-    answers: list[Answer] = []
-    end = time.monotonic() + seconds
-
-    async def client() -> None:
-        connection = Connection(service.port)
-        while (now := time.monotonic()) < end:
-            answers.append(await ask(connection, service, next(texts), now))
-        connection.close()
-
-    await asyncio.gather(*(client() for _ in range(clients)))
-    return answers
-
-
-async def open_loop(service: Service, texts: Iterator[str], rate: float, seconds: float) -> list[Answer]:
-    """So many requests a second, whether or not the earlier ones are answered."""
-    answers: list[Answer] = []
-    free: list[Connection] = []
-    running: set[asyncio.Task[None]] = set()
-    start = time.monotonic()
-
-    async def one(text: str, due: float) -> None:
-        connection = free.pop() if free else Connection(service.port)
-        answers.append(await ask(connection, service, text, due))
-        free.append(connection)
-
-    for number in range(int(rate * seconds)):
-        due = start + number / rate
-        if (wait := due - time.monotonic()) > 0:
-            await asyncio.sleep(wait)
-        task = asyncio.create_task(one(next(texts), due))
-        running.add(task)
-        task.add_done_callback(running.discard)
-    await asyncio.gather(*running)
-    for connection in free:
-        connection.close()
-    return answers
-
-
-def distinct(sentences: list[str]) -> Iterator[str]:
-    """The sentences, then the sentences with a number before them, so that no two are the same."""
-    yield from sentences
-    for turn in itertools.count(1):
-        for sentence in sentences:
-            yield f"{turn} {sentence}"
-
-
-def quantiles(answers: list[Answer]) -> list[float]:
-    """p50, p95 and p99 in ms."""
-    times = sorted(1000 * answer.seconds for answer in answers)
-    return [times[min(len(times) - 1, int(share * len(times)))] for share in (0.5, 0.95, 0.99)]
-
-
-def mixed_up(answers: list[Answer], model: Path) -> int:
-    """How many answers are not the offline translation of their own text, nor as probable.
-
-    The company of a sentence may turn a near tie, since matrix products round differently; such an answer
-    must have the log-probability of the offline one, within 0.01 a token.
-    """
-    translator = interlingua.load(model)
-    sources = [answer.source for answer in answers]
-    offline = translator.translate(sources, beam=1)
-    other = [
-        (answer, translation)
-        for answer, translation in zip(answers, offline, strict=True)
-        if answer.text != translation.text
-    ]
-    scores = list(translator.score_pairs([(answer.source, answer.text) for answer, _ in other]))
-    wrong = 0
-    for (_, translation), score in zip(other, scores, strict=True):
-        margin = 0.01 * max(len(score.log_probs), len(translation.log_probs))
-        wrong += score.log_prob < sum(translation.log_probs) - margin
-    print(f"{len(other)} of {len(answers)} differ from offline, {wrong} of them worse", file=sys.stderr)
-    return wrong
-
-
-def offline_speed(model: Path, sentences: list[str], group: int = 64) -> float:
-    """Sentences a second of `translate` in arrival order, so many at a time."""
-    translator = interlingua.load(model)
-    translator.translate(sentences[:group], beam=1)
-    begun = time.monotonic()
-    for start in range(0, len(sentences), group):
-        translator.translate(sentences[start : start + group], beam=1)
-    return len(sentences) / (time.monotonic() - begun)
-
-
-def own_cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-async def load(arguments: argparse.Namespace, sentences: list[str]) -> bool:
+async def load(arguments: argparse.Namespace, sentences: list[str]) -> Outcome:
     """Many clients for some minutes, beside one client and offline translation."""
-    before = offline_speed(arguments.model, sentences)
+    seconds, clients = arguments.seconds or 300, arguments.clients
+    sample = sentences[:4000]
+    before = offline_speed(arguments.model, sample)
     service = Service(arguments.model)
     texts = distinct(sentences)
-    one = await closed_loop(service, texts, 1, min(20, arguments.seconds))
-    one_rate = len(one) / min(20, arguments.seconds)
-    memory: list[float] = []
+    one = await closed_loop(service, texts, 1, min(20, seconds))
+    one_rate = len(one) / min(20, seconds)
+    minutes: list[float] = []
 
     async def watch() -> None:
-        for _ in range(max(2, int(arguments.seconds // 60) + 1)):
-            await asyncio.sleep(min(60, arguments.seconds * 0.45))
-            memory.append(service.memory())
+        while True:
+            await asyncio.sleep(seconds / 5 - 5.2)
+            some = []
+            for _ in range(9):
+                await asyncio.sleep(0.5)
+                some.append(service.memory())
+            minutes.append(sum(some) / len(some))
+            await asyncio.sleep(0.5)
 
     watching = asyncio.create_task(watch())
     cpu, begun = own_cpu(), time.monotonic()
-    answers = await closed_loop(service, texts, arguments.clients, arguments.seconds)
-    seconds = time.monotonic() - begun
-    share = (own_cpu() - cpu) / seconds
+    answers = await closed_loop(service, texts, clients, seconds)
+    spent = time.monotonic() - begun
+    share = (own_cpu() - cpu) / spent
     watching.cancel()
     code = service.stop()
-    after = offline_speed(arguments.model, sentences)
-    offline = (before + after) / 2
-    rate = len(answers) / seconds
+    offline = (before + offline_speed(arguments.model, sample)) / 2
+    rate = len(answers) / spent
     errors = sum(answer.status != 200 for answer in answers)
-    wrong = mixed_up([answer for answer in answers if answer.status == 200], arguments.model)
-    p50, p95, p99 = quantiles(answers)
-    print(f"{arguments.clients} clients for {seconds:.0f} s, greedy, {len(sentences)} sentences\n")
-    print("| | sentences/s | p50 ms | p95 ms | p99 ms | errors | mixed up |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
-    name = f"{arguments.clients} clients"
-    print(f"| {name} | {rate:.0f} | {p50:.0f} | {p95:.0f} | {p99:.0f} | {errors} | {wrong} |")
-    print("| one client | {:.0f} | {:.0f} | {:.0f} | {:.0f} | {} | |".format(
-        one_rate, *quantiles(one), sum(answer.status != 200 for answer in one)))  # fmt: skip
-    print(f"| offline, groups of 64 | {offline:.0f} | | | | | |\n")
-    print(
-        f"Start to the first answer: {service.seconds_to_start:.1f} s. Load generator: {share:.0%} of a core."
-    )
-    growth = memory[-1] / memory[0] - 1
-    print("Memory in MB: " + ", ".join(f"{value:.0f}" for value in memory) + f" ({growth:+.1%})\n")
-    print(f"served / offline: {rate / offline:.2f}; served / one at a time: {rate / one_rate:.1f}")
-    good = rate >= 0.7 * offline and rate >= 4 * one_rate and growth <= 0.05
-    return not errors and not wrong and code == 0 and good
+    wrong = mixed_up(answers, arguments.model)
+    growth = minutes[-1] / minutes[0] - 1
+    table = [
+        f"{clients} clients for {spent:.0f} s, greedy, {len(answers)} distinct sentences", "",
+        "| | sentences/s | p50 ms | p95 ms | p99 ms |", "|---|---:|---:|---:|---:|",
+        "| {} clients | {:.0f} | {:.0f} | {:.0f} | {:.0f} |".format(clients, rate, *quantiles(answers)),
+        "| one client | {:.0f} | {:.0f} | {:.0f} | {:.0f} |".format(one_rate, *quantiles(one)),
+        f"| offline, groups of 64 in the order of arrival | {offline:.0f} | | | |", "",
+        f"From start to ready: {service.seconds_to_start:.1f} s. Load generator: {share:.0%} of a core. "
+        f"Memory in MB, each fifth: {', '.join(f'{each:.0f}' for each in minutes)}.",
+    ]  # fmt: skip
+    return table, [
+        Promise("no errors", str(errors), not errors),
+        Promise("no answer mixed up", str(wrong), not wrong),
+        Promise("served / offline at least 0.7", f"{rate / offline:.2f}", rate >= 0.7 * offline),
+        Promise("served / one at a time at least 4", f"{rate / one_rate:.1f}", rate >= 4 * one_rate),
+        Promise("memory of the last fifth within 5% of the first", f"{growth:+.1%}", growth <= 0.05),
+        clean_exit(code),
+    ]
 
 
-async def overload(arguments: argparse.Namespace, sentences: list[str]) -> bool:
+async def overload(arguments: argparse.Namespace, sentences: list[str]) -> Outcome:
     """Four times the load that it can carry, then a light one."""
-    deadline = 5.0
-    service = Service(arguments.model, "--timeout", str(deadline), "--queue", "400")
+    service = Service(arguments.model, "--timeout", DEADLINE_S, "--queue", 400)
     texts = distinct(sentences)
     capacity = len(await closed_loop(service, texts, 64, 15)) / 15
-    rows = []
+    table = [
+        f"Capacity {capacity:.0f} sentences/s; deadline {DEADLINE_S:.0f} s", "",
+        "| load | asked/s | done/s | 200 | 503 | other | p50 ms | p99 ms | late | generator | its lag | MB |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]  # fmt: skip
+    found: dict[str, list[Answer]] = {}
     for name, rate, seconds in (
         ("half", capacity / 2, 15.0),
-        ("4 times", 4 * capacity, arguments.seconds),
+        ("4 times", 4 * capacity, float(arguments.seconds or 60)),
         ("half again", capacity / 2, 15.0),
-    ):  # fmt: skip
+    ):
         cpu, begun = own_cpu(), time.monotonic()
-        answers = await open_loop(service, texts, rate, seconds)
+        found[name] = answers = await open_loop(service, texts, rate, seconds)
         spent = time.monotonic() - begun
-        accepted = [answer for answer in answers if answer.status == 200]
-        statuses = Counter(answer.status for answer in answers)
-        print(name, dict(statuses), file=sys.stderr)
-        late = sum(answer.seconds > deadline for answer in accepted)
-        first = [answer for answer in answers if answer.at < answers[0].at + 1]
-        rows.append((name, rate, len(accepted) / spent, statuses, quantiles(accepted), late, first,
-                     (own_cpu() - cpu) / spent, service.memory()))  # fmt: skip
+        good = [answer for answer in answers if answer.status == 200]
+        shed = sum(answer.status == 503 for answer in answers)
+        p50, _, p99 = quantiles(good)
+        *_, own = quantiles([each._replace(seconds=each.sent - each.at) for each in answers])
+        table.append(
+            f"| {name} | {rate:.0f} | {len(good) / spent:.0f} | {len(good)} | {shed} "
+            f"| {len(answers) - len(good) - shed} | {p50:.0f} | {p99:.0f} | {late(good)} "
+            f"| {(own_cpu() - cpu) / spent:.0%} | {own:.0f} | {service.memory():.0f} |"
+        )
     code = service.stop()
-    print(f"Capacity {capacity:.0f} sentences/s; deadline {deadline:.0f} s\n")
-    print("| load | asked/s | answered/s | 200 | 503 | other | p50 ms | p99 ms | late | generator | MB |")
-    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
-    good = code == 0
-    for name, rate, served, statuses, (p50, _, p99), late, _, cpu, memory in rows:
-        other = sum(statuses.values()) - statuses[200] - statuses[503]
-        good &= not other and not late and (name == "4 times" or not statuses[503])
-        counted = f"{statuses[200]} | {statuses[503]} | {other}"
-        print(f"| {name} | {rate:.0f} | {served:.0f} | {counted} | {p50:.0f} | {p99:.0f} "
-              f"| {late} | {cpu:.0%} | {memory:.0f} |")  # fmt: skip
-    first = rows[2][6]
-    print(f"\nFirst second after: {sum(answer.status == 200 for answer in first)} of {len(first)} answered")
-    print(f"answered under 4 times the load / capacity: {rows[1][2] / capacity:.2f}")
-    return good
+    everything = [answer for answers in found.values() for answer in answers]
+    light = [*found["half"], *found["half again"]]
+    after = found["half again"]
+    first = [answer for answer in after if answer.at < after[0].at + 1]
+    answered = sum(answer.status == 200 for answer in first)
+    other = sum(answer.status not in (200, 503) for answer in everything)
+    shed = sum(answer.status == 503 for answer in light)
+    return table, [
+        Promise("only 200 and 503", f"{other} others", not other),
+        Promise("no accepted request late", str(late(everything)), not late(everything)),
+        Promise("nothing shed under half the load", str(shed), not shed),
+        Promise("the first second after is answered", f"{answered} of {len(first)}", answered == len(first)),
+        clean_exit(code),
+    ]  # fmt: skip
 
 
-async def hostile(arguments: argparse.Namespace, sentences: list[str]) -> bool:
+def late(answers: list[Answer]) -> int:
+    return sum(answer.status == 200 and answer.seconds > DEADLINE_S for answer in answers)
+
+
+async def hostile(arguments: argparse.Namespace, sentences: list[str]) -> Outcome:
     """Hundreds of hostile requests, beside an ordinary client."""
     service = Service(arguments.model)
     texts = distinct(sentences)
-    await closed_loop(service, texts, 8, 5)
+    await closed_loop(service, texts, 64, 10)
+    await asyncio.sleep(3)
     before = service.memory()
-    ordinary: list[Answer] = []
-    stop = asyncio.Event()
-
-    async def client() -> None:
-        connection = Connection(service.port)
-        while not stop.is_set():
-            ordinary.append(await ask(connection, service, next(texts), time.monotonic()))
-            await asyncio.sleep(0.02)
-
-    beside = asyncio.create_task(client())
+    beside = asyncio.create_task(closed_loop(service, texts, 1, 3600, pause=0.02))
     counts: Counter[tuple[str, str]] = Counter()
     bad: list[str] = []
     places = asyncio.Semaphore(16)
@@ -347,112 +188,135 @@ async def hostile(arguments: argparse.Namespace, sentences: list[str]) -> bool:
         if not fine:
             bad.append(f"{kind}: {status} {body[:100]!r}")
 
-    tasks = [
-        one(*each) for each in hostile_requests(service.source, service.target, sentences, random.Random(0))
-    ]
+    begun = time.monotonic()
+    draw = random.Random(0)
+    tasks = [one(*each) for each in hostile_requests(service.source, service.target, sentences, draw)]
     await asyncio.gather(*tasks)
-    stop.set()
-    await beside
-    after = service.memory()
-    alive = service.process.is_running() and [p.pid for p in service.process.children()]
+    spent = time.monotonic() - begun
+    beside.cancel()
+    ordinary = await beside
+    await asyncio.sleep(3)
+    growth = service.memory() / before - 1
+    same = sorted(child.pid for child in service.process.children()) == sorted(service.workers)
     code = service.stop()
-    print(f"{len(tasks)} hostile requests, 16 at a time, beside an ordinary client\n")
-    print("| kind | answers |\n|---|---|")
+    print(*bad[:20], sep="\n", file=sys.stderr)
+    table = [f"{len(tasks)} hostile requests, 16 at a time, for {spent:.0f} s, beside an ordinary client", ""]
+    table += ["| kind | answers |", "|---|---|"]
     for kind, group in itertools.groupby(sorted(counts), key=lambda key: key[0]):
-        print(f"| {kind} | " + ", ".join(f"{status}: {counts[kind, status]}" for _, status in group) + " |")
+        table.append(
+            f"| {kind} | " + ", ".join(f"{status}: {counts[kind, status]}" for _, status in group) + " |"
+        )
     harmed = sum(answer.status != 200 for answer in ordinary)
-    print(
-        f"\nOrdinary client: {len(ordinary)} requests, {harmed} failed, p99 {quantiles(ordinary)[2]:.0f} ms"
-    )
-    same = sorted(alive or []) == sorted(service.workers)
-    print(f"Workers {'are the same' if same else 'died'}; memory {before:.0f} -> {after:.0f} MB")
-    for line in bad[:20]:
-        print(line, file=sys.stderr)
-    print(f"wrongly answered / all: {len(bad)}/{len(tasks)}")
-    return not bad and not harmed and same and code == 0 and after < 1.1 * before
+    p50, _, p99 = quantiles(ordinary)
+    table += ["", f"Ordinary client: {len(ordinary)} requests, p50 {p50:.0f} ms, p99 {p99:.0f} ms."]
+    return table, [
+        Promise("at least 500 requests", str(len(tasks)), len(tasks) >= 500),
+        Promise("none wrongly answered", str(len(bad)), not bad),
+        Promise("no request of the ordinary client failed", str(harmed), not harmed),
+        Promise("its p99 below a second", f"{p99:.0f} ms", p99 < 1000),
+        Promise("the same workers all the time", "yes" if same else "no", same),
+        Promise("memory grew by less than 5%", f"{growth:+.1%}", growth < 0.05),
+        clean_exit(code),
+    ]
 
 
-async def raw(port: int, chunks: list[bytes], pause: float) -> tuple[int, bytes]:
-    """Sends bytes and reads what comes back until the end of the answer or of the connection."""
-    try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return 0, b""
-    answer = b""
-    try:
-        reading = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
-        for chunk in chunks:
-            writer.write(chunk)
-            await writer.drain()
-            if pause:
-                await asyncio.sleep(pause)
-            if reading.done():
-                break
-        head = await asyncio.wait_for(reading, 60)
-        length = head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]
-        answer = head + (await reader.readexactly(int(length)) if length else b"")
-    except asyncio.IncompleteReadError as error:
-        answer = error.partial
-    except OSError:
-        pass
-    finally:
-        reading.cancel()
-        writer.close()
-    head, _, body = answer.partition(b"\r\n\r\n")
-    return (int(head.split()[1]) if head.startswith(b"HTTP/") else 0), body
-
-
-async def strike_down(arguments: argparse.Namespace, sentences: list[str]) -> bool:
-    """Sends kill -9 to a worker and then of the service, under load."""
-    service = Service(arguments.model)
-    texts = distinct(sentences)
-    victim = service.workers[0]
-    rate = 60.0
+async def kill(arguments: argparse.Namespace, sentences: list[str]) -> Outcome:
+    """Sends kill -9 to a worker and then to the service, under load, while corrections are saved."""
+    place = Path(tempfile.mkdtemp())
+    keys, saved = place / "keys", place / "corrections"
+    keys.write_text(f"{sha256(b'secret').hexdigest()}  -\n")
+    content = keys.read_bytes()
+    options = ("--api-keys", keys, "--corrections", saved)
+    service = Service(arguments.model, *options, key="secret")
+    texts, rate = distinct(sentences), arguments.rate
     loop = asyncio.get_running_loop()
+    victim = service.workers[0]
+    correcting = asyncio.create_task(correct(service))
     loop.call_later(5, os.kill, victim, signal.SIGKILL)
     first = await open_loop(service, texts, rate, 15)
     children = [child.pid for child in service.process.children()]
     replaced = victim not in children and len(children) == len(service.workers)
-
-    again: list[Service] = []
-
-    def restart() -> None:
-        again.append(Service(arguments.model, port=service.port))
+    restarting: list[asyncio.Future[Service]] = []
 
     def strike() -> None:
         os.kill(service.process.pid, signal.SIGKILL)
         service.process.wait()
-        loop.run_in_executor(None, restart)
+        again = lambda: Service(arguments.model, *options, port=service.port, key="secret")  # noqa: E731
+        restarting.append(loop.run_in_executor(None, again))
 
     loop.call_later(5, strike)
-    second = await open_loop(service, texts, rate, 20)
+    second = await open_loop(service, texts, rate, 25)
     orphans = [pid for pid in children if psutil.pid_exists(pid)]
-    code = again[0].stop()
-    wrong = mixed_up([answer for answer in first + second if answer.status == 200], arguments.model)
-    down = [answer.at for answer in second if answer.status != 200]
-    print(f"{rate:.0f} requests a second\n\n| killed | 200 | 5xx | no answer | worst ms | mixed up |")
-    print("|---|---:|---:|---:|---:|---:|")
+    correcting.cancel()
+    acknowledged = await correcting
+    again = await restarting[0]
+    refused, _ = await raw(
+        again.port, [post("/translate", {"q": "a", **again.fields(), "api_key": "guess"})], 0
+    )
+    code = again.stop()
+    lines = (
+        (saved / f"{again.source}-{again.target}.tsv").read_text(encoding="utf-8").splitlines(keepends=True)
+    )
+    whole = all(line.endswith("\n") and line.count("\t") == 1 for line in lines)
+    missing = len(set(acknowledged) - set(lines))
+    wrong = mixed_up(first + second, arguments.model)
+    table = [
+        f"{rate:.0f} requests a second, and corrections", "",
+        "| killed | 200 | 5xx | no answer | worst ms |", "|---|---:|---:|---:|---:|",
+    ]  # fmt: skip
     for name, answers in (("a worker", first), ("the service, started again", second)):
         statuses = Counter(answer.status for answer in answers)
         server = sum(count for status, count in statuses.items() if status >= 500)
         worst = max(1000 * answer.seconds for answer in answers if answer.status == 200)
-        print(f"| {name} | {statuses[200]} | {server} | {statuses[0]} | {worst:.0f} | {wrong} |")
-    gap = max(down) - min(down) if down else 0.0
-    print(
-        f"\nWorker {'replaced' if replaced else 'NOT replaced'}; orphans: {len(orphans)}; gap {gap:.1f} s\n"
-    )
+        table.append(f"| {name} | {statuses[200]} | {server} | {statuses[0]} | {worst:.0f} |")
+    down = [answer.at for answer in second if answer.status != 200]
+    table += ["", f"From the first failure to the last: {max(down) - min(down):.1f} s."]
     lost = sum(answer.status != 200 for answer in first)
-    print(f"requests lost with a worker / all: {lost}/{len(first)}")
     allowed = all(answer.status in (0, 200) or answer.status >= 500 for answer in second)
-    return replaced and not orphans and not wrong and not lost and allowed and code == 0
+    back = [answer for answer in second if answer.at > max(down)]
+    return table, [
+        Promise("the worker is replaced", "yes" if replaced else "no", replaced),
+        Promise("no request lost with the worker", str(lost), not lost),
+        Promise("with the service only refused or 5xx", "yes" if allowed else "no", allowed),
+        Promise("all answered after that", f"{len(back)} answered", bool(back)),
+        Promise("no worker left behind", str(len(orphans)), not orphans),
+        Promise("no answer mixed up", str(wrong), not wrong),
+        Promise("all corrections whole, none told of missing", f"{missing} of {len(acknowledged)} missing",
+                whole and not missing and bool(acknowledged)),
+        Promise("the keys as before, and asked for", f"{refused} without",
+                keys.read_bytes() == content and refused == 403),
+        clean_exit(code),
+    ]  # fmt: skip
+
+
+async def correct(service: Service) -> list[str]:
+    """Saves corrections until cancelled; the lines of those that the service said are saved."""
+    saved = []
+    try:
+        for number in itertools.count():
+            text, better = f"sentence {number}", f"Satz {number} " + "x" * (number % 3000)
+            fields = {"q": text, "translation": better, **service.fields()}
+            status, _ = await raw(service.port, [post("/v1/corrections", fields)], 0)
+            if status == 200:
+                saved.append(f"{text}\t{better}\n".replace(" \n", "\n"))
+            await asyncio.sleep(0.02)
+    except asyncio.CancelledError:
+        pass
+    return saved
 
 
 SCENARIOS: dict[str, Callable[..., Any]] = {
-    "load": load,
-    "overload": overload,
-    "hostile": hostile,
-    "kill": strike_down,
-}
+    "load": load, "overload": overload, "hostile": hostile, "kill": kill
+}  # fmt: skip
+
+
+def verdict(promises: list[Promise]) -> Iterator[str]:
+    yield from ("| promise | measured | kept |", "|---|---:|---|")
+    yield from (
+        f"| {each.what} | {each.measured} | {'yes' if each.kept else '**no**'} |" for each in promises
+    )
+    broken = sum(not each.kept for each in promises)
+    yield from ("", f"broken promises / all: {broken}/{len(promises)}")
 
 
 def main() -> None:
@@ -460,12 +324,18 @@ def main() -> None:
     parser.add_argument("scenario", choices=SCENARIOS)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--sentences", type=Path, required=True)
-    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seconds", type=float, help="load: 300, overload: 60")
     parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=60, help="kill: requests a second")
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     arguments = parser.parse_args()
     lines = arguments.sentences.read_text(encoding="utf-8").splitlines()
     sentences = list(dict.fromkeys(line.partition("\t")[0] for line in lines if line.strip()))
-    sys.exit(0 if asyncio.run(SCENARIOS[arguments.scenario](arguments, sentences)) else 1)
+    table, promises = asyncio.run(SCENARIOS[arguments.scenario](arguments, sentences))
+    text = "\n".join([*table, "", *verdict(promises)]) + "\n"
+    (arguments.results / f"serving_{arguments.scenario}.md").write_text(text)
+    print(text, end="")
+    sys.exit(not all(each.kept for each in promises))
 
 
 if __name__ == "__main__":
