@@ -121,11 +121,10 @@ def _telling(words: Sequence[str], outputs: dict[str, str], truths: dict[str, li
 
 
 def _draw(model: Translator, word: str, console: Console) -> None:
-    """Draws where the decoder looks when it says each phoneme: the last layer but one, mean of its heads."""
+    """Draws where the decoder looks when it says each phoneme: the last layer, mean of its heads."""
     (translation,) = model.translate([word], attention=True)
     if translation.attention is None or not translation.tokens:
         return  # a model that has learnt nothing yet may say nothing
-    cross = translation.attention.cross
-    weights = cross[max(0, len(cross) - 2)].mean(dim=0)[:-1, :-1].tolist()
+    weights = translation.attention.cross[-1].mean(dim=0)[:-1, :-1].tolist()
     console.print(f"Where it looks (across: the letters of {word}; down: what it says)")
     console.print(attention_map(translation.tokens, translation.source_tokens, weights))

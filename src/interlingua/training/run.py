@@ -258,9 +258,7 @@ class Run:
             "data": self.prepared.report,
         }
         samples = [sample.__dict__ for sample in found.samples]
-        save_info(
-            self.out, {**info, "samples": samples}, model_card(self.out.name, experiment, info, found)
-        )
+        save_info(self.out, {**info, "samples": samples}, model_card(self.out.name, experiment, info, found))
         return info["scores"]  # type: ignore[return-value]
 
     def _checkpoint(self) -> None:
