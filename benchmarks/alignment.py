@@ -5,9 +5,9 @@
 
 DIR holds train.tsv and test2016.tsv of Multi30k. A statistical aligner (eflomal; Östling & Tiedemann 2016)
 links the words of all pairs in both directions; links of both directions are sure, those of one are possible.
-Each MODEL reads the reference translations, and links each target token to the source token that it attends to
-most. Prints the alignment error rate (Och & Ney 2003) against those links, in per cent; its last line is the
-best way.
+Each MODEL reads the reference translations, and links each target token to the source token that it attends
+to most. Prints the alignment error rate (Och & Ney 2003) against those links, in per cent; its last line
+is the best way.
 """
 
 from __future__ import annotations
