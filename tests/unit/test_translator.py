@@ -169,7 +169,7 @@ def test_attention_and_alignment_on_request(translator):
         assert two.attention.encoder.shape == (1, 2, source + 1, source + 1)
         assert torch.allclose(two.attention.cross.sum(-1), torch.ones(()), atol=1e-5)
         assert [position for _, position in two.alignment] == list(range(target))
-        mean = two.attention.cross[0].mean(0)[:-1, :-1]
+        mean = two.attention.cross.mean((0, 1))[:-1, :-1]
         assert [place for place, _ in two.alignment] == mean.argmax(1).tolist()
 
 
