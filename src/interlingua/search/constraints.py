@@ -52,6 +52,8 @@ class _Way(NamedTuple):
     slot: int
     token: int
     level: int
+    late: bool
+    """Whether the model would rather have ended before the token."""
 
 
 class Constraints:
@@ -82,16 +84,25 @@ class Constraints:
         ways: list[list[_Way]] = [[] for _ in sentences.live]
         for each, tokens in zip(hypotheses, self._tokens(log_probs, hypotheses), strict=True):
             wanted, own = self.wanted[each.number], ways[each.sentence]
+            late = False
             if wanted.complete(each.progress):
-                own.append(_Way(each.total + ending[each.row], each.slot, EOS, wanted.tokens))
+                own.append(_Way(each.total + ending[each.row], each.slot, EOS, wanted.tokens, late))
+            else:
+                late = ending[each.row] > max(tokens.values())
             levels = wanted.levels(each.progress, tokens)
             for (token, log_prob), level in zip(tokens.items(), levels, strict=True):
-                own.append(_Way(each.total + log_prob, each.slot, token, level))
-        final = (sentences.limits == sentences.ids.shape[2] + 1).tolist()
-        chosen = [_share(*each) for each in zip(ways, sentences.places.tolist(), final, strict=True)]
+                own.append(_Way(each.total + log_prob, each.slot, token, level, late))
+        left = (sentences.limits - sentences.ids.shape[2]).tolist()
+        numbers = sentences.numbers.tolist()
+        chosen = [
+            _share(
+                own, places, left=steps, needed=self.wanted[number].tokens + len(self.wanted[number].terms)
+            )
+            for own, places, steps, number in zip(ways, sentences.places.tolist(), left, numbers, strict=True)
+        ]
         self._progress = [
             [self.wanted[number].after(before[way.slot], way.token) for way in own]
-            for number, before, own in zip(sentences.numbers.tolist(), self._progress, chosen, strict=True)
+            for number, before, own in zip(numbers, self._progress, chosen, strict=True)
         ]
         return _tensors(chosen, log_probs.device)
 
@@ -138,30 +149,35 @@ def places(wanted: Wanted, beam: int) -> int:
     return min(beam + wanted.tokens, max(beam, _MOST))
 
 
-def _share(ways: list[_Way], places: int, final: bool) -> list[_Way]:
+def _share(ways: list[_Way], places: int, *, left: int, needed: int) -> list[_Way]:
     """Gives the places to the best way of each level, highest first, then to the second best, and so on.
+
+    Last come ways on from hypotheses that the model would end, so that no term is tacked on to one as long as
+    there are others, and time.
 
     Args:
         ways: on for a sentence.
         places: how many it has left.
-        final: whether this is the last token that the length limit allows: only the highest level counts.
+        left: how many tokens the length limit allows; of the last only the highest level counts.
+        needed: how many tokens it takes at most to write all terms.
     """
     ways = sorted((way for way in ways if way.total > -math.inf), reverse=True)
-    if final:
+    if left == 1:
         highest = max((way.level for way in ways), default=0)
         ways = [way for way in ways if way.level == highest]
-    ranks: Counter[int] = Counter()
+    ranks: Counter[tuple[bool, int]] = Counter()
     order = []
     for way in ways:
-        order.append((ranks[way.level], -way.level, way))
-        ranks[way.level] += 1
-    return sorted((way for _, _, way in sorted(order)[:places]), reverse=True)
+        late = way.late and left > needed
+        order.append((late, ranks[late, way.level], -way.level, way))
+        ranks[late, way.level] += 1
+    return sorted((way for *_, way in sorted(order)[:places]), reverse=True)
 
 
 def _tensors(chosen: Sequence[Sequence[_Way]], device: torch.device) -> Continuations:
     """The ways of each sentence; an empty place has a log-probability of -inf."""
     width = max(1, max(map(len, chosen)))
-    full = [[*ways, *[_Way(-math.inf, 0, EOS, 0)] * (width - len(ways))] for ways in chosen]
+    full = [[*ways, *[_Way(-math.inf, 0, EOS, 0, False)] * (width - len(ways))] for ways in chosen]
     totals = torch.tensor([[way.total for way in ways] for ways in full], device=device)
     slots = torch.tensor([[way.slot for way in ways] for ways in full], device=device)
     tokens = torch.tensor([[way.token for way in ways] for ways in full], device=device)
