@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -89,6 +90,22 @@ def test_a_watcher_can_stop_the_search(translator):
     for options in ({"beam": 1}, {"beam": 3}, {"sample": True}):
         with pytest.raises(TimeoutError):
             translator.translate(["abc"], watch=watch, **options)
+
+
+def test_attention_is_that_of_the_own_batch_whatever_runs_beside(translator, monkeypatch):
+    (alone,) = translator.translate(["abcde"], attention=True)
+    model = translator.model
+    forward = model.forward
+
+    def beside(*inputs):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(translator.translate, ["a", "bcd"]).result()
+        return forward(*inputs)
+
+    monkeypatch.setattr(model, "forward", beside)
+    (together,) = translator.translate(["abcde"], attention=True)
+    for one, other in zip(alone.attention, together.attention, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_every_line_gives_one_line(translator):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
@@ -156,9 +157,12 @@ class Transformer(nn.Module):
         """The weights that a teacher-forced pass uses, recomputed beside it layer by layer."""
         heads, batch = self.settings.heads, len(source)
         kept: dict[str, list[Tensor]] = {"encoder": [], "decoder": [], "cross": []}
+        own = threading.get_ident()  # other batches may pass through the same layers beside this one
 
         def watch(kind: str, block: MultiHeadAttention) -> torch.utils.hooks.RemovableHandle:
             def keep(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+                if threading.get_ident() != own:
+                    return
                 queries, keys, _, bias, *first = inputs
                 weights = block.weights(queries, keys, bias, *first)
                 kept[kind].append(weights.view(batch, heads, *weights.shape[1:]))
