@@ -256,7 +256,7 @@ def _answer(job: Job, answer: dict[str, Any]) -> None:
     if job.done.done():
         return
     if "error" in answer:
-        tell(log, "decoding_failed", error=answer["error"])
+        tell(log, "decoding_failed", **answer)
         job.done.set_exception(RefusalError(500, "The text could not be translated."))
     else:
         job.done.set_result(answer)

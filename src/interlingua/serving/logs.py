@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from logging.handlers import QueueHandler, QueueListener
 from typing import Any
 
-__all__ = ["json_lines", "tell"]
+__all__ = ["describe", "json_lines", "tell"]
 
 _WAITING = 10_000  # lines; beyond, they are lost
 
@@ -55,6 +55,13 @@ class _Patient(QueueHandler):
             self.queue.put_nowait(record)
 
 
+def describe(error: BaseException) -> dict[str, Any]:
+    """The kind of an error and its place only: its message may quote a text."""
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__name__, "where": where}
+
+
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
@@ -65,11 +72,5 @@ class _Json(logging.Formatter):
             **getattr(record, "fields", {}),
         }
         if record.exc_info and record.exc_info[1] is not None:
-            error = record.exc_info[1]
-            # Of an error its kind and place only: the message may quote a text.
-            line["error"] = type(error).__name__
-            line["where"] = [
-                f"{frame.filename}:{frame.lineno} {frame.name}"
-                for frame in traceback.extract_tb(error.__traceback__)[-8:]
-            ]
+            line |= describe(record.exc_info[1])
         return json.dumps(line, ensure_ascii=False, default=str)

@@ -23,6 +23,7 @@ import torch
 import interlingua
 from interlingua.errors import InterlinguaError
 from interlingua.serving import frames
+from interlingua.serving.logs import describe
 from interlingua.translation import Translation
 from interlingua.translator import Drafts, Translator
 
@@ -138,8 +139,7 @@ def _translate(model: Translator, task: dict[str, Any], watch: _Watch) -> list[d
         raise
     except Exception as error:
         if len(texts) == 1:
-            # Only the kind of error is told: its message may hold the text.
-            return [{"error": type(error).__name__}]
+            return [describe(error)]
     return [
         _translate(model, {**task, "texts": [text], "terms": [terms]}, watch)[0]
         for text, terms in zip(texts, task["terms"], strict=True)
