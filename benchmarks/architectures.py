@@ -2,10 +2,11 @@
 
     python benchmarks/architectures.py --data DIR --out DIR [--minutes 8] [--results benchmarks/results]
 
-DIR of --data holds multi30k-en-de and cmudict-g2p. Every model of a task has about as many parameters as the
-Transformer that the defaults choose there; all else is the defaults. Those that lie in --out already are not
-trained again. Writes architectures.md and architectures.svg to --results (which needs matplotlib), prints the
-table, and as its last line how much faster the Transformer trains than the model with additive attention.
+DIR of --data holds multi30k-en-de and cmudict-g2p. Every model of a task is as wide as gives it about as many
+parameters as the Transformer that the defaults choose there; all else is the defaults. Those that lie in --out
+already are not trained again. Writes architectures.md and architectures.svg to --results (which needs
+matplotlib), prints the table, and as its last line how much faster the Transformer trains than the model with
+additive attention.
 """
 
 from __future__ import annotations
@@ -18,40 +19,36 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 import interlingua
 from interlingua.evaluation import Metric, evaluate
 from interlingua.evaluation.metrics import metric_named
+from interlingua.model.presets import PRESETS, build_model
 
 MODELS = {
+    "Transformer": ("", ""),
     "LSTM, no attention": ("lstm", "none"),
     "RNN, multiplicative attention": ("rnn", "multiplicative"),
     "GRU, multiplicative attention": ("gru", "multiplicative"),
     "LSTM, additive attention": ("lstm", "additive"),
     "LSTM, multiplicative attention": ("lstm", "multiplicative"),
-    "Transformer": ("", ""),
 }
 
 
 class Task(NamedTuple):
-    """A data set, its metric, its classes of source length in words or letters, and the models' widths."""
+    """A data set, its metric, and its classes of source length in words or letters."""
 
     directory: str
     test: str
     metric: str
     lengths: tuple[int, ...]
-    widths: dict[str, int]
 
 
 TASKS = {
-    "Multi30k, English to German": Task(
-        "multi30k-en-de", "test2016.tsv", "BLEU", (0, 8, 11, 14, 18, 99),
-        {"lstm": 368, "gru": 416, "rnn": 528},
-    ),
-    "CMUdict, spelling to sounds": Task(
-        "cmudict-g2p", "test.tsv", "sequence_error", (0, 5, 7, 9, 11, 99),
-        {"lstm": 200, "gru": 232, "rnn": 340},
-    ),
-}  # fmt: skip
+    "Multi30k, English to German": Task("multi30k-en-de", "test2016.tsv", "BLEU", (0, 8, 11, 14, 18, 99)),
+    "CMUdict, spelling to sounds": Task("cmudict-g2p", "test.tsv", "sequence_error", (0, 5, 7, 9, 11, 99)),
+}
 
 
 class Row(NamedTuple):
@@ -76,9 +73,10 @@ def main() -> None:
     found: dict[str, dict[str, Row]] = {}
     for title, task in TASKS.items():
         for name in MODELS:
-            run = options.out / f"{task.directory} {name}".replace(" ", "-").replace(",", "")
+            run = directory(options.out, task, name)
             if not (run / "info.json").exists():
-                train(run, options.data / task.directory, task, name, options.minutes)
+                width = equal_width(*MODELS[name], directory(options.out, task, "Transformer"))
+                train(run, options.data / task.directory, name, width, options.minutes)
             found.setdefault(title, {})[name] = look(run, options.data / task.directory / task.test, task)
     text = "\n".join(table(title, TASKS[title], rows) for title, rows in found.items())
     (options.results / "architectures.md").write_text(text)
@@ -88,15 +86,40 @@ def main() -> None:
     print(f"{text}\nthe Transformer trains {ratio:.1f} times as fast as the LSTM with additive attention")
 
 
-def train(run: Path, data: Path, task: Task, name: str, minutes: float) -> None:
+def directory(out: Path, task: Task, name: str) -> Path:
+    return out / f"{task.directory} {name}".replace(" ", "-").replace(",", "")
+
+
+def equal_width(preset: str, attention: str, transformer: Path) -> int:
+    """The width that gives a recurrent model as many parameters as a trained Transformer has."""
+    if not preset:
+        return 0
+    info = json.loads((transformer / "info.json").read_text())
+
+    def distance(width: int) -> int:
+        sizes = PRESETS[preset].model_copy(update={"attention": attention, "dim": width})
+        with torch.device("meta"):
+            model = build_model(sizes, *info["vocabulary"], shared=(transformer / "joint.json").exists())
+        return abs(sum(each.numel() for each in model.parameters()) - int(info["parameters"]))
+
+    return min(range(32, 1024, 8), key=distance)
+
+
+def train(run: Path, data: Path, name: str, width: int, minutes: float) -> None:
     run.parent.mkdir(parents=True, exist_ok=True)
     command: list[Any] = [sys.executable, "-m", "interlingua", "train", "--train", data / "train.tsv",
                           "--valid", data / "valid.tsv", "--out", run, "--minutes", minutes,
                           "--force"]  # fmt: skip
     preset, attention = MODELS[name]
     if preset:
-        settings = [f"model.attention={attention}", f"model.dim={task.widths[preset]}"]
-        command += ["--preset", preset, *(part for setting in settings for part in ("--set", setting))]
+        command += [
+            "--preset",
+            preset,
+            "--set",
+            f"model.attention={attention}",
+            "--set",
+            f"model.dim={width}",
+        ]
     with run.with_name(f"{run.name}.log").open("w") as log:
         subprocess.run(list(map(str, command)), check=True, stdout=log, stderr=subprocess.STDOUT)
 

@@ -30,7 +30,7 @@ SAMPLES = 10
 MOST_PAIRS = 5_000
 """The loss, and the scores of the saved model, are of at most so many validation pairs."""
 
-LENGTH_PENALTIES = (1.0, 0.5, 1.5, 0.0, 2.0)
+LENGTH_PENALTIES = (1.0, 0.5, 1.5, 0.0, 2.0, 2.5, 3.0)
 """What there is to choose from; of equals the first."""
 
 
