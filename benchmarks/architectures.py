@@ -3,9 +3,9 @@
     python benchmarks/architectures.py --data DIR --out DIR [--minutes 8] [--results benchmarks/results]
 
 DIR of --data holds multi30k-en-de and cmudict-g2p. Every model of a task is as wide as gives it about as many
-parameters as the Transformer that the defaults choose there; all else is the defaults. Those that lie in --out
-already are not trained again. Writes architectures.md and architectures.svg to --results (which needs
-matplotlib), prints the table, and as its last line how much faster the Transformer trains than the model with
+parameters as the Transformer that the defaults choose there; all else is the defaults. Those that lie in
+--out already are not trained again. Writes architectures.md and architectures.svg to --results (which needs
+matplotlib), prints the table, and as its last line how much faster the Transformer trains than the LSTM with
 additive attention.
 """
 
