@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from interlingua.text.glossary import Term
 
-__all__ = ["SHORT", "Flow", "Job", "Queue"]
+__all__ = ["SHORT", "Flow", "Job", "Queue", "Sentence"]
 
 SHORT = 64.0
-"""The effort of a sentence that need not wait for the end of a longer one."""
+"""The effort of a sentence that need not wait for the end of a longer one.
 
-_EFFORT = 50
-"""For each place of a batch: long sentences go in smaller batches, which take no longer."""
+A batch holds as much for each of its places: long sentences go in smaller batches."""
+
 _LATE_S = 1.0
 _PACE_S = 0.0012
 """For each token of a request: about 50 sentences a second."""
@@ -27,6 +27,26 @@ class Flow:
     """The sentences of one request, as far as their turns go."""
 
     due = 0.0
+
+
+class Sentence(NamedTuple):
+    """A sentence to translate."""
+
+    text: str
+    """Within the model's limit."""
+    terms: Sequence[Term]
+    """Of the glossary, for each time that one occurs."""
+    effort: float
+    model: str
+    """Its name."""
+    options: Mapping[str, Any]
+    """What `Translator.translate` takes beside the texts."""
+    detail: bool
+    """Whether tokens and log-probabilities are wanted."""
+    deadline: float
+    """When it is of no use any more, by the monotonic clock."""
+    tell: Callable[[str], object] | None = None
+    """Wants to know the translation so far."""
 
 
 @dataclass(eq=False)
@@ -137,7 +157,7 @@ class Queue:
             near = sorted(same[: size if late else 2 * size], key=lambda job: job.effort)
             start = near.index(first) // size * size
             half = near[start : start + size]
-            fitting = max(1, int(self.batch * _EFFORT / max(1, half[-1].effort)))
+            fitting = max(1, int(self.batch * SHORT / max(1, half[-1].effort)))
             chosen = sorted(half, key=lambda job: abs(job.effort - first.effort))[:fitting]
         taken = set(map(id, chosen))
         self._jobs = [job for job in self._jobs if id(job) not in taken]

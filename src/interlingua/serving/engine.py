@@ -6,20 +6,19 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from interlingua.errors import InterlinguaError
-from interlingua.serving.batching import SHORT, Flow, Job, Queue
+from interlingua.serving.batching import SHORT, Flow, Job, Queue, Sentence
 from interlingua.serving.logs import tell
 from interlingua.serving.metrics import Metrics
 from interlingua.serving.pace import Pace
 from interlingua.serving.refusal import RefusalError, too_late
 from interlingua.serving.settings import ServeSettings
 from interlingua.serving.workers import Worker, WorkerGoneError
-from interlingua.text.glossary import Term
 
-__all__ = ["Engine", "Sentence"]
+__all__ = ["Engine"]
 
 _USUAL = 5  # hypotheses a sentence that batches are made for; more of them are more effort
 _FOR_TERM = 2  # hypotheses that a term adds, about one for each of its tokens
@@ -28,26 +27,6 @@ _ATTEMPTS = 2  # workers that may die over a sentence before it is given up
 _RESTART_S = (0.0, 1.0, 5.0, 30.0)  # pauses before a worker is replaced that does not even start
 
 log = logging.getLogger(__name__)
-
-
-class Sentence(NamedTuple):
-    """A sentence to translate."""
-
-    text: str
-    """Within the model's limit."""
-    terms: Sequence[Term]
-    """Of the glossary, for each time that one occurs."""
-    effort: float
-    model: str
-    """Its name."""
-    options: Mapping[str, Any]
-    """What `Translator.translate` takes beside the texts."""
-    detail: bool
-    """Whether tokens and log-probabilities are wanted."""
-    deadline: float
-    """When it is of no use any more, by the monotonic clock."""
-    tell: Callable[[str], object] | None = None
-    """Wants to know the translation so far."""
 
 
 class Engine:
@@ -114,8 +93,9 @@ class Engine:
         Raises:
             RefusalError: with 503 and the time until trying again makes sense.
         """
-        wait_s = self._pace.long_s if effort > SHORT else self._pace.short_s
-        if len(self.queue) >= self.settings.queue or wait_s + self._pace.lag_s > self.settings.timeout_s / 2:
+        wait_s, share = (self._pace.long_s, 0.75) if effort > SHORT else (self._pace.short_s, 0.5)
+        full = len(self.queue) >= self.settings.queue
+        if full or wait_s + self._pace.lag_s > share * self.settings.timeout_s:
             self.queue.sweep()
             self.metrics.refused.labels("queue full").inc()
             raise RefusalError(503, "Too many requests are waiting. Please try again.", retry_after_s=wait_s)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from interlingua.serving.batching import Flow
+from interlingua.serving.batching import Flow, Sentence
 from interlingua.serving.drafts import Drafts, Progress
-from interlingua.serving.engine import Engine, Sentence
+from interlingua.serving.engine import Engine
 from interlingua.serving.glossaries import Glossaries
 from interlingua.serving.languages import Languages, Served
 from interlingua.serving.markup import Segment, cut, render
