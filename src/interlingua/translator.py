@@ -160,15 +160,17 @@ class Translator:
             )
         ]
         wanted = [
-            self._terminology.wanted(part.terms, length_limit(len(ids), self.max_ratio)) if ids else None
+            self._terminology.wanted(*part, length_limit(len(ids), self.max_ratio)) if ids else None
             for part, ids in zip(parts, encoded, strict=True)
         ]
         done = [EMPTY] * len(parts)
 
         def one(batch: list[int]) -> list[Translation]:
             terms = [each for i in batch if (each := wanted[i])]
-            constraints = Constraints(terms, settings.beam, self.device) if terms else None
             sources = self._sources([encoded[i] for i in batch], [each.tokens for each in terms])
+            if terms:
+                self._guide(terms, sources)
+            constraints = Constraints(terms, settings.beam, self.device) if terms else None
             texts = [parts[i].text for i in batch]
             observe = None if watch is None else lambda *step: watch(lambda: self._drafts(texts, *step))
             found = search(self.model, sources, settings, observe, constraints)
@@ -187,6 +189,18 @@ class Translator:
             for i, translation in zip(batch, translations, strict=True):
                 done[i] = translation
         return done
+
+    @torch.inference_mode()
+    def _guide(self, wanted: Sequence[Wanted], sources: Sources) -> None:
+        """Finds in a quick translation which words the terms of a batch stand for."""
+        drafts = [best.ids for best, *_ in search(self.model, sources, SearchSettings(beam=1))]
+        target_in = self._padded([[BOS, *ids] for ids in drafts])
+        try:
+            weights = self.model.attend(sources.ids, sources.mask, target_in)
+        except ConfigurationError:
+            return  # a model without attention: the terms find their places by probability alone
+        for terms, ids, cross in zip(wanted, drafts, weights.cross, strict=True):
+            self._terminology.guide(terms, ids, _looked(cross))
 
     def _batches(
         self, encoded: Sequence[list[int]], wanted: Sequence[Wanted | None], settings: SearchSettings
@@ -301,5 +315,9 @@ def _align(cross: Tensor) -> tuple[tuple[int, int], ...]:
     Which layer aligns best differs between models; the mean is never far from it (benchmarks/alignment.py).
     The end sign of the source is not looked at.
     """
-    weights = cross.mean(dim=(0, 1))[:-1, :-1]  # (target, source)
+    weights = _looked(cross)[:-1, :-1]
     return tuple((source, target) for target, source in enumerate(weights.argmax(dim=1).tolist()))
+
+
+def _looked(cross: Tensor) -> Tensor:
+    return cross.mean(dim=(0, 1))  # (target, source)

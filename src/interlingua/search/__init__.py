@@ -5,6 +5,7 @@ from __future__ import annotations
 from interlingua.model.seq2seq import Seq2Seq
 from interlingua.search.beam import beam_search
 from interlingua.search.constraints import Constraints
+from interlingua.search.forced import rescored
 from interlingua.search.greedy import greedy_search
 from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, Watch, length_limit
 from interlingua.search.sample import sample
@@ -33,4 +34,7 @@ def search(
         return greedy_search(model, sources, settings, watch)
     # The best continuation comes first.
     observe = None if watch is None else lambda step: watch(step.numbers, step.ids[:, 0])
-    return beam_search(model, sources, settings, observe, constraints)
+    found = beam_search(model, sources, settings, observe, constraints)
+    if constraints is not None and constraints.guided:
+        return rescored(model, sources, found, settings.length_penalty)
+    return found

@@ -8,14 +8,15 @@ The highest level thus rises with every step until all is written, whatever the 
 may a hypothesis end.
 
 Unlike in the paper a term has several ways to be written and must not be glued to another word, and how far a
-hypothesis has come follows from its tokens alone: a term counts, however it came to be there.
+hypothesis has come follows from its tokens alone: a term counts, however it came to be there. Where it is
+known which word of its own the model would use for a term, the term takes that word's place and probability.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -43,6 +44,7 @@ class _Live(NamedTuple):
     """Of its sentence in the batch."""
     total: float
     progress: Progress
+    credit: float
 
 
 class _Way(NamedTuple):
@@ -54,6 +56,8 @@ class _Way(NamedTuple):
     level: int
     late: bool
     """Whether the model would rather have ended before the token."""
+    credit: float = 0.0
+    """By how much the total is too high if the term that is begun does not come to its end."""
 
 
 class Constraints:
@@ -71,7 +75,13 @@ class Constraints:
         self.places = torch.tensor(self._widths, device=device)
         """How many places the beam of each sentence has."""
         self._joins = torch.tensor(wanted[0].phrasing.joins_before, device=device)
-        self._progress = [[Progress()] for _ in wanted]  # of each slot of the sentences still searched
+        # Of each slot of the sentences still searched.
+        self._slots: list[list[tuple[Progress, float]]] = [[(Progress(), 0.0)] for _ in wanted]
+
+    @property
+    def guided(self) -> bool:
+        """Whether hypotheses are compared by other log-probabilities than the model's."""
+        return any(any(each.own) for each in self.wanted)
 
     def choose(
         self, logits: Float[Tensor, "rows vocabulary"], sentences: Sentences, banned: Int[Tensor, " ids"]
@@ -89,9 +99,12 @@ class Constraints:
                 own.append(_Way(each.total + ending[each.row], each.slot, EOS, wanted.tokens, late))
             else:
                 late = ending[each.row] > max(tokens.values())
+            twice = wanted.just_replaced(each.progress)
             levels = wanted.levels(each.progress, tokens)
-            for (token, log_prob), level in zip(tokens.items(), levels, strict=True):
-                own.append(_Way(each.total + log_prob, each.slot, token, level, late))
+            for token, level in zip(tokens, levels, strict=True):
+                if token != twice:
+                    value, credit = _worth(wanted, each, token, tokens)
+                    own.append(_Way(each.total + value, each.slot, token, level, late, credit))
         left = (sentences.limits - sentences.ids.shape[2]).tolist()
         numbers = sentences.numbers.tolist()
         chosen = [
@@ -100,26 +113,26 @@ class Constraints:
             )
             for own, places, steps, number in zip(ways, sentences.places.tolist(), left, numbers, strict=True)
         ]
-        self._progress = [
-            [self.wanted[number].after(before[way.slot], way.token) for way in own]
-            for number, before, own in zip(numbers, self._progress, chosen, strict=True)
+        self._slots = [
+            [(self.wanted[number].after(before[way.slot][0], way.token), way.credit) for way in own]
+            for number, before, own in zip(numbers, self._slots, chosen, strict=True)
         ]
         return _tensors(chosen, log_probs.device)
 
     def follow(self, kept: Int[Tensor, " kept"], order: Int[Tensor, "kept slots"]) -> None:
         """Takes over which sentences go on, and which of their slots in which order."""
-        self._progress = [
+        self._slots = [
             # Empty slots come last, and nobody asks for their progress.
-            [self._progress[i][slot] for slot in slots if slot < len(self._progress[i])]
+            [self._slots[i][slot] for slot in slots if slot < len(self._slots[i])]
             for i, slots in zip(kept.tolist(), order.tolist(), strict=True)
         ]
 
     def _hypotheses(self, sentences: Sentences) -> Iterator[_Live]:
         numbers, live = sentences.numbers.tolist(), sentences.live.tolist()
         for i, (number, totals) in enumerate(zip(numbers, live, strict=True)):
-            for slot, (total, progress) in enumerate(zip(totals, self._progress[i], strict=False)):
+            for slot, (total, (progress, credit)) in enumerate(zip(totals, self._slots[i], strict=False)):
                 if total > -math.inf:
-                    yield _Live(i, slot, i * len(totals) + slot, number, total, progress)
+                    yield _Live(i, slot, i * len(totals) + slot, number, total, progress, credit)
 
     def _tokens(self, log_probs: Tensor, hypotheses: Sequence[_Live]) -> list[dict[int, float]]:
         """For each hypothesis the tokens worth a place, with their log-probabilities."""
@@ -136,12 +149,34 @@ class Constraints:
         for i, each in enumerate(hypotheses):
             own, scores = (some[: self._widths[each.number]] for some in favourites[each.row])
             found.append(dict(zip(own, scores, strict=True)))
-            onward = self.wanted[each.number].onward(each.progress)
-            extra += [(i, each.row, token) for token in onward]
+            wanted = self.wanted[each.number]
+            further = wanted.onward(each.progress).union(token for token in wanted.own if token is not None)
+            extra += [(i, each.row, token) for token in further]
         some = log_probs[[row for _, row, _ in extra], [token for _, _, token in extra]].tolist()
         for (i, _, token), log_prob in zip(extra, some, strict=True):
             found[i][token] = log_prob
         return found
+
+
+def _worth(wanted: Wanted, before: _Live, token: int, log_probs: Mapping[int, float]) -> tuple[float, float]:
+    """What a token adds to the log-probability that hypotheses are compared by, and the credit after it.
+
+    A term stands for the model's own word, where that is known: it is as probable as the beginning of that
+    word would be, and so is put where the word would have stood. What it was credited with is taken back
+    when something else comes of it.
+    """
+    log_prob, (progress, credit) = log_probs[token], (before.progress, before.credit)
+    if not any(wanted.own) and not credit:
+        return log_prob, 0.0
+    if progress.met and progress.met[-1][2] == progress.length:
+        undone = progress.fresh and wanted.phrasing.joins_before[token]
+        credit = credit if undone else 0.0
+    led = wanted.led(wanted.after(progress, token)) if token in wanted.onward(progress) else []
+    if credit and any(count > 1 for _, count in led):
+        return 0.0, credit - log_prob
+    own = [log_probs[start] for term, count in led if count == 1 and (start := wanted.own[term]) is not None]
+    gain = max(0.0, max(own, default=log_prob) - log_prob)
+    return log_prob + gain - credit, gain
 
 
 def places(wanted: Wanted, beam: int) -> int:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
 from interlingua.model.seq2seq import Seq2Seq
-from interlingua.text.vocabulary import PAD
+from interlingua.search.hypothesis import Hypothesis, Sources, length_penalty
+from interlingua.text.vocabulary import BOS, EOS, PAD
 
-__all__ = ["forced_log_probs"]
+__all__ = ["forced_log_probs", "rescored"]
 
 _ROWS = 512  # positions projected to the vocabulary at a time
 
@@ -43,3 +46,34 @@ def forced_log_probs(
         ]
     )
     return result
+
+
+def rescored(
+    model: Seq2Seq, sources: Sources, found: Sequence[Sequence[Hypothesis]], alpha: float
+) -> list[list[Hypothesis]]:
+    """The same hypotheses in the same order, with the model's own log-probabilities.
+
+    Args:
+        model: any Seq2Seq, in evaluation mode.
+        sources: the batch.
+        found: some hypotheses of each source.
+        alpha: of the length penalty.
+    """
+    done: list[list[Hypothesis]] = [[] for _ in found]
+    for rank in range(max(map(len, found))):
+        rows = [i for i, hypotheses in enumerate(found) if rank < len(hypotheses)]
+        some = [found[i][rank] for i in rows]
+        outputs = [each.ids if each.limited else [*each.ids, EOS] for each in some]
+        width = max(map(len, outputs))
+        target_out = torch.tensor(
+            [ids + [PAD] * (width - len(ids)) for ids in outputs], device=sources.ids.device
+        )
+        target_in = torch.cat([torch.full_like(target_out[:, :1], BOS), target_out[:, :-1]], dim=1)
+        forced = forced_log_probs(
+            model, sources.ids[rows], sources.mask[rows], target_in, target_out
+        ).tolist()
+        for i, each, ids, row in zip(rows, some, outputs, forced, strict=True):
+            log_probs = row[: len(ids)]
+            score = sum(log_probs) / float(length_penalty(len(ids), alpha))
+            done[i].append(each._replace(log_probs=log_probs, score=score))
+    return done

@@ -22,6 +22,8 @@ class Progress(NamedTuple):
     """Tokens so far."""
     tight: bool = False
     """Whether a letter right after it would belong to what is there."""
+    spaced: bool = False
+    """Whether it ends in a space."""
 
     @property
     def fresh(self) -> bool:
@@ -35,10 +37,15 @@ class Wanted:
     Args:
         terms: for each the ways to write it; a term that is there twice must come out twice.
         phrasing: of the target side.
+        spans: where each stands in the source: its first token, and that after its last.
     """
 
-    def __init__(self, terms: Sequence[Sequence[Phrase]], phrasing: Phrasing) -> None:
-        self.terms, self.phrasing = terms, phrasing
+    def __init__(
+        self, terms: Sequence[Sequence[Phrase]], phrasing: Phrasing, spans: Sequence[tuple[int, int]] = ()
+    ) -> None:
+        self.terms, self.phrasing, self.spans = terms, phrasing, spans
+        self.own: list[int | None] = [None] * len(terms)
+        """For each the token with which the model's own word for it begins, as far as that is known."""
         self.sizes = [max(len(way.ids) for way in ways) for ways in terms]
         self.tokens = sum(self.sizes)
         self.begins: dict[int, list[tuple[int, int]]] = {}
@@ -47,6 +54,7 @@ class Wanted:
             for way, phrase in enumerate(ways):
                 self.begins.setdefault(phrase.ids[0], []).append((term, way))
         self.after = lru_cache(maxsize=4096)(self._after)
+        self.onward = lru_cache(maxsize=4096)(self._onward)
 
     def _after(self, progress: Progress, token: int) -> Progress:
         """The progress with one more token."""
@@ -70,10 +78,12 @@ class Wanted:
             # What begins inside a term cannot become one of its own.
             open = [each for each in open if each[0] not in done and length - each[2] <= start]
             open = [each for each in open if each not in whole]
-        return Progress(met, tuple(open), length, self.phrasing.tight_after[token])
+        tight, spaced = self.phrasing.tight_after[token], self.phrasing.space_after[token]
+        return Progress(met, tuple(open), length, tight, spaced)
 
     def _startable(self, progress: Progress, token: int, glued: bool) -> Iterator[tuple[int, int]]:
-        if glued or token not in self.begins:
+        twice = progress.spaced and self.phrasing.space_before[token]
+        if glued or twice or token not in self.begins:
             return
         for term, way in self.begins[token]:
             phrase = self.terms[term][way]
@@ -102,11 +112,26 @@ class Wanted:
             else:
                 yield undone if self.phrasing.joins_before[token] else written
 
+    def led(self, progress: Progress) -> list[tuple[int, int]]:
+        """The terms that the last token belongs to, each with its tokens so far."""
+        led = [(term, count) for term, _, count in progress.open]
+        if progress.met and progress.met[-1][2] == progress.length:
+            term, first, end = progress.met[-1]
+            led.append((term, end - first))
+        return led
+
+    def just_replaced(self, progress: Progress) -> int | None:
+        """The token that would say the term just written once more, in the model's own word."""
+        if progress.met and progress.met[-1][2] == progress.length:
+            own = self.own[progress.met[-1][0]]
+            return None if own in self.onward(progress) else own
+        return None
+
     def complete(self, progress: Progress) -> bool:
         """Whether all terms are written."""
         return len(progress.met) == len(self.terms)
 
-    def onward(self, progress: Progress) -> set[int]:
+    def _onward(self, progress: Progress) -> frozenset[int]:
         """The tokens that lead on in a term that is begun, or begin one."""
         done = {term for term, _, _ in progress.met}
         tokens = {self.terms[term][way].ids[count] for term, way, count in progress.open if term not in done}
@@ -114,4 +139,4 @@ class Wanted:
             glued = progress.tight and self.phrasing.joins_before[token]
             if any(term not in done for term, _ in self._startable(progress, token, glued)):
                 tokens.add(token)
-        return tokens
+        return frozenset(tokens)

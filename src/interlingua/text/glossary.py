@@ -71,6 +71,10 @@ class Glossary:
 
     def find(self, text: str) -> list[Term]:
         """The terms that occur in a text, in order; one for each occurrence."""
+        return [term for _, term in self.locate(text)]
+
+    def locate(self, text: str) -> list[tuple[int, Term]]:
+        """The same, with the places where they stand in the normalised text."""
         if not self.terms:
             return []
         text = self._normalise(text)
@@ -79,7 +83,7 @@ class Glossary:
         while at < len(text):
             source = self._at(text, at, at in starts)
             if source:
-                found.append(Term(source, self.terms[source]))
+                found.append((at, Term(source, self.terms[source])))
             at += len(source) or 1
         return found
 

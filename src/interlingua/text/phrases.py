@@ -39,6 +39,8 @@ class Phrasing:
         """For each id whether it goes on with a word that stands right before it."""
         self.tight_after = tuple(bool(text) and not _opens(text[-1]) for text in shown)
         """For each id whether a word right after it, without a space, would belong to it."""
+        self.space_before = tuple(text.startswith(" ") for text in shown)
+        self.space_after = tuple(text.endswith(" ") for text in shown)
 
     def phrases(self, term: str) -> tuple[Phrase, ...]:
         """The ways to write a term, which is not empty; none when its symbols are not all known."""
