@@ -192,12 +192,12 @@ def test_corrections_are_saved_ready_to_train_on(visit, tmp_path):
             (correct("a dog", "ein Hund"), 1),
             (correct("one\ntwo\n\nthree\n", "eins\n zwei\t2 \n\ndrei"), 3),
             (correct("one\r\ntwo", "eins zwei"), 1),
+            (correct("\n", "x"), 0),
             (correct("un chien", "ein Hund", source="fr"), 1),
         ):
             answer = await client.post("/v1/corrections", json=asked)
             assert (answer.status_code, answer.json()) == (200, {"saved": saved})
         for asked in (
-            correct("\n", "x"),
             correct("x", ""),
             correct("x" * 101, "y"),
             correct("a", "b", source="de"),

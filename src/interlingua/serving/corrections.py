@@ -142,7 +142,7 @@ class CorrectionRequest(BaseModel):
 class CorrectionAnswer(BaseModel):
     """What was saved."""
 
-    saved: Annotated[int, Field(description="How many pairs: one for each line.")]
+    saved: Annotated[int, Field(description="How many pairs: one for each line that has a translation.")]
 
 
 def routes(service: Service, gate: Gate, corrections: Corrections | None) -> APIRouter:
@@ -167,8 +167,6 @@ def routes(service: Service, gate: Gate, corrections: Corrections | None) -> API
         served, _ = service.languages.choose(asked.source, asked.target, [asked.q])
         note(request, service.settings, [asked.q, asked.translation], served.name)
         found = as_pairs(asked.q, asked.translation)
-        if not found:
-            raise RefusalError(400, "Invalid request: there is no text")
         try:
             await corrections.save(served.name, found)
         except OSError:

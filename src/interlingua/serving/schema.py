@@ -39,14 +39,14 @@ def body(
 
     Args:
         model: its fields; they hold no other models.
-        settings: the limits of q, alternatives and glossary.
+        settings: the limits of texts, alternatives and glossary.
         also: a schema that must hold as well.
         kinds: content types.
         more: further fields, all of them needed.
     """
     schema = model.model_json_schema() | (also or {})
     fields = schema["properties"] | (more or {})
-    limited = [name for name in ("q", "alternatives", "glossary") if name in fields]
+    limited = [name for name in ("q", "translation", "alternatives", "glossary") if name in fields]
     fields |= {name: _limited(name, fields[name], settings) for name in limited}
     schema |= {"properties": fields, "required": [*schema.get("required", []), *(more or {})]}
     # A form has texts only.
@@ -58,7 +58,7 @@ def body(
 
 def _limited(name: str, field: dict[str, Any], settings: ServeSettings) -> dict[str, Any]:
     both = "anyOf" in field
-    if name == "q":
+    if name in ("q", "translation"):
         text = {"type": "string", "minLength": 1, "maxLength": settings.max_characters}
         bounds = {"minItems": 1, "maxItems": settings.max_texts}
         return {"anyOf": [text, {"type": "array", "items": {"type": "string"}, **bounds}]} if both else text

@@ -6,6 +6,7 @@ const output = byId("output");
 const LEVELS = [0.8, 0.5, 0.2]; // below each, a word is marked more strongly
 const FEWEST = 0.5; // words below this are listed as well
 const FLAGS = {
+  unmet: "Some terms of the glossary are missing.",
   limit: "The translation was cut off at the model's length limit.",
   repeated: "The model went in circles: a part of this is likely wrong.",
   split: "A line was too long for the model and was translated in parts.",
@@ -40,7 +41,7 @@ export function draft(soFar) {
 
 // The whole answer; `open` is called with a sentence that was clicked.
 export function show(answer, open) {
-  const { text: whole, parts, flags, not_kept: lost } = answer.translations[0];
+  const { text: whole, parts, flags, not_kept: lost, terms = [] } = answer.translations[0];
   sentences = [];
   output.replaceChildren(...takeApart(whole, parts).map((piece) => {
     if (typeof piece === "string") return piece;
@@ -59,6 +60,8 @@ export function show(answer, open) {
     return element;
   }));
   const notes = flags.map((flag) => FLAGS[flag] ?? flag);
+  const missing = terms.filter(({ satisfied }) => !satisfied).map(({ source, target }) => `${target} (${source})`);
+  if (missing.length) notes[flags.indexOf("unmet")] = `Missing terms of the glossary: ${[...new Set(missing)].join(", ")}`;
   if (lost.length) notes.push(`Missing or changed in the translation: ${lost.join(", ")}`);
   finish(notes);
 }

@@ -2,6 +2,8 @@
 import { announce, byId, make } from "./dom.js";
 import { acceptFiles } from "./files.js";
 import { chosen, detect, offer, swapLanguages } from "./languages.js";
+import * as corrections from "./corrections.js";
+import * as glossary from "./glossary.js";
 import * as output from "./output.js";
 import * as panel from "./panel.js";
 import { get, hasKey, translate, useKey } from "./service.js";
@@ -49,14 +51,14 @@ async function translateNow() {
   if (!count()) return undefined;
   if (settings.keyRequired && !hasKey()) return trouble.show(new Error("Please enter your API key, at the top."));
   const mine = running = new AbortController();
-  const [pair, started] = [chosen(), performance.now()];
+  const [pair, terms, started] = [chosen(), glossary.terms(), performance.now()];
   output.busy(true);
   output.stale(true);
   try {
-    const answer = await translate({ q: text, ...pair }, { signal: mine.signal, progress: draft });
+    const answer = await translate({ q: text, ...pair, ...terms }, { signal: mine.signal, progress: draft });
     if (running !== mine) return undefined;
     detect(answer.source);
-    const used = { source: answer.source, target: answer.target };
+    const used = { source: answer.source, target: answer.target, ...terms };
     output.show(answer, (sentence) => panel.toggle(sentence, used));
     byId("pace").textContent = `${((performance.now() - started) / 1000).toFixed(1)} s`;
   } catch (error) {
@@ -77,6 +79,7 @@ function typed() {
 }
 
 function changed() {
+  glossary.show(chosen());
   output.forgetChoices();
   translateNow();
 }
@@ -149,6 +152,9 @@ async function start() {
   byId("key-box").hidden = !settings.keyRequired;
   acceptFiles(settings);
   panel.allow(settings.maxAlternatives);
+  corrections.allow(settings.corrections);
+  glossary.show(chosen());
+  glossary.start(settings, changed);
   listen();
   typed(); // what was typed already, or kept by the browser
 }

@@ -1,5 +1,6 @@
 // What is told of a sentence: other translations of it, and the attention. Asked for when it is opened.
 import { attentionView } from "./attention.js";
+import { correctionForm } from "./corrections.js";
 import { announce, byId, make, press } from "./dom.js";
 import * as output from "./output.js";
 import { examine } from "./service.js";
@@ -76,7 +77,7 @@ function alternativesView(sentence, part) {
   const likely = (each) => Math.exp(total(each) - total(first));
   const buttons = different.map((each) => {
     const label = make("span", { lang: open.pair.target }, ...(each.text === first.text ? [each.text] : marked(each.text, first.text)));
-    const share = make("span", { className: "number", textContent: each === first ? "first choice" : `${likely(each).toPrecision(2)}×` });
+    const share = make("span", { className: "number", textContent: each === first ? "first choice" : each.own ? "your own" : `${likely(each).toPrecision(2)}×` });
     return make("button", { type: "button", value: each.text, onclick: () => {
       output.replace(sentence, each);
       press(buttons, each.text);
@@ -87,7 +88,8 @@ function alternativesView(sentence, part) {
   const list = make("div", { className: "alternatives", role: "group", ariaLabel: "Translations of the sentence" }, ...buttons);
   const told = different.length > 1 ? "Choose one to put it into the translation. The numbers say how likely the model finds it, compared with the first choice."
     : "The model found no other translation.";
-  return [list, make("p", { className: "note", textContent: told })];
+  return [list, make("p", { className: "note", textContent: told }), 
+    ...correctionForm(sentence, open.pair, (text) => press(buttons, text))];
 }
 
 function attentionOf(sentence, part) {

@@ -33,10 +33,12 @@ async function ask(path, options) {
 
 export const get = async (path) => (await ask(path, { cache: "no-store" })).json();
 
-function post(request, signal) {
+function post(request, signal, path = "v1/translate") {
   const headers = { "Content-Type": "application/json" };
-  return ask("v1/translate", { method: "POST", headers, signal, body: JSON.stringify({ ...request, ...keyed() }) });
+  return ask(path, { method: "POST", headers, signal, body: JSON.stringify({ ...request, ...keyed() }) });
 }
+
+export const saveCorrection = (request) => post(request, undefined, "v1/corrections");
 
 async function* events(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
