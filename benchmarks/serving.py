@@ -170,7 +170,7 @@ async def hostile(arguments: argparse.Namespace, sentences: list[str]) -> Outcom
     service = Service(arguments.model)
     texts = distinct(sentences)
     await closed_loop(service, texts, 64, 10)
-    await asyncio.sleep(3)
+    await asyncio.sleep(5)
     before = service.memory()
     beside = asyncio.create_task(closed_loop(service, texts, 1, 3600, pause=0.02))
     counts: Counter[tuple[str, str]] = Counter()
@@ -195,7 +195,7 @@ async def hostile(arguments: argparse.Namespace, sentences: list[str]) -> Outcom
     spent = time.monotonic() - begun
     beside.cancel()
     ordinary = await beside
-    await asyncio.sleep(3)
+    await asyncio.sleep(5)
     growth = service.memory() / before - 1
     same = sorted(child.pid for child in service.process.children()) == sorted(service.workers)
     code = service.stop()

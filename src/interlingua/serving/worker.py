@@ -31,7 +31,7 @@ __all__ = ["main", "repeats"]
 
 _CELLS = 1 << 20  # attention weights of a text that are told: more would be tens of megabytes of JSON
 
-_TRIM_S = 1.0  # between times that freed memory is given back
+_TRIM_S = 3.0  # between times that freed memory is given back: it takes some time to get it again
 
 Answer = Callable[[dict[str, Any]], None]
 
