@@ -99,12 +99,7 @@ class Constraints:
                 own.append(_Way(each.total + ending[each.row], each.slot, EOS, wanted.tokens, late))
             else:
                 late = ending[each.row] > max(tokens.values())
-            twice = wanted.just_replaced(each.progress)
-            levels = wanted.levels(each.progress, tokens)
-            for token, level in zip(tokens, levels, strict=True):
-                if token != twice:
-                    value, credit = _worth(wanted, each, token, tokens)
-                    own.append(_Way(each.total + value, each.slot, token, level, late, credit))
+            own += _ways(wanted, each, tokens, late)
         left = (sentences.limits - sentences.ids.shape[2]).tolist()
         numbers = sentences.numbers.tolist()
         chosen = [
@@ -158,20 +153,35 @@ class Constraints:
         return found
 
 
-def _worth(wanted: Wanted, before: _Live, token: int, log_probs: Mapping[int, float]) -> tuple[float, float]:
-    """What a token adds to the log-probability that hypotheses are compared by, and the credit after it.
+def _ways(wanted: Wanted, live: _Live, log_probs: Mapping[int, float], late: bool) -> Iterator[_Way]:
+    """The ways on for a hypothesis."""
+    progress, total, slot = live.progress, live.total, live.slot
+    onward, twice = wanted.onward(progress), wanted.just_replaced(progress)
+    written, undone = wanted.standing(progress)
+    kept = total if progress.ended else total - live.credit
+    joins, fresh = wanted.phrasing.joins_before, progress.fresh
+    for token, log_prob in log_probs.items():
+        if token in onward:
+            value, credit = _worth(wanted, live, token, log_probs)
+            level = wanted.level(wanted.after(progress, token))
+            yield _Way(total + value, slot, token, level, late, credit)
+        elif fresh and joins[token]:
+            yield _Way(total - live.credit + log_prob, slot, token, undone, late)
+        elif token != twice:
+            yield _Way(kept + log_prob, slot, token, written, late)
+
+
+def _worth(wanted: Wanted, live: _Live, token: int, log_probs: Mapping[int, float]) -> tuple[float, float]:
+    """What a token of a term adds to the log-probability that hypotheses are compared by; then the credit.
 
     A term stands for the model's own word, where that is known: it is as probable as the beginning of that
     word would be, and so is put where the word would have stood. What it was credited with is taken back
     when something else comes of it.
     """
-    log_prob, (progress, credit) = log_probs[token], (before.progress, before.credit)
-    if not any(wanted.own) and not credit:
-        return log_prob, 0.0
-    if progress.met and progress.met[-1][2] == progress.length:
-        undone = progress.fresh and wanted.phrasing.joins_before[token]
-        credit = credit if undone else 0.0
-    led = wanted.led(wanted.after(progress, token)) if token in wanted.onward(progress) else []
+    log_prob, credit = log_probs[token], live.credit
+    if live.progress.ended and not (live.progress.fresh and wanted.phrasing.joins_before[token]):
+        credit = 0.0
+    led = wanted.led(wanted.after(live.progress, token))
     if credit and any(count > 1 for _, count in led):
         return 0.0, credit - log_prob
     own = [log_probs[start] for term, count in led if count == 1 and (start := wanted.own[term]) is not None]

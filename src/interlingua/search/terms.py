@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -26,9 +26,14 @@ class Progress(NamedTuple):
     """Whether it ends in a space."""
 
     @property
+    def ended(self) -> bool:
+        """Whether a term has just been written."""
+        return bool(self.met) and self.met[-1][2] == self.length
+
+    @property
     def fresh(self) -> bool:
         """Whether a term has just been written, which a letter would undo."""
-        return self.tight and bool(self.met) and self.met[-1][2] == self.length
+        return self.tight and self.ended
 
 
 class Wanted:
@@ -101,28 +106,22 @@ class Wanted:
             begun = max(begun, self.sizes[term] - left - inside)
         return written + begun
 
-    def levels(self, progress: Progress, tokens: Iterable[int]) -> Iterator[int]:
-        """The level after each of some tokens."""
-        onward = self.onward(progress)
+    def standing(self, progress: Progress) -> tuple[int, int]:
+        """The level after a token that belongs to no term, and after one that undoes the last."""
         written = sum(self.sizes[term] for term, _, _ in progress.met)
-        undone = written - self.sizes[progress.met[-1][0]] if progress.fresh else written
-        for token in tokens:
-            if token in onward:
-                yield self.level(self.after(progress, token))
-            else:
-                yield undone if self.phrasing.joins_before[token] else written
+        return written, written - self.sizes[progress.met[-1][0]] if progress.fresh else written
 
     def led(self, progress: Progress) -> list[tuple[int, int]]:
         """The terms that the last token belongs to, each with its tokens so far."""
         led = [(term, count) for term, _, count in progress.open]
-        if progress.met and progress.met[-1][2] == progress.length:
+        if progress.ended:
             term, first, end = progress.met[-1]
             led.append((term, end - first))
         return led
 
     def just_replaced(self, progress: Progress) -> int | None:
         """The token that would say the term just written once more, in the model's own word."""
-        if progress.met and progress.met[-1][2] == progress.length:
+        if progress.ended:
             own = self.own[progress.met[-1][0]]
             return None if own in self.onward(progress) else own
         return None
