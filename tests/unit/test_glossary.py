@@ -174,6 +174,12 @@ def test_terms_come_out_with_every_tokenizer(tokenizer: Tokenizer):
     assert len(done[1].terms) == 3
 
 
+@pytest.mark.parametrize("beam", [1, 3])
+def test_terms_that_do_not_occur_change_nothing_at_all(beam):
+    model = translator(ByteTokenizer("NFC"))
+    assert model.translate(TEXTS, beam=beam, glossary={"elsewhere": "x"}) == model.translate(TEXTS, beam=beam)
+
+
 def test_each_text_may_have_a_glossary_of_its_own():
     model = translator(ByteTokenizer("NFC"))
     texts = ["ein Hund", "ein Hund", "ein Hund", "kein Hund", "x"]

@@ -81,25 +81,19 @@ class _Text:
         self.text = text
         self.html = wanted.format == "html"
         self.pieces: list[str | Segment] = cut(text) if self.html else [Segment(text)]
-        self.glossary = wanted.glossary
         self.passages = [
             take_apart(piece.plain, served.tokenizer, limit)
             for piece in self.pieces
             if isinstance(piece, Segment)
         ]
-
-    @functools.cached_property
-    def parts(self) -> list[Part]:
-        """The parts to translate."""
         tagged = [bool(piece.elements) for piece in self.pieces if isinstance(piece, Segment)]
-        return [
-            Part(part, tags or needs_alignment(part), tokens, self._terms(part))
+        find = wanted.glossary.find if wanted.glossary else lambda part: []
+        self.parts = [
+            Part(part, tags or needs_alignment(part), tokens, tuple(find(part)))
             for passage, tags in zip(self.passages, tagged, strict=True)
             for part, tokens in zip(passage.parts, passage.tokens, strict=True)
         ]
-
-    def _terms(self, part: str) -> tuple[Term, ...]:
-        return tuple(self.glossary.find(part)) if self.glossary else ()
+        """What is to be translated."""
 
     def finish(self, answers: Sequence[dict[str, Any]]) -> Translated:
         """The translation from the answers to all parts."""
