@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from interlingua.data.glossary import read_glossary
 from interlingua.errors import ConfigurationError, DataError
+from interlingua.model.presets import build_model
+from interlingua.model.recurrent import RecurrentSettings
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.search import SearchSettings
 from interlingua.text.glossary import Glossary, kept
@@ -172,6 +174,18 @@ def test_terms_come_out_with_every_tokenizer(tokenizer: Tokenizer):
         assert ("unmet" in after.flags) == any(not term.satisfied for term in after.terms)
     assert any(before.text != after.text for before, after in zip(free, done, strict=True))
     assert len(done[1].terms) == 3
+
+
+@pytest.mark.parametrize("attention", ["none", "additive"])
+def test_recurrent_models_keep_a_glossary(attention):
+    settings = RecurrentSettings(dim=16, encoder_layers=1, decoder_layers=1, attention=attention)
+    model = translator(SymbolTokenizer.train(TEXTS, "words", "NFC"))
+    size = len(model.tokenizers.target)
+    model.model = build_model(settings, size, size, shared=False).eval()
+    for translation in model.translate(
+        ["ein Hund", "die Kinder"], glossary={"Hund": "Mann", "die": "Kinder im"}
+    ):
+        assert [term.satisfied for term in translation.terms] == [True]
 
 
 @pytest.mark.parametrize("beam", [1, 3])
