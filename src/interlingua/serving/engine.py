@@ -93,7 +93,8 @@ class Engine:
         Raises:
             RefusalError: with 503 and the time until trying again makes sense.
         """
-        wait_s, share = (self._pace.long_s, 0.75) if effort > SHORT else (self._pace.short_s, 0.5)
+        # Short sentences are the many: when they wait for long, the event loop is late as well.
+        wait_s, share = (self._pace.long_s, 0.9) if effort > SHORT else (self._pace.short_s, 0.5)
         full = len(self.queue) >= self.settings.queue
         if full or wait_s + self._pace.lag_s > share * self.settings.timeout_s:
             self.queue.sweep()

@@ -26,8 +26,8 @@ class _Speed:
         self.batches = _FORGET * self.batches + 1
 
     def wait_s(self, effort: float, workers: int) -> float:
-        """The time until so much is decoded, the batch that runs and the last one included."""
-        return effort * self.seconds / self.effort / workers + 1.5 * self.seconds / self.batches
+        """The time until so much is decoded, and one batch more."""
+        return effort * self.seconds / self.effort / workers + self.seconds / self.batches
 
 
 class Pace:
