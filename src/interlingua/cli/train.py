@@ -46,7 +46,7 @@ def train(
     ] = None,
     max_steps: Annotated[int | None, typer.Option(help="Budget in updates.")] = None,
     preset: Annotated[
-        str | None, typer.Option(help="tiny, small, base, paper-base or paper-big; chosen from the data.")
+        str | None, typer.Option(help="tiny, mini, small, base, gru, lstm, …; chosen from the data.")
     ] = None,
     start: Annotated[
         Path | None, typer.Option("--from", help="A trained model to start from (fine-tuning).")

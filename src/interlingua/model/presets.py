@@ -34,6 +34,10 @@ PAPER: Mapping[str, Any] = {"norm": "post", "encoder_layers": 6, "decoder_layers
 PRESETS: Mapping[str, TransformerSettings | RecurrentSettings] = {
     # Norms after the sublayers learn exact, algorithmic tasks in fewer steps.
     "tiny": TransformerSettings(dim=128, heads=4, feed_forward=512, dropout=0.1, norm="post"),
+    # The width of Wu et al. 2021 for little data: more layers, seen more often in the same time.
+    "mini": TransformerSettings(
+        dim=128, heads=4, feed_forward=256, encoder_layers=4, decoder_layers=4, dropout=0.1
+    ),
     "small": TransformerSettings(dim=256, heads=4, feed_forward=1024, dropout=0.1),
     "base": TransformerSettings(
         dim=512, heads=8, feed_forward=2048, encoder_layers=6, decoder_layers=6, dropout=0.1

@@ -109,7 +109,7 @@ def plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
     prepared = prepare(data, given.tokenizer, cache_directory(), tokenizers)
     notes = [prepared.report["summary"]]
     if given.start is None:
-        recipe = choose_recipe(given.preset, given.model.architecture, prepared, device)
+        recipe = choose_recipe(given.preset, given.model.architecture, given.training, prepared, device)
         values = merge(recipe.values, values)
         notes.append(recipe.reason)
         length_penalty_given |= "length_penalty" in recipe.values.get("search", {})

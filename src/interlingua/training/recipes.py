@@ -1,4 +1,4 @@
-"""What is chosen when nobody says otherwise: sizes, batch and budget from the amount of data."""
+"""What is chosen when nobody says otherwise: sizes, dropout, batch and budget from the amount of data."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from interlingua.data.preparation import Prepared
 from interlingua.data.store import Store
 from interlingua.errors import ConfigurationError, nearest
 from interlingua.model.presets import PRESETS
+from interlingua.training.settings import TrainingSettings
 
 __all__ = ["Recipe", "choose_recipe", "default_steps", "merge"]
 
@@ -41,19 +42,44 @@ FEW_SYMBOLS = 1_000
 
 
 class Size(NamedTuple):
-    """What fits data of some size: the less there is, the more often it is seen again."""
+    """What fits data of some size."""
 
     below: float
     """Target tokens."""
-    dropout: float
+    preset: str
     max_tokens: int
 
 
-SUBWORDS = (Size(1e5, 0.3, 1024), Size(2e6, 0.2, 1024), Size(1e7, 0.1, 2048), Size(math.inf, 0.1, 4096))
-SYMBOLS = (Size(1e5, 0.2, 1024), Size(math.inf, 0.1, 1024))
+SUBWORDS = (Size(2e6, "mini", 2048), Size(1e7, "small", 2048), Size(math.inf, "base", 4096))
+SYMBOLS = (Size(LARGE, "tiny", 1024), *SUBWORDS[-1:])
 
 
-TRAINING: Mapping[str, Mapping[str, Any]] = {"tiny": {"learning_rate": 1e-3}}
+class Care(NamedTuple):
+    """What keeps a model from learning its data by heart, by how often it will see them."""
+
+    below: float
+    """Passes."""
+    dropout: float
+    sampling: bool = False
+    """Whether subwords are cut at random."""
+
+
+SUBWORD_CARE = (Care(20, 0.1), Care(50, 0.2), Care(math.inf, 0.3, sampling=True))
+SYMBOL_CARE = (Care(50, 0.1), Care(math.inf, 0.2))
+
+SAMPLING = {"unigram": 0.5, "bpe": 0.1}
+"""training.subword_sampling for each kind of subwords: Kudo 2018; Provilkov et al. 2020."""
+
+PACE = {"tiny": 16_000, "mini": 16_000, "small": 8_000}
+"""Target tokens a second on two good cores: a guess, from which the passes within a time are guessed."""
+SLOW, GPU = 2_000, 30
+"""The pace of other presets, and how many times faster a GPU is."""
+DEFAULT_PASSES = 40
+
+TRAINING: Mapping[str, Mapping[str, Any]] = {
+    "tiny": {"learning_rate": 1e-3},
+    "mini": {"learning_rate": 3e-3},
+}
 """What a preset trains with, where it is not the default."""
 
 
@@ -64,14 +90,22 @@ class Recipe(NamedTuple):
     reason: str
 
 
-def choose_recipe(preset: str | None, architecture: str, prepared: Prepared, device: torch.device) -> Recipe:
-    """The recipe that fits the data and the device, of the sizes asked for if any were.
+def choose_recipe(
+    preset: str | None,
+    architecture: str,
+    training: TrainingSettings,
+    prepared: Prepared,
+    device: torch.device,
+) -> Recipe:
+    """The recipe that fits the data, the budget and the device, of the sizes asked for if any were.
 
-    A paper's preset is the paper's throughout. Of the others the data decides dropout and batch size.
+    A paper's preset is the paper's throughout. Of the others the data decides the size of batches, and how
+    often the data will be seen decides dropout: the more often, the more.
 
     Args:
         preset: sizes by name; None where the data shall decide.
         architecture: what the sizes are of, without a preset.
+        training: of which the budget counts.
         prepared: the data.
         device: what will train.
 
@@ -87,21 +121,42 @@ def choose_recipe(preset: str | None, architecture: str, prepared: Prepared, dev
         return Recipe(values, f"preset {preset}")
     tokens, symbols = target_tokens(prepared.train), max(map(len, prepared.tokenizers))
     narrow = symbols < FEW_SYMBOLS and tokens < LARGE
-    fitting = "tiny" if narrow else "base" if tokens >= LARGE and device.type != "cpu" else "small"
-    name = preset or (fitting if architecture == "transformer" else "lstm")
     size = next(size for size in (SYMBOLS if narrow else SUBWORDS) if tokens < size.below)
-    model = {**PRESETS[name].model_dump(), "dropout": size.dropout}
-    training = {**TRAINING.get(name, {}), "max_tokens": size.max_tokens}
-    return Recipe(
-        {"model": model, "training": training},
-        f"preset {name}, dropout {size.dropout}, batches of {size.max_tokens:,} tokens: "
-        f"there are {tokens:,} target tokens to learn from, of {len(prepared.tokenizers.target):,} kinds",
-    )
+    fitting = "small" if size.preset == "base" and device.type == "cpu" else size.preset
+    name = preset or (fitting if architecture == "transformer" else "lstm")
+    passes = expected_passes(training, name, size.max_tokens, tokens, device)
+    care = next(care for care in (SYMBOL_CARE if narrow else SUBWORD_CARE) if passes < care.below)
+    sampling = SAMPLING.get(prepared.tokenizers.target.kind, 0.0) if care.sampling else 0.0
+    values = {
+        "model": {**PRESETS[name].model_dump(), "dropout": care.dropout},
+        "training": {
+            **TRAINING.get(name, {}),
+            "max_tokens": size.max_tokens,
+            "subword_sampling": sampling,
+        },
+    }
+    chosen = f"preset {name}, dropout {care.dropout}, batches of {size.max_tokens:,} tokens"
+    chosen += ", subwords cut at random" if sampling else ""
+    kinds = len(prepared.tokenizers.target)
+    reason = f"{tokens:,} target tokens of {kinds:,} kinds, for some {passes:,.0f} passes"
+    return Recipe(values, f"{chosen}: there are {reason}")
+
+
+def expected_passes(
+    training: TrainingSettings, preset: str, max_tokens: int, tokens: int, device: torch.device
+) -> float:
+    """How often the budget lets every target token be seen, about; for a budget of time a guess."""
+    if training.max_steps is not None:
+        return training.max_steps * training.accumulate * max_tokens / tokens
+    if training.minutes is None:
+        return DEFAULT_PASSES
+    pace = PACE.get(preset, SLOW) * (1 if device.type == "cpu" else GPU)
+    return 60 * training.minutes * pace / tokens
 
 
 def default_steps(train: Store, max_tokens: int) -> int:
     """A budget when none is given: some forty passes over the data, within 2,000 to 100,000 updates."""
-    return max(2_000, min(100_000, 40 * target_tokens(train) // max_tokens))
+    return max(2_000, min(100_000, DEFAULT_PASSES * target_tokens(train) // max_tokens))
 
 
 def target_tokens(train: Store) -> int:

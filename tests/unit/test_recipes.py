@@ -1,0 +1,81 @@
+"""What is chosen when nobody says otherwise."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from interlingua.data.corpus import CorpusSettings
+from interlingua.data.preparation import Prepared, prepare
+from interlingua.model.presets import PRESETS
+from interlingua.text.tokenizer import TokenizerSettings
+from interlingua.training import recipes
+from interlingua.training.recipes import Recipe, choose_recipe
+from interlingua.training.settings import TrainingSettings
+from tests.tiny import write_reversals
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    directory = tmp_path_factory.mktemp("recipes")
+    train = write_reversals(directory / "train.tsv", 50)
+    settings = TokenizerSettings(source="characters", target="characters")
+    return prepare(CorpusSettings(train=(str(train),)), settings, directory)
+
+
+@pytest.fixture
+def pretend(letters: Prepared, monkeypatch: pytest.MonkeyPatch):
+    """Chooses for data that is said to be so large, and perhaps of subwords."""
+
+    def choose(tokens: int, *, subwords: bool = True, preset=None, device=CPU, **training: float) -> Recipe:
+        monkeypatch.setattr(recipes, "target_tokens", lambda _: tokens)
+        monkeypatch.setattr(recipes, "FEW_SYMBOLS", 0 if subwords else 1000)
+        return choose_recipe(preset, "transformer", TrainingSettings(**training), letters, device)
+
+    return choose
+
+
+@pytest.mark.parametrize("subwords", [True, False])
+@pytest.mark.parametrize("budget", ["minutes", "max_steps"])
+def test_what_is_seen_more_often_gets_more_dropout(pretend, subwords, budget):
+    shares = [pretend(500_000, subwords=subwords, **{budget: amount}).values["model"]["dropout"]
+              for amount in (1, 10, 100, 1000, 10_000, 1_000_000)]  # fmt: skip
+    assert shares == sorted(shares)
+    assert len(set(shares)) > 1
+
+
+@pytest.mark.parametrize(("kind", "sampling"), [("unigram", 0.5), ("bpe", 0.1), ("bytes", 0.0)])
+def test_only_subwords_are_cut_at_random(pretend, letters, monkeypatch, kind, sampling):
+    monkeypatch.setattr(letters.tokenizers.target, "kind", kind)
+    assert pretend(500_000, max_steps=100).values["training"]["subword_sampling"] == 0
+    assert pretend(500_000, max_steps=10**6).values["training"]["subword_sampling"] == sampling
+
+
+def test_more_data_gets_less_dropout_and_no_narrower_a_model(pretend):
+    found = [pretend(tokens, max_steps=5000).values["model"] for tokens in (10**5, 10**6, 10**7, 10**9)]
+    assert [model["dropout"] for model in found] == sorted(
+        (model["dropout"] for model in found), reverse=True
+    )
+    assert [model["dim"] for model in found] == sorted(model["dim"] for model in found)
+
+
+def test_only_a_gpu_gets_the_large_model(pretend):
+    assert pretend(10**9, device=CPU).values["model"]["dim"] == PRESETS["small"].dim
+    assert pretend(10**9, device=GPU).values["model"]["dim"] == PRESETS["base"].dim
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if not name.startswith("paper")])
+def test_a_preset_is_its_sizes_whatever_the_data(pretend, preset):
+    for tokens in (10**4, 10**9):
+        recipe = pretend(tokens, preset=preset)
+        sizes = PRESETS[preset].model_dump()
+        assert {**recipe.values["model"], "dropout": sizes["dropout"]} == sizes
+        assert f"preset {preset}," in recipe.reason
+
+
+def test_a_papers_preset_is_the_papers(pretend):
+    recipe = pretend(10**4, preset="paper-base")
+    assert recipe.values["model"] == PRESETS["paper-base"].model_dump()
+    assert recipe.values["training"]["schedule"] == "paper"
