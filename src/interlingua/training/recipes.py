@@ -51,7 +51,7 @@ class Size(NamedTuple):
 
 
 SUBWORDS = (Size(2e6, "mini", 2048), Size(1e7, "small", 2048), Size(math.inf, "base", 4096))
-SYMBOLS = (Size(LARGE, "tiny", 1024), *SUBWORDS[-1:])
+SYMBOLS = (Size(math.inf, "tiny", 1024),)
 
 
 class Care(NamedTuple):
@@ -64,7 +64,7 @@ class Care(NamedTuple):
     """Whether subwords are cut at random."""
 
 
-SUBWORD_CARE = (Care(20, 0.1), Care(50, 0.2), Care(math.inf, 0.3, sampling=True))
+SUBWORD_CARE = (Care(25, 0.1), Care(50, 0.2), Care(math.inf, 0.3, sampling=True))
 SYMBOL_CARE = (Care(50, 0.1), Care(math.inf, 0.2))
 
 SAMPLING = {"unigram": 0.5, "bpe": 0.1}
