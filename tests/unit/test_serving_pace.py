@@ -41,9 +41,7 @@ def test_short_sentences_do_not_wait_for_long_ones():
         for _ in range(40):
             add(queue, 10)
         short_s, both_s = await waits()
-        assert short_s == pytest.approx(
-            400 / 100 / 2 + 1.5, rel=0.1
-        )  # two workers, and the batches under way
+        assert short_s == pytest.approx(400 / 100 / 2 + 1, rel=0.1)  # two workers, and the batches under way
         assert both_s == pytest.approx(long_s + short_s, rel=0.1)
         watching.cancel()
 
