@@ -5,8 +5,8 @@
 DIR of --data holds Multi30k's train.tsv, valid.tsv and test2016.tsv. A run of ours is a whole process with
 the defaults; it has reached the goal when its budget's end finds BLEU 30 or more on the validation pairs. The
 plain loops are three good settings of a single-precision eager loop with Adam; their clock counts training
-steps alone, and a look at the validation pairs every minute stops it. What lies in --out is not run again.
-Writes time_to_quality.md and .svg (needs matplotlib) to --results; the last line is the ratio of the minutes.
+steps alone, and a look at the validation pairs every minute stops it. All are searched with a beam of 5 and
+the length penalty that suits the validation pairs best. What lies in --out is not run again. Writes time_to_quality.md and .svg (needs matplotlib) to --results; the last line is the ratio of the minutes.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from interlingua.data.preparation import Prepared, prepare
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.training.experiment import cache_directory, length_limits
+from interlingua.training.validation import LENGTH_PENALTIES, best_hypothesis
 from interlingua.translator import Translator
 
 GOAL = 30.0
@@ -103,8 +104,8 @@ def ours(data: Path, out: Path) -> list[Point]:
                 subprocess.run(list(map(str, command)), check=True, stdout=log, stderr=subprocess.STDOUT)
         info = json.loads((run / "info.json").read_text())
         translator = interlingua.load(run)
-        curve.append(Point(info["elapsed_s"] / 60, bleu(translator, data / "valid.tsv"),
-                           bleu(translator, data / "test2016.tsv")))  # fmt: skip
+        alpha = (translator.settings.length_penalty,)
+        curve.append(Point(info["elapsed_s"] / 60, *bleu(translator, data, alpha)))
         if curve[-1].valid >= GOAL:
             break
     return curve
@@ -131,8 +132,7 @@ def plain(loop: Loop, data: Path, kept: Path) -> list[Point]:
             continue
         looked = seconds
         translator = as_ours(model, prepared)
-        curve.append(Point(seconds / 60, bleu(translator, data / "valid.tsv"),
-                           bleu(translator, data / "test2016.tsv")))  # fmt: skip
+        curve.append(Point(seconds / 60, *bleu(translator, data, LENGTH_PENALTIES)))
         print(f"{kept.stem}: {seconds / 60:.1f} minutes, valid {curve[-1].valid:.2f}", file=sys.stderr)
         over += curve[-1].valid >= GOAL
         if over == 2 or seconds > 60 * MOST:
@@ -181,11 +181,20 @@ def rest(mine: Any, theirs: Any, norms: list[tuple[Any, nn.Module]]) -> None:
         sublayer.norm.load_state_dict(norm.state_dict())
 
 
-def bleu(translator: Translator, file: Path) -> float:
-    """The sacreBLEU of a beam of 5 over a file of pairs."""
-    pairs = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]
-    outputs = [each.text for each in translator.translate([source for source, _ in pairs])]
-    return float(BLEU().corpus_score(outputs, [[target for _, target in pairs]]).score)
+def bleu(translator: Translator, data: Path, penalties: tuple[float, ...]) -> tuple[float, float]:
+    """BLEU of a beam of 5 on valid and on test, with the length penalty that is best on valid."""
+    found, references = {}, {}
+    for name in ("valid", "test2016"):
+        pairs = [line.split("\t") for line in (data / f"{name}.tsv").read_text("utf-8").splitlines()]
+        found[name] = translator.translate([source for source, _ in pairs], stop="all", beam=5, n_best=5)
+        references[name] = [[target for _, target in pairs]]
+
+    def score(name: str, alpha: float) -> float:
+        outputs = [best_hypothesis(translation, alpha).text for translation in found[name]]
+        return float(BLEU().corpus_score(outputs, references[name]).score)
+
+    alpha = max(penalties, key=lambda alpha: score("valid", alpha))
+    return score("valid", alpha), score("test2016", alpha)
 
 
 def plot(curves: dict[str, list[Point]], path: Path) -> None:

@@ -23,7 +23,7 @@ from interlingua.training.events import Sample
 from interlingua.training.loss import cross_entropy_sum
 from interlingua.translator import Translation, Translator
 
-__all__ = ["Validation", "Validator", "task_metrics"]
+__all__ = ["LENGTH_PENALTIES", "Validation", "Validator", "best_hypothesis", "task_metrics"]
 
 Pair = tuple[str, str]
 SAMPLES = 10
@@ -114,7 +114,7 @@ class Validator:
         found = self._translate(model, every, pairs)
         tried = {}
         for alpha in LENGTH_PENALTIES:
-            outputs = [_best(translation, alpha).text for translation in found]
+            outputs = [best_hypothesis(translation, alpha).text for translation in found]
             score = evaluate(outputs, pairs, metrics=self.metrics[:1], n_bootstrap=0)[0]
             tried[alpha] = (score.score if score.higher_is_better else -score.score), outputs
         alpha = max(LENGTH_PENALTIES, key=lambda alpha: tried[alpha][0])
@@ -132,8 +132,8 @@ class Validator:
         return total / tokens if tokens else math.nan
 
 
-def _best(translation: Translation, alpha: float) -> Translation:
-    """Of the hypotheses the first under another length penalty."""
+def best_hypothesis(translation: Translation, alpha: float) -> Translation:
+    """Of a translation and its alternatives the one of highest score under another length penalty."""
 
     def rank(one: Translation) -> tuple[bool, float]:
         score = sum(one.log_probs) / float(length_penalty(len(one.log_probs), alpha))
