@@ -6,7 +6,8 @@ DIR of --data holds Multi30k's train.tsv, valid.tsv and test2016.tsv. A run of o
 the defaults; it has reached the goal when its budget's end finds BLEU 30 or more on the validation pairs. The
 plain loops are three good settings of a single-precision eager loop with Adam; their clock counts training
 steps alone, and a look at the validation pairs every minute stops it. All are searched with a beam of 5 and
-the length penalty that suits the validation pairs best. What lies in --out is not run again. Writes time_to_quality.md and .svg (needs matplotlib) to --results; the last line is the ratio of the minutes.
+the length penalty that suits the validation pairs best. What lies in --out is not run again.
+Writes time_to_quality.md and .svg (needs matplotlib) to --results; the last line is the ratio of the minutes.
 """
 
 from __future__ import annotations
