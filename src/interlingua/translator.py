@@ -9,19 +9,20 @@ from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Int
-from torch import Tensor
 
+from interlingua.alignment import align, attended, looked_at
+from interlingua.data.batch import pad
 from interlingua.errors import ConfigurationError, DataError
-from interlingua.model.seq2seq import Attention, Seq2Seq
+from interlingua.model.seq2seq import Seq2Seq
+from interlingua.scoring import score
 from interlingua.search import Constraints, Hypothesis, SearchSettings, Sources, length_limit, search
 from interlingua.search.constraints import places
-from interlingua.search.forced import forced_log_probs
 from interlingua.search.terms import Wanted
 from interlingua.terminology import Glossaries, Terminology
 from interlingua.text.glossary import Term
 from interlingua.text.sentences import split_long
 from interlingua.text.tokenizer import TokenizerPair
-from interlingua.text.vocabulary import BOS, EOS, PAD
+from interlingua.text.vocabulary import EOS, PAD
 from interlingua.translation import EMPTY, Flag, PairScore, Translation, join
 from interlingua.workload import batches, chunks, side_by_side
 
@@ -137,7 +138,7 @@ class Translator:
     def score_pairs(self, pairs: Iterable[tuple[str, str]], *, chunk: int = CHUNK) -> Iterator[PairScore]:
         """Says how probable given targets are, in order, with flat memory; nothing is split."""
         for some in chunks(pairs, chunk):
-            yield from self._score(some)
+            yield from score(self.model, self.tokenizers, some, self.device)
 
     def _cut(self, texts: Sequence[str]) -> list[list[tuple[str, str]]]:
         """Each text as parts that the model can take, and what follows each part."""
@@ -190,17 +191,14 @@ class Translator:
                 done[i] = translation
         return done
 
-    @torch.inference_mode()
     def _guide(self, wanted: Sequence[Wanted], sources: Sources) -> None:
         """Finds in a quick translation which words the terms of a batch stand for."""
         drafts = [best.ids for best, *_ in search(self.model, sources, SearchSettings(beam=1))]
-        target_in = self._padded([[BOS, *ids] for ids in drafts])
         try:
-            weights = self.model.attend(sources.ids, sources.mask, target_in)
+            for terms, ids, own in zip(wanted, drafts, attended(self.model, sources, drafts), strict=True):
+                self._terminology.guide(terms, ids, looked_at(own.cross))
         except ConfigurationError:
             return  # a model without attention: the terms find their places by probability alone
-        for terms, ids, cross in zip(wanted, drafts, weights.cross, strict=True):
-            self._terminology.guide(terms, ids, _looked(cross))
 
     def _batches(
         self, encoded: Sequence[list[int]], wanted: Sequence[Wanted | None], settings: SearchSettings
@@ -231,12 +229,8 @@ class Translator:
         limits = [length_limit(len(ids), self.max_ratio) for ids in encoded]
         if more:
             limits = [limit + tokens for limit, tokens in zip(limits, more, strict=True)]
-        ids = self._padded([[*ids, EOS] for ids in encoded])
+        ids = pad(encoded, after=EOS).to(self.device)
         return Sources(ids, ids != PAD, torch.tensor(limits, device=self.device))
-
-    def _padded(self, rows: list[list[int]]) -> Int[Tensor, "rows longest"]:
-        width = max(map(len, rows))
-        return torch.tensor([row + [PAD] * (width - len(row)) for row in rows], device=self.device)
 
     def _translation(
         self, source: list[int], hypotheses: list[Hypothesis], terms: tuple[Term, ...]
@@ -268,56 +262,15 @@ class Translator:
             terms=used,
         )
 
-    @torch.inference_mode()
     def _look(
         self, translations: list[Translation], sources: Sources, targets: list[list[int]], extras: _Extras
     ) -> list[Translation]:
         """Adds what one teacher-forced pass over the translations shows."""
-        target_in = self._padded([[BOS, *ids] for ids in targets])
-        weights = self.model.attend(sources.ids, sources.mask, target_in)
-        seen = []
-        for i, translation in enumerate(translations):
-            source, target = len(translation.source_tokens) + 1, len(targets[i]) + 1
-            own = Attention(
-                weights.encoder[i, :, :, :source, :source].clone(),
-                weights.decoder[i, :, :, :target, :target].clone(),
-                weights.cross[i, :, :, :target, :source].clone(),
+        return [
+            replace(
+                translation,
+                alignment=align(own.cross) if extras.alignment else None,
+                attention=own if extras.attention else None,
             )
-            seen.append(
-                replace(
-                    translation,
-                    alignment=_align(own.cross) if extras.alignment else None,
-                    attention=own if extras.attention else None,
-                )
-            )
-        return seen
-
-    def _score(self, pairs: list[tuple[str, str]]) -> list[PairScore]:
-        sources = self.tokenizers.source.encode_batch([source for source, _ in pairs])
-        targets = self.tokenizers.target.encode_batch([target for _, target in pairs])
-        scores: dict[int, PairScore] = {}
-        lengths = [max(map(len, both)) or 1 for both in zip(sources, targets, strict=True)]
-        for batch in batches(lengths, lengths, _ROWS):
-            source = self._padded([[*sources[i], EOS] for i in batch])
-            target_in = self._padded([[BOS, *targets[i]] for i in batch])
-            target_out = self._padded([[*targets[i], EOS] for i in batch])
-            found = forced_log_probs(self.model, source, source != PAD, target_in, target_out).tolist()
-            for i, row in zip(batch, found, strict=True):
-                log_probs = tuple(row[: len(targets[i]) + 1])
-                pieces = tuple(self.tokenizers.target.pieces(targets[i]))
-                scores[i] = PairScore(sum(log_probs), pieces, log_probs)
-        return [scores[i] for i in range(len(pairs))]
-
-
-def _align(cross: Tensor) -> tuple[tuple[int, int], ...]:
-    """The most attended source token of each token, by the mean over all heads of all layers.
-
-    Which layer aligns best differs between models; the mean is never far from it (benchmarks/alignment.py).
-    The end sign of the source is not looked at.
-    """
-    weights = _looked(cross)[:-1, :-1]
-    return tuple((source, target) for target, source in enumerate(weights.argmax(dim=1).tolist()))
-
-
-def _looked(cross: Tensor) -> Tensor:
-    return cross.mean(dim=(0, 1))  # (target, source)
+            for translation, own in zip(translations, attended(self.model, sources, targets), strict=True)
+        ]
