@@ -174,6 +174,8 @@ def test_dark_and_light_follow_the_reader(visit, pages, name):
     if name == "look":
         before = pixels(light, "#large canvas")
         light.emulate_media(color_scheme="dark")
+        changed = "before => document.querySelector('#large canvas').toDataURL() !== before"
+        light.wait_for_function(changed, arg=before)  # the page repaints when it is told, a moment later
         assert pixels(light, "#large canvas") == pixels(dark, "#large canvas") != before
 
 
