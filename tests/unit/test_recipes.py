@@ -46,6 +46,16 @@ def test_what_is_seen_more_often_gets_more_dropout(pretend, subwords, budget):
     assert len(set(shares)) > 1
 
 
+def test_little_data_is_seen_often_without_a_budget_too(pretend):
+    shares = [pretend(tokens, subwords=False).values["model"]["dropout"] for tokens in (27_000, 800_000)]
+    assert shares[0] > shares[1]
+
+
+def test_batches_that_are_asked_for_count(pretend):
+    few, many = (pretend(500_000, max_steps=2000, max_tokens=size) for size in (512, 16_384))
+    assert few.values["model"]["dropout"] < many.values["model"]["dropout"]
+
+
 @pytest.mark.parametrize(("kind", "sampling"), [("unigram", 0.5), ("bpe", 0.1), ("bytes", 0.0)])
 def test_only_subwords_are_cut_at_random(pretend, letters, monkeypatch, kind, sampling):
     monkeypatch.setattr(letters.tokenizers.target, "kind", kind)

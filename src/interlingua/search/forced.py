@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from interlingua.data.batch import pad
 from interlingua.model.seq2seq import Seq2Seq
 from interlingua.search.hypothesis import Hypothesis, Sources, length_penalty
 from interlingua.text.vocabulary import BOS, EOS, PAD
@@ -64,11 +65,8 @@ def rescored(
         rows = [i for i, hypotheses in enumerate(found) if rank < len(hypotheses)]
         some = [found[i][rank] for i in rows]
         outputs = [each.ids if each.limited else [*each.ids, EOS] for each in some]
-        width = max(map(len, outputs))
-        target_out = torch.tensor(
-            [ids + [PAD] * (width - len(ids)) for ids in outputs], device=sources.ids.device
-        )
-        target_in = torch.cat([torch.full_like(target_out[:, :1], BOS), target_out[:, :-1]], dim=1)
+        target_out = pad(outputs).to(sources.ids.device)
+        target_in = pad([ids[:-1] for ids in outputs], before=BOS).to(sources.ids.device)
         forced = forced_log_probs(
             model, sources.ids[rows], sources.mask[rows], target_in, target_out
         ).tolist()

@@ -24,7 +24,7 @@ from interlingua.model.transformer import TransformerSettings
 from interlingua.search import SearchSettings
 from interlingua.settings import Settings
 from interlingua.text.tokenizer import TokenizerSettings
-from interlingua.training.recipes import choose_recipe, default_steps, merge
+from interlingua.training.recipes import choose_recipe, default_steps, merge, target_tokens
 from interlingua.training.settings import TrainingSettings
 from interlingua.training.tensorboard import require_tensorboard
 
@@ -118,7 +118,7 @@ def plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
     experiment = Experiment.parse(values, where).model_copy(update={"data": data})
     training = experiment.training
     if training.max_steps is None and training.minutes is None:
-        steps = default_steps(prepared.train, training.max_tokens * training.accumulate)
+        steps = default_steps(target_tokens(prepared.train), training.max_tokens * training.accumulate)
         training = training.model_copy(update={"max_steps": steps})
         experiment = experiment.model_copy(update={"training": training})
         notes.append(

@@ -14,7 +14,7 @@ from interlingua.errors import ConfigurationError, nearest
 from interlingua.model.presets import PRESETS
 from interlingua.training.settings import TrainingSettings
 
-__all__ = ["Recipe", "choose_recipe", "default_steps", "merge"]
+__all__ = ["Recipe", "choose_recipe", "default_steps", "merge", "target_tokens"]
 
 PAPER_TRAINING: Mapping[str, Any] = {
     # Vaswani et al. 2017, 5.3: Adam with Eq. 3's rate, no clipping, no decay.
@@ -74,7 +74,6 @@ PACE = {"tiny": 16_000, "mini": 16_000, "small": 8_000}
 """Target tokens a second on two good cores: a guess, from which the passes within a time are guessed."""
 SLOW, GPU = 2_000, 30
 """The pace of other presets, and how many times faster a GPU is."""
-DEFAULT_PASSES = 40
 
 TRAINING: Mapping[str, Mapping[str, Any]] = {
     "tiny": {"learning_rate": 1e-3},
@@ -124,7 +123,10 @@ def choose_recipe(
     size = next(size for size in (SYMBOLS if narrow else SUBWORDS) if tokens < size.below)
     fitting = "small" if size.preset == "base" and device.type == "cpu" else size.preset
     name = preset or (fitting if architecture == "transformer" else "lstm")
-    passes = expected_passes(training, name, size.max_tokens, tokens, device)
+    given = "max_tokens" in training.model_fields_set
+    passes = expected_passes(
+        training, name, training.max_tokens if given else size.max_tokens, tokens, device
+    )
     care = next(care for care in (SYMBOL_CARE if narrow else SUBWORD_CARE) if passes < care.below)
     sampling = SAMPLING.get(prepared.tokenizers.target.kind, 0.0) if care.sampling else 0.0
     values = {
@@ -146,17 +148,21 @@ def expected_passes(
     training: TrainingSettings, preset: str, max_tokens: int, tokens: int, device: torch.device
 ) -> float:
     """How often the budget lets every target token be seen, about; for a budget of time a guess."""
-    if training.max_steps is not None:
-        return training.max_steps * training.accumulate * max_tokens / tokens
-    if training.minutes is None:
-        return DEFAULT_PASSES
-    pace = PACE.get(preset, SLOW) * (1 if device.type == "cpu" else GPU)
-    return 60 * training.minutes * pace / tokens
+    if training.minutes is not None:
+        pace = PACE.get(preset, SLOW) * (1 if device.type == "cpu" else GPU)
+        return 60 * training.minutes * pace / tokens
+    update = max_tokens * training.accumulate
+    return (training.max_steps or default_steps(tokens, update)) * update / tokens
 
 
-def default_steps(train: Store, max_tokens: int) -> int:
-    """A budget when none is given: some forty passes over the data, within 2,000 to 100,000 updates."""
-    return max(2_000, min(100_000, DEFAULT_PASSES * target_tokens(train) // max_tokens))
+def default_steps(tokens: int, update: int) -> int:
+    """A budget when none is given: some forty passes over the data, within 2,000 to 100,000 updates.
+
+    Args:
+        tokens: target tokens of the data.
+        update: tokens of an update.
+    """
+    return max(2_000, min(100_000, 40 * tokens // update))
 
 
 def target_tokens(train: Store) -> int:

@@ -236,10 +236,10 @@ class Run:
         """Scores what was saved, thoroughly, and writes how it was made and how it is best searched."""
         bundle = load_bundle(self.out, self.device)
         found: Validation = self.validator.validate(prepare(bundle.model, "fp32"), thorough=True)
+        experiment = self.experiment.model_copy(update={"search": found.search})
         if self.validator.choosing:
             yield Note(f"length penalty {found.search.length_penalty:g} suits the validation pairs best")
-        experiment = self.experiment.model_copy(update={"search": found.search})
-        save_config(self.out, experiment.as_toml(), self.prepared.tokenizers)
+            save_config(self.out, experiment.as_toml(), self.prepared.tokenizers)
         info = {
             "interlingua": interlingua.__version__,
             "torch": torch.__version__,
