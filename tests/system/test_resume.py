@@ -33,9 +33,9 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
-def stop_at(out: Path, pairs: Path, step: int) -> None:
+def stop_at(out: Path, pairs: Path, step: int, **training: object) -> None:
     """Trains, and dies without a word once the step is done."""
-    events = start(tiny_values(pairs, max_steps=20, checkpoint_every_s=1e-9), out)
+    events = start(tiny_values(pairs, max_steps=20, checkpoint_every_s=1e-9, **training), out)
     for event in events:
         if isinstance(event, Progress) and event.step >= step:
             events.close()
@@ -57,6 +57,14 @@ def test_a_stopped_run_ends_like_an_undisturbed_one(
     steps = [record["step"] for record in logged if record["event"] == "progress"]
     assert steps == sorted(set(steps))
     assert steps[-1] == 20
+
+
+def test_muon_goes_on_as_it_would_have(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interlingua.training.run.PROGRESS_EVERY_S", 0.0)
+    train_tiny(tmp_path / "whole", pairs, max_steps=20, optimizer="muon")
+    stop_at(tmp_path / "stopped", pairs, 10, optimizer="muon")
+    resume_tiny(tmp_path / "stopped")
+    assert same(last_checkpoint(tmp_path / "stopped"), last_checkpoint(tmp_path / "whole"))
 
 
 def test_checkpoints_hold_the_default_precision(undisturbed: Path) -> None:

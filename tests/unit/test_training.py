@@ -16,16 +16,18 @@ from torch.nn import functional as F
 from interlingua.data.batch import Batch, pad
 from interlingua.data.loader import Position
 from interlingua.errors import ConfigurationError, TrainingError
-from interlingua.model.presets import build_model
+from interlingua.model.presets import PRESETS, build_model
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.text.vocabulary import BOS, EOS, PAD
 from interlingua.training import loss as loss_module
 from interlingua.training.events import Log, Note, Progress
 from interlingua.training.loop import Learner, optimise
 from interlingua.training.loss import cross_entropy_sum
+from interlingua.training.muon import orthogonalise
 from interlingua.training.recipes import merge
 from interlingua.training.schedule import Clock, Schedule, StepBudget, TimeBudget, budget_rate, paper_rate
 from interlingua.training.settings import TrainingSettings
+from interlingua.training.weights import FlatWeights
 
 SIZE = 23
 SETTINGS = TransformerSettings(
@@ -149,8 +151,12 @@ def test_consistency_asks_nothing_of_a_model_without_dropout(dropout: float, sam
     assert (twice.gradient_norm == pytest.approx(once.gradient_norm, rel=1e-4)) is same
 
 
-def test_updates_lower_the_loss_and_are_averaged() -> None:
-    settings = TrainingSettings(average_decay=0.9)
+OPTIMIZERS = pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+
+
+@OPTIMIZERS
+def test_updates_lower_the_loss_and_are_averaged(optimizer: str) -> None:
+    settings = TrainingSettings(average_decay=0.9, optimizer=optimizer)
     learner = Learner(make_model(), settings, torch.float32)
     stream = itertools.cycle([(make_batch(8), Position(1, 2))])
     reports = list(itertools.islice(optimise(learner, stream, lambda step: 0.01), 30))
@@ -165,8 +171,10 @@ def test_updates_lower_the_loss_and_are_averaged() -> None:
     assert torch.equal(learner.weights.working, master)
 
 
-def test_norms_and_biases_do_not_decay() -> None:
-    learner = Learner(make_model(), TrainingSettings(weight_decay=0.5, average_decay=0), torch.float32)
+@OPTIMIZERS
+def test_norms_and_biases_do_not_decay(optimizer: str) -> None:
+    settings = TrainingSettings(weight_decay=0.5, average_decay=0, optimizer=optimizer)
+    learner = Learner(make_model(), settings, torch.float32)
     before = {name: part.clone() for name, part in learner.weights.split(learner.weights.master).items()}
     learner.update(1, 0.1)  # no gradient: decay alone
     for name, part in learner.weights.split(learner.weights.master).items():
@@ -251,3 +259,34 @@ def test_merging_keeps_what_is_not_named() -> None:
 def test_unknown_keys_are_refused_with_the_nearest() -> None:
     with pytest.raises(ConfigurationError, match="Did you mean 'max_steps'"):
         TrainingSettings.parse({"max_step": 3})
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32), (2, 32, 64), (2, 64, 32)])
+def test_orthogonalised_matrices_have_singular_values_near_one(shape: tuple[int, int, int]) -> None:
+    torch.manual_seed(1)
+    matrices = torch.randn(shape) * torch.rand(shape[0], 1, 1) * 1e-3
+    left, _, right = torch.linalg.svd(matrices, full_matrices=False)
+    found = orthogonalise(matrices)
+    values = torch.linalg.svdvals(found)
+    assert values.max() < 1.3
+    assert values.median() > 0.6
+    # It is the matrix's own rotation: what U V^T is, not just any orthogonal matrix.
+    cosine = torch.cosine_similarity(found.flatten(1), (left @ right).flatten(1))
+    assert cosine.min() > 0.95
+
+
+@pytest.mark.parametrize("preset", ["tiny", "lstm"])
+def test_stacks_are_the_hidden_matrices_and_nothing_else(preset: str) -> None:
+    model = build_model(PRESETS[preset], 50, 50, shared=True)
+    weights = FlatWeights(model, torch.float32)
+    hidden = {
+        name: parameter
+        for name, parameter in model.named_parameters()
+        if parameter.dim() == 2 and "embedding" not in name
+    }
+    stacks = weights.stacks(weights.master)
+    assert sum(stack.numel() for stack in stacks) == sum(map(torch.numel, hidden.values())) == weights.hidden
+    for stack in stacks:
+        stack.fill_(7.0)
+    for name, parameter in model.named_parameters():
+        assert (parameter == 7).all() == (name in hidden)

@@ -16,6 +16,7 @@ from interlingua.errors import TrainingError
 from interlingua.model.presets import Model
 from interlingua.text.vocabulary import PAD
 from interlingua.training.loss import cross_entropy_sum
+from interlingua.training.muon import Muon
 from interlingua.training.settings import TrainingSettings
 from interlingua.training.weights import FlatWeights
 
@@ -53,14 +54,7 @@ class Learner:
         self.weights = FlatWeights(model, dtype)
         self.averaged = self.weights.master.clone()
         self.step = 0
-        master, gradient, matrices = self.weights.master, self.weights.gradient, self.weights.matrices
-        decayed, plain = nn.Parameter(master[:matrices]), nn.Parameter(master[matrices:])
-        decayed.grad, plain.grad = gradient[:matrices], gradient[matrices:]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": [decayed], "weight_decay": settings.weight_decay},
-             {"params": [plain], "weight_decay": 0.0}],
-            betas=(settings.beta1, settings.beta2), eps=settings.epsilon, fused=True,
-        )  # fmt: skip
+        self.optimizers = _optimizers(self.weights, settings)
 
     def update(self, target_tokens: int, learning_rate: float) -> float:
         """One update from the gradient collected over so many tokens; returns the gradient's norm."""
@@ -71,9 +65,10 @@ class Learner:
         limit = self.settings.clip_norm
         if 0 < limit < norm:
             gradient.mul_(limit / norm)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate
+            optimizer.step()
         self.weights.publish()
         self.step += 1
         # The average starts with few weights and becomes as long as it is meant to be.
@@ -95,22 +90,45 @@ class Learner:
     def tensors(self) -> dict[str, Tensor]:
         """All that the next update depends on, for a checkpoint."""
         tensors = {"master": self.weights.master, "averaged": self.averaged}
-        for index, state in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": value for name, value in state.items()}
+        for optimizer in self.optimizers:
+            for index, state in optimizer.state_dict()["state"].items():
+                prefix = f"{type(optimizer).__name__}.{index}"
+                tensors |= {f"{prefix}.{name}": value for name, value in state.items()}
         return tensors
 
     def restore(self, tensors: dict[str, Tensor], step: int) -> None:
         """Continues from what `tensors` returned after so many steps."""
         self.weights.master.copy_(tensors["master"])
         self.averaged.copy_(tensors["averaged"])
-        saved = self.optimizer.state_dict()
-        for key, value in tensors.items():
-            if key.startswith("optimizer."):
-                _, index, name = key.split(".")
-                saved["state"].setdefault(int(index), {})[name] = value
-        self.optimizer.load_state_dict(saved)
+        for optimizer in self.optimizers:
+            saved = optimizer.state_dict()
+            for key, value in tensors.items():
+                kind, *place = key.split(".")
+                if kind == type(optimizer).__name__:
+                    saved["state"].setdefault(int(place[0]), {})[place[1]] = value
+            optimizer.load_state_dict(saved)
         self.step = step
         self.weights.publish()
+
+
+def _optimizers(weights: FlatWeights, settings: TrainingSettings) -> list[torch.optim.Optimizer]:
+    """AdamW for everything, or for all but the hidden layers' matrices, which are Muon's."""
+    found: list[torch.optim.Optimizer] = []
+    first = 0
+    if settings.optimizer == "muon":
+        stacks = weights.stacks(weights.master)
+        for stack, gradient in zip(stacks, weights.stacks(weights.gradient), strict=True):
+            stack.grad = gradient
+        found.append(Muon(stacks, momentum=settings.momentum, weight_decay=settings.weight_decay))
+        first = weights.hidden
+    groups = []
+    for bounds, decay in ((slice(first, weights.matrices), settings.weight_decay),
+                          (slice(weights.matrices, None), 0.0)):  # fmt: skip
+        part = nn.Parameter(weights.master[bounds])
+        part.grad = weights.gradient[bounds]
+        groups.append({"params": [part], "weight_decay": decay})
+    adam = torch.optim.AdamW(groups, betas=(settings.beta1, settings.beta2), eps=settings.epsilon, fused=True)
+    return [*found, adam]
 
 
 def optimise(

@@ -32,8 +32,13 @@ class TrainingSettings(Settings):
     """Share of the budget in which the rate of the budget schedule rises."""
     warmup_steps: Positive = 4000
     """Steps in which the rate of the paper's schedule rises."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """adamw: AdamW for all weights; muon: Muon (Jordan et al. 2024) for hidden layers' matrices, AdamW for
+    the rest."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    """AdamW's (Loshchilov & Hutter 2019), on matrices only; 0 is Adam."""
+    """AdamW's (Loshchilov & Hutter 2019) and Muon's, on matrices only; 0 with AdamW is Adam."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    """Muon's decay of the gradient."""
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Adam's decay of the mean gradient."""
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.98

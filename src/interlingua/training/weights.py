@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import torch
 from torch import Tensor, nn
 
 __all__ = ["FlatWeights"]
+
+HIDDEN, TABLE, VECTOR = range(3)
+TABLES = ("source_embedding", "target_embedding", "positions", "projection")
+"""Parts of a model whose matrices have a row for each token or position."""
 
 
 class FlatWeights:
@@ -21,10 +27,15 @@ class FlatWeights:
 
     def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
         named = dict(model.named_parameters())  # a tied parameter is listed once
-        # Matrices first: weight decay applies to them and not to norms and biases.
-        self.names = sorted(named, key=lambda name: named[name].dim() < 2)
+        # Hidden layers' matrices first, those of one shape side by side, then tables, then norms and biases.
+        blocks = {name: _block(name, parameter) for name, parameter in named.items()}
+        self.names = sorted(named, key=blocks.__getitem__)
         self.shapes = {name: named[name].shape for name in self.names}
-        self.matrices = sum(named[name].numel() for name in self.names if named[name].dim() >= 2)
+        self.counts = Counter[tuple[int, int, int]]()
+        for name in self.names:
+            self.counts[blocks[name]] += named[name].numel()
+        self.hidden = sum(count for (kind, *_), count in self.counts.items() if kind == HIDDEN)
+        self.matrices = sum(count for (kind, *_), count in self.counts.items() if kind != VECTOR)
         self.master = torch.cat([named[name].detach().float().flatten() for name in self.names])
         self.working = self.master if dtype == torch.float32 else self.master.to(dtype)
         self.working_gradient = torch.zeros_like(self.working)
@@ -39,6 +50,12 @@ class FlatWeights:
         pieces = zip(self.names, flat.split(sizes), strict=True)
         return {name: piece.view(self.shapes[name]) for name, piece in pieces}
 
+    def stacks(self, flat: Tensor) -> list[Tensor]:
+        """Views of the hidden layers' matrices of a flat vector: (matrices, rows, columns) for each shape."""
+        shapes = {block[1:]: count for block, count in self.counts.items() if block[0] == HIDDEN}
+        pieces = flat[: self.hidden].split(list(shapes.values()))
+        return [piece.view(-1, *shape) for shape, piece in zip(shapes, pieces, strict=True)]
+
     def collect_gradient(self) -> None:
         """Adds the last backward pass to the fp32 gradient, so that accumulation rounds nothing away."""
         if self.gradient is not self.working_gradient:
@@ -50,3 +67,16 @@ class FlatWeights:
         if self.working is not self.master:
             self.working.copy_(self.master)
         self.gradient.zero_()
+
+
+def _block(name: str, parameter: Tensor) -> tuple[int, int, int]:
+    """What kind a parameter is, and the rows and columns of a hidden layer's matrix.
+
+    Several square matrices above each other (keys and values, the gates of a cell) count as these.
+    """
+    if parameter.dim() < 2:
+        return VECTOR, 0, 0
+    if name.partition(".")[0] in TABLES:
+        return TABLE, 0, 0
+    rows, columns = parameter.shape
+    return HIDDEN, columns if rows % columns == 0 else rows, columns
