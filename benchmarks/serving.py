@@ -1,6 +1,7 @@
 """What a service does under load: speed, overload, hostile requests, kills.
 
     python benchmarks/serving.py load --model runs/en-de --sentences FILE [--seconds 300] [--clients 64]
+    python benchmarks/serving.py workers --model runs/en-de --sentences FILE [--seconds 30] [--clients 64]
     python benchmarks/serving.py overload --model runs/en-de --sentences FILE [--seconds 60]
     python benchmarks/serving.py hostile --model runs/en-de --sentences FILE
     python benchmarks/serving.py kill --model runs/en-de --sentences FILE
@@ -112,6 +113,33 @@ async def load(arguments: argparse.Namespace, sentences: list[str]) -> Outcome:
         Promise("served / offline at least 0.7", f"{rate / offline:.2f}", rate >= 0.7 * offline),
         Promise("served / one at a time at least 4", f"{rate / one_rate:.1f}", rate >= 4 * one_rate),
         Promise("memory of the last fifth within 5% of the first", f"{growth:+.1%}", growth <= 0.05),
+        clean_exit(code),
+    ]
+
+
+async def workers(arguments: argparse.Namespace, sentences: list[str]) -> Outcome:
+    """As many worker processes as cores against one process, which decodes two batches side by side."""
+    seconds, cores = arguments.seconds or 30, os.cpu_count() or 1
+    texts = distinct(sentences)
+    rates: dict[int, list[float]] = {cores: [], 1: []}
+    everything: list[Answer] = []
+    for processes in (cores, 1, 1, cores):
+        service = Service(arguments.model, "--workers", processes)
+        await closed_loop(service, texts, arguments.clients, 5)
+        answers = await closed_loop(service, texts, arguments.clients, seconds)
+        code = service.stop()
+        rates[processes].append(len(answers) / seconds)
+        everything += answers
+    ratio = sum(rates[cores]) / sum(rates[1])
+    errors = sum(answer.status != 200 for answer in everything)
+    table = [
+        f"{arguments.clients} clients, greedy, rounds of {seconds:.0f} s in the order {cores}, 1, 1, {cores}",
+        "", "| worker processes | sentences/s, each round |", "|---|---:|",
+        *(f"| {count} | {', '.join(f'{rate:.0f}' for rate in each)} |" for count, each in rates.items()),
+    ]  # fmt: skip
+    return table, [
+        Promise("no errors", str(errors), not errors),
+        Promise(f"{cores} processes as fast as one, or faster", f"{ratio:.2f} times", ratio >= 1),
         clean_exit(code),
     ]
 
@@ -306,7 +334,7 @@ async def correct(service: Service) -> list[str]:
 
 
 SCENARIOS: dict[str, Callable[..., Any]] = {
-    "load": load, "overload": overload, "hostile": hostile, "kill": kill
+    "load": load, "workers": workers, "overload": overload, "hostile": hostile, "kill": kill
 }  # fmt: skip
 
 
@@ -324,7 +352,7 @@ def main() -> None:
     parser.add_argument("scenario", choices=SCENARIOS)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--sentences", type=Path, required=True)
-    parser.add_argument("--seconds", type=float, help="load: 300, overload: 60")
+    parser.add_argument("--seconds", type=float, help="load: 300, workers: 30, overload: 60")
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--rate", type=float, default=60, help="kill: requests a second")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
