@@ -4,9 +4,10 @@
 
 DIR of --data holds multi30k-en-de and cmudict-g2p. Every model of a task is as wide as gives it about as many
 parameters as the Transformer that the defaults choose there; all else is the defaults. Those that lie in
---out already are not trained again. Writes architectures.md and architectures.svg to --results (which needs
-matplotlib), prints the table, and as its last line how much faster the Transformer trains than the LSTM with
-additive attention.
+--out already are not trained again; --train-only trains those of one task, so that each core of a machine can
+have a process of its own (under `taskset`). Writes architectures.md and architectures.svg to --results (which
+needs matplotlib), prints the table, and as its last line how much faster the Transformer trains than the LSTM
+with additive attention.
 """
 
 from __future__ import annotations
@@ -68,16 +69,22 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=8)
+    parser.add_argument("--train-only", choices=[task.directory for task in TASKS.values()])
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
-    found: dict[str, dict[str, Row]] = {}
-    for title, task in TASKS.items():
+    chosen = [task for task in TASKS.values() if options.train_only in (None, task.directory)]
+    for task in chosen:
         for name in MODELS:
             run = directory(options.out, task, name)
             if not (run / "info.json").exists():
                 width = equal_width(*MODELS[name], directory(options.out, task, "Transformer"))
                 train(run, options.data / task.directory, name, width, options.minutes)
-            found.setdefault(title, {})[name] = look(run, options.data / task.directory / task.test, task)
+    if options.train_only:
+        return
+    found: dict[str, dict[str, Row]] = {}
+    for title, task in TASKS.items():
+        test = options.data / task.directory / task.test
+        found[title] = {name: look(directory(options.out, task, name), test, task) for name in MODELS}
     text = "\n".join(table(title, TASKS[title], rows) for title, rows in found.items())
     (options.results / "architectures.md").write_text(text)
     plot(found, options.results / "architectures.svg")

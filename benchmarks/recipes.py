@@ -46,7 +46,17 @@ IDEAS: dict[str, str] = {
     "R-Drop 5": "training.consistency=5",
     "Muon": "training.optimizer=muon",
     "Muon, rate 6e-3": "training.optimizer=muon training.learning_rate=6e-3",
+    "Muon, rate 1e-2": "training.optimizer=muon training.learning_rate=1e-2",
+    "Muon, rate 6e-3, 4,000 pieces": "training.optimizer=muon training.learning_rate=6e-3 "
+    "tokenizer.vocabulary_size=4000",
+    "Muon, rate 6e-3, batches of 1,024 tokens": "training.optimizer=muon training.learning_rate=6e-3 "
+    "training.max_tokens=1024",
     "Muon, batches of 4,096 tokens": "training.optimizer=muon training.max_tokens=4096",
+    "Muon, 4+4 layers, norms before": "training.optimizer=muon training.learning_rate=6e-3 model.norm=pre "
+    "model.encoder_layers=4 model.decoder_layers=4 training.max_tokens=2048",
+    "Muon, rate 6e-3, preset small": "model.dim=256 model.feed_forward=1024 model.encoder_layers=3 "
+    "model.decoder_layers=3 training.optimizer=muon training.learning_rate=6e-3",
+    "Muon, rate 6e-3, dropout .2": "training.optimizer=muon training.learning_rate=6e-3 model.dropout=0.2",
     "post-norm, rate 1e-3": "model.norm=post training.learning_rate=1e-3",
     "RMSNorm": "model.normalisation=rms",
     "GELU": "model.activation=gelu",
@@ -111,7 +121,7 @@ def show(out: Path) -> None:
                                 "steps": made["steps"], "parameters": made["parameters"]})  # fmt: skip
             metric, signature = made["scores"][0]["name"], made["scores"][0]["signature"]
     means = {name: statistics.mean(run["score"] for run in runs) for name, runs in found.items()}
-    base = means["defaults"]
+    base = means.get("defaults", float("nan"))
     print(f"| idea | valid {metric} | against the defaults | valid loss | steps | parameters | settings |")
     print("|---|---:|---:|---:|---:|---:|---|")
     for name in sorted(means, key=lambda name: -means[name]):

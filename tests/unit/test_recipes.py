@@ -89,3 +89,16 @@ def test_a_papers_preset_is_the_papers(pretend):
     recipe = pretend(10**4, preset="paper-base")
     assert recipe.values["model"] == PRESETS["paper-base"].model_dump()
     assert recipe.values["training"]["schedule"] == "paper"
+
+
+@pytest.mark.parametrize("preset", [None, "small", "lstm"])
+def test_an_optimizer_that_is_asked_for_gets_its_own_rate(pretend, preset):
+    by_default = pretend(500_000, preset=preset).values["training"]
+    asked = pretend(500_000, preset=preset, optimizer="adamw").values["training"]
+    assert by_default["optimizer"] == "muon"
+    assert asked["optimizer"] == "adamw"
+    assert asked["learning_rate"] < by_default["learning_rate"]
+
+
+def test_a_papers_preset_has_the_papers_optimizer(pretend):
+    assert pretend(10**4, preset="paper-base").values["training"]["optimizer"] == "adamw"

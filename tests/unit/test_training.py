@@ -23,7 +23,7 @@ from interlingua.training import loss as loss_module
 from interlingua.training.events import Log, Note, Progress
 from interlingua.training.loop import Learner, optimise
 from interlingua.training.loss import cross_entropy_sum
-from interlingua.training.muon import orthogonalise
+from interlingua.training.optimizer import orthogonalise
 from interlingua.training.recipes import merge
 from interlingua.training.schedule import Clock, Schedule, StepBudget, TimeBudget, budget_rate, paper_rate
 from interlingua.training.settings import TrainingSettings

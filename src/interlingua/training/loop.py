@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from interlingua.data.batch import Batch
 from interlingua.data.loader import Position
@@ -16,7 +16,7 @@ from interlingua.errors import TrainingError
 from interlingua.model.presets import Model
 from interlingua.text.vocabulary import PAD
 from interlingua.training.loss import cross_entropy_sum
-from interlingua.training.muon import Muon
+from interlingua.training.optimizer import build_optimizers
 from interlingua.training.settings import TrainingSettings
 from interlingua.training.weights import FlatWeights
 
@@ -54,7 +54,7 @@ class Learner:
         self.weights = FlatWeights(model, dtype)
         self.averaged = self.weights.master.clone()
         self.step = 0
-        self.optimizers = _optimizers(self.weights, settings)
+        self.optimizers = build_optimizers(self.weights, settings)
 
     def update(self, target_tokens: int, learning_rate: float) -> float:
         """One update from the gradient collected over so many tokens; returns the gradient's norm."""
@@ -109,26 +109,6 @@ class Learner:
             optimizer.load_state_dict(saved)
         self.step = step
         self.weights.publish()
-
-
-def _optimizers(weights: FlatWeights, settings: TrainingSettings) -> list[torch.optim.Optimizer]:
-    """AdamW for everything, or for all but the hidden layers' matrices, which are Muon's."""
-    found: list[torch.optim.Optimizer] = []
-    first = 0
-    if settings.optimizer == "muon":
-        stacks = weights.stacks(weights.master)
-        for stack, gradient in zip(stacks, weights.stacks(weights.gradient), strict=True):
-            stack.grad = gradient
-        found.append(Muon(stacks, momentum=settings.momentum, weight_decay=settings.weight_decay))
-        first = weights.hidden
-    groups = []
-    for bounds, decay in ((slice(first, weights.matrices), settings.weight_decay),
-                          (slice(weights.matrices, None), 0.0)):  # fmt: skip
-        part = nn.Parameter(weights.master[bounds])
-        part.grad = weights.gradient[bounds]
-        groups.append({"params": [part], "weight_decay": decay})
-    adam = torch.optim.AdamW(groups, betas=(settings.beta1, settings.beta2), eps=settings.epsilon, fused=True)
-    return [*found, adam]
 
 
 def optimise(

@@ -18,6 +18,7 @@ __all__ = ["Recipe", "choose_recipe", "default_steps", "merge", "target_tokens"]
 
 PAPER_TRAINING: Mapping[str, Any] = {
     # Vaswani et al. 2017, 5.3: Adam with Eq. 3's rate, no clipping, no decay.
+    "optimizer": "adamw",
     "schedule": "paper",
     "learning_rate": 1.0,
     "warmup_steps": 4000,
@@ -75,11 +76,12 @@ PACE = {"tiny": 16_000, "mini": 16_000, "small": 8_000}
 SLOW, GPU = 2_000, 30
 """The pace of other presets, and how many times faster a GPU is."""
 
-TRAINING: Mapping[str, Mapping[str, Any]] = {
-    "tiny": {"learning_rate": 1e-3},
-    "mini": {"learning_rate": 3e-3},
+RATES: Mapping[str, Mapping[str, float]] = {
+    "muon": {},
+    "adamw": {"tiny": 1e-3, "mini": 3e-3},
 }
-"""What a preset trains with, where it is not the default."""
+"""Peaks of the learning rate by optimizer and preset, where they are not the optimizer's usual one."""
+USUAL_RATE = {"muon": 6e-3, "adamw": 1.5e-3}
 
 
 class Recipe(NamedTuple):
@@ -129,10 +131,12 @@ def choose_recipe(
     )
     care = next(care for care in (SYMBOL_CARE if narrow else SUBWORD_CARE) if passes < care.below)
     sampling = SAMPLING.get(prepared.tokenizers.target.kind, 0.0) if care.sampling else 0.0
+    optimizer = training.optimizer if "optimizer" in training.model_fields_set else "muon"
     values = {
         "model": {**PRESETS[name].model_dump(), "dropout": care.dropout},
         "training": {
-            **TRAINING.get(name, {}),
+            "optimizer": optimizer,
+            "learning_rate": RATES[optimizer].get(name, USUAL_RATE[optimizer]),
             "max_tokens": size.max_tokens,
             "subword_sampling": sampling,
         },
