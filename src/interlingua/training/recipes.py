@@ -52,7 +52,7 @@ class Size(NamedTuple):
 
 
 SUBWORDS = (Size(2e6, "mini", 2048), Size(1e7, "small", 2048), Size(math.inf, "base", 4096))
-SYMBOLS = (Size(math.inf, "tiny", 1024),)
+SYMBOLS = (Size(2e5, "tiny", 1024), Size(math.inf, "tiny", 2048))
 
 
 class Care(NamedTuple):
@@ -66,19 +66,19 @@ class Care(NamedTuple):
 
 
 SUBWORD_CARE = (Care(25, 0.1), Care(50, 0.2), Care(math.inf, 0.3, sampling=True))
-SYMBOL_CARE = (Care(50, 0.1), Care(math.inf, 0.2))
+SYMBOL_CARE = (Care(20, 0.1), Care(math.inf, 0.2))
 
 SAMPLING = {"unigram": 0.5, "bpe": 0.1}
 """training.subword_sampling for each kind of subwords: Kudo 2018; Provilkov et al. 2020."""
 
-PACE = {"tiny": 16_000, "mini": 16_000, "small": 8_000}
+PACE = {"tiny": 10_000, "mini": 10_000, "small": 5_500}
 """Target tokens a second on two good cores: a guess, from which the passes within a time are guessed."""
 SLOW, GPU = 2_000, 30
 """The pace of other presets, and how many times faster a GPU is."""
 
 RATES: Mapping[str, Mapping[str, float]] = {
     "muon": {},
-    "adamw": {"tiny": 1e-3, "mini": 3e-3},
+    "adamw": {"tiny": 3e-3, "mini": 3e-3},
 }
 """Peaks of the learning rate by optimizer and preset, where they are not the optimizer's usual one."""
 USUAL_RATE = {"muon": 6e-3, "adamw": 1.5e-3}
