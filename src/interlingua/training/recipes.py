@@ -66,7 +66,7 @@ class Care(NamedTuple):
 
 
 SUBWORD_CARE = (Care(25, 0.1), Care(50, 0.2), Care(math.inf, 0.3, sampling=True))
-SYMBOL_CARE = (Care(20, 0.1), Care(math.inf, 0.2))
+SYMBOL_CARE = (Care(20, 0.1), Care(60, 0.2), Care(math.inf, 0.3))
 
 SAMPLING = {"unigram": 0.5, "bpe": 0.1}
 """training.subword_sampling for each kind of subwords: Kudo 2018; Provilkov et al. 2020."""
