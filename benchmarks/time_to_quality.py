@@ -36,7 +36,7 @@ from interlingua.training.validation import LENGTH_PENALTIES, best_hypothesis
 from interlingua.translator import Translator
 
 GOAL = 30.0
-OURS = (2, 2.5, 3, 3.5, 4, 5, 6, 8, 10)
+OURS = (1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 8, 10)
 """Minutes tried, until one reaches the goal."""
 MOST = 40.0
 """Minutes after which a plain loop is given up."""

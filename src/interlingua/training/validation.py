@@ -31,7 +31,9 @@ MOST_PAIRS = 5_000
 """The loss, and the scores of the saved model, are of at most so many validation pairs."""
 
 LENGTH_PENALTIES = (1.0, 0.5, 1.5, 0.0, 2.0, 2.5, 3.0)
-"""What there is to choose from; of equals the first."""
+"""What there is to choose from, the usual one first and the nearer before the farther."""
+WORTH_A_CHANGE = 0.1
+"""Points; what is better by less may be better by chance."""
 
 
 class Validation(NamedTuple):
@@ -106,7 +108,7 @@ class Validator:
         return translator.translate([source for source, _ in pairs])
 
     def _choose(self, model: Model, pairs: list[Pair]) -> tuple[SearchSettings, list[str]]:
-        """The search whose length penalty scores best, and its outputs.
+        """The search whose length penalty scores best, or hardly worse and nearer the usual; its outputs.
 
         One search does for all: what a beam meets does not depend on the penalty when all its places finish.
         """
@@ -117,7 +119,8 @@ class Validator:
             outputs = [best_hypothesis(translation, alpha).text for translation in found]
             score = evaluate(outputs, pairs, metrics=self.metrics[:1], n_bootstrap=0)[0]
             tried[alpha] = (score.score if score.higher_is_better else -score.score), outputs
-        alpha = max(LENGTH_PENALTIES, key=lambda alpha: tried[alpha][0])
+        enough = max(score for score, _ in tried.values()) - WORTH_A_CHANGE
+        alpha = next(alpha for alpha in LENGTH_PENALTIES if tried[alpha][0] >= enough)
         return self.search.model_copy(update={"length_penalty": alpha}), tried[alpha][1]
 
     @torch.no_grad()
