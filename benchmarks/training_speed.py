@@ -85,11 +85,11 @@ def plain_step(model: Plain, optimizer: torch.optim.Optimizer, batch: Batch) -> 
     return loss.item()
 
 
-def our_loop(vocabulary: int, precision: str) -> Callable[[Batch], float]:
+def our_loop(vocabulary: int, precision: str, optimizer: str) -> Callable[[Batch], float]:
     sizes = TransformerSettings(
         norm="post", dropout=DROPOUT, attention_dropout=DROPOUT, activation_dropout=DROPOUT
     )
-    settings = TrainingSettings(label_smoothing=SMOOTHING)
+    settings = TrainingSettings(label_smoothing=SMOOTHING, optimizer=optimizer)
     model = build_model(sizes, vocabulary, vocabulary, shared=True)
     learner = Learner(model, settings, choose_dtype(precision, torch.device("cpu")))
     waiting: list[Batch] = []
@@ -120,8 +120,9 @@ def main() -> None:
         vocabulary = len(prepared.tokenizers.target)
         sides = {
             "plain torch.nn.Transformer, fp32": plain_loop(vocabulary),
-            "interlingua, fp32": our_loop(vocabulary, "fp32"),
-            "interlingua, default precision": our_loop(vocabulary, "auto"),
+            "interlingua, fp32, AdamW": our_loop(vocabulary, "fp32", "adamw"),
+            "interlingua, default precision, AdamW": our_loop(vocabulary, "auto", "adamw"),
+            "interlingua, default precision and optimizer": our_loop(vocabulary, "auto", "muon"),
         }
         speeds: dict[str, list[float]] = {name: [] for name in sides}
         losses: dict[str, float] = {}

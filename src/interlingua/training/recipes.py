@@ -141,7 +141,7 @@ def choose_recipe(
             "subword_sampling": sampling,
         },
     }
-    chosen = f"preset {name}, dropout {care.dropout}, batches of {size.max_tokens:,} tokens"
+    chosen = f"preset {name}, dropout {care.dropout}, batches of {size.max_tokens:,} tokens, {optimizer}"
     chosen += ", subwords cut at random" if sampling else ""
     kinds = len(prepared.tokenizers.target)
     reason = f"{tokens:,} target tokens of {kinds:,} kinds, for some {passes:,.0f} passes"
