@@ -44,7 +44,7 @@ class Pretended:
     gate = asyncio.Event()
 
     def __init__(self) -> None:
-        self.ready = {model.name: {"max_source_length": 100, "beam": 1} for model in MODELS}
+        self.ready = {model.name: {"max_source_length": 100, "beam": 1, "maps": 32} for model in MODELS}
         self.gone: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.process = SimpleNamespace(pid=len(self.started))
         self.started.append(self)
@@ -239,6 +239,92 @@ def test_attention_is_told_of_a_bounded_number_of_tokens(visit):
     visit(work)
 
 
+def test_without_attention_the_rest_still_works(visit, monkeypatch):
+    async def work(client: Client) -> None:
+        client.engine.maps = dict.fromkeys(client.engine.maps, 0)
+        answer = await client.post("/translate", json=ask("<b>a</b> see https://a.org", format="html"))
+        assert answer.json() == {
+            "translatedText": "<b>A</b> SEE HTTPS://A.ORG", "notKept": ["https://a.org"]
+        }  # fmt: skip
+        assert not any(wanted.get("alignment") for wanted in Pretended.options)
+        for wish in ("attention", "alignment"):
+            refused = await client.post("/v1/translate", json=ask(**{wish: True}))
+            assert (refused.status_code, "no attention" in refused.text) == (400, True)
+
+    visit(work)
+
+
+def test_a_text_that_is_in_the_language_already_stays_as_it_is(visit):
+    german = "Die Kinder spielen draußen im Garten, und das Haus ist sehr schön."
+    english = "The children are playing outside in the garden of the house."
+
+    async def work(client: Client) -> None:
+        async def translated(text: str, path: str = "/translate", **more: Any) -> Any:
+            answer = await client.post(path, json=ask(text, **more))
+            assert answer.status_code == 200, answer.text
+            return answer.json()
+
+        assert (await translated(german, source="de"))["translatedText"] == german
+        found = await translated(german, source="auto")
+        assert (found["translatedText"], found["detectedLanguage"]["language"]) == (german, "de")
+        assert (await translated(english, source="auto"))["translatedText"] == english.upper()
+        # A word or two could be anything: they are translated.
+        assert (await translated("Hand", source="auto"))["translatedText"] == "HAND"
+        own = await translated(german, "/v1/translate", source="auto", glossary={"Haus": "house"})
+        assert (own["translations"][0]["text"], own["translations"][0]["parts"]) == (german, [])
+
+    visit(work)
+
+
+def test_alternatives_in_which_something_was_garbled_are_left_out(visit, monkeypatch):
+    plain = Pretended.answer
+
+    def garbling(self: Pretended, text: str, task: dict[str, Any]) -> dict[str, Any]:
+        record = plain(self, text, task)
+        record["alternatives"][0]["text"] = "GEH ZU hppt//a"
+        record["alternatives"][1]["text"] = "GEH ZU https://a.org"
+        return record
+
+    monkeypatch.setattr(Pretended, "answer", garbling)
+
+    async def work(client: Client) -> None:
+        answer = await client.post("/translate", json=ask("go to https://a.org", alternatives=2))
+        assert answer.json()["alternatives"] == ["GEH ZU https://a.org"]
+
+    visit(work)
+
+
+def test_many_requests_at_once_do_not_overfill_the_queue(visit):
+    async def work(client: Client) -> None:
+        async def send(number: int) -> int:
+            texts = [f"slow {number} {i}" for i in range(8)]
+            return (await client.post("/translate", json=ask(texts))).status_code
+
+        sent = [asyncio.create_task(send(number)) for number in range(9)]
+        most = 0
+        for _ in range(50):
+            await asyncio.sleep(0.002)
+            most = max(most, len(client.engine.queue))
+        Pretended.gate.set()
+        statuses = await asyncio.gather(*sent)
+        assert most <= 20
+        assert statuses.count(200) >= 2
+        assert statuses.count(503) == 9 - statuses.count(200) > 0
+        assert (await client.post("/translate", json=ask(["a"] * 30))).status_code == 200
+
+    visit(work, queue=20, batch=4)
+
+
+def test_pages_of_other_sites_can_read_refusals(visit):
+    async def work(client: Client) -> None:
+        headers = {"origin": "https://a.org", "content-encoding": "gzip"}
+        refused = await client.post("/translate", content=b"", headers=headers)
+        assert refused.status_code == 415
+        assert refused.headers["access-control-allow-origin"] == "https://a.org"
+
+    visit(work, cors=("https://a.org",))
+
+
 def test_files_come_back_translated_under_a_name_that_cannot_be_guessed(visit):
     async def work(client: Client) -> None:
         for name, content, wanted in (
@@ -286,6 +372,8 @@ BAD = [
     ("/translate", {"content": b"q=a" + b"&x=1" * 500}, 400, "too long"),
     ("/translate", {"content": b"-", "headers": {"content-type": "multipart/form-data"}}, 400, "form"),
     ("/translate", {"content": b"", "headers": {"content-encoding": "gzip"}}, 415, "Compressed"),
+    ("/v1/corrections", {"data": ask(translation="x")}, 415, "JSON"),
+    ("/v1/corrections", {"content": b"", "headers": {"content-type": "text/plain"}}, 415, "JSON"),
     ("/translate", {"json": ask("boom")}, 500, "could not be translated"),
     ("/v1/translate", {"json": ask(beam=0)}, 400, "beam"),
     ("/v1/translate", {"json": ask(temperature=0)}, 400, "temperature"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -260,6 +261,30 @@ def test_what_cannot_be_written_whole_is_not_written(tmp_path, monkeypatch):
         asyncio.run(kept.save("en-de", [("c", "d")]))
     assert (tmp_path / "en-de.tsv").read_bytes() == b"a\tb\n"
     kept.close()
+
+
+def test_nobody_writes_before_a_cancelled_write_is_done(tmp_path, monkeypatch):
+    kept = Corrections(tmp_path, ["en-de"])
+    order: list[str] = []
+
+    def slowly(path: Path, lines: bytes) -> None:
+        order.append(f"begin {lines!r}")
+        time.sleep(0.1)
+        order.append(f"end {lines!r}")
+
+    monkeypatch.setattr("interlingua.serving.corrections._append", slowly)
+
+    async def work() -> None:
+        first = asyncio.create_task(kept.save("en-de", [("a", "b")]))
+        await asyncio.sleep(0.02)
+        first.cancel()
+        await kept.save("en-de", [("c", "d")])
+        with pytest.raises(asyncio.CancelledError):
+            await first
+
+    asyncio.run(work())
+    kept.close()
+    assert [event.split()[0] for event in order] == ["begin", "end", "begin", "end"]
 
 
 def test_lines_that_do_not_match_become_one_pair():

@@ -15,6 +15,7 @@ from interlingua.serving.markup import Segment, cut, render
 from interlingua.serving.passage import take_apart
 from interlingua.serving.projection import Projection, project
 from interlingua.serving.protect import changed, needs_alignment, restore
+from interlingua.text.sentences import split_long
 from interlingua.text.symbols import ByteTokenizer
 
 BYTES = ByteTokenizer("NFC")
@@ -178,6 +179,44 @@ def test_subtitles_keep_numbers_times_and_lines():
 def test_any_file_is_taken_for_subtitles(text):
     out = asyncio.run(translate_document(".srt", text, translate))
     assert out.count("-->") == text.count("-->")
+
+
+async def copied(texts: list[str], is_html: bool) -> list[str]:
+    """What the service makes of a model that copies: HTML in, HTML out."""
+    if not is_html:
+        return texts
+    return [
+        "".join(each if isinstance(each, str) else render(each, identical(each.plain)) for each in cut(text))
+        for text in texts
+    ]
+
+
+@pytest.mark.parametrize(
+    "spoken", ["<i>Tom & Jerry</i>", "- <i>yes</i>\n- no", "a < b &amp; <b>c</b>", "{\\an8}high"]
+)
+def test_speakers_tags_and_ampersands_of_subtitles_stay(spoken):
+    cue = f"1\n00:00:01,000 --> 00:00:02,500\n{spoken}\n"
+    assert asyncio.run(translate_document(".srt", cue, copied)) == cue
+
+
+ENDLESS = ["a", ".", "{ ", "<a ", "<!--", '<a b="', "<!--x", "--", "</", "<script>", "<?", "%(", "www.", "a@"]
+
+
+@pytest.mark.parametrize("piece", ENDLESS)
+@pytest.mark.parametrize("end", ["", ">", " x"])
+def test_no_text_takes_more_than_linear_time(piece, end):
+    # Each of these took a minute or more where a search began anew at every character.
+    text = piece * (100_000 // len(piece)) + end
+    changed(text, text)
+    assert "".join(a + b for a, b in split_long(text, len, 50_000)) == text
+    assert cut(text)
+
+
+def test_a_comment_that_never_ends_is_all_the_rest():
+    pieces = cut("a <!-- b > c")
+    assert [each.plain if isinstance(each, Segment) else each for each in pieces] == [
+        "", "a", " ", "<!-- b > c"
+    ]  # fmt: skip
 
 
 def test_files_are_kept_for_a_while_and_within_bounds():

@@ -82,13 +82,13 @@ def build_app(
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _failed)
     _add_page(app)
-    whole: ASGIApp = app
-    if settings.cors:
+    whole: ASGIApp = Reception(app, settings, metrics, engine)
+    if settings.cors:  # around it, so that other sites' pages can read its refusals as well
         whole = CORSMiddleware(
-            app, allow_origins=settings.cors, allow_methods=["GET", "POST"],
+            whole, allow_origins=settings.cors, allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"], expose_headers=["Retry-After"],
         )  # fmt: skip
-    return Reception(whole, settings, metrics, engine)
+    return whole
 
 
 def _add_page(app: FastAPI) -> None:

@@ -109,7 +109,8 @@ class Queue:
         for job in jobs:
             job.attempts += 1
         self._jobs += jobs
-        self._some.set()
+        if jobs:
+            self._some.set()
 
     def sweep(self) -> None:
         """Drops the jobs that nobody waits for any more."""

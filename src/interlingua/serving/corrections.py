@@ -76,8 +76,13 @@ class Corrections:
         """
         lines = "".join(f"{source}\t{target}\n" for source, target in found)
         async with self._writing:
-            # Not to be given up halfway when the client goes away.
-            await asyncio.shield(asyncio.to_thread(_append, self._file(name), lines.encode()))
+            # Not to be given up halfway when the client goes away; nobody else may write before it is done.
+            writing = asyncio.ensure_future(asyncio.to_thread(_append, self._file(name), lines.encode()))
+            try:
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                await asyncio.wait({writing})
+                raise
 
     def _file(self, name: str) -> Path:
         return self.directory / f"{name}.tsv"
@@ -153,18 +158,22 @@ def routes(service: Service, gate: Gate, corrections: Corrections | None) -> API
         "/corrections", summary="Save a better translation, to train on later",
         response_model=CorrectionAnswer,
         openapi_extra=body(
-            CorrectionRequest, service.settings, also=pairs(service.languages), kinds=("application/json",)
+            CorrectionRequest, service.settings, also=pairs(service.languages, same=False),
+            kinds=("application/json",),
         ),
-        responses=answers(400, 403, 404, 413, 429, 500, 503),
+        responses=answers(400, 403, 404, 429, 500, 503, body=True),
     )  # fmt: skip
     async def correct(request: Request) -> Any:
-        asked = await read_fields(request, CorrectionRequest)
+        # A form of any web site could be sent here without asking; JSON from elsewhere needs --cors.
+        asked = await read_fields(request, CorrectionRequest, forms=False)
         gate.check(key_of(request, asked.api_key), address(request))
         if corrections is None:
             raise RefusalError(404, "Corrections are not saved here.")
         for text in (asked.q, asked.translation):
             service.check([text])
         served, _ = service.languages.choose(asked.source, asked.target, [asked.q])
+        if served.unchanged:
+            raise RefusalError(400, f"The text is in {served.target} already.")
         note(request, service.settings, [asked.q, asked.translation], served.name)
         found = as_pairs(asked.q, asked.translation)
         try:

@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from html import escape, unescape
 
 __all__ = ["FORMATS", "Shelf", "translate_document"]
 
@@ -36,16 +37,18 @@ async def _subtitles(text: str, translate: Translate) -> str:
     """Numbers and times stay; the lines of a subtitle are one sentence, and are broken anew."""
     lines = text.splitlines(keepends=True)
     cues = _cues(lines)
-    sources = [_spoken([lines[i].strip() for i in cue]) for cue in cues]
-    tagged = [bool(_TAG.search(source)) for source in sources]
+    spoken = [_spoken([lines[i].strip() for i in cue]) for cue in cues]
     done: dict[str, str] = {}
     for html in (False, True):
-        some = list(dict.fromkeys(s for s, tags in zip(sources, tagged, strict=True) if tags == html))
-        if some:
-            done |= zip(some, await translate(some, html), strict=True)
-    for cue, source in zip(cues, sources, strict=True):
+        each = (source for sources in spoken for source in sources if bool(_TAG.search(source)) == html)
+        if some := list(dict.fromkeys(each)):
+            given = [_escaped(source) for source in some] if html else some
+            found = await translate(given, html)
+            done |= zip(some, map(unescape, found) if html else found, strict=True)
+    for cue, sources in zip(cues, spoken, strict=True):
         end = lines[cue[0]][len(lines[cue[0]].rstrip("\r\n")) :]
-        rows = _rows(done[source], len(cue))
+        said = [done[source] for source in sources]
+        rows = said if len(said) > 1 else _rows(said[0], len(cue))
         last = lines[cue[-1]]
         lines[cue[0]] = (end or "\n").join(rows) + last[len(last.rstrip("\r\n")) :]
         for i in cue[1:]:
@@ -68,15 +71,22 @@ def _cues(lines: list[str]) -> list[list[int]]:
     return [cue for cue in cues if cue]
 
 
-def _spoken(lines: list[str]) -> str:
+def _spoken(lines: list[str]) -> list[str]:
     """What is said: one sentence broken into lines, or, with dashes, a line for each speaker."""
-    return ("\n" if all(line.startswith(("-", "–", "—")) for line in lines) else " ").join(lines)
+    by_speaker = all(_TAG.sub("", line).lstrip().startswith(("-", "–", "—")) for line in lines)
+    return lines if by_speaker else [" ".join(lines)]
+
+
+def _escaped(text: str) -> str:
+    """Subtitles have tags, but no character references: & and a lone < mean themselves."""
+    pieces = re.split(r"(</?[A-Za-z][^<>]*>)", text)
+    return "".join(piece if i % 2 else escape(piece, quote=False) for i, piece in enumerate(pieces))
 
 
 def _rows(text: str, count: int) -> list[str]:
     """The text in so many lines of about equal length, if it has as many words."""
-    if "\n" in text or count == 1:
-        return text.split("\n")
+    if count == 1:
+        return [text]
     rows: list[str] = []
     words = text.split()
     for left in range(count, 0, -1):

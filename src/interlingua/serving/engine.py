@@ -43,6 +43,8 @@ class Engine:
         self.queue = Queue(settings.batch, settings.wait_ms / 1000)
         self.limits: dict[str, int] = {}
         """The most source tokens that each model takes at once."""
+        self.maps: dict[str, int] = {}
+        """How many heads each model has whose attention can be told; 0: it has none."""
         self._lanes: list[asyncio.Task[None]] = []
         self._workers: set[Worker] = set()
         self._busy = 0
@@ -74,6 +76,7 @@ class Engine:
             await asyncio.gather(*(worker.stop() for worker in workers))
             raise failures[0]
         self.limits = {name: about["max_source_length"] for name, about in workers[0].ready.items()}
+        self.maps = {name: about["maps"] for name, about in workers[0].ready.items()}
         self._beams = {name: about["beam"] for name, about in workers[0].ready.items()}
         self._lanes = [asyncio.create_task(self._lane(worker)) for worker in workers]
         self._lanes.append(asyncio.create_task(self._pace.watch(self._workers)))
@@ -84,18 +87,19 @@ class Engine:
             lane.cancel()
         await asyncio.gather(*self._lanes, return_exceptions=True)
 
-    def admit(self, effort: float = 0.0) -> None:
+    def admit(self, effort: float = 0.0, sentences: int = 1) -> None:
         """Refuses a request when too many sentences wait already, or it would wait for too long.
 
         Args:
             effort: of its longest sentence, once that is known.
+            sentences: how many join the queue at once.
 
         Raises:
             RefusalError: with 503 and the time until trying again makes sense.
         """
         # Short sentences are the many: when they wait for long, the event loop is late as well.
         wait_s, share = (self._pace.long_s, 0.9) if effort > SHORT else (self._pace.short_s, 0.5)
-        full = len(self.queue) >= self.settings.queue
+        full = len(self.queue) + sentences > self.settings.queue
         if full or wait_s + self._pace.lag_s > share * self.settings.timeout_s:
             self.queue.sweep()
             self.metrics.refused.labels("queue full").inc()
@@ -110,24 +114,24 @@ class Engine:
         weights = options.get("alignment") or options.get("attention")  # as many as the square of the length
         return tokens * max(1.0, width / _USUAL) * (max(1.0, tokens / SHORT) if weights else 1.0)
 
-    async def translate(self, sentence: Sentence, flow: Flow) -> dict[str, Any]:
-        """Translates a sentence, together with others; to be cancelled once it is not wanted any more.
+    def submit(self, sentence: Sentence, flow: Flow) -> asyncio.Future[dict[str, Any]]:
+        """Puts a sentence in the queue, to be translated together with others.
 
         Args:
             sentence: what to translate, and how.
             flow: the request that it belongs to.
 
-        Raises:
-            RefusalError: decoding failed, or could not be done in time.
+        Returns:
+            its translation, to be cancelled once it is not wanted any more; or a RefusalError, when decoding
+            failed or could not be done in time.
         """
         group = json.dumps([sentence.model, sentence.detail, sentence.options], sort_keys=True)
-        done = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         job = Job(
             sentence.text, sentence.effort, group, done, sentence.deadline, sentence.tell, sentence.terms
         )
         self.queue.add(job, flow)
-        answer: dict[str, Any] = await done
-        return answer
+        return done
 
     async def _worker(self) -> Worker:
         return await Worker.start(self.models, self.settings.precision)

@@ -27,21 +27,26 @@ WHOLE = BeforeValidator(_whole)
 """Makes an integer what JSON Schema means by it: 3.0 is one as well."""
 
 
-async def read_fields(request: Request, model: type[M], *, lists: tuple[str, ...] = ()) -> M:
+async def read_fields(
+    request: Request, model: type[M], *, lists: tuple[str, ...] = (), forms: bool = True
+) -> M:
     """The fields of a request as a model.
 
     Args:
         request: JSON if its content type says so, else a form; that may also be in the query.
         model: what is expected.
         lists: the fields that may come several times in a form.
+        forms: whether anything but JSON is accepted.
 
     Raises:
-        RefusalError: with 400, naming the field that is wrong.
+        RefusalError: with 400, naming the field that is wrong; with 415 for a form where none is accepted.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         if kind == "application/json" or kind.endswith("+json"):
             return model.model_validate_json(await request.body(), strict=True)
+        if not forms:
+            raise RefusalError(415, "Please send JSON, with Content-Type: application/json.")
         given = _parse(request.url.query.encode(), lists)
         if kind == "multipart/form-data":
             form = await _form(request)

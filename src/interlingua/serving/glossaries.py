@@ -53,6 +53,8 @@ class Glossaries:
         Raises:
             RefusalError: with 400, terms are too many, too long or empty.
         """
+        if served.unchanged:
+            return Glossary({}, served.tokenizer.normalise)
         own = self._own[served.name]
         if not terms:
             return own

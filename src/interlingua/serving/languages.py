@@ -19,6 +19,7 @@ __all__ = ["AUTO", "Detection", "Languages", "Served", "name_of", "read_model"]
 
 AUTO = "auto"
 _ENOUGH = 2000  # characters that a language is told by
+_SURE = 90.0  # percent from which a text is taken to be in the wanted language already
 
 
 class Served(NamedTuple):
@@ -31,6 +32,11 @@ class Served(NamedTuple):
     target: str
     tokenizer: Tokenizer
     """Of the source side."""
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether there is nothing to translate: both sides are the same language."""
+        return self.source == self.target
 
 
 class Detection(NamedTuple):
@@ -109,17 +115,28 @@ class Languages:
     def choose(self, source: str, target: str, texts: Sequence[str]) -> tuple[Served, Detection | None]:
         """The model for a request, and the language that was detected if the source is "auto".
 
+        A text that is in the target's language already stays as it is, as with LibreTranslate.
+
         Raises:
             RefusalError: there is no such model.
         """
         target = self.find(target)
+        same = next(iter(self.models.values()))._replace(
+            name=f"{target}-{target}", source=target, target=target
+        )
         if source == AUTO:
             sources = [start for start, end in self.models if end == target]
             if not sources:
                 raise RefusalError(400, f"Nothing is translated into {target} here.")
-            found = self.detect("\n".join(texts), sources)[0]
+            text = "\n".join(texts)
+            among_all = self.detect(text, [*sources, target])[0]
+            if among_all.language == target and among_all.confidence >= _SURE:
+                return same, among_all
+            found = self.detect(text, sources)[0]
             return self.models[found.language, target], found
         source = self.find(source)
+        if source == target:
+            return same, None
         model = self.models.get((source, target))
         if model is None:
             raise RefusalError(400, f"{target} is not available as a target language from {source}.")

@@ -133,7 +133,7 @@ def routes(service: Service, gate: Gate, settings: ServeSettings) -> APIRouter:
 
     @router.post(
         "/detect", summary="Say which language a text is in", openapi_extra=body(DetectRequest, settings),
-        response_model=list[DetectedLanguage], responses=answers(400, 403, 429),
+        response_model=list[DetectedLanguage], responses=answers(400, 403, 429, body=True),
     )  # fmt: skip
     async def detect(request: Request) -> Any:
         asked = await read_fields(request, DetectRequest)
@@ -173,7 +173,7 @@ def _translating(router: APIRouter, service: Service, gate: Gate) -> None:
         "/translate", summary="Translate a text or several",
         openapi_extra=body(TranslateRequest, service.settings, also=pairs(service.languages)),
         response_model=TranslateAnswer, response_model_exclude_unset=True,
-        responses=answers(400, 403, 413, 429, 500, 503),
+        responses=answers(400, 403, 429, 500, 503, body=True),
     )  # fmt: skip
     async def translate(request: Request) -> Any:
         asked = await read_fields(request, TranslateRequest, lists=("q",))
@@ -225,7 +225,7 @@ def _files(router: APIRouter, service: Service, gate: Gate, shelf: Shelf, settin
         openapi_extra=body(
             FileRequest, settings, also=pairs(service.languages), kinds=("multipart/form-data",), more=file
         ),
-        responses=answers(400, 403, 413, 429, 500, 503),
+        responses=answers(400, 403, 429, 500, 503, body=True),
     )  # fmt: skip
     async def translate_file(request: Request) -> Any:
         asked, name, content = await read_upload(request, FileRequest)

@@ -74,8 +74,13 @@ class _Events(HTMLParser):
         self._document = document
         self._lines = [0, *(match.end() for match in re.finditer("\n", document))]
         self._found: list[tuple[int, str, str, bool]] = []
-        self.feed(document)
+        # The library would look for the end of each tag and comment that has none, again and again.
+        self._last_comment, self._open_comment = document.rfind("-->"), False
+        tags = document.rfind(">") + 1
+        self.feed(document[:tags])
         self.close()
+        if tags < len(document) and not self._open_comment:
+            self._found.append((tags, "text", "", False))
 
     def events(self) -> list[_Event]:
         found = [(0, "other", "", False), *self._found]
@@ -87,8 +92,11 @@ class _Events(HTMLParser):
         ]
 
     def _add(self, kind: str, name: str = "", silent: bool = False) -> None:
+        self._found.append((self._offset(), kind, name, silent))
+
+    def _offset(self) -> int:
         line, column = self.getpos()
-        self._found.append((self._lines[line - 1] + column, kind, name, silent))
+        return self._lines[line - 1] + column
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
@@ -115,6 +123,13 @@ class _Events(HTMLParser):
 
     def unknown_decl(self, data: str) -> None:
         self._add("other")
+
+    def parse_comment(self, i: int, report: bool = True) -> int:
+        if self._offset() > self._last_comment:  # as browsers do: a comment without an end is all the rest
+            self._open_comment = True
+            self.handle_comment("")
+            return len(self.rawdata)
+        return super().parse_comment(i, report)
 
     def parse_marked_section(self, i: int, report: int = 1) -> int:
         # The library gives up on an unknown one; browsers take it for a comment.

@@ -134,7 +134,7 @@ def routes(service: Service, gate: Gate) -> APIRouter:
         ),
         responses={
             200: {"content": {"text/event-stream": {"schema": _EVENT}}},
-            **answers(400, 403, 413, 429, 500, 503),
+            **answers(400, 403, 429, 500, 503, body=True),
         },
     )  # fmt: skip
     async def translate(request: Request) -> Any:
@@ -143,6 +143,8 @@ def routes(service: Service, gate: Gate) -> APIRouter:
         texts = asked.q if isinstance(asked.q, list) else [asked.q]
         service.check(texts)
         served, detected = service.languages.choose(asked.source, asked.target, texts)
+        if (asked.alignment or asked.attention) and service.engine.maps.get(served.name) == 0:
+            raise RefusalError(400, "Invalid request: this model has no attention to tell of.")
         note(request, service.settings, texts, served.name)
         wanted = Wanted(
             _search(asked, service), asked.format, detail=True, since=arrived(request),

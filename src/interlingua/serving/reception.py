@@ -89,7 +89,7 @@ class Reception:
         """
         headers = dict(scope["headers"])
         if headers.get(b"content-encoding", b"identity") != b"identity":
-            raise RefusalError(415, "Compressed requests are not accepted.")
+            raise _closing(RefusalError(415, "Compressed requests are not accepted."))
         most = self.settings.max_body_bytes
         parts: list[bytes] = []
         size = 0

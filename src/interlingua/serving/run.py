@@ -24,7 +24,7 @@ from interlingua.serving.corrections import Corrections
 from interlingua.serving.engine import Engine
 from interlingua.serving.languages import Languages, read_model
 from interlingua.serving.metrics import Metrics
-from interlingua.serving.protocol import BoundedProtocol
+from interlingua.serving.protocol import bounded
 from interlingua.serving.settings import ServeSettings
 
 __all__ = ["serve"]
@@ -66,9 +66,9 @@ async def _serve(
     engine = Engine(models, settings, metrics)
     app = build_app(languages, engine, settings, metrics, corrections)
     config = uvicorn.Config(
-        app, host=settings.host, port=settings.port, http=BoundedProtocol, ws="none", lifespan="off",
-        log_config=None, access_log=False, server_header=False, timeout_keep_alive=15,
-        limit_concurrency=settings.max_connections, backlog=settings.max_connections,
+        app, host=settings.host, port=settings.port, http=bounded(settings.max_connections), ws="none",
+        lifespan="off", log_config=None, access_log=False, server_header=False, timeout_keep_alive=15,
+        backlog=settings.max_connections,
         timeout_graceful_shutdown=int(settings.timeout_s + settings.body_timeout_s) + 1,
     )  # fmt: skip
     listener = _bind(settings)

@@ -16,7 +16,9 @@ _MEANING = {
     400: "The request is not acceptable; the message says what is wrong.",
     403: "No API key, or an unknown one.",
     404: "There is no such thing.",
+    408: "The request came too slowly.",
     413: "The request is too large.",
+    415: "The request is compressed, or of a content type that is not accepted here.",
     429: "Too many requests a minute.",
     500: "The text could not be translated.",
     503: "Too many requests are waiting, or this one took too long; Retry-After says when to try again.",
@@ -26,9 +28,10 @@ _SOME = r"[^\s\x1c-\x1f\x85\ufeff]"
 _KINDS = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
 
 
-def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The errors that a route may answer with; those that every route with a body may are added."""
-    return {status: {"model": ErrorAnswer, "description": _MEANING[status]} for status in statuses}
+def answers(*statuses: int, body: bool = False) -> dict[int | str, dict[str, Any]]:
+    """The errors that a route may answer with; with `body`, those of reading one as well."""
+    found = sorted({*statuses, *((408, 413, 415) if body else ())})
+    return {status: {"model": ErrorAnswer, "description": _MEANING[status]} for status in found}
 
 
 def body(
@@ -87,15 +90,19 @@ def _in_form(field: dict[str, Any]) -> dict[str, Any]:
     return {**field, "anyOf": some} if some else field
 
 
-def pairs(languages: Languages) -> dict[str, Any]:
-    """A schema for the pairs of source and target that are served."""
+def pairs(languages: Languages, *, same: bool = True) -> dict[str, Any]:
+    """A schema for the pairs of source and target that are served.
+
+    Args:
+        languages: with their models.
+        same: whether a language goes with itself, too.
+    """
+    sources = {code: [code] if same else [] for code in languages.codes}
+    for start, end in languages.models:
+        sources[end] += [start] if AUTO in sources[end] else [AUTO, start]
     ways = [
-        {
-            "properties": {
-                "source": {"enum": [AUTO, *(start for start, end in languages.models if end == target)]},
-                "target": {"const": target},
-            }
-        }
-        for target in dict.fromkeys(end for _, end in languages.models)
+        {"properties": {"source": {"enum": starts}, "target": {"const": target}}}
+        for target, starts in sources.items()
+        if starts
     ]
     return {"anyOf": ways}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import math
 import time
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from interlingua.serving.languages import Languages, Served
 from interlingua.serving.markup import Segment, cut, render
 from interlingua.serving.passage import Passage, take_apart
 from interlingua.serving.projection import Projection, project
-from interlingua.serving.protect import changed, needs_alignment, restore
+from interlingua.serving.protect import changed, garbled, needs_alignment, restore
 from interlingua.serving.refusal import RefusalError, too_late
 from interlingua.serving.settings import ServeSettings
 from interlingua.text.glossary import Glossary, Term
@@ -28,7 +29,7 @@ __all__ = ["Format", "Service", "Translated", "Wanted"]
 Format = Literal["text", "html"]
 _WINDOW = 128  # sentences of one request that may wait at a time, so that it leaves room for others
 _LONG = 2000  # characters; taking apart more than these is left to a thread
-_SHOWN = 1000  # tokens of a request whose attention is told: the weights are as many as the square of that
+_WEIGHTS = 1 << 19  # attention weights of a request that are told: more would be megabytes of JSON
 _SHARE = 0.9  # of the time that a request may take; the rest is for the way of the answer
 
 
@@ -77,7 +78,7 @@ class Translated:
 class _Text:
     """A text on its way: HTML as pieces, plain text as a single one."""
 
-    def __init__(self, text: str, wanted: Wanted, served: Served, limit: int) -> None:
+    def __init__(self, text: str, wanted: Wanted, served: Served, limit: int, attends: bool) -> None:
         self.text = text
         self.html = wanted.format == "html"
         self.pieces: list[str | Segment] = cut(text) if self.html else [Segment(text)]
@@ -89,7 +90,7 @@ class _Text:
         tagged = [bool(piece.elements) for piece in self.pieces if isinstance(piece, Segment)]
         find = wanted.glossary.find if wanted.glossary else lambda part: []
         self.parts = [
-            Part(part, tags or needs_alignment(part), tokens, tuple(find(part)))
+            Part(part, attends and (tags or needs_alignment(part)), tokens, tuple(find(part)))
             for passage, tags in zip(self.passages, tagged, strict=True)
             for part, tokens in zip(passage.parts, passage.tokens, strict=True)
         ]
@@ -113,7 +114,12 @@ class _Text:
             kept_source.append(piece.plain)
             kept_target.append(projection.text)
             if not self.html:
-                alternatives = _alternatives(passage, own, projection.text)
+                # One in which something was garbled is no choice; it would not be put right.
+                alternatives = [
+                    each
+                    for each in _alternatives(passage, own, projection.text)
+                    if not garbled(piece.plain, each)
+                ]
         flags = [flag for answer in answers for flag in answer["flags"]]
         if any(passage.split for passage in self.passages):
             flags.insert(0, "split")
@@ -165,19 +171,21 @@ class Service:
 
         Args:
             texts: any.
-            served: the model.
+            served: the model; none is needed for a language into itself.
             wanted: how.
             progress: told how each plain text gets on, from the event loop.
 
         Raises:
             RefusalError: too much is waiting already, the deadline has passed, or decoding failed.
         """
-        limit = self.engine.limits[served.name]
+        if served.unchanged:
+            return [Translated(text, [], [], []) for text in texts]
+        limit, attends = self.engine.limits[served.name], self.engine.maps[served.name] > 0
         deadline = min(wanted.since, time.monotonic()) + _SHARE * self.settings.timeout_s
         long = sum(map(len, texts)) > _LONG
 
         def prepare() -> list[_Text]:
-            return [_Text(text, wanted, served, limit) for text in texts]
+            return [_Text(text, wanted, served, limit, attends) for text in texts]
 
         def finish() -> list[Translated]:
             return [text.finish([done[part] for part in text.parts]) for text in prepared]
@@ -202,36 +210,56 @@ class Service:
         self, texts: Sequence[_Text], served: Served, wanted: Wanted, deadline: float, drafts: Drafts | None
     ) -> dict[Part, dict[str, Any]]:
         """A worker's answer to each part of some texts."""
-        window, flow = asyncio.Semaphore(_WINDOW), Flow()
-        parts = dict.fromkeys(part for text in texts for part in text.parts)
-        self.engine.admit(max((self._effort(part, served, wanted.search) for part in parts), default=0))
+        parts = list(dict.fromkeys(part for text in texts for part in text.parts))
+        at_once = min(len(parts), _WINDOW, self.settings.queue)
+        efforts = (self._effort(part, served, wanted.search) for part in parts)
+        self.engine.admit(max(efforts, default=0), at_once)
+        window, flow = asyncio.Semaphore(0), Flow()
 
-        async def one(part: Part, search: dict[str, Any]) -> dict[str, Any]:
+        def submit(part: Part, search: dict[str, Any]) -> asyncio.Future[dict[str, Any]]:
             effort = self._effort(part, served, search)
             tell = functools.partial(drafts.tell, part) if drafts else None
-            sentence = Sentence(
-                part.text, part.terms, effort, served.name, search, wanted.detail, deadline, tell
+            return self.engine.submit(
+                Sentence(part.text, part.terms, effort, served.name, search, wanted.detail, deadline, tell),
+                flow,
             )
-            async with window:
-                answer = await self.engine.translate(sentence, flow)
-            if tell:
-                tell(answer["text"])
+
+        async def one(
+            part: Part, search: dict[str, Any], job: asyncio.Future[dict[str, Any]] | None
+        ) -> dict[str, Any]:
+            if job is None:  # others of this request are to be done first
+                await window.acquire()
+                job = submit(part, search)
+            answer = await job
+            window.release()
+            if drafts:
+                drafts.tell(part, answer["text"])
             return answer
 
-        tasks = {}
-        tokens = 0
-        for part in parts:
-            tokens += part.tokens
-            search = {**wanted.search, "alignment": True} if part.align else wanted.search
-            if tokens > _SHOWN and search.get("attention"):
-                search = {**search, "attention": False}
-            tasks[part] = asyncio.create_task(one(part, search))
+        searches = self._searches(parts, served, wanted)
+        # The first ones join the queue at once, so that nobody is admitted to their places.
+        jobs = [submit(part, search) for part, search in zip(parts[:at_once], searches, strict=False)]
+        tasks = [
+            asyncio.create_task(one(part, search, job))
+            for part, search, job in itertools.zip_longest(parts, searches, jobs)
+        ]
         try:
-            await asyncio.gather(*tasks.values())
+            answers = await asyncio.gather(*tasks)
         finally:
-            for task in tasks.values():
-                task.cancel()
-        return {part: task.result() for part, task in tasks.items()}
+            for each in (*tasks, *jobs):
+                each.cancel()
+        return dict(zip(parts, answers, strict=True))
+
+    def _searches(self, parts: Sequence[Part], served: Served, wanted: Wanted) -> list[dict[str, Any]]:
+        """How each part is searched: alignment where it is needed, attention while it is not too much."""
+        maps, weights, searches = self.engine.maps[served.name], 0, []
+        for part in parts:
+            search = {**wanted.search, "alignment": True} if part.align else wanted.search
+            if search.get("attention"):
+                weights += maps * part.tokens**2
+                search = {**search, "attention": weights <= _WEIGHTS}
+            searches.append(search)
+        return searches
 
     def _effort(self, part: Part, served: Served, search: dict[str, Any]) -> float:
         return self.engine.effort(served.name, part.tokens, search, len(part.terms))

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 import interlingua
-from interlingua.errors import InterlinguaError
+from interlingua.errors import ConfigurationError, InterlinguaError
 from interlingua.serving import frames
 from interlingua.serving.logs import describe
 from interlingua.translation import Translation
@@ -61,10 +61,12 @@ def main() -> None:
     except InterlinguaError as error:
         answer({"error": str(error)})
         return
-    for model in models.values():
-        model.translate(["."], beam=1)  # the first call is slow
     about = {
-        name: {"max_source_length": model.max_source_length, "beam": model.settings.beam}
+        name: {
+            "max_source_length": model.max_source_length,
+            "beam": model.settings.beam,
+            "maps": _maps(model),
+        }
         for name, model in models.items()
     }
     answer({"ready": about})
@@ -90,6 +92,17 @@ def main() -> None:
                 running[message["number"]] = _Watch(message, answer)
                 pool.submit(work, message, running[message["number"]])
         os._exit(0)  # nobody waits for what is still running
+
+
+def _maps(model: Translator) -> int:
+    """The heads of all layers whose attention can be told of; also the first call, which is slow."""
+    model.translate(["."], beam=1)
+    try:
+        (translation,) = model.translate(["."], beam=1, attention=True)
+    except ConfigurationError:
+        return 0
+    assert translation.attention is not None
+    return sum(len(weights) * weights.shape[1] for weights in translation.attention)
 
 
 def _tidy(worked: threading.Event) -> None:

@@ -9,7 +9,7 @@ __all__ = ["split_long"]
 
 _END = re.compile(
     r"""
-    [.!?\u2026]+ ["'”’»)\]]* \s+      # a full stop and the like, closing marks, then space
+    (?<![.!?\u2026])[.!?\u2026]++ ["'”’»)\]]*+ \s+   # a full stop and the like, closing marks, space
     | [。！？]+ [”’」』）]* \s*         # East Asian ones need no space after them
     """,
     re.VERBOSE,
