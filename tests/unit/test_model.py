@@ -306,3 +306,12 @@ def test_separate_embeddings_share_nothing() -> None:
 def test_bad_sizes_are_errors(sizes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         parse_model_settings(sizes, "config.toml")
+
+
+def test_positions_that_grew_in_a_validation_serve_the_next_training_step() -> None:
+    rotary = RotaryPositions(4)
+    with torch.inference_mode():
+        rotary(torch.zeros(1, 1, 300, 4))
+    x = torch.randn(1, 1, 5, 4, requires_grad=True)
+    rotary(x).sum().backward()
+    assert x.grad is not None

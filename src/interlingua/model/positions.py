@@ -51,7 +51,8 @@ class SinusoidalPositions(nn.Module):
 class LearnedPositions(nn.Module):
     """A trained vector for each position (Gehring et al. 2017, 3.1).
 
-    Positions from `length` on share the last vector: they are told from the others, not from each other.
+    A vector starts as zero and stays so until training reaches its position: those that no training pair
+    reached, and all from `length` on (which share the last vector), have no code.
 
     Args:
         dim: width of the model.
@@ -60,7 +61,7 @@ class LearnedPositions(nn.Module):
 
     def __init__(self, dim: int, length: int) -> None:
         super().__init__()
-        self.table = nn.Parameter(torch.empty(length, dim))
+        self.table = nn.Parameter(torch.zeros(length, dim))
 
     def forward(
         self, x: Float[Tensor, "batch length dim"], first: int = 0
@@ -94,8 +95,11 @@ class RotaryPositions(nn.Module):
         end = first + x.shape[2]
         table = self.table  # read once: batches side by side may replace it
         if end > table.shape[1] or table.dtype != x.dtype:
-            turned = angles(_roomy(end), self.head_dim).repeat(1, 2)
-            self.table = table = torch.stack([turned.cos(), turned.sin()]).to(x)
+            # Validation runs in inference mode; what grows there must serve the next training step, too.
+            with torch.inference_mode(False):
+                turned = angles(_roomy(end), self.head_dim).repeat(1, 2)
+                table = torch.stack([turned.cos(), turned.sin()]).to(x.device, x.dtype)
+            self.table = table
         cosines, sines = table[:, first:end]
         left, right = x.chunk(2, dim=-1)
         return x * cosines + torch.cat([-right, left], dim=-1) * sines

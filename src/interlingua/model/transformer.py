@@ -35,7 +35,7 @@ class TransformerSettings(LayerSettings):
     """tied: one table for the target's input and output, and for the source if the vocabulary is joint
     (the paper, 3.4; Press & Wolf 2017); separate: a table for each."""
     max_positions: Size = 1024
-    """Learned positions: how many have a vector; those beyond share the last one."""
+    """Learned positions: how many have a vector; those beyond have none."""
 
     def describe(self) -> str:
         """The sizes, for people."""
@@ -81,7 +81,9 @@ class Transformer(nn.Module):
 
     def _initialise(self) -> None:
         for name, parameter in self.named_parameters():
-            if "embedding" in name or name == "positions.table":
+            if name == "positions.table":  # learnt from zero
+                continue
+            if "embedding" in name:
                 nn.init.normal_(parameter, std=self.settings.dim**-0.5)
             elif name.endswith("key_value.weight"):  # two matrices in one: initialise each as its own
                 for half in parameter.chunk(2):

@@ -219,8 +219,9 @@ class Run:
         if isinstance(self.budget, TimeBudget):
             # The saved model is scored on more pairs and with a beam; then there is writing.
             larger = len(self.validator.indices) / len(self.validator.decoded)
+            search = 4 if self.validator.choosing else 2  # times as long as a greedy one
             # (An early model writes endlessly; what it needs says little, so there is a bound.)
-            self.budget.reserve_s = min(found.seconds * (1 + 2 * larger) + 2, 0.1 * self.budget.seconds)
+            self.budget.reserve_s = min(found.seconds * (1 + search * larger) + 2, 0.1 * self.budget.seconds)
         self.validated_s, self.validation_s = self.clock(), found.seconds
         better = found.goodness >= self.best
         if better:

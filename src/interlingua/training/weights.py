@@ -72,7 +72,8 @@ class FlatWeights:
 def _block(name: str, parameter: Tensor) -> tuple[int, int, int]:
     """What kind a parameter is, and the rows and columns of a hidden layer's matrix.
 
-    Several square matrices above each other (keys and values, the gates of a cell) count as these.
+    One that is several times as tall as wide counts as so many square ones above each other, as keys and
+    values are; gates of a cell and the first feed-forward matrix are cut so as well, which costs less.
     """
     if parameter.dim() < 2:
         return VECTOR, 0, 0

@@ -185,7 +185,7 @@ def _pieces(translator: Translator, ids: list[int]) -> list[str]:
 
 
 def _rounded(values: Tensor, decimals: int) -> Any:
-    return values.double().round(decimals=decimals).tolist()
+    return values.cpu().double().round(decimals=decimals).tolist()
 
 
 def _short(probability: float) -> float:

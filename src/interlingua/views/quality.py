@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ __all__ = ["Bin", "Difference", "Quality", "RunQuality", "Sentence", "measure"]
 SHOWN = 8
 """Worst and best sentences shown."""
 _RESAMPLES = 300  # of a bin: its interval is for the eye
+_WORD = re.compile(r"\w+")  # "runs." is no other word than "runs"
 _RARE = ((0, "never"), (1, "once"), (4, "2 to 4 times"), (19, "5 to 19 times"), (99, "20 to 99 times"))
 _OFTEN = "100 times or more"
 
@@ -164,10 +166,10 @@ def _rarity(
         return {}, "The sources are single words, so none of them is rarer than another in a sentence."
     if train_sources is None:
         return {}, "The training pairs are not where they were; say where with --train."
-    seen = Counter(word for source in train_sources for word in source.split())
+    seen = Counter(word for source in train_sources for word in _WORD.findall(source))
     classes: dict[str, list[int]] = {label: [] for label in (*(label for _, label in _RARE), _OFTEN)}
     for i, source in enumerate(sources):
-        least = min((seen[word] for word in source.split()), default=0)
+        least = min((seen[word] for word in _WORD.findall(source)), default=0)
         classes[next((label for most, label in _RARE if least <= most), _OFTEN)].append(i)
     classes = {label: members for label, members in classes.items() if members}
     if len(classes) < 2:

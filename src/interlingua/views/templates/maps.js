@@ -174,7 +174,7 @@ function showQuery() {
     const name = key ? tokenButton(key, columns.labels[j]) : write(make("span", { className: "token target" }), columns.labels[j]);
     const bar = make("i");
     bar.style.width = `${100 * weight}%`;
-    const behind = weight < 0.001 ? "< −6.9" : weight === most ? "best" : `−${Math.abs(Math.log(weight / most)).toFixed(1)}`;
+    const behind = weight < 0.0005 ? `< −${Math.log(most / 0.0005).toFixed(1)}` : weight === most ? "best" : `−${Math.abs(Math.log(weight / most)).toFixed(1)}`;
     return make("div", { className: "weight" }, name, make("div", { className: "share" }, bar),
       make("span", { textContent: masked ? "masked" : weight.toFixed(3) }),
       make("span", { className: "score", textContent: masked ? "−∞" : single ? behind : "" }));
