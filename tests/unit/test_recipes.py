@@ -91,7 +91,11 @@ def test_a_papers_preset_is_the_papers(pretend):
     assert recipe.values["training"]["schedule"] == "paper"
 
 
-@pytest.mark.parametrize("preset", [None, "small", "lstm"])
+def test_recurrent_models_keep_adamw(pretend):
+    assert pretend(500_000, preset="lstm").values["training"]["optimizer"] == "adamw"
+
+
+@pytest.mark.parametrize("preset", [None, "small"])
 def test_an_optimizer_that_is_asked_for_gets_its_own_rate(pretend, preset):
     by_default = pretend(500_000, preset=preset).values["training"]
     asked = pretend(500_000, preset=preset, optimizer="adamw").values["training"]

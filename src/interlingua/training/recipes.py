@@ -131,7 +131,9 @@ def choose_recipe(
     )
     care = next(care for care in (SYMBOL_CARE if narrow else SUBWORD_CARE) if passes < care.below)
     sampling = SAMPLING.get(prepared.tokenizers.target.kind, 0.0) if care.sampling else 0.0
-    optimizer = training.optimizer if "optimizer" in training.model_fields_set else "muon"
+    # Muon has been tried on Transformers only.
+    fitting_optimizer = "muon" if PRESETS[name].architecture == "transformer" else "adamw"
+    optimizer = training.optimizer if "optimizer" in training.model_fields_set else fitting_optimizer
     values = {
         "model": {**PRESETS[name].model_dump(), "dropout": care.dropout},
         "training": {
