@@ -95,6 +95,14 @@ def test_recurrent_models_keep_adamw(pretend):
     assert pretend(500_000, preset="lstm").values["training"]["optimizer"] == "adamw"
 
 
+def test_commands_get_the_model_that_learns_exact_tasks(tmp_path):
+    train = write_reversals(tmp_path / "train.tsv", 50)
+    settings = TokenizerSettings(source="words", target="words")
+    prepared = prepare(CorpusSettings(train=(str(train),)), settings, tmp_path)
+    values = choose_recipe(None, "transformer", TrainingSettings(max_steps=9), prepared, CPU).values
+    assert (values["model"]["norm"], values["training"]["optimizer"]) == ("post", "adamw")
+
+
 @pytest.mark.parametrize("preset", [None, "small"])
 def test_an_optimizer_that_is_asked_for_gets_its_own_rate(pretend, preset):
     by_default = pretend(500_000, preset=preset).values["training"]

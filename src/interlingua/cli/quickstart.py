@@ -73,7 +73,7 @@ def _train(
 
     training = {"minutes": minutes, "validations": 5, "device": device, "threads": threads}
     values = {
-        "preset": "tiny",  # the most passes over the words in so short a time
+        "preset": "letters",  # the most passes over the words in so short a time
         "languages": ["en", "en-arpabet"],
         "data": {"train": [str(data / "train.tsv")], "valid": [str(data / "valid.tsv")]},
         "training": training,

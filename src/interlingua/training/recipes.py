@@ -52,7 +52,9 @@ class Size(NamedTuple):
 
 
 SUBWORDS = (Size(2e6, "mini", 2048), Size(1e7, "small", 2048), Size(math.inf, "base", 4096))
-SYMBOLS = (Size(2e5, "tiny", 1024), Size(math.inf, "tiny", 2048))
+SYMBOLS = (Size(2e5, "letters", 1024), Size(math.inf, "letters", 2048))
+COMMANDS = (Size(math.inf, "tiny", 1024),)
+"""Words of a closed list on both sides, where an answer is exact or wrong."""
 
 
 class Care(NamedTuple):
@@ -71,14 +73,14 @@ SYMBOL_CARE = (Care(20, 0.1), Care(60, 0.2), Care(math.inf, 0.3))
 SAMPLING = {"unigram": 0.5, "bpe": 0.1}
 """training.subword_sampling for each kind of subwords: Kudo 2018; Provilkov et al. 2020."""
 
-PACE = {"tiny": 10_000, "mini": 10_000, "small": 5_500, "fast": 5_500}
+PACE = {"tiny": 10_000, "letters": 10_000, "mini": 10_000, "small": 5_500, "fast": 5_500}
 """Target tokens a second on two good cores: a guess, from which the passes within a time are guessed."""
 SLOW, GPU = 2_000, 30
 """The pace of other presets, and how many times faster a GPU is."""
 
 RATES: Mapping[str, Mapping[str, float]] = {
     "muon": {},
-    "adamw": {"tiny": 3e-3, "mini": 3e-3},
+    "adamw": {"tiny": 1e-3, "letters": 3e-3, "mini": 3e-3},
 }
 """Peaks of the learning rate by optimizer and preset, where they are not the optimizer's usual one."""
 USUAL_RATE = {"muon": 6e-3, "adamw": 1.5e-3}
@@ -122,7 +124,9 @@ def choose_recipe(
         return Recipe(values, f"preset {preset}")
     tokens, symbols = target_tokens(prepared.train), max(map(len, prepared.tokenizers))
     narrow = symbols < FEW_SYMBOLS and tokens < LARGE
-    size = next(size for size in (SYMBOLS if narrow else SUBWORDS) if tokens < size.below)
+    commands = all(each.kind == "words" for each in prepared.tokenizers)
+    sizes = SUBWORDS if not narrow else COMMANDS if commands else SYMBOLS
+    size = next(size for size in sizes if tokens < size.below)
     fitting = "small" if size.preset == "base" and device.type == "cpu" else size.preset
     name = preset or (fitting if architecture == "transformer" else "lstm")
     given = "max_tokens" in training.model_fields_set
@@ -131,8 +135,9 @@ def choose_recipe(
     )
     care = next(care for care in (SYMBOL_CARE if narrow else SUBWORD_CARE) if passes < care.below)
     sampling = SAMPLING.get(prepared.tokenizers.target.kind, 0.0) if care.sampling else 0.0
-    # Muon has been tried on Transformers only.
-    fitting_optimizer = "muon" if PRESETS[name].architecture == "transformer" else "adamw"
+    # Muon has not been tried on recurrent models, nor with norms after the sublayers on exact tasks.
+    tried = PRESETS[name].architecture == "transformer" and name != "tiny"
+    fitting_optimizer = "muon" if tried else "adamw"
     optimizer = training.optimizer if "optimizer" in training.model_fields_set else fitting_optimizer
     values = {
         "model": {**PRESETS[name].model_dump(), "dropout": care.dropout},
