@@ -287,6 +287,14 @@ class Run:
                 where=", ".join(map(str, self.experiment.data.train)),
                 accepted="Put the old files back, or start a new run from the saved model with --from.",
             )
+        if any(
+            name.startswith("optimizer.") for name in checkpoint.tensors
+        ):  # its weights lie in another order
+            raise CheckpointError(
+                "the checkpoint is of an earlier version of interlingua",
+                where=self._checkpoints,
+                accepted="Start a new run from the saved model with --from.",
+            )
         self.learner.restore(checkpoint.tensors, about["step"])
         self.position = Position(*about["position"])
         self.best_step, self.without_better = about["best_step"], about["without_better"]
