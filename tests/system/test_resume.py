@@ -11,6 +11,7 @@ import torch
 from filelock import FileLock
 
 from interlingua.errors import CheckpointError, ConfigurationError, OutputError
+from interlingua.files import read_tensors, write_tensors
 from interlingua.training.events import Ended, Note, Progress, Validated
 from interlingua.training.run import start
 from tests.tiny import last_checkpoint, resume_tiny, tiny_values, train_tiny, weights, write_reversals
@@ -99,6 +100,16 @@ def test_no_whole_checkpoint_is_an_error(pairs: Path, tmp_path: Path) -> None:
     for path in (out / "training" / "checkpoints").glob("*.safetensors"):
         path.write_bytes(b"nonsense")
     with pytest.raises(CheckpointError, match="no whole checkpoint"):
+        resume_tiny(out, max_steps=8)
+
+
+def test_a_checkpoint_whose_weights_lie_in_the_old_order_is_refused(pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train_tiny(out, pairs, max_steps=4)
+    for path in (out / "training" / "checkpoints").glob("*.safetensors"):
+        tensors, about = read_tensors(path)
+        write_tensors(path, {name.replace("AdamW.", "optimizer."): x for name, x in tensors.items()}, about)
+    with pytest.raises(CheckpointError, match="earlier version"):
         resume_tiny(out, max_steps=8)
 
 

@@ -35,9 +35,11 @@ def translator(model, limit: int = 40) -> Translator:
     return Translator(model.eval(), pair, settings=settings, max_ratio=0.5, max_source_length=limit)
 
 
-def wild(limit: int = 40) -> Translator:
+def wild(limit: int = 40, **options) -> Translator:
     torch.manual_seed(0)
-    sizes = TransformerSettings(dim=16, heads=2, feed_forward=32, encoder_layers=1, decoder_layers=2)
+    sizes = TransformerSettings(
+        dim=16, heads=2, feed_forward=32, encoder_layers=1, decoder_layers=2, **options
+    )
     return translator(Wild(sizes, 260, 260, shared=False), limit)
 
 
@@ -125,10 +127,30 @@ def test_a_hypothesis_that_died_has_no_children(seen):
 
 
 def test_the_position_code_is_the_papers(seen):
-    code = torch.tensor(seen.position_code)
+    assert seen.position_code.kind == "sinusoidal"
+    code = torch.tensor(seen.position_code.values)
     assert code.shape == (max(len(seen.source), len(seen.target_out)), 16)
     assert code[3, 4].item() == pytest.approx(math.sin(3 / 10000 ** (4 / 16)), abs=0.006)
     assert code[3, 5].item() == pytest.approx(math.cos(3 / 10000 ** (4 / 16)), abs=0.006)
+
+
+def test_learned_positions_are_shown_as_they_are():
+    model = wild(positions="learned")
+    with torch.no_grad():
+        model.model.positions.table.normal_()
+    code = look(model, TEXT, name="learned").position_code
+    assert code.kind == "learned"
+    shown = torch.tensor(code.values)
+    torch.testing.assert_close(shown, model.model.positions.table[: len(shown)], atol=1e-4, rtol=0)
+
+
+def test_rotary_positions_are_the_angles_of_a_head():
+    code = look(wild(positions="rotary"), TEXT, name="rotary").position_code
+    assert code.kind == "rotary"
+    assert len(code.values[0]) == 8
+    assert code.values[3][4:6] == pytest.approx(
+        [math.sin(3 / 10000 ** (4 / 8)), math.cos(3 / 10000 ** (4 / 8))], abs=0.006
+    )
 
 
 def test_the_page_holds_the_same_data_as_the_json(seen):

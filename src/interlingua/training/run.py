@@ -287,9 +287,8 @@ class Run:
                 where=", ".join(map(str, self.experiment.data.train)),
                 accepted="Put the old files back, or start a new run from the saved model with --from.",
             )
-        if any(
-            name.startswith("optimizer.") for name in checkpoint.tensors
-        ):  # its weights lie in another order
+        # The weights lay in another order then.
+        if any(name.startswith("optimizer.") for name in checkpoint.tensors):
             raise CheckpointError(
                 "the checkpoint is of an earlier version of interlingua",
                 where=self._checkpoints,

@@ -19,7 +19,7 @@ from interlingua.text.vocabulary import BOS, EOS, SPECIALS
 from interlingua.translation import Translation
 from interlingua.translator import Translator
 from interlingua.views.page import render
-from interlingua.views.seen import Heads, Kind, Look, Output, Position, Row, Scoring
+from interlingua.views.seen import Heads, Kind, Look, Output, Position, PositionCode, Scoring
 from interlingua.views.tree import grow_tree
 
 __all__ = ["look", "look_page"]
@@ -164,13 +164,16 @@ def _head_dim(translator: Translator) -> int | None:
     return model.settings.dim // model.settings.heads if isinstance(model, Transformer) else None
 
 
-def _position_code(translator: Translator, length: int) -> list[Row] | None:
-    positions = getattr(translator.model, "positions", None)
-    if not isinstance(positions, SinusoidalPositions):
+def _position_code(translator: Translator, length: int) -> PositionCode | None:
+    model = translator.model
+    if not isinstance(model, Transformer):
         return None
-    nothing = torch.zeros(1, length, positions.dim, device=translator.device)
-    code: list[Row] = _rounded(positions(nothing)[0], 2)
-    return code
+    kind, dim = model.settings.positions, model.settings.dim
+    if kind == "rotary":  # sines and cosines of the angles by which queries and keys of a head are turned
+        dim //= model.settings.heads
+    positions = SinusoidalPositions(dim) if model.positions is None else model.positions
+    nothing = torch.zeros(1, length, dim, device=translator.device)
+    return PositionCode(kind, _rounded(positions(nothing)[0].float(), 2 if kind != "learned" else 4))
 
 
 def _mask(length: int) -> list[list[int]]:

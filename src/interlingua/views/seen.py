@@ -49,6 +49,16 @@ class Output:
 
 
 @dataclass(frozen=True)
+class PositionCode:
+    """How the model knows where a token stands."""
+
+    kind: Literal["sinusoidal", "learned", "rotary"]
+    values: list[Row]
+    """(positions, dim): what is added to embeddings; of rotary positions (positions, head_dim) the sines and
+    cosines of the angles by which queries and keys are turned, taking turns like the paper's."""
+
+
+@dataclass(frozen=True)
 class Look:
     """All that a page shows of a text and its translation.
 
@@ -83,8 +93,8 @@ class Look:
     """How a query's score of a key is computed; None when there is no attention."""
     head_dim: int | None
     """d_k, where attention is by scaled dot products."""
-    position_code: list[Row] | None
-    """(positions, dim); None when the model has no sinusoidal code."""
+    position_code: PositionCode | None
+    """None when the order is told by the model's recurrence."""
     mask: list[list[int]] | None
     """(queries, keys) of the decoder's self-attention: 1 = may attend; None when it has none."""
 

@@ -190,11 +190,15 @@ if (Object.keys(data.attention).length) {
 }
 if (data.mask) fixedMap("mask", data.mask, tokens.written, tokens.read, { shade: (value) => 0.6 * value });
 if (data.position_code) {
-  const places = data.position_code.map((_, i) => String(i));
+  const { kind, values } = data.position_code;
+  const places = values.map((_, i) => String(i));
   const rows = { labels: places, keys: places.map(() => null) };
+  const learned = kind === "learned";
   // The sines of all frequencies, then the cosines; in the code itself they take turns.
-  const parted = data.position_code.map((row) => [0, 1].flatMap((odd) => row.filter((_, i) => i % 2 === odd)));
-  fixedMap("code", parted, rows, { labels: null, keys: [] }, { least: "0px", shade: (value) => value });
+  const parted = (row) => [0, 1].flatMap((odd) => row.filter((_, i) => i % 2 === odd));
+  const largest = learned ? Math.max(1e-6, ...values.flat().map(Math.abs)) : 1;
+  fixedMap("code", learned ? values : values.map(parted), rows, { labels: null, keys: [] },
+    { least: "0px", shade: (value) => value / largest });
   // A source token and the target token read at the same place have the same code.
   const frame = byId("code").querySelector(".cells");
   const bars = lightBars(frame, places.map((_, i) => i), []);
