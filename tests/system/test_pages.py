@@ -210,5 +210,36 @@ def test_json_is_what_the_page_holds(model: Path, pages):
     assert told.err == ""
     page = pages["look"].read_text(encoding="utf-8")
     assert told.out.strip() in page
-    report = call("report", model, "--json")
-    assert [run["name"] for run in json.loads(report.out)["runs"]] == [model.name]
+    report = call("report", model, "--json", "--curves-only")
+    told = json.loads(report.out)
+    assert [run["name"] for run in told["runs"]] == [model.name]
+    assert told["quality"] is None
+
+
+def test_without_a_test_set_the_validation_pairs_judge(model: Path, tmp_path: Path):
+    info = json.loads((model / "info.json").read_text())
+    out = tmp_path / "report.html"
+    result = call("report", model, "--json", "--out", out, "--threads", 1)
+    assert result.code == 0, result.err
+    quality = json.loads(result.out)["quality"]
+    assert quality["test"] is None
+    assert quality["pairs"] == info["validation_pairs"]
+    (run,) = quality["runs"]
+    assert run["worst"]
+    assert run["scores"][0]["score"] == pytest.approx(info["scores"][0]["score"], abs=0.01)
+    assert "pairs of the validation set" in out.read_text(encoding="utf-8")
+
+
+def test_runs_with_other_validation_pairs_are_not_compared(model: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    shutil.copytree(model, other)
+    config = (other / "config.toml").read_text()
+    (other / "config.toml").write_text(config.replace("valid.tsv", "test.tsv"))
+    for path, reason in ((other, "validated on other pairs"), (tmp_path / "moved", "not where they were")):
+        if not path.exists():
+            shutil.copytree(model, path)
+            (path / "config.toml").write_text(config.replace(".tsv", ".gone"))
+        result = call("report", model, path, "--json", "--threads", 1)
+        assert result.code == 0, result.err
+        assert reason in result.err
+        assert json.loads(result.out)["quality"] is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +13,7 @@ import typer
 from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, Threads, reading
 
 if TYPE_CHECKING:
-    from interlingua.data.corpus import CorpusSettings
+    from interlingua.data.corpus import CorpusSettings, Pair, PairFile
     from interlingua.views.quality import Quality
 
 __all__ = ["report"]
@@ -22,8 +22,10 @@ __all__ = ["report"]
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Model directories.")],
     test: Annotated[
-        str | None, typer.Option(help="A file of pairs to translate and compare the runs on.")
+        str | None,
+        typer.Option(help="A file of pairs to translate and judge the runs by; else their validation pairs."),
     ] = None,
+    curves_only: Annotated[bool, typer.Option("--curves-only", help="Translate nothing.")] = False,
     train: Annotated[
         list[str] | None,
         typer.Option(help="Training pairs, to tell rare words; by default those that the first run names."),
@@ -42,21 +44,28 @@ def report(
 ) -> None:
     """Write one web page about a training, or about several side by side.
 
-    Curves, the data, samples over time; with --test also the worst and best sentences, quality by length and
-    by rare words, and whether the runs differ by more than chance.
+    Curves, the data, samples over time; the worst and best sentences, quality by length and by rare words, and
+    whether the runs differ by more than chance.
 
     Example: `interlingua report runs/en-de --test test.tsv`
     """
-    from interlingua.data.corpus import CorpusSettings
+    from interlingua.data.corpus import Corpus, CorpusSettings
     from interlingua.files import write_text
     from interlingua.views.page import as_json
     from interlingua.views.report import read_report, report_page
 
     settings = CorpusSettings.parse(reading(columns, keys, on_empty), where="command line")
     told = read_report(runs)  # a mistake in a directory is told before the models work
-    if test is not None:
+    if test is None:
+        pairs = [] if curves_only else _validation_pairs(runs)
+    else:
+        pairs = list(Corpus([test], settings))
+    if pairs:
         options: dict[str, Any] = {} if beam is None else {"beam": beam}
-        quality = _quality(runs, test, train, settings, options, {"device": device, "threads": threads})
+        placing = {"device": device, "threads": threads}
+        quality = _quality(
+            runs, pairs, test and Path(test).name, _train_sources(runs[0], train, settings), options, placing
+        )
         told = replace(told, quality=quality)
     if json_output:
         print(as_json(told.as_data()))
@@ -68,16 +77,14 @@ def report(
 
 
 def _quality(
-    runs: list[Path], test: str, train: list[str] | None, settings: CorpusSettings, options: dict[str, Any],
-    placing: dict[str, Any],
+    runs: list[Path], pairs: list[Pair], test: str | None, sources: Iterator[str] | None,
+    options: dict[str, Any], placing: dict[str, Any],
 ) -> Quality:  # fmt: skip
     from interlingua.api import load
-    from interlingua.data.corpus import Corpus
     from interlingua.training.validation import task_metrics
     from interlingua.views.quality import measure
     from interlingua.views.report import names
 
-    pairs = list(Corpus([test], settings))
     outputs: dict[str, list[str]] = {}
     metrics = None
     for directory, name in zip(runs, names(runs), strict=True):
@@ -86,19 +93,54 @@ def _quality(
         metrics = metrics or task_metrics([pair.target for pair in pairs], translator.tokenizers)
         found = translator.translate([pair.source for pair in pairs], **options)
         outputs[name] = [translation.text for translation in found]
-    sources = _train_sources(runs[0], train, settings)
-    return measure(outputs, pairs, metrics or [], test=Path(test).name, train_sources=sources)
+    return measure(outputs, pairs, metrics or [], test=test, train_sources=sources)
+
+
+def _validation_pairs(runs: list[Path]) -> list[Pair]:
+    """Those that all the runs were validated on; none, and a line that says why, where there are no such."""
+    from interlingua.bundle import WEIGHTS
+    from interlingua.data.corpus import Corpus
+    from interlingua.data.split import split
+
+    found: list[list[Pair]] = []
+    for run in runs:
+        known, reason = _data(run), None
+        if not _readable(known.valid or known.train):
+            reason = "the validation pairs are not where they were"
+        elif not (run / WEIGHTS).exists():
+            reason = "no weights are saved yet"
+        else:
+            part = Corpus(known.valid, known) if known.valid else split(Corpus(known.train, known))[1]
+            found.append(list(part))
+            if found[-1] != found[0]:
+                reason = "it was validated on other pairs than the first run"
+        if reason:
+            print(f"{run}: {reason}, so nothing is translated; --test gives other pairs", file=sys.stderr)
+            return []
+    return found[0]
 
 
 def _train_sources(run: Path, train: list[str] | None, settings: CorpusSettings) -> Iterator[str] | None:
     """The sources that the model was trained on, if they can still be read."""
-    from interlingua.bundle import read_config
-    from interlingua.data.corpus import CorpusSettings, read_pairs
+    from interlingua.data.corpus import read_pairs
 
     if train:
         return (pair.source for file in train for pair in read_pairs(file, settings))
-    known = CorpusSettings.parse(read_config(run).get("data", {}), where=f"{run}/config.toml [data]")
-    files = [Path(part) for file in known.train for part in ((file,) if isinstance(file, str) else file)]
-    if not files or not all(file.is_file() for file in files):
+    known = _data(run)
+    if not _readable(known.train):
         return None
     return (pair.source for file in known.train for pair in read_pairs(file, known))
+
+
+def _data(run: Path) -> CorpusSettings:
+    """What the run was trained and validated on."""
+    from interlingua.bundle import read_config
+    from interlingua.data.corpus import CorpusSettings
+
+    return CorpusSettings.parse(read_config(run).get("data", {}), where=f"{run}/config.toml [data]")
+
+
+def _readable(files: Sequence[PairFile]) -> bool:
+    """Whether there are files, and all are still there; standard input is not."""
+    paths = [Path(part) for file in files for part in ((file,) if isinstance(file, str) else file)]
+    return bool(paths) and all(path.is_file() for path in paths)

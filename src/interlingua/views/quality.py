@@ -1,4 +1,4 @@
-"""How good runs are on one test file: overall, sentence by sentence, by length, by rare words, in pairs."""
+"""How good runs are on the same pairs: overall, sentence by sentence, by length, by rare words, in pairs."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ class Difference:
 class Quality:
     """Of all runs."""
 
-    test: str
+    test: str | None
+    """What the test file is called; None: the pairs are those that the runs were validated on."""
     pairs: int
     metric: str
     """The first one, which the bins are by."""
@@ -97,16 +98,16 @@ class Quality:
 
 
 def measure(
-    outputs: Mapping[str, Sequence[str]], pairs: Pairs, metrics: Sequence[Metric], *, test: str,
+    outputs: Mapping[str, Sequence[str]], pairs: Pairs, metrics: Sequence[Metric], *, test: str | None,
     train_sources: Iterable[str] | None,
 ) -> Quality:  # fmt: skip
     """Scores the outputs of every run.
 
     Args:
         outputs: of each run by its name, one for each pair.
-        pairs: of the test file.
+        pairs: of the test or validation set.
         metrics: the one that decides first.
-        test: what to call the file.
+        test: what to call the test file; None for the validation set.
         train_sources: training sources, to know which words are rare; None when they are not at hand.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The report of one run or several: how the training went, and how good they are on a test file."""
+"""The report of one run or several: how the training went, and how good they are on test or validation pairs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Report:
 
     runs: list[Run]
     quality: Quality | None
-    """On a test file; None when none was given."""
+    """None when nothing was translated."""
 
     def as_data(self) -> dict[str, Any]:
         """The same as dicts, lists, texts and numbers."""
