@@ -63,6 +63,11 @@ IDEAS: dict[str, str] = {
     "6+2 layers": "model.encoder_layers=6 model.decoder_layers=2",
     "6+6 layers": "model.encoder_layers=6 model.decoder_layers=6",
     "8 heads": "model.heads=8",
+    "LSTM": "model.architecture=recurrent",
+    "LSTM, AdamW, rate 3e-3": "model.architecture=recurrent training.learning_rate=3e-3",
+    "LSTM, AdamW, rate 5e-3": "model.architecture=recurrent training.learning_rate=5e-3",
+    "LSTM, Muon": "model.architecture=recurrent training.optimizer=muon",
+    "LSTM, Muon, rate 3e-3": "model.architecture=recurrent training.optimizer=muon training.learning_rate=3e-3",
 }
 """The settings that differ from the defaults, as --set takes them."""
 
