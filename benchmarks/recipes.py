@@ -53,7 +53,7 @@ IDEAS: dict[str, str] = {
     "GELU": "model.activation=gelu",
     "SwiGLU": "model.activation=swiglu model.feed_forward=172",
     "learned positions": "model.positions=learned",
-    "rotary positions": "model.positions=rotary",
+    "sinusoidal positions": "model.positions=sinusoidal",
     "separate embeddings": "model.embeddings=separate",
     "width 96": "model.dim=96 model.feed_forward=192",
     "width 192": "model.dim=192 model.feed_forward=384",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,9 @@ def test_a_stopped_run_ends_like_an_undisturbed_one(
         assert all((found[name] == expected[name]).all() for name in expected)
 
 
-@pytest.mark.parametrize("search", ["--beam 1", "--beam 3 --n-best 2", "--sample", "--precision bf16"])
+@pytest.mark.parametrize(
+    "search", ["--beam 1", "--beam 3 --n-best 2", "--sample", "--precision bf16", "--precision int8"]
+)
 def test_it_translates_with_every_search(run: Path, search: str) -> None:
     result = call("translate", run, *search.split(), "--json", stdin=b"abc\nhg\n")
     assert result.code == 0, result.err
@@ -92,6 +95,27 @@ def test_it_shows_its_attention_or_says_that_it_has_none(run: Path) -> None:
         assert result.code == 0, result.err
         answer = json.loads(result.out)
         assert [target for _, target in answer["alignment"]] == list(range(len(answer["tokens"])))
+
+
+def test_it_is_looked_into_reported_and_served(run: Path, tmp_path: Path) -> None:
+    looked = call("look", run, "abc", "--json")
+    assert looked.code == 0, looked.err
+    seen = json.loads(looked.out)
+    assert bool(seen["attention"]) == (config(run)["model"].get("attention") != "none")
+    assert len(seen["positions"]) == len(seen["target_out"])
+    reported = call("report", run, "--json", "--out", tmp_path / "report.html")
+    assert reported.code == 0, reported.err
+    assert json.loads(reported.out)["quality"]["runs"][0]["worst"]
+    plain = call("translate", run, stdin=b"abc\n").out
+    named = tmp_path / "run"
+    shutil.copytree(run, named)
+    config_file = named / "config.toml"
+    config_file.write_text('languages = ["en", "de"]\n' + config_file.read_text())
+    service = Served(tmp_path / "log", named, "--precision", "fp32")
+    try:
+        assert service.translate("abc") == plain.rstrip("\n")
+    finally:
+        assert service.stop() == 0
 
 
 @pytest.mark.parametrize("preset", ["rnn", "gru", "lstm", "fast"])

@@ -44,8 +44,8 @@ def report(
 ) -> None:
     """Write one web page about a training, or about several side by side.
 
-    Curves, the data, samples over time; the worst and best sentences, quality by length and by rare words, and
-    whether the runs differ by more than chance.
+    Curves, the data, samples over time; the worst and best sentences, quality by length and by rare words,
+    and whether the runs differ by more than chance.
 
     Example: `interlingua report runs/en-de --test test.tsv`
     """

@@ -97,12 +97,12 @@ class RotaryPositions(nn.Module):
         if end > table.shape[1] or table.dtype != x.dtype:
             # Validation runs in inference mode; what grows there must serve the next training step, too.
             with torch.inference_mode(False):
-                turned = angles(_roomy(end), self.head_dim).repeat(1, 2)
-                table = torch.stack([turned.cos(), turned.sin()]).to(x.device, x.dtype)
+                turned = angles(_roomy(end), self.head_dim)
+                cosines, sines = turned.cos().repeat(1, 2), torch.cat([-turned.sin(), turned.sin()], dim=1)
+                table = torch.stack([cosines, sines]).to(x.device, x.dtype)
             self.table = table
         cosines, sines = table[:, first:end]
-        left, right = x.chunk(2, dim=-1)
-        return x * cosines + torch.cat([-right, left], dim=-1) * sines
+        return torch.addcmul(x * cosines, x.roll(self.head_dim // 2, dims=-1), sines)
 
 
 def _roomy(length: int) -> int:

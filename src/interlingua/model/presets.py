@@ -31,23 +31,22 @@ ModelSettings = Annotated[
 
 PAPER: Mapping[str, Any] = {"norm": "post", "encoder_layers": 6, "decoder_layers": 6}
 
+# Rotary positions learn faster than sinusoids (benchmarks/results/recipes.md).
+OURS: Mapping[str, Any] = {"positions": "rotary", "dropout": 0.1}
+
 PRESETS: Mapping[str, TransformerSettings | RecurrentSettings] = {
     # Norms after the sublayers learn exact, algorithmic tasks in fewer steps.
     "tiny": TransformerSettings(dim=128, heads=4, feed_forward=512, dropout=0.1, norm="post"),
     # The width of Wu et al. 2021 for little data: more layers, seen more often in the same time. Letters have
     # few embeddings, which leaves room for wider feed-forward layers.
-    "letters": TransformerSettings(
-        dim=128, heads=4, feed_forward=512, encoder_layers=4, decoder_layers=4, dropout=0.1
-    ),
-    "mini": TransformerSettings(
-        dim=128, heads=4, feed_forward=256, encoder_layers=4, decoder_layers=4, dropout=0.1
-    ),
-    "small": TransformerSettings(dim=256, heads=4, feed_forward=1024, dropout=0.1),
+    "letters": TransformerSettings(dim=128, feed_forward=512, encoder_layers=4, decoder_layers=4, **OURS),
+    "mini": TransformerSettings(dim=128, feed_forward=256, encoder_layers=4, decoder_layers=4, **OURS),
+    "small": TransformerSettings(dim=256, feed_forward=1024, **OURS),
     "base": TransformerSettings(
-        dim=512, heads=8, feed_forward=2048, encoder_layers=6, decoder_layers=6, dropout=0.1
+        dim=512, heads=8, feed_forward=2048, encoder_layers=6, decoder_layers=6, **OURS
     ),
     # A deep encoder and a shallow decoder translate faster (Kasai et al. 2021).
-    "fast": TransformerSettings(encoder_layers=6, decoder_layers=1, dropout=0.1),
+    "fast": TransformerSettings(dim=256, feed_forward=1024, encoder_layers=6, decoder_layers=1, **OURS),
     "rnn": RecurrentSettings(cell="rnn"),
     "gru": RecurrentSettings(cell="gru"),
     "lstm": RecurrentSettings(cell="lstm"),

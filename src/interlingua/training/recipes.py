@@ -122,23 +122,19 @@ def choose_recipe(
         model = PRESETS[preset].model_dump()
         values = {"model": model, "training": dict(PAPER_TRAINING), "search": PAPER_SEARCH}
         return Recipe(values, f"preset {preset}")
-    tokens, symbols = target_tokens(prepared.train), max(map(len, prepared.tokenizers))
-    narrow = symbols < FEW_SYMBOLS and tokens < LARGE
+    tokens = target_tokens(prepared.train)
+    narrow = max(map(len, prepared.tokenizers)) < FEW_SYMBOLS and tokens < LARGE
     commands = all(each.kind == "words" for each in prepared.tokenizers)
     sizes = SUBWORDS if not narrow else COMMANDS if commands else SYMBOLS
     size = next(size for size in sizes if tokens < size.below)
     fitting = "small" if size.preset == "base" and device.type == "cpu" else size.preset
     name = preset or (fitting if architecture == "transformer" else "lstm")
-    given = "max_tokens" in training.model_fields_set
-    passes = expected_passes(
-        training, name, training.max_tokens if given else size.max_tokens, tokens, device
-    )
+    max_tokens = training.max_tokens if "max_tokens" in training.model_fields_set else size.max_tokens
+    passes = expected_passes(training, name, max_tokens, tokens, device)
     care = next(care for care in (SYMBOL_CARE if narrow else SUBWORD_CARE) if passes < care.below)
-    sampling = SAMPLING.get(prepared.tokenizers.target.kind, 0.0) if care.sampling else 0.0
-    # Muon has not been tried on recurrent models, nor with norms after the sublayers on exact tasks.
-    tried = PRESETS[name].architecture == "transformer" and name != "tiny"
-    fitting_optimizer = "muon" if tried else "adamw"
-    optimizer = training.optimizer if "optimizer" in training.model_fields_set else fitting_optimizer
+    target = prepared.tokenizers.target
+    sampling = SAMPLING.get(target.kind, 0.0) if care.sampling else 0.0
+    optimizer = training.optimizer if "optimizer" in training.model_fields_set else fitting_optimizer(name)
     values = {
         "model": {**PRESETS[name].model_dump(), "dropout": care.dropout},
         "training": {
@@ -150,9 +146,13 @@ def choose_recipe(
     }
     chosen = f"preset {name}, dropout {care.dropout}, batches of {size.max_tokens:,} tokens, {optimizer}"
     chosen += ", subwords cut at random" if sampling else ""
-    kinds = len(prepared.tokenizers.target)
-    reason = f"{tokens:,} target tokens of {kinds:,} kinds, for some {passes:,.0f} passes"
+    reason = f"{tokens:,} target tokens of {len(target):,} kinds, for some {passes:,.0f} passes"
     return Recipe(values, f"{chosen}: there are {reason}")
+
+
+def fitting_optimizer(preset: str) -> str:
+    """What trains a preset best, as far as it was tried (benchmarks/results/recipes.md)."""
+    return "muon" if PRESETS[preset].architecture == "transformer" and preset != "tiny" else "adamw"
 
 
 def expected_passes(

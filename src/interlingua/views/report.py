@@ -1,4 +1,4 @@
-"""The report of one run or several: how the training went, and how good they are on test or validation pairs."""
+"""The report of one run or several: how the training went, and how good the models are."""
 
 from __future__ import annotations
 
