@@ -13,6 +13,7 @@ from interlingua.training.run import start
 from tests.tiny import last_checkpoint, resume_tiny, tiny_values, weights, write_reversals
 
 from .conftest import call
+from .served import Served
 
 RECURRENT = {"architecture": "recurrent", "dim": 16, "encoder_layers": 1, "decoder_layers": 1}
 FAMILY: dict[str, dict[str, Any]] = {
