@@ -95,12 +95,21 @@ def test_recurrent_models_keep_adamw(pretend):
     assert pretend(500_000, preset="lstm").values["training"]["optimizer"] == "adamw"
 
 
-def test_commands_get_the_model_that_learns_exact_tasks(tmp_path):
-    train = write_reversals(tmp_path / "train.tsv", 50)
-    settings = TokenizerSettings(source="words", target="words")
-    prepared = prepare(CorpusSettings(train=(str(train),)), settings, tmp_path)
+@pytest.mark.parametrize(
+    ("pair", "preset"),
+    [("walk twice\tI_WALK I_WALK", "tiny"), ("w a l k\tW AO K", "letters"), ("walk\tW AO K", "letters")],
+)
+def test_commands_get_the_model_that_learns_exact_tasks(tmp_path, pair, preset):
+    train = tmp_path / "train.tsv"
+    train.write_text("".join(f"{pair}\n{pair.replace('walk', word)}\n" for word in ("run", "jump", "look")))
+    settings = TokenizerSettings(
+        source="words" if " " in pair.split("\t")[0] else "characters", target="words"
+    )
+    corpus = CorpusSettings(train=(str(train),), valid=(str(train),))
+    prepared = prepare(corpus, settings, tmp_path)
     values = choose_recipe(None, "transformer", TrainingSettings(max_steps=9), prepared, CPU).values
-    assert (values["model"]["norm"], values["training"]["optimizer"]) == ("post", "adamw")
+    assert {**values["model"], "dropout": 0.1} == PRESETS[preset].model_dump()
+    assert values["training"]["optimizer"] == ("adamw" if preset == "tiny" else "muon")
 
 
 @pytest.mark.parametrize("preset", [None, "small"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from statistics import median
 from typing import Any, NamedTuple
 
 import torch
@@ -12,6 +13,8 @@ from interlingua.data.preparation import Prepared
 from interlingua.data.store import Store
 from interlingua.errors import ConfigurationError, nearest
 from interlingua.model.presets import PRESETS
+from interlingua.text.tokenizer import TokenizerPair
+from interlingua.text.vocabulary import SPECIALS
 from interlingua.training.settings import TrainingSettings
 
 __all__ = ["Recipe", "choose_recipe", "default_steps", "merge", "target_tokens"]
@@ -124,8 +127,7 @@ def choose_recipe(
         return Recipe(values, f"preset {preset}")
     tokens = target_tokens(prepared.train)
     narrow = max(map(len, prepared.tokenizers)) < FEW_SYMBOLS and tokens < LARGE
-    commands = all(each.kind == "words" for each in prepared.tokenizers)
-    sizes = SUBWORDS if not narrow else COMMANDS if commands else SYMBOLS
+    sizes = SUBWORDS if not narrow else COMMANDS if are_commands(prepared.tokenizers) else SYMBOLS
     size = next(size for size in sizes if tokens < size.below)
     fitting = "small" if size.preset == "base" and device.type == "cpu" else size.preset
     name = preset or (fitting if architecture == "transformer" else "lstm")
@@ -148,6 +150,12 @@ def choose_recipe(
     chosen += ", subwords cut at random" if sampling else ""
     reason = f"{tokens:,} target tokens of {len(target):,} kinds, for some {passes:,.0f} passes"
     return Recipe(values, f"{chosen}: there are {reason}")
+
+
+def are_commands(tokenizers: TokenizerPair) -> bool:
+    """Whether both sides are words of a closed list; letters and sounds with spaces between are none."""
+    symbols = [each.pieces(range(len(SPECIALS), len(each))) for each in tokenizers if each.kind == "words"]
+    return len(symbols) == 2 and all(median(map(len, side)) > 2 for side in symbols)
 
 
 def fitting_optimizer(preset: str) -> str:
