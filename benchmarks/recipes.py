@@ -29,6 +29,8 @@ IDEAS: dict[str, str] = {
     "AdamW, rate 5e-3": "training.optimizer=adamw training.learning_rate=5e-3",
     "learning rate 3e-3": "training.learning_rate=3e-3",
     "learning rate 1e-2": "training.learning_rate=1e-2",
+    "learning rate 1.5e-2": "training.learning_rate=1.5e-2",
+    "learning rate 2e-2": "training.learning_rate=2e-2",
     "momentum .9": "training.momentum=0.9",
     "warm-up over a tenth": "training.warmup_share=0.1",
     "warm-up over a fiftieth": "training.warmup_share=0.02",
