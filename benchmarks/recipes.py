@@ -68,6 +68,8 @@ IDEAS: dict[str, str] = {
     "LSTM": "model.architecture=recurrent",
     "LSTM, AdamW, rate 3e-3": "model.architecture=recurrent training.learning_rate=3e-3",
     "LSTM, AdamW, rate 5e-3": "model.architecture=recurrent training.learning_rate=5e-3",
+    "LSTM, width 256, AdamW, rate 3e-3": "model.architecture=recurrent model.dim=256 training.learning_rate=3e-3",
+    "LSTM, width 256, Muon": "model.architecture=recurrent model.dim=256 training.optimizer=muon",
     "LSTM, Muon": "model.architecture=recurrent training.optimizer=muon",
     "LSTM, Muon, rate 3e-3": "model.architecture=recurrent training.optimizer=muon training.learning_rate=3e-3",
 }
