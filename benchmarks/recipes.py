@@ -17,6 +17,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+LSTM = "model.architecture=recurrent"
 IDEAS: dict[str, str] = {
     "defaults": "",
     "no dropout": "model.dropout=0",
@@ -65,13 +66,13 @@ IDEAS: dict[str, str] = {
     "6+2 layers": "model.encoder_layers=6 model.decoder_layers=2",
     "6+6 layers": "model.encoder_layers=6 model.decoder_layers=6",
     "8 heads": "model.heads=8",
-    "LSTM": "model.architecture=recurrent",
-    "LSTM, AdamW, rate 3e-3": "model.architecture=recurrent training.learning_rate=3e-3",
-    "LSTM, AdamW, rate 5e-3": "model.architecture=recurrent training.learning_rate=5e-3",
-    "LSTM, width 256, AdamW, rate 3e-3": "model.architecture=recurrent model.dim=256 training.learning_rate=3e-3",
-    "LSTM, width 256, Muon": "model.architecture=recurrent model.dim=256 training.optimizer=muon",
-    "LSTM, Muon": "model.architecture=recurrent training.optimizer=muon",
-    "LSTM, Muon, rate 3e-3": "model.architecture=recurrent training.optimizer=muon training.learning_rate=3e-3",
+    "LSTM": LSTM,
+    "LSTM, AdamW, rate 3e-3": f"{LSTM} training.learning_rate=3e-3",
+    "LSTM, AdamW, rate 5e-3": f"{LSTM} training.learning_rate=5e-3",
+    "LSTM, width 256, AdamW, rate 3e-3": f"{LSTM} model.dim=256 training.learning_rate=3e-3",
+    "LSTM, width 256, Muon": f"{LSTM} model.dim=256 training.optimizer=muon",
+    "LSTM, Muon": f"{LSTM} training.optimizer=muon",
+    "LSTM, Muon, rate 3e-3": f"{LSTM} training.optimizer=muon training.learning_rate=3e-3",
 }
 """The settings that differ from the defaults, as --set takes them."""
 
