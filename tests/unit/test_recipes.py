@@ -91,10 +91,6 @@ def test_a_papers_preset_is_the_papers(pretend):
     assert recipe.values["training"]["schedule"] == "paper"
 
 
-def test_recurrent_models_keep_adamw(pretend):
-    assert pretend(500_000, preset="lstm").values["training"]["optimizer"] == "adamw"
-
-
 @pytest.mark.parametrize(
     ("pair", "preset"),
     [("walk twice\tI_WALK I_WALK", "tiny"), ("w a l k\tW AO K", "letters"), ("walk\tW AO K", "letters")],

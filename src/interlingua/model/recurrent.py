@@ -48,7 +48,7 @@ class RecurrentSettings(Settings):
     input_feeding: bool = False
     """With multiplicative attention: a step's input is also what the step before came to (Luong et al. 2015,
     3.3). Training then goes token by token, as it always does with additive attention."""
-    dim: Size = 384
+    dim: Size = 256
     """Width of embeddings, memory and decoder; even: each direction of the encoder has half of it."""
     encoder_layers: Size = 2
     """Bidirectional layers of the encoder."""

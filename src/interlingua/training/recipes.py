@@ -82,7 +82,7 @@ SLOW, GPU = 2_000, 30
 """The pace of other presets, and how many times faster a GPU is."""
 
 RATES: Mapping[str, Mapping[str, float]] = {
-    "muon": {},
+    "muon": {"mini": 1e-2},
     "adamw": {"tiny": 1e-3, "letters": 3e-3, "mini": 3e-3},
 }
 """Peaks of the learning rate by optimizer and preset, where they are not the optimizer's usual one."""
@@ -160,7 +160,7 @@ def are_commands(tokenizers: TokenizerPair) -> bool:
 
 def fitting_optimizer(preset: str) -> str:
     """What trains a preset best, as far as it was tried (benchmarks/results/recipes.md)."""
-    return "muon" if PRESETS[preset].architecture == "transformer" and preset != "tiny" else "adamw"
+    return "adamw" if preset == "tiny" else "muon"
 
 
 def expected_passes(
