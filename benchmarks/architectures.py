@@ -181,7 +181,7 @@ def plot(found: dict[str, dict[str, Row]], path: Path) -> None:
     matplotlib.use("svg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, len(found), figsize=(11, 4.2), layout="constrained")
+    figure, axes = pyplot.subplots(1, len(found), figsize=(11, 4.8), layout="constrained")
     for axis, (title, rows) in zip(axes, found.items(), strict=True):
         task = TASKS[title]
         for name, row in rows.items():
@@ -191,7 +191,7 @@ def plot(found: dict[str, dict[str, Row]], path: Path) -> None:
         axis.set_xlabel("source length, " + ("words" if task.metric == "BLEU" else "letters"))
         axis.set_ylabel("BLEU" if task.metric == "BLEU" else "words wrong, %")
         axis.grid(alpha=0.3)
-    axes[0].legend(fontsize="small")
+    figure.legend(*axes[0].get_legend_handles_labels(), fontsize="small", loc="outside lower center", ncols=3)
     figure.savefig(path)
 
 
