@@ -66,6 +66,12 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "not UTF-8": (write("a.tsv", b"1\t1\n\xff\t1\n"), A_TSV, ["a.tsv:2", "UTF-8"]),
     "empty side": (write("a.tsv", b"1\t1\n2\t\n"), A_TSV, ["a.tsv:2", "--on-empty"]),
     "no pairs": (write("a.tsv", b""), A_TSV, ["a.tsv", "no pairs"]),
+    "no pairs to report on": (
+        write("a.tsv", b""), "report model --test a.tsv --out new", ["a.tsv", "no pairs"]
+    ),
+    "report of nothing and a test": (
+        nothing, "report model --test test.tsv --curves-only --out new", ["--curves-only", "--test"]
+    ),
     "not JSON": (write("a.jsonl", b"{\n"), "train --train a.jsonl --out new", ["a.jsonl:1", "JSON"]),
     "missing key": (
         write("a.jsonl", b'{"en": "1"}\n'),

@@ -13,7 +13,7 @@ import typer
 from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, Threads, reading
 
 if TYPE_CHECKING:
-    from interlingua.data.corpus import CorpusSettings, Pair, PairFile
+    from interlingua.data.corpus import Corpus, CorpusSettings, Pair, PairFile
     from interlingua.views.quality import Quality
 
 __all__ = ["report"]
@@ -50,17 +50,23 @@ def report(
     Example: `interlingua report runs/en-de --test test.tsv`
     """
     from interlingua.data.corpus import Corpus, CorpusSettings
+    from interlingua.errors import ConfigurationError
     from interlingua.files import write_text
     from interlingua.views.page import as_json
     from interlingua.views.report import read_report, report_page
 
     settings = CorpusSettings.parse(reading(columns, keys, on_empty), where="command line")
     told = read_report(runs)  # a mistake in a directory is told before the models work
-    if test is None:
-        pairs = [] if curves_only else _validation_pairs(runs)
+    if curves_only and test is not None:
+        raise ConfigurationError(
+            "--curves-only and --test contradict each other", where="command line",
+            accepted="--curves-only translates nothing; leave it out to translate what --test names.",
+        )  # fmt: skip
+    if curves_only:
+        pairs = None
     else:
-        pairs = list(Corpus([test], settings))
-    if pairs:
+        pairs = _validation_pairs(runs) if test is None else _read(Corpus([test], settings))
+    if pairs is not None:
         options: dict[str, Any] = {} if beam is None else {"beam": beam}
         placing = {"device": device, "threads": threads}
         quality = _quality(
@@ -96,8 +102,13 @@ def _quality(
     return measure(outputs, pairs, metrics or [], test=test, train_sources=sources)
 
 
-def _validation_pairs(runs: list[Path]) -> list[Pair]:
-    """Those that all the runs were validated on; none, and a line that says why, where there are no such."""
+def _read(corpus: Corpus) -> list[Pair]:
+    corpus.report()  # refuses files without pairs
+    return list(corpus)
+
+
+def _validation_pairs(runs: list[Path]) -> list[Pair] | None:
+    """Those that all the runs were validated on; None, and a line that says why, where there are no such."""
     from interlingua.bundle import WEIGHTS
     from interlingua.data.corpus import Corpus
     from interlingua.data.split import split
@@ -110,13 +121,15 @@ def _validation_pairs(runs: list[Path]) -> list[Pair]:
         elif not (run / WEIGHTS).exists():
             reason = "no weights are saved yet"
         else:
-            part = Corpus(known.valid, known) if known.valid else split(Corpus(known.train, known))[1]
-            found.append(list(part))
+            if known.valid:
+                found.append(_read(Corpus(known.valid, known)))
+            else:
+                found.append(list(split(Corpus(known.train, known))[1]))
             if found[-1] != found[0]:
                 reason = "it was validated on other pairs than the first run"
         if reason:
             print(f"{run}: {reason}, so nothing is translated; --test gives other pairs", file=sys.stderr)
-            return []
+            return None
     return found[0]
 
 

@@ -76,7 +76,10 @@ SYMBOL_CARE = (Care(20, 0.1), Care(60, 0.2), Care(math.inf, 0.3))
 SAMPLING = {"unigram": 0.5, "bpe": 0.1}
 """training.subword_sampling for each kind of subwords: Kudo 2018; Provilkov et al. 2020."""
 
-PACE = {"tiny": 10_000, "letters": 10_000, "mini": 10_000, "small": 5_500, "fast": 5_500}
+PACE = {
+    **dict.fromkeys(("tiny", "letters", "mini", "rnn", "gru", "lstm"), 10_000),
+    "small": 5_500, "fast": 5_500,
+}  # fmt: skip
 """Target tokens a second on two good cores: a guess, from which the passes within a time are guessed."""
 SLOW, GPU = 2_000, 30
 """The pace of other presets, and how many times faster a GPU is."""
