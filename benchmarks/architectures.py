@@ -1,13 +1,15 @@
 """The story in figures: no attention, attention, the Transformer, at equal minutes and about equal sizes.
 
     python benchmarks/architectures.py --data DIR --out DIR [--minutes 8] [--results benchmarks/results]
+    python benchmarks/architectures.py --speed-only
 
 DIR of --data holds multi30k-en-de and cmudict-g2p. Every model of a task is as wide as gives it about as many
 parameters as the Transformer that the defaults choose there; all else is the defaults. Those that lie in
 --out already are not trained again; --train-only trains those of one task, so that each core of a machine can
-have a process of its own (under `taskset`). Writes architectures.md and architectures.svg to --results (which
-needs matplotlib), prints the table, and as its last line how much faster the Transformer trains than the LSTM
-with additive attention.
+have a process of its own (under `taskset`). Speed against length is of pairs of random pieces, without an
+optimizer, the models taking turns. Writes architectures.md, architectures_speed.md and architectures.svg to
+--results (which needs matplotlib), prints the tables, and as its last line how much slower than
+the Transformer an LSTM that goes token by token learns from one long pair.
 """
 
 from __future__ import annotations
@@ -17,15 +19,22 @@ import json
 import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 import interlingua
+from interlingua.data.batch import Batch, batch_of
+from interlingua.device import choose_dtype
 from interlingua.evaluation import Metric, evaluate
 from interlingua.evaluation.metrics import metric_named
 from interlingua.model.presets import PRESETS, build_model
+from interlingua.text.vocabulary import PAD, SPECIALS
+from interlingua.training.loop import Learner
+from interlingua.training.loss import cross_entropy_sum
+from interlingua.training.settings import TrainingSettings
 
 MODELS = {
     "Transformer": ("", ""),
@@ -52,6 +61,18 @@ TASKS = {
 }
 
 
+LENGTHS = (16, 64, 256, 512)
+AT_ONCE = 2048
+"""Target tokens of a large batch."""
+SPEED_MODELS: dict[str, tuple[str, dict[str, Any]]] = {
+    "Transformer": ("mini", {}),
+    "LSTM, multiplicative attention": ("lstm", {"attention": "multiplicative"}),
+    "LSTM, token by token": ("lstm", {"attention": "multiplicative", "input_feeding": True}),
+}
+"""The last reads what it attended to a token earlier (Luong et al. 2015, 3.3), so no kernel can take all."""
+VOCABULARY = 8_000
+
+
 class Row(NamedTuple):
     """What one model came to."""
 
@@ -66,18 +87,33 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--out", type=Path)
     parser.add_argument("--minutes", type=float, default=8)
+    parser.add_argument("--speed-only", action="store_true")
     parser.add_argument("--train-only", choices=[task.directory for task in TASKS.values()])
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
+    if not options.train_only:
+        speeds = speed_by_length()
+        speed_text = speed_table(speeds)
+        (options.results / "architectures_speed.md").write_text(speed_text)
+        longest = [figures[-1] for figures in speeds[1].values()]
+        last_line = (
+            f"one pair of {LENGTHS[-1]} tokens, token by token: {longest[0] / longest[-1]:.1f} times as slow"
+        )
+        if options.speed_only:
+            print(f"{speed_text}\n{last_line}")
+            return
+    if not (options.data and options.out):
+        parser.error("--data and --out are needed, or --speed-only")
     chosen = [task for task in TASKS.values() if options.train_only in (None, task.directory)]
     for task in chosen:
         for name in MODELS:
             run = directory(options.out, task, name)
             if not (run / "info.json").exists():
-                width = equal_width(*MODELS[name], directory(options.out, task, "Transformer"))
+                transformer = directory(options.out, task, "Transformer")
+                width = equal_width_as(transformer, *MODELS[name])
                 train(run, options.data / task.directory, name, width, options.minutes)
     if options.train_only:
         return
@@ -87,29 +123,88 @@ def main() -> None:
         found[title] = {name: look(directory(options.out, task, name), test, task) for name in MODELS}
     text = "\n".join(table(title, TASKS[title], rows) for title, rows in found.items())
     (options.results / "architectures.md").write_text(text)
-    plot(found, options.results / "architectures.svg")
-    speeds = next(iter(found.values()))
-    ratio = speeds["Transformer"].tokens_per_s / speeds["LSTM, additive attention"].tokens_per_s
-    print(f"{text}\nthe Transformer trains {ratio:.1f} times as fast as the LSTM with additive attention")
+    plot(found, speeds[1], options.results / "architectures.svg")
+    print(f"{text}\n{speed_text}\n{last_line}")
 
 
 def directory(out: Path, task: Task, name: str) -> Path:
     return out / f"{task.directory} {name}".replace(" ", "-").replace(",", "")
 
 
-def equal_width(preset: str, attention: str, transformer: Path) -> int:
+def equal_width_as(transformer: Path, preset: str, attention: str) -> int:
     """The width that gives a recurrent model as many parameters as a trained Transformer has."""
     if not preset:
         return 0
     info = json.loads((transformer / "info.json").read_text())
+    shared = (transformer / "joint.json").exists()
+    return equal_width(preset, {"attention": attention}, info["parameters"], info["vocabulary"], shared)
+
+
+def equal_width(
+    preset: str, settings: dict[str, Any], parameters: int, vocabulary: list[int], shared: bool
+) -> int:
+    """The width that gives a recurrent model about so many parameters."""
 
     def distance(width: int) -> int:
-        sizes = PRESETS[preset].model_copy(update={"attention": attention, "dim": width})
+        sizes = PRESETS[preset].model_copy(update={**settings, "dim": width})
         with torch.device("meta"):
-            model = build_model(sizes, *info["vocabulary"], shared=(transformer / "joint.json").exists())
-        return abs(sum(each.numel() for each in model.parameters()) - int(info["parameters"]))
+            model = build_model(sizes, *vocabulary, shared=shared)
+        return abs(sum(each.numel() for each in model.parameters()) - parameters)
 
     return min(range(32, 1024, 8), key=distance)
+
+
+def speed_by_length() -> dict[int, dict[str, list[float]]]:
+    """Target tokens a second of a forward and backward pass, by pairs at once, model and LENGTHS.
+
+    Pairs at once are 1, or (under the key 0) as many as hold AT_ONCE tokens.
+    """
+    learners: dict[str, Learner] = {}
+    for name, (preset, settings) in SPEED_MODELS.items():
+        sizes = PRESETS[preset].model_copy(update=settings)
+        if learners:
+            parameters = next(iter(learners.values())).weights.master.numel()
+            width = equal_width(preset, settings, parameters, [VOCABULARY] * 2, shared=True)
+            sizes = sizes.model_copy(update={"dim": width})
+        model = build_model(sizes, VOCABULARY, VOCABULARY, shared=True)
+        learners[name] = Learner(model.train(), TrainingSettings(), choose_dtype("auto", torch.device("cpu")))
+    random = torch.Generator().manual_seed(1)
+    speeds: dict[int, dict[str, list[float]]] = {1: {}, 0: {}}
+    for pairs in speeds:
+        for length in LENGTHS:
+            rows = torch.randint(len(SPECIALS), VOCABULARY, (pairs or AT_ONCE // length, length - 1),
+                                 generator=random).numpy()  # fmt: skip
+            batch = batch_of(list(rows), list(rows))
+            turns = [{name: pass_speed(learner, batch) for name, learner in learners.items()}
+                     for _ in range(9)]  # fmt: skip
+            for name in learners:
+                median = statistics.median(turn[name] for turn in turns[2:])
+                speeds[pairs].setdefault(name, []).append(median)
+    return speeds
+
+
+def pass_speed(learner: Learner, batch: Batch) -> float:
+    """Target tokens a second of one forward and backward pass."""
+    started = time.perf_counter()
+    hidden = learner.model(batch.source, batch.source_mask, batch.target_in)
+    cross_entropy_sum(
+        learner.model.project, hidden, batch.target_out, smoothing=0.1, padding=PAD, consistency=0.0
+    ).backward()
+    learner.weights.collect_gradient()
+    return batch.target_tokens / (time.perf_counter() - started)
+
+
+def speed_table(speeds: dict[int, dict[str, list[float]]]) -> str:
+    """A part for one pair at a time, and one for large batches."""
+    lines = []
+    for pairs, rows in speeds.items():
+        at_once = "one pair" if pairs else f"{AT_ONCE:,} tokens"
+        lines += [f"### {at_once} at a time, target tokens/s\n",
+                  "| model | " + " | ".join(f"length {length:,}" for length in LENGTHS) + " |",
+                  "|---|" + "---:|" * len(LENGTHS)]  # fmt: skip
+        lines += [f"| {name} | {' | '.join(f'{each:,.0f}' for each in row)} |" for name, row in rows.items()]
+        lines.append("")
+    return "\n".join([*lines, f"torch {torch.__version__}, {torch.get_num_threads()} threads\n"])
 
 
 def train(run: Path, data: Path, name: str, width: int, minutes: float) -> None:
@@ -175,24 +270,35 @@ def table(title: str, task: Task, rows: dict[str, Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def plot(found: dict[str, dict[str, Row]], path: Path) -> None:
+def plot(found: dict[str, dict[str, Row]], speeds: dict[str, list[float]], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("svg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, len(found), figsize=(11, 4.8), layout="constrained")
-    for axis, (title, rows) in zip(axes, found.items(), strict=True):
+    figure, axes = pyplot.subplots(1, len(found) + 1, figsize=(15, 4.8), layout="constrained")
+    for axis, (title, rows) in zip(axes, found.items(), strict=False):
         task = TASKS[title]
         for name, row in rows.items():
-            width = 2.5 if name == "Transformer" else 1.2
-            axis.plot(bands(task), row.by_length, marker="o", label=name, linewidth=width)
+            axis.plot(bands(task), row.by_length, marker="o", label=name, linewidth=line_width(name))
         axis.set_title(title)
         axis.set_xlabel("source length, " + ("words" if task.metric == "BLEU" else "letters"))
         axis.set_ylabel("BLEU" if task.metric == "BLEU" else "words wrong, %")
+    for name, figures in speeds.items():
+        axes[-1].loglog(LENGTHS, figures, marker="o", label=name, linewidth=line_width(name))
+    axes[-1].set_title("Learning from one pair at a time")
+    axes[-1].set_xlabel("length, tokens")
+    axes[-1].set_ylabel("target tokens/s")
+    axes[-1].set_xticks(LENGTHS, labels=LENGTHS)
+    axes[-1].legend(fontsize="small")
+    for axis in axes:
         axis.grid(alpha=0.3)
     figure.legend(*axes[0].get_legend_handles_labels(), fontsize="small", loc="outside lower center", ncols=3)
     figure.savefig(path)
+
+
+def line_width(model: str) -> float:
+    return 2.5 if model == "Transformer" else 1.2
 
 
 if __name__ == "__main__":

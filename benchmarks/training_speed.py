@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -85,10 +86,14 @@ def plain_step(model: Plain, optimizer: torch.optim.Optimizer, batch: Batch) -> 
     return loss.item()
 
 
-def our_loop(vocabulary: int, precision: str, optimizer: str) -> Callable[[Batch], float]:
-    sizes = TransformerSettings(
-        norm="post", dropout=DROPOUT, attention_dropout=DROPOUT, activation_dropout=DROPOUT
-    )
+def our_loop(
+    vocabulary: int,
+    precision: str,
+    optimizer: str,
+    positions: Literal["sinusoidal", "rotary"] = "sinusoidal",
+) -> Callable[[Batch], float]:
+    sizes = TransformerSettings(norm="post", dropout=DROPOUT, attention_dropout=DROPOUT,
+                                activation_dropout=DROPOUT, positions=positions)  # fmt: skip
     settings = TrainingSettings(label_smoothing=SMOOTHING, optimizer=optimizer)
     model = build_model(sizes, vocabulary, vocabulary, shared=True)
     learner = Learner(model, settings, choose_dtype(precision, torch.device("cpu")))
@@ -123,6 +128,7 @@ def main() -> None:
             "interlingua, fp32, AdamW": our_loop(vocabulary, "fp32", "adamw"),
             "interlingua, default precision, AdamW": our_loop(vocabulary, "auto", "adamw"),
             "interlingua, default precision and optimizer": our_loop(vocabulary, "auto", "muon"),
+            "interlingua, the same with rotary positions": our_loop(vocabulary, "auto", "muon", "rotary"),
         }
         speeds: dict[str, list[float]] = {name: [] for name in sides}
         losses: dict[str, float] = {}
