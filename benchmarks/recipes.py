@@ -49,6 +49,8 @@ IDEAS: dict[str, str] = {
     "BPE": "tokenizer.source=bpe tokenizer.target=bpe",
     "BPE dropout .1": "tokenizer.source=bpe tokenizer.target=bpe training.subword_sampling=0.1",
     "R-Drop 1": "training.consistency=1",
+    "R-Drop 3": "training.consistency=3",
+    "R-Drop 3, batches of 1,024 tokens": "training.consistency=3 training.max_tokens=1024",
     "R-Drop 5": "training.consistency=5",
     "post-norm": "model.norm=post",
     "post-norm, rate 3e-3": "model.norm=post training.learning_rate=3e-3",
