@@ -84,8 +84,8 @@ def test_consistency_is_the_divergence_of_the_halves(
     target = torch.randint(1, SIZE, (3, 5))
     target[1, 3:] = PAD
     target = torch.cat([target, target])
-    found = cross_entropy_sum(lambda h: h, hidden, target, smoothing=0.1, padding=PAD, consistency=5.0)
-    once = cross_entropy_sum(lambda h: h, hidden, target, smoothing=0.1, padding=PAD)
+    found = cross_entropy_sum(torch.clone, hidden, target, smoothing=0.1, padding=PAD, consistency=5.0)
+    once = cross_entropy_sum(torch.clone, hidden, target, smoothing=0.1, padding=PAD)
     first, second = hidden.log_softmax(2)[:3], hidden.log_softmax(2)[3:]
     both = F.kl_div(first, second, log_target=True, reduction="none")
     both = both + F.kl_div(second, first, log_target=True, reduction="none")
@@ -98,7 +98,7 @@ def test_consistency_is_the_divergence_of_the_halves(
 
 def test_loss_of_a_hopeless_guess_is_finite() -> None:
     hidden = torch.tensor([[[1000.0, -1000.0]]], requires_grad=True)
-    loss = cross_entropy_sum(lambda h: h, hidden, torch.tensor([[1]]), smoothing=0.0, padding=PAD)
+    loss = cross_entropy_sum(torch.clone, hidden, torch.tensor([[1]]), smoothing=0.0, padding=PAD)
     loss.backward()
     assert math.isfinite(loss.item())
     torch.testing.assert_close(hidden.grad, torch.tensor([[[1.0, -1.0]]]))

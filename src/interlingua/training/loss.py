@@ -11,7 +11,11 @@ from torch import Tensor
 
 __all__ = ["cross_entropy_sum"]
 
-ROWS_AT_ONCE = 256  # logits of so many positions stay in the cache while they are worked on
+ROWS_AT_ONCE = 256
+"""So many positions are projected together."""
+NUMBERS_AT_ONCE = 1 << 18
+"""On a CPU so many logits are worked on together, in single precision: they stay in the cache, and the memory
+for them is not asked of the system anew each time."""
 
 
 def cross_entropy_sum(
@@ -32,7 +36,7 @@ def cross_entropy_sum(
     dropout, and adds for each target token consistency / 2 * (KL(first || second) + KL(second || first)).
 
     Args:
-        project: hidden states to logits.
+        project: hidden states to logits, in memory of their own, which the gradient takes.
         hidden: what the model's forward returned.
         target_out: the tokens to predict.
         smoothing: share of the uniform distribution, 0 to 1.
@@ -53,27 +57,33 @@ def cross_entropy_sum(
 
 
 class _SmoothedCrossEntropy(torch.autograd.Function):
-    """Keeps the gradient of the logits, in their own precision, instead of the logits."""
+    """Puts the gradient of the logits in their place, in their own precision."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, tokens: Tensor, smoothing: float, consistency: float) -> Tensor:
-        scores = logits.float()
-        column = tokens.unsqueeze(1)
-        true_scores = scores.gather(1, column).squeeze(1)
-        mean_scores = scores.mean(dim=1)
-        probabilities = torch.softmax(scores, dim=1)
-        # log sum exp from what the softmax has computed already; exact but for p < 1e-38
-        log_total = true_scores - probabilities.gather(1, column).squeeze(1).clamp_min(1e-38).log()
-        loss = log_total - (1 - smoothing) * true_scores - smoothing * mean_scores
-        total = loss.sum()
-        gradient = probabilities
-        if consistency:
-            divergence, toward = _divergence(scores - log_total.unsqueeze(1), probabilities)
-            total = total + consistency / 2 * divergence
-            gradient = torch.add(probabilities, toward, alpha=consistency / 2)
-        gradient = gradient.to(logits.dtype).sub_(smoothing / logits.shape[1])
-        gradient.scatter_add_(1, column, gradient.new_full(column.shape, smoothing - 1))
-        ctx.save_for_backward(gradient)
+        halves, classes = 2 if consistency else 1, logits.shape[1]
+        at_once = len(logits) if logits.is_cuda else max(1, NUMBERS_AT_ONCE // (halves * classes))
+        parts = (each.view(halves, -1, width).split(at_once, dim=1)
+                 for each, width in ((logits, classes), (tokens, 1)))  # fmt: skip
+        total = torch.zeros((), dtype=torch.float32, device=logits.device)
+        for part, column in zip(*parts, strict=True):
+            scores = part.float()
+            true_scores = scores.gather(2, column)
+            probabilities = torch.softmax(scores, dim=2)
+            # log sum exp from what the softmax has computed already; exact but for p < 1e-38
+            log_total = true_scores - probabilities.gather(2, column).clamp_min(1e-38).log()
+            loss = log_total - (1 - smoothing) * true_scores
+            if smoothing:
+                loss -= smoothing * scores.mean(dim=2, keepdim=True)
+            total += loss.sum()
+            gradient = probabilities
+            if consistency:
+                divergence, toward = _divergence(scores - log_total, probabilities)
+                total += consistency / 2 * divergence
+                gradient = torch.add(probabilities, toward, alpha=consistency / 2)
+            part.copy_(gradient.sub_(smoothing / classes))
+            part.scatter_add_(2, column, part.new_full(column.shape, smoothing - 1))
+        ctx.save_for_backward(logits.detach())
         return total
 
     @staticmethod
@@ -82,13 +92,13 @@ class _SmoothedCrossEntropy(torch.autograd.Function):
         return gradient * gradient_of_loss[0].to(gradient.dtype), None, None, None
 
 
-def _divergence(log_probs: Tensor, probabilities: Tensor) -> tuple[Tensor, Tensor]:
-    """KL(first || second) + KL(second || first) of two halves, summed over rows; and the logits' gradient."""
-    ratio = torch.sub(*log_probs.chunk(2))
-    ratio = torch.cat([ratio, -ratio])  # of each half, over the other
-    first, second = probabilities.chunk(2)
+def _divergence(
+    log_probs: Float[Tensor, "2 rows classes"], probabilities: Float[Tensor, "2 rows classes"]
+) -> tuple[Tensor, Tensor]:
+    """KL(first || second) + KL(second || first), summed over rows; and the gradient of the logits."""
+    ratio = log_probs - log_probs.flip(0)  # of each half, over the other
     weighted = probabilities * ratio
-    divergence = weighted.sum(1, keepdim=True)
+    divergence = weighted.sum(2, keepdim=True)
     gradient = weighted.addcmul_(probabilities, divergence, value=-1)
-    gradient += torch.cat([first - second, second - first])
+    gradient += probabilities - probabilities.flip(0)
     return divergence.sum(), gradient
