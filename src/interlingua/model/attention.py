@@ -86,10 +86,10 @@ class MultiHeadAttention(nn.Module):
     ) -> Float[Tensor, "batch_heads query key"]:
         """How much each query attends to each key, head by head; rows sum to 1."""
         batch, heads, length, head_dim = keys.shape
-        split = self.query(queries).view(batch, -1, heads, head_dim).transpose(1, 2)
+        split = self.query(queries).view(batch, -1, heads, head_dim).transpose(1, 2).contiguous()
         if self.rotary is not None:
             split = self.rotary(split, first)
-        split = split.reshape(batch * heads, -1, head_dim)
+        split = split.view(batch * heads, -1, head_dim)
         transposed = keys.view(batch * heads, length, head_dim).transpose(1, 2)
         if bias is None:
             scores = torch.bmm(split, transposed) * self.scale
