@@ -21,6 +21,7 @@ LSTM = "model.architecture=recurrent"
 IDEAS: dict[str, str] = {
     "defaults": "",
     "no dropout": "model.dropout=0",
+    "dropout .1": "model.dropout=0.1",
     "dropout .2": "model.dropout=0.2",
     "attention dropout .1": "model.attention_dropout=0.1",
     "activation dropout .1": "model.activation_dropout=0.1",
