@@ -54,12 +54,20 @@ def split(batch: Batch, sizes: list[int]) -> list[Batch]:
     return [Batch(*part, int((part[3] != PAD).sum())) for part in parts]
 
 
+AT_ONCE = pytest.mark.parametrize(("rows", "numbers"), [(4, 10**6), (1000, 1), (1000, 10**6)])
+
+
+@pytest.fixture
+def at_once(rows: int, numbers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little or much of the loss is computed at once."""
+    monkeypatch.setattr(loss_module, "ROWS_AT_ONCE", rows)
+    monkeypatch.setattr(loss_module, "NUMBERS_AT_ONCE", numbers)
+
+
+@AT_ONCE
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-@pytest.mark.parametrize("rows_at_once", [3, 1000])
-def test_loss_and_gradient_are_torchs(
-    smoothing: float, rows_at_once: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loss_module, "ROWS_AT_ONCE", rows_at_once)
+@pytest.mark.usefixtures("at_once")
+def test_loss_and_gradient_are_torchs(smoothing: float) -> None:
     weight = torch.randn(SIZE, 8, requires_grad=True)
     hidden = torch.randn(3, 5, 8, requires_grad=True)
     target = torch.randint(1, SIZE, (3, 5))
@@ -75,11 +83,9 @@ def test_loss_and_gradient_are_torchs(
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("rows_at_once", [4, 1000])
-def test_consistency_is_the_divergence_of_the_halves(
-    rows_at_once: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(loss_module, "ROWS_AT_ONCE", rows_at_once)
+@AT_ONCE
+@pytest.mark.usefixtures("at_once")
+def test_consistency_is_the_divergence_of_the_halves() -> None:
     hidden = torch.randn(6, 5, SIZE, requires_grad=True)
     target = torch.randint(1, SIZE, (3, 5))
     target[1, 3:] = PAD

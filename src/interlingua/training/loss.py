@@ -62,7 +62,9 @@ class _SmoothedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, tokens: Tensor, smoothing: float, consistency: float) -> Tensor:
         halves, classes = 2 if consistency else 1, logits.shape[1]
-        at_once = len(logits) if logits.is_cuda else max(1, NUMBERS_AT_ONCE // (halves * classes))
+        at_once = len(logits)
+        if logits.device.type == "cpu":
+            at_once = max(1, NUMBERS_AT_ONCE // (halves * classes))
         parts = (each.view(halves, -1, width).split(at_once, dim=1)
                  for each, width in ((logits, classes), (tokens, 1)))  # fmt: skip
         total = torch.zeros((), dtype=torch.float32, device=logits.device)
