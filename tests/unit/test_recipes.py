@@ -56,6 +56,14 @@ def test_batches_that_are_asked_for_count(pretend):
     assert few.values["model"]["dropout"] < many.values["model"]["dropout"]
 
 
+def test_a_short_time_gets_smaller_batches(pretend):
+    short, long = (pretend(500_000, minutes=minutes).values["training"]["max_tokens"] for minutes in (2, 30))
+    assert short < long
+    assert pretend(500_000, max_steps=10).values["training"]["max_tokens"] == long
+    asked = pretend(500_000, minutes=2, max_tokens=3000)
+    assert "batches of 3,000 tokens" in asked.reason
+
+
 @pytest.mark.parametrize(("kind", "sampling"), [("unigram", 0.5), ("bpe", 0.1), ("bytes", 0.0)])
 def test_only_subwords_are_cut_at_random(pretend, letters, monkeypatch, kind, sampling):
     monkeypatch.setattr(letters.tokenizers.target, "kind", kind)

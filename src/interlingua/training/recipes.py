@@ -71,7 +71,10 @@ class Care(NamedTuple):
 
 
 SUBWORD_CARE = (Care(25, 0.1), Care(50, 0.2), Care(math.inf, 0.3, sampling=True))
-SYMBOL_CARE = (Care(20, 0.1), Care(60, 0.2), Care(math.inf, 0.3))
+SYMBOL_CARE = (Care(60, 0.1), Care(100, 0.2), Care(math.inf, 0.3))
+
+FEW_UPDATES = 1_000
+"""Time for fewer goes into twice as many of half the size."""
 
 SAMPLING = {"unigram": 0.5, "bpe": 0.1}
 """training.subword_sampling for each kind of subwords: Kudo 2018; Provilkov et al. 2020."""
@@ -108,8 +111,8 @@ def choose_recipe(
 ) -> Recipe:
     """The recipe that fits the data, the budget and the device, of the sizes asked for if any were.
 
-    A paper's preset is the paper's throughout. Of the others the data decides the size of batches, and how
-    often the data will be seen decides dropout: the more often, the more.
+    A paper's preset is the paper's throughout. Of the others the data decides the size of batches, which a
+    short time halves, and how often the data will be seen decides dropout: the more often, the more.
 
     Args:
         preset: sizes by name; None where the data shall decide.
@@ -134,7 +137,7 @@ def choose_recipe(
     size = next(size for size in sizes if tokens < size.below)
     fitting = "small" if size.preset == "base" and device.type == "cpu" else size.preset
     name = preset or (fitting if architecture == "transformer" else "lstm")
-    max_tokens = training.max_tokens if "max_tokens" in training.model_fields_set else size.max_tokens
+    max_tokens = fitting_batch(training, name, size, device)
     passes = expected_passes(training, name, max_tokens, tokens, device)
     care = next(care for care in (SYMBOL_CARE if narrow else SUBWORD_CARE) if passes < care.below)
     target = prepared.tokenizers.target
@@ -145,11 +148,11 @@ def choose_recipe(
         "training": {
             "optimizer": optimizer,
             "learning_rate": RATES[optimizer].get(name, USUAL_RATE[optimizer]),
-            "max_tokens": size.max_tokens,
+            "max_tokens": max_tokens,
             "subword_sampling": sampling,
         },
     }
-    chosen = f"preset {name}, dropout {care.dropout}, batches of {size.max_tokens:,} tokens, {optimizer}"
+    chosen = f"preset {name}, dropout {care.dropout}, batches of {max_tokens:,} tokens, {optimizer}"
     chosen += ", subwords cut at random" if sampling else ""
     reason = f"{tokens:,} target tokens of {len(target):,} kinds, for some {passes:,.0f} passes"
     return Recipe(values, f"{chosen}: there are {reason}")
@@ -166,13 +169,27 @@ def fitting_optimizer(preset: str) -> str:
     return "adamw" if preset == "tiny" else "muon"
 
 
+def fitting_batch(training: TrainingSettings, preset: str, size: Size, device: torch.device) -> int:
+    """Tokens of a batch: what was asked for, else what fits the data and the time."""
+    if "max_tokens" in training.model_fields_set:
+        return training.max_tokens
+    short = training.minutes is not None and (
+        60 * training.minutes * pace(preset, device) < FEW_UPDATES * size.max_tokens
+    )
+    return size.max_tokens // 2 if short else size.max_tokens
+
+
+def pace(preset: str, device: torch.device) -> float:
+    """Target tokens a second, as far as can be guessed."""
+    return PACE.get(preset, SLOW) * (1 if device.type == "cpu" else GPU)
+
+
 def expected_passes(
     training: TrainingSettings, preset: str, max_tokens: int, tokens: int, device: torch.device
 ) -> float:
     """How often the budget lets every target token be seen, about; for a budget of time a guess."""
     if training.minutes is not None:
-        pace = PACE.get(preset, SLOW) * (1 if device.type == "cpu" else GPU)
-        return 60 * training.minutes * pace / tokens
+        return 60 * training.minutes * pace(preset, device) / tokens
     update = max_tokens * training.accumulate
     return (training.max_steps or default_steps(tokens, update)) * update / tokens
 
