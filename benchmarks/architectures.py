@@ -62,6 +62,7 @@ TASKS = {
 
 
 LENGTHS = (16, 64, 256, 512)
+ONE_PAIR = "one pair"
 AT_ONCE = 2048
 """Target tokens of a large batch."""
 SPEED_MODELS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -94,19 +95,19 @@ def main() -> None:
     parser.add_argument("--train-only", choices=[task.directory for task in TASKS.values()])
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
+    if not options.speed_only and not (options.data and options.out):
+        parser.error("--data and --out are needed, or --speed-only")
     if not options.train_only:
         speeds = speed_by_length()
         speed_text = speed_table(speeds)
         (options.results / "architectures_speed.md").write_text(speed_text)
-        longest = [figures[-1] for figures in speeds[1].values()]
+        longest = [figures[-1] for figures in speeds[ONE_PAIR].values()]
         last_line = (
             f"one pair of {LENGTHS[-1]} tokens, token by token: {longest[0] / longest[-1]:.1f} times as slow"
         )
         if options.speed_only:
             print(f"{speed_text}\n{last_line}")
             return
-    if not (options.data and options.out):
-        parser.error("--data and --out are needed, or --speed-only")
     chosen = [task for task in TASKS.values() if options.train_only in (None, task.directory)]
     for task in chosen:
         for name in MODELS:
@@ -123,7 +124,7 @@ def main() -> None:
         found[title] = {name: look(directory(options.out, task, name), test, task) for name in MODELS}
     text = "\n".join(table(title, TASKS[title], rows) for title, rows in found.items())
     (options.results / "architectures.md").write_text(text)
-    plot(found, speeds[1], options.results / "architectures.svg")
+    plot(found, speeds[ONE_PAIR], options.results / "architectures.svg")
     print(f"{text}\n{speed_text}\n{last_line}")
 
 
@@ -154,11 +155,8 @@ def equal_width(
     return min(range(32, 1024, 8), key=distance)
 
 
-def speed_by_length() -> dict[int, dict[str, list[float]]]:
-    """Target tokens a second of a forward and backward pass, by pairs at once, model and LENGTHS.
-
-    Pairs at once are 1, or (under the key 0) as many as hold AT_ONCE tokens.
-    """
+def speed_by_length() -> dict[str, dict[str, list[float]]]:
+    """Target tokens a second of a forward and backward pass, by what is taken at once, model and LENGTHS."""
     learners: dict[str, Learner] = {}
     for name, (preset, settings) in SPEED_MODELS.items():
         sizes = PRESETS[preset].model_copy(update=settings)
@@ -169,17 +167,17 @@ def speed_by_length() -> dict[int, dict[str, list[float]]]:
         model = build_model(sizes, VOCABULARY, VOCABULARY, shared=True)
         learners[name] = Learner(model.train(), TrainingSettings(), choose_dtype("auto", torch.device("cpu")))
     random = torch.Generator().manual_seed(1)
-    speeds: dict[int, dict[str, list[float]]] = {1: {}, 0: {}}
-    for pairs in speeds:
+    speeds: dict[str, dict[str, list[float]]] = {ONE_PAIR: {}, f"{AT_ONCE:,} tokens": {}}
+    for taken in speeds:
         for length in LENGTHS:
-            rows = torch.randint(len(SPECIALS), VOCABULARY, (pairs or AT_ONCE // length, length - 1),
-                                 generator=random).numpy()  # fmt: skip
+            pairs = 1 if taken == ONE_PAIR else AT_ONCE // length
+            rows = torch.randint(len(SPECIALS), VOCABULARY, (pairs, length - 1), generator=random).numpy()
             batch = batch_of(list(rows), list(rows))
             turns = [{name: pass_speed(learner, batch) for name, learner in learners.items()}
                      for _ in range(9)]  # fmt: skip
             for name in learners:
                 median = statistics.median(turn[name] for turn in turns[2:])
-                speeds[pairs].setdefault(name, []).append(median)
+                speeds[taken].setdefault(name, []).append(median)
     return speeds
 
 
@@ -187,19 +185,16 @@ def pass_speed(learner: Learner, batch: Batch) -> float:
     """Target tokens a second of one forward and backward pass."""
     started = time.perf_counter()
     hidden = learner.model(batch.source, batch.source_mask, batch.target_in)
-    cross_entropy_sum(
-        learner.model.project, hidden, batch.target_out, smoothing=0.1, padding=PAD, consistency=0.0
-    ).backward()
+    cross_entropy_sum(learner.model.project, hidden, batch.target_out, smoothing=0.1, padding=PAD).backward()
     learner.weights.collect_gradient()
     return batch.target_tokens / (time.perf_counter() - started)
 
 
-def speed_table(speeds: dict[int, dict[str, list[float]]]) -> str:
+def speed_table(speeds: dict[str, dict[str, list[float]]]) -> str:
     """A part for one pair at a time, and one for large batches."""
     lines = []
-    for pairs, rows in speeds.items():
-        at_once = "one pair" if pairs else f"{AT_ONCE:,} tokens"
-        lines += [f"### {at_once} at a time, target tokens/s\n",
+    for taken, rows in speeds.items():
+        lines += [f"### {taken} at a time, target tokens/s\n",
                   "| model | " + " | ".join(f"length {length:,}" for length in LENGTHS) + " |",
                   "|---|" + "---:|" * len(LENGTHS)]  # fmt: skip
         lines += [f"| {name} | {' | '.join(f'{each:,.0f}' for each in row)} |" for name, row in rows.items()]
