@@ -79,6 +79,13 @@ def test_more_data_gets_less_dropout_and_no_narrower_a_model(pretend):
     assert [model["dim"] for model in found] == sorted(model["dim"] for model in found)
 
 
+@pytest.mark.parametrize("budget", ["minutes", "max_steps"])
+def test_a_long_budget_gets_a_wider_model_of_letters(pretend, budget):
+    widths = {amount: pretend(10**6, subwords=False, **{budget: amount}).values["model"]["dim"]
+              for amount in (10, 10**5)}  # fmt: skip
+    assert widths[10] == PRESETS["letters"].dim < widths[10**5] == PRESETS["letters-wide"].dim
+
+
 def test_only_a_gpu_gets_the_large_model(pretend):
     assert pretend(10**9, device=CPU).values["model"]["dim"] == PRESETS["small"].dim
     assert pretend(10**9, device=GPU).values["model"]["dim"] == PRESETS["base"].dim

@@ -52,12 +52,17 @@ class Size(NamedTuple):
     """Target tokens."""
     preset: str
     max_tokens: int
+    patient: str = ""
+    """The preset for a budget of LONG tokens, where that is another one."""
 
 
 SUBWORDS = (Size(2e6, "mini", 2048), Size(1e7, "small", 2048), Size(math.inf, "base", 4096))
-SYMBOLS = (Size(2e5, "letters", 1024), Size(math.inf, "letters", 2048))
+SYMBOLS = (Size(2e5, "letters", 1024), Size(math.inf, "letters", 2048, "letters-wide"))
 COMMANDS = (Size(math.inf, "tiny", 1024),)
 """Words of a closed list on both sides, where an answer is exact or wrong."""
+
+LONG = 2e7
+"""Target tokens read in a budget, after which a wider model of letters is ahead: half an hour on two cores."""
 
 
 class Care(NamedTuple):
@@ -71,7 +76,7 @@ class Care(NamedTuple):
 
 
 SUBWORD_CARE = (Care(25, 0.1), Care(50, 0.2), Care(math.inf, 0.3, sampling=True))
-SYMBOL_CARE = (Care(60, 0.1), Care(100, 0.2), Care(math.inf, 0.3))
+SYMBOL_CARE = (Care(40, 0.0), Care(60, 0.1), Care(100, 0.2), Care(math.inf, 0.3))
 
 FEW_UPDATES = 1_000
 """Time for fewer goes into twice as many of half the size."""
@@ -81,7 +86,7 @@ SAMPLING = {"unigram": 0.5, "bpe": 0.1}
 
 PACE = {
     **dict.fromkeys(("tiny", "letters", "mini", "rnn", "gru", "lstm"), 10_000),
-    "small": 5_500, "fast": 5_500,
+    **dict.fromkeys(("letters-wide", "small", "fast"), 5_500),
 }  # fmt: skip
 """Target tokens a second on two good cores: a guess, from which the passes within a time are guessed."""
 SLOW, GPU = 2_000, 30
@@ -135,10 +140,10 @@ def choose_recipe(
     narrow = max(map(len, prepared.tokenizers)) < FEW_SYMBOLS and tokens < LARGE
     sizes = SUBWORDS if not narrow else COMMANDS if are_commands(prepared.tokenizers) else SYMBOLS
     size = next(size for size in sizes if tokens < size.below)
-    fitting = "small" if size.preset == "base" and device.type == "cpu" else size.preset
+    fitting = fitting_preset(training, size, tokens, device)
     name = preset or (fitting if architecture == "transformer" else "lstm")
     max_tokens = fitting_batch(training, name, size, device)
-    passes = expected_passes(training, name, max_tokens, tokens, device)
+    passes = expected_tokens(training, name, max_tokens, tokens, device) / tokens
     care = next(care for care in (SYMBOL_CARE if narrow else SUBWORD_CARE) if passes < care.below)
     target = prepared.tokenizers.target
     sampling = SAMPLING.get(target.kind, 0.0) if care.sampling else 0.0
@@ -164,6 +169,15 @@ def are_commands(tokenizers: TokenizerPair) -> bool:
     return len(symbols) == 2 and all(median(map(len, side)) > 2 for side in symbols)
 
 
+def fitting_preset(training: TrainingSettings, size: Size, tokens: int, device: torch.device) -> str:
+    """The Transformer for data of some size, within the budget and on the device."""
+    if size.preset == "base" and device.type == "cpu":
+        return "small"
+    max_tokens = fitting_batch(training, size.preset, size, device)
+    long = expected_tokens(training, size.preset, max_tokens, tokens, device) >= LONG
+    return size.patient if size.patient and long else size.preset
+
+
 def fitting_optimizer(preset: str) -> str:
     """What trains a preset best, as far as it was tried (benchmarks/results/recipes.md)."""
     return "adamw" if preset == "tiny" else "muon"
@@ -184,14 +198,14 @@ def pace(preset: str, device: torch.device) -> float:
     return PACE.get(preset, SLOW) * (1 if device.type == "cpu" else GPU)
 
 
-def expected_passes(
+def expected_tokens(
     training: TrainingSettings, preset: str, max_tokens: int, tokens: int, device: torch.device
 ) -> float:
-    """How often the budget lets every target token be seen, about; for a budget of time a guess."""
+    """Target tokens that the budget lets be seen, about; for a budget of time a guess."""
     if training.minutes is not None:
-        return 60 * training.minutes * pace(preset, device) / tokens
+        return 60 * training.minutes * pace(preset, device)
     update = max_tokens * training.accumulate
-    return (training.max_steps or default_steps(tokens, update)) * update / tokens
+    return (training.max_steps or default_steps(tokens, update)) * update
 
 
 def default_steps(tokens: int, update: int) -> int:
