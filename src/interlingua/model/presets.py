@@ -40,7 +40,9 @@ PRESETS: Mapping[str, TransformerSettings | RecurrentSettings] = {
     # The width of Wu et al. 2021 for little data: more layers, seen more often in the same time. Letters have
     # few embeddings, which leaves room for wider feed-forward layers.
     "letters": TransformerSettings(dim=128, feed_forward=512, encoder_layers=4, decoder_layers=4, **OURS),
-    "letters-wide": TransformerSettings(dim=192, feed_forward=768, encoder_layers=4, decoder_layers=4, **OURS),
+    "letters-wide": TransformerSettings(
+        dim=192, feed_forward=768, encoder_layers=4, decoder_layers=4, **OURS
+    ),
     "mini": TransformerSettings(dim=128, feed_forward=256, encoder_layers=4, decoder_layers=4, **OURS),
     "small": TransformerSettings(dim=256, feed_forward=1024, **OURS),
     "base": TransformerSettings(

@@ -62,7 +62,7 @@ COMMANDS = (Size(math.inf, "tiny", 1024),)
 """Words of a closed list on both sides, where an answer is exact or wrong."""
 
 LONG = 2e7
-"""Target tokens read in a budget, after which a wider model of letters is ahead: half an hour on two cores."""
+"""Target tokens of a budget in which a wider model of letters is ahead: half an hour on two cores."""
 
 
 class Care(NamedTuple):
