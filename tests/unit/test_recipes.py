@@ -130,6 +130,7 @@ def test_an_optimizer_that_is_asked_for_gets_its_own_rate(pretend, preset):
     assert by_default["optimizer"] == "muon"
     assert asked["optimizer"] == "adamw"
     assert asked["learning_rate"] < by_default["learning_rate"]
+    assert asked["weight_decay"] < by_default["weight_decay"]
 
 
 def test_a_papers_preset_has_the_papers_optimizer(pretend):

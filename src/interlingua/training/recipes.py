@@ -99,6 +99,9 @@ RATES: Mapping[str, Mapping[str, float]] = {
 """Peaks of the learning rate by optimizer and preset, where they are not the optimizer's usual one."""
 USUAL_RATE = {"muon": 6e-3, "adamw": 1.5e-3}
 
+WEIGHT_DECAY = {"muon": 0.1, "adamw": 0.01}
+"""Muon's steps do not shrink with the gradient: without decay, weights and scores of attention grow on."""
+
 
 class Recipe(NamedTuple):
     """Values below those that the user gave."""
@@ -153,6 +156,7 @@ def choose_recipe(
         "training": {
             "optimizer": optimizer,
             "learning_rate": RATES[optimizer].get(name, USUAL_RATE[optimizer]),
+            "weight_decay": WEIGHT_DECAY[optimizer],
             "max_tokens": max_tokens,
             "subword_sampling": sampling,
         },

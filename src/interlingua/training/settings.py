@@ -36,7 +36,8 @@ class TrainingSettings(Settings):
     """adamw: AdamW for all weights; muon: Muon (Jordan et al. 2024) for hidden layers' matrices, AdamW for
     the rest."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
-    """AdamW's (Loshchilov & Hutter 2019) and Muon's, on matrices only; 0 with AdamW is Adam."""
+    """AdamW's (Loshchilov & Hutter 2019) and Muon's (Liu et al. 2025, 2.2), on matrices only; 0 with
+    AdamW is Adam."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.95
     """Muon's decay of the gradient."""
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
