@@ -52,7 +52,7 @@ def test_little_data_is_seen_often_without_a_budget_too(pretend):
 
 
 def test_batches_that_are_asked_for_count(pretend):
-    few, many = (pretend(500_000, max_steps=2000, max_tokens=size) for size in (512, 16_384))
+    few, many = (pretend(500_000, max_steps=2000, max_tokens=size) for size in (512, 131_072))
     assert few.values["model"]["dropout"] < many.values["model"]["dropout"]
 
 

@@ -75,7 +75,7 @@ class Care(NamedTuple):
     """Whether subwords are cut at random."""
 
 
-SUBWORD_CARE = (Care(25, 0.1), Care(50, 0.2), Care(math.inf, 0.3, sampling=True))
+SUBWORD_CARE = (Care(25, 0.1), Care(150, 0.1, sampling=True), Care(math.inf, 0.2, sampling=True))
 SYMBOL_CARE = (Care(40, 0.0), Care(60, 0.1), Care(100, 0.2), Care(math.inf, 0.3))
 
 FEW_UPDATES = 1_000
