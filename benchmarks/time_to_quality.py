@@ -3,10 +3,12 @@
     python benchmarks/time_to_quality.py --data DIR --out DIR [--results benchmarks/results]
 
 DIR of --data holds Multi30k's train.tsv, valid.tsv and test2016.tsv. A run of ours is a whole process with
-the defaults; it has reached the goal when its budget's end finds BLEU 30 or more on the validation pairs. The
-plain loops are three good settings of a single-precision eager loop with Adam; their clock counts training
-steps alone, and a look at the validation pairs every minute stops it. All are searched with a beam of 5 and
-the length penalty that suits the validation pairs best. What lies in --out is not run again.
+the defaults; it has reached the goal when its budget's end finds BLEU 30 or more on the validation pairs.
+Machines are fast and slow by turns, so ours is tried twice, before the plain loops and after them, and the
+worse of the two counts. The plain loops are three good settings of a single-precision eager loop with Adam;
+their clock counts training steps alone, and a look at the validation pairs every minute stops it, as it does
+where another was faster. All are searched with a beam of 5 and the length penalty that suits the validation
+pairs best. What lies in --out is not run again.
 Writes time_to_quality.md and .svg (needs matplotlib) to --results; the last line is the ratio of the minutes.
 """
 
@@ -38,7 +40,7 @@ from interlingua.training.validation import LENGTH_PENALTIES, best_hypothesis
 from interlingua.translator import Translator
 
 GOAL = 30.0
-OURS = (1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 8, 10)
+OURS = (2, 2.5, 3, 3.5, 4, 5, 6, 8, 10)
 """Minutes tried, until one reaches the goal."""
 MOST = 40.0
 """Minutes after which a plain loop is given up."""
@@ -74,11 +76,17 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    curves = {"interlingua, one run a point": ours(options.data, options.out)}
+    curves = {"interlingua, before the others": ours(options.data, options.out / "before")}
+    most = MOST
     for loop in LOOPS:
         name = f"plain, rate {loop.rate:g}, dropout {loop.dropout:g}, {loop.tokens:,} tokens"
-        curves[name] = plain(loop, options.data, options.out / f"{name}.json")
+        curves[name] = plain(loop, options.data, options.out / f"{name}.json", most)
+        most = min([most, *(point.minutes for point in curves[name] if point.valid >= GOAL)])
+    curves["interlingua, after them"] = ours(options.data, options.out / "after")
     lines = [
+        f"Of `benchmarks/time_to_quality.py`, {torch.get_num_threads()} threads; sacreBLEU, beam 5.",
+        "Ours counts the whole process, a run a point; the plain loops count training steps alone.\n",
+        "![BLEU on the validation pairs, by the minutes](time_to_quality.svg)\n",
         "| | first at 30 or more on valid, minutes | BLEU on valid | BLEU on test2016 |",
         "|---|---:|---:|---:|",
     ]
@@ -86,10 +94,11 @@ def main() -> None:
     for name, curve in curves.items():
         first = next((point for point in curve if point.valid >= GOAL), None)
         reached[name] = first.minutes if first else float("inf")
-        cells = f"{first.minutes:.1f} | {first.valid:.2f} | {first.test:.2f}" if first else "never | |"
+        late = f"not within {curve[-1].minutes:.1f} | {curve[-1].valid:.2f} |"
+        cells = f"{first.minutes:.1f} | {first.valid:.2f} | {first.test:.2f}" if first else late
         lines.append(f"| {name} | {cells} |")
-    best, *others = reached.values()
-    lines.append(f"\nratio: {best / min(others):.2f}")
+    before, *others, after = reached.values()
+    lines.append(f"\nratio: {max(before, after) / min(others):.2f}")
     (options.results / "time_to_quality.md").write_text("\n".join(lines) + "\n")
     plot(curves, options.results / "time_to_quality.svg")
     print("\n".join(lines))
@@ -97,9 +106,10 @@ def main() -> None:
 
 def ours(data: Path, out: Path) -> list[Point]:
     """Trains anew with more and more minutes until the goal is reached."""
+    out.mkdir(exist_ok=True)
     curve = []
     for minutes in OURS:
-        run = out / f"ours-{minutes:g}"
+        run = out / f"{minutes:g}"
         if not (run / "info.json").exists():
             command: list[Any] = [sys.executable, "-m", "interlingua", "train", "--train", data / "train.tsv",
                                   "--valid", data / "valid.tsv", "--out", run, "--minutes", minutes,
@@ -115,8 +125,8 @@ def ours(data: Path, out: Path) -> list[Point]:
     return curve
 
 
-def plain(loop: Loop, data: Path, kept: Path) -> list[Point]:
-    """Trains a plain loop until it reaches the goal, and one look more."""
+def plain(loop: Loop, data: Path, kept: Path, most: float) -> list[Point]:
+    """Trains a plain loop until it reaches the goal, and one look more, or has had the most minutes."""
     if kept.exists():
         return [Point(*point) for point in json.loads(kept.read_text())]
     corpus = CorpusSettings(train=(str(data / "train.tsv"),), valid=(str(data / "valid.tsv"),))
@@ -139,7 +149,7 @@ def plain(loop: Loop, data: Path, kept: Path) -> list[Point]:
         curve.append(Point(seconds / 60, *bleu(translator, data, LENGTH_PENALTIES)))
         print(f"{kept.stem}: {seconds / 60:.1f} minutes, valid {curve[-1].valid:.2f}", file=sys.stderr)
         over += curve[-1].valid >= GOAL
-        if over == 2 or seconds > 60 * MOST:
+        if over == 2 or seconds > 60 * most:
             break
     kept.write_text(json.dumps(curve))
     return curve
