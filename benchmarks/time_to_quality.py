@@ -75,7 +75,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
     curves = {"interlingua, before the others": ours(options.data, options.out / "before")}
     most = MOST
     for loop in LOOPS:
@@ -106,7 +105,7 @@ def main() -> None:
 
 def ours(data: Path, out: Path) -> list[Point]:
     """Trains anew with more and more minutes until the goal is reached."""
-    out.mkdir(exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     curve = []
     for minutes in OURS:
         run = out / f"{minutes:g}"
