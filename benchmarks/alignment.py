@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 import interlingua
+from interlingua.inference.translator import Translator
 from interlingua.text.vocabulary import BOS, EOS
-from interlingua.translator import Translator
 
 Link = tuple[int, int]
 MARK = "▁"  # of a word's start, in pieces

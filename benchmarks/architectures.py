@@ -27,7 +27,7 @@ import torch
 
 import interlingua
 from interlingua.data.batch import Batch, batch_of
-from interlingua.device import choose_dtype
+from interlingua.engine.device import choose_dtype
 from interlingua.evaluation import Metric, evaluate
 from interlingua.evaluation.metrics import metric_named
 from interlingua.model.presets import PRESETS, build_model

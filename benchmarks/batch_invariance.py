@@ -14,10 +14,10 @@ import random
 from pathlib import Path
 
 import interlingua
-from interlingua import translator as translator_module
 from interlingua.data.corpus import Corpus, CorpusSettings
-from interlingua.translation import Translation
-from interlingua.translator import Translator
+from interlingua.inference import translator as translator_module
+from interlingua.inference.translation import Translation
+from interlingua.inference.translator import Translator
 
 
 def main() -> None:

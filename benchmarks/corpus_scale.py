@@ -25,9 +25,9 @@ from pathlib import Path
 
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import prepare
+from interlingua.runs import run as run_module
+from interlingua.runs.experiment import cache_directory
 from interlingua.text.tokenizer import TokenizerSettings
-from interlingua.training import run as run_module
-from interlingua.training.experiment import cache_directory
 
 WORDS = 60_000
 

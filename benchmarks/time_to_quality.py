@@ -33,11 +33,11 @@ import interlingua
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.loader import Position, load_batches
 from interlingua.data.preparation import Prepared, prepare
+from interlingua.inference.translator import Translator
 from interlingua.model.transformer import Transformer, TransformerSettings
+from interlingua.runs.experiment import cache_directory, length_limits
+from interlingua.runs.validation import LENGTH_PENALTIES, best_hypothesis
 from interlingua.text.tokenizer import TokenizerSettings
-from interlingua.training.experiment import cache_directory, length_limits
-from interlingua.training.validation import LENGTH_PENALTIES, best_hypothesis
-from interlingua.translator import Translator
 
 GOAL = 30.0
 OURS = (2, 2.5, 3, 3.5, 4, 5, 6, 8, 10)

@@ -29,7 +29,7 @@ from interlingua.data.batch import Batch
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.loader import Position, load_batches
 from interlingua.data.preparation import prepare
-from interlingua.device import choose_dtype
+from interlingua.engine.device import choose_dtype
 from interlingua.model.positions import SinusoidalPositions
 from interlingua.model.presets import build_model
 from interlingua.model.transformer import TransformerSettings

@@ -26,14 +26,14 @@ from typing import Any
 import torch
 from sacrebleu import corpus_bleu
 
-from interlingua import translator as translator_module
-from interlingua.bundle import Bundle, load_bundle
-from interlingua.model.precision import prepare
+from interlingua.engine.packed import prepare
+from interlingua.inference import translator as translator_module
+from interlingua.inference.bundle import Bundle, load_bundle
+from interlingua.inference.translator import Translator
 from interlingua.model.transformer import Transformer
 from interlingua.search import length_limit
 from interlingua.search.forced import forced_log_probs
 from interlingua.text.vocabulary import BOS, EOS, PAD, UNK
-from interlingua.translator import Translator
 
 engine: Any = None
 """CTranslate2's, in its process."""

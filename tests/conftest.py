@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from jaxtyping import install_import_hook
 
-CHECKED = ["interlingua.model", "interlingua.search", "interlingua.training.loss", "interlingua.data.batch"]
+CHECKED = [
+    "interlingua.model",
+    "interlingua.search",
+    "interlingua.terms.constraints",
+    "interlingua.training.loss",
+    "interlingua.data.batch",
+]
 
 # Before any test imports them.
 install_import_hook(CHECKED, "beartype.beartype")

@@ -10,9 +10,9 @@ from typing import Any
 from safetensors.torch import load_file
 from torch import Tensor
 
-from interlingua.training.events import Event
-from interlingua.training.recipes import merge
-from interlingua.training.run import resume, start
+from interlingua.runs.events import Event
+from interlingua.runs.recipes import merge
+from interlingua.runs.run import resume, start
 
 
 def write_reversals(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from interlingua.api import evaluate, load, train
     from interlingua.errors import InterlinguaError
-    from interlingua.translator import Translation, Translator
+    from interlingua.inference.translator import Translation, Translator
 
 __all__ = ["InterlinguaError", "Translation", "Translator", "__version__", "evaluate", "load", "train"]
 
@@ -36,8 +36,8 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 
 _HOMES = {
     "InterlinguaError": "interlingua.errors",
-    "Translation": "interlingua.translator",
-    "Translator": "interlingua.translator",
+    "Translation": "interlingua.inference.translator",
+    "Translator": "interlingua.inference.translator",
     "evaluate": "interlingua.api",
     "load": "interlingua.api",
     "train": "interlingua.api",

@@ -9,15 +9,15 @@ from typing import Any, cast
 import torch
 
 import interlingua
-from interlingua.bundle import load_bundle
-from interlingua.device import choose_device, choose_dtype, set_threads
+from interlingua.engine.device import choose_device, choose_dtype, set_threads
+from interlingua.engine.packed import Precision, prepare
 from interlingua.errors import ConfigurationError
 from interlingua.evaluation import Score
 from interlingua.evaluation import evaluate as evaluate_outputs
-from interlingua.model.precision import Precision, prepare
-from interlingua.training.run import start
-from interlingua.training.validation import task_metrics
-from interlingua.translator import Translator
+from interlingua.inference.bundle import load_bundle
+from interlingua.inference.translator import Translator
+from interlingua.runs.run import start
+from interlingua.runs.validation import task_metrics
 
 __all__ = ["evaluate", "load", "train"]
 

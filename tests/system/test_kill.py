@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import interlingua.files
-from interlingua.training.run import start
+from interlingua.runs.run import start
 from tests.tiny import last_checkpoint, resume_tiny, tiny_values, weights, write_reversals
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -9,11 +9,12 @@ import torch
 
 from interlingua.model.presets import build_model
 from interlingua.model.recurrent import RecurrentSettings
-from interlingua.search import Constraints, SearchSettings, Sources, search
+from interlingua.search import SearchSettings, Sources, search
 from interlingua.search.forced import forced_log_probs
 from interlingua.search.hypothesis import length_penalty
-from interlingua.search.terms import Progress, Wanted
-from interlingua.text.phrases import Phrase, Phrasing
+from interlingua.terms.automaton import Progress, Wanted
+from interlingua.terms.constraints import Constraints
+from interlingua.terms.phrases import Phrase, Phrasing
 from interlingua.text.symbols import SymbolTokenizer
 from interlingua.text.vocabulary import BOS, EOS, PAD, Vocabulary
 from tests.unit.test_search import (

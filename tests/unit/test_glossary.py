@@ -9,19 +9,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlingua.data.glossary import read_glossary
 from interlingua.errors import ConfigurationError, DataError
+from interlingua.inference.translator import Translator
 from interlingua.model.presets import build_model
 from interlingua.model.recurrent import RecurrentSettings
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.search import SearchSettings
-from interlingua.text.glossary import Glossary, kept
-from interlingua.text.phrases import Phrasing
+from interlingua.terms.glossary import Glossary, kept
+from interlingua.terms.phrases import Phrasing
+from interlingua.terms.reading import read_glossary
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 from interlingua.text.tokenizer import Tokenizer, TokenizerPair
 from interlingua.text.vocabulary import EOS, UNK
-from interlingua.translator import Translator
 
 TEXTS = [
     "der große Hund läuft über die Wiese, und „Waldi“ bellt.", "die Hundehütte (neu) steht im Garten.",

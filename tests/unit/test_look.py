@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from interlingua.errors import ConfigurationError, DataError
+from interlingua.inference.translator import Translator
 from interlingua.model.presets import build_model, parse_model_settings
 from interlingua.model.transformer import TransformerSettings
 from interlingua.search import SearchSettings
 from interlingua.text.symbols import ByteTokenizer
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.text.vocabulary import EOS
-from interlingua.translator import Translator
 from interlingua.views.look import look, look_page
 from interlingua.views.page import as_json
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from interlingua.model.precision import prepare
+from interlingua.engine.packed import prepare
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.search.forced import forced_log_probs
 from interlingua.text.vocabulary import BOS, EOS, PAD

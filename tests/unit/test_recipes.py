@@ -8,9 +8,9 @@ import torch
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.model.presets import PRESETS
+from interlingua.runs import recipes
+from interlingua.runs.recipes import Recipe, choose_recipe
 from interlingua.text.tokenizer import TokenizerSettings
-from interlingua.training import recipes
-from interlingua.training.recipes import Recipe, choose_recipe
 from interlingua.training.settings import TrainingSettings
 from tests.tiny import write_reversals
 

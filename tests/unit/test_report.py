@@ -12,8 +12,8 @@ import pytest
 
 from interlingua.errors import BundleError
 from interlingua.evaluation import evaluate, metric_named
+from interlingua.evaluation.quality import measure
 from interlingua.views.page import as_json
-from interlingua.views.quality import measure
 from interlingua.views.report import names, read_report, report_page
 
 NASTY = "</script><img src=x onerror=alert(1)>"

@@ -17,15 +17,15 @@ import pytest
 from interlingua.errors import ConfigurationError
 from interlingua.serving import logs
 from interlingua.serving.app import build_app
-from interlingua.serving.batching import Flow, Job, Queue
-from interlingua.serving.engine import Engine
-from interlingua.serving.languages import Languages, Served
-from interlingua.serving.limits import Gate, read_keys
+from interlingua.serving.http.limits import Gate, read_keys
 from interlingua.serving.metrics import Metrics
+from interlingua.serving.models.catalogue import Languages, Served
+from interlingua.serving.pool.pool import Engine
+from interlingua.serving.pool.queue import Flow, Job, Queue
+from interlingua.serving.pool.worker import repeats
+from interlingua.serving.pool.workers import WorkerGoneError
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.settings import ServeSettings
-from interlingua.serving.worker import repeats
-from interlingua.serving.workers import WorkerGoneError
 from interlingua.text.symbols import ByteTokenizer
 
 MODELS = [
@@ -108,7 +108,7 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         async def main() -> None:
             Pretended.started, Pretended.batches, Pretended.options, Pretended.dropped = [], [], [], []
             Pretended.gate = asyncio.Event()
-            monkeypatch.setattr("interlingua.serving.engine.Worker", Pretended)
+            monkeypatch.setattr("interlingua.serving.pool.pool.Worker", Pretended)
             metrics = Metrics()
             engine = Engine({model.name: "" for model in models}, settings, metrics)
             await engine.start()
@@ -572,7 +572,7 @@ def test_keys_and_rates(visit, tmp_path):
 
 
 def test_rates_are_remembered_for_a_bounded_number_of_addresses(monkeypatch):
-    monkeypatch.setattr("interlingua.serving.limits._MOST", 10)
+    monkeypatch.setattr("interlingua.serving.http.limits._MOST", 10)
     gate = Gate(ServeSettings(requests_per_minute=1))
     for i in range(1000):
         gate.check(None, str(i))

@@ -13,11 +13,11 @@ import pytest
 
 from interlingua.errors import ConfigurationError, DataError, OutputError
 from interlingua.serving.app import build_app
-from interlingua.serving.corrections import Corrections, as_pairs
-from interlingua.serving.engine import Engine
-from interlingua.serving.glossaries import Glossaries
-from interlingua.serving.languages import Languages
 from interlingua.serving.metrics import Metrics
+from interlingua.serving.models.catalogue import Languages
+from interlingua.serving.models.glossaries import Glossaries
+from interlingua.serving.pool.pool import Engine
+from interlingua.serving.routes.corrections import Corrections, as_pairs
 from interlingua.serving.settings import ServeSettings
 from tests.unit.test_serving_api import MODELS, Pretended
 
@@ -53,7 +53,7 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
         async def main() -> None:
             Obedient.asked, Pretended.started, Pretended.batches = [], [], []
-            monkeypatch.setattr("interlingua.serving.engine.Worker", Obedient)
+            monkeypatch.setattr("interlingua.serving.pool.pool.Worker", Obedient)
             metrics, languages = Metrics(), Languages(MODELS)
             engine = Engine({model.name: "" for model in MODELS}, settings, metrics)
             await engine.start()
@@ -272,7 +272,7 @@ def test_nobody_writes_before_a_cancelled_write_is_done(tmp_path, monkeypatch):
         time.sleep(0.1)
         order.append(f"end {lines!r}")
 
-    monkeypatch.setattr("interlingua.serving.corrections._append", slowly)
+    monkeypatch.setattr("interlingua.serving.routes.corrections._append", slowly)
 
     async def work() -> None:
         first = asyncio.create_task(kept.save("en-de", [("a", "b")]))

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from interlingua.serving.batching import SHORT, Flow, Job, Queue
-from interlingua.serving.drafts import Drafts
-from interlingua.serving.pace import Pace
+from interlingua.serving.pool.pace import Pace
+from interlingua.serving.pool.queue import SHORT, Flow, Job, Queue
+from interlingua.serving.routes.drafts import Drafts
 
 
 def add(queue: Queue, effort: float, *, deadline: float = math.inf) -> Job:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import uvicorn
 
-from interlingua.serving import protocol
-from interlingua.serving.protocol import bounded
+from interlingua.serving.http import protocol
+from interlingua.serving.http.protocol import bounded
 
 Work = Callable[[int], Awaitable[None]]
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlingua.serving.documents import Shelf, translate_document
-from interlingua.serving.markup import Segment, cut, render
-from interlingua.serving.passage import take_apart
-from interlingua.serving.projection import Projection, project
-from interlingua.serving.protect import changed, needs_alignment, restore
+from interlingua.documents.html import Segment, cut, render
+from interlingua.documents.passage import take_apart
+from interlingua.documents.projection import Projection, project
+from interlingua.documents.protect import changed, needs_alignment, restore
+from interlingua.documents.subtitles import Shelf, translate_document
 from interlingua.text.sentences import split_long
 from interlingua.text.symbols import ByteTokenizer
 

@@ -18,13 +18,13 @@ from interlingua.data.loader import Position
 from interlingua.errors import ConfigurationError, TrainingError
 from interlingua.model.presets import PRESETS, build_model
 from interlingua.model.transformer import Transformer, TransformerSettings
+from interlingua.runs.events import Log, Note, Progress
+from interlingua.runs.recipes import merge
 from interlingua.text.vocabulary import BOS, EOS, PAD
 from interlingua.training import loss as loss_module
-from interlingua.training.events import Log, Note, Progress
 from interlingua.training.loop import Learner, optimise
 from interlingua.training.loss import cross_entropy_sum
 from interlingua.training.optimizer import orthogonalise
-from interlingua.training.recipes import merge
 from interlingua.training.schedule import Clock, Schedule, StepBudget, TimeBudget, budget_rate, paper_rate
 from interlingua.training.settings import TrainingSettings
 from interlingua.training.weights import FlatWeights

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlingua.errors import ConfigurationError, DataError
+from interlingua.inference.translator import Translator
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.search import SearchSettings
 from interlingua.text.sentences import split_long
 from interlingua.text.symbols import ByteTokenizer
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.text.vocabulary import EOS
-from interlingua.translator import Translator
 
 
 class Wild(Transformer):
@@ -239,7 +239,7 @@ def test_splitting_prefers_sentence_ends_then_spaces():
 
 
 def test_batches_side_by_side_give_the_same(translator, monkeypatch):
-    monkeypatch.setattr("interlingua.translator._ROWS", 4)
+    monkeypatch.setattr("interlingua.inference.translator._ROWS", 4)
     alone = translator.translate(texts())
     torch.set_num_threads(2)
     together = translator.translate(texts())

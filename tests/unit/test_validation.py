@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from interlingua.bundle import Limits
 from interlingua.data.store import build_store
 from interlingua.evaluation import evaluate
+from interlingua.inference.bundle import Limits
+from interlingua.inference.translator import Translator
 from interlingua.model.transformer import Transformer, TransformerSettings
+from interlingua.runs.validation import LENGTH_PENALTIES, Validator
 from interlingua.search import SearchSettings
 from interlingua.text.symbols import ByteTokenizer
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.text.vocabulary import EOS
-from interlingua.training.validation import LENGTH_PENALTIES, Validator
-from interlingua.translator import Translator
 
 BYTES = TokenizerPair(ByteTokenizer("NFC"), ByteTokenizer("NFC"))
 LIMITS = Limits(max_ratio=1.0, max_source_length=64)

@@ -16,7 +16,7 @@ from interlingua.errors import ConfigurationError
 if TYPE_CHECKING:
     from interlingua.data.corpus import CorpusSettings, Pair
     from interlingua.evaluation import Metric, Score
-    from interlingua.translator import Translator
+    from interlingua.inference.translator import Translator
 
 __all__ = ["System", "evaluate", "score_table"]
 
@@ -121,7 +121,7 @@ def _show(systems: Sequence[System], title: str) -> None:
 
 def _metrics(names: list[str] | None, pairs: Sequence[Pair], model: Translator) -> list[Metric]:
     from interlingua.evaluation import metric_named, recognise_task
-    from interlingua.training.validation import task_metrics
+    from interlingua.runs.validation import task_metrics
 
     targets = [pair.target for pair in pairs]
     if not names:

@@ -20,7 +20,7 @@ from interlingua.cli.train import next_commands, show_end
 from interlingua.cli.watch import watch
 
 if TYPE_CHECKING:
-    from interlingua.translator import Translator
+    from interlingua.inference.translator import Translator
 
 __all__ = ["quickstart"]
 
@@ -69,7 +69,7 @@ def quickstart(
 def _train(
     out: Path, data: Path, minutes: float, force: bool, device: str, threads: int | None, console: Console
 ) -> None:
-    from interlingua.training.run import resume, start
+    from interlingua.runs.run import resume, start
 
     training = {"minutes": minutes, "validations": 5, "device": device, "threads": threads}
     values = {
@@ -88,7 +88,7 @@ def _train(
 
 def _show(model: Translator, pairs: Sequence[tuple[str, str]], console: Console) -> None:
     from interlingua.evaluation import evaluate
-    from interlingua.training.validation import task_metrics
+    from interlingua.runs.validation import task_metrics
 
     truths: dict[str, list[str]] = {}
     for word, said in pairs:

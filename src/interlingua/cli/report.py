@@ -14,7 +14,7 @@ from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, 
 
 if TYPE_CHECKING:
     from interlingua.data.corpus import Corpus, CorpusSettings, Pair, PairFile
-    from interlingua.views.quality import Quality
+    from interlingua.evaluation.quality import Quality
 
 __all__ = ["report"]
 
@@ -87,8 +87,8 @@ def _quality(
     options: dict[str, Any], placing: dict[str, Any],
 ) -> Quality:  # fmt: skip
     from interlingua.api import load
-    from interlingua.training.validation import task_metrics
-    from interlingua.views.quality import measure
+    from interlingua.evaluation.quality import measure
+    from interlingua.runs.validation import task_metrics
     from interlingua.views.report import names
 
     outputs: dict[str, list[str]] = {}
@@ -109,9 +109,9 @@ def _read(corpus: Corpus) -> list[Pair]:
 
 def _validation_pairs(runs: list[Path]) -> list[Pair] | None:
     """Those that all the runs were validated on; None, and a line that says why, where there are no such."""
-    from interlingua.bundle import WEIGHTS
     from interlingua.data.corpus import Corpus
     from interlingua.data.split import split
+    from interlingua.inference.bundle import WEIGHTS
 
     found: list[list[Pair]] = []
     for run in runs:
@@ -147,8 +147,8 @@ def _train_sources(run: Path, train: list[str] | None, settings: CorpusSettings)
 
 def _data(run: Path) -> CorpusSettings:
     """What the run was trained and validated on."""
-    from interlingua.bundle import read_config
     from interlingua.data.corpus import CorpusSettings
+    from interlingua.inference.bundle import read_config
 
     return CorpusSettings.parse(read_config(run).get("data", {}), where=f"{run}/config.toml [data]")
 

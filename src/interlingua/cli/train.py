@@ -121,9 +121,9 @@ def next_commands(commands: Sequence[str], console: Console) -> None:
 def _start(
     experiment: Path | None, given: dict[str, Any], settings: list[str], out: Path | None, force: bool
 ) -> None:
-    from interlingua.training.experiment import Experiment
-    from interlingua.training.recipes import merge
-    from interlingua.training.run import start
+    from interlingua.runs.experiment import Experiment
+    from interlingua.runs.recipes import merge
+    from interlingua.runs.run import start
 
     where, values = COMMAND_LINE, {}
     if experiment is not None:
@@ -156,7 +156,7 @@ def _start(
 
 
 def _resume(directory: Path, given: dict[str, Any], others: list[Any]) -> None:
-    from interlingua.training.run import resume
+    from interlingua.runs.run import resume
 
     training = given.get("training", {})
     rest = [*given.keys() - {"training"}, *training.keys() - {"minutes", "max_steps"}]

@@ -18,7 +18,7 @@ from interlingua.cli.options import Beam, Device, Json, Precision, Seed, Threads
 from interlingua.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from interlingua.translation import Translation
+    from interlingua.inference.translation import Translation
 
 __all__ = ["translate"]
 
@@ -82,8 +82,8 @@ def translate(
         raise ConfigurationError("input and output are the same file", where="--output", found=str(output))
 
     from interlingua.api import load
-    from interlingua.data.glossary import read_glossary
-    from interlingua.translator import CHUNK
+    from interlingua.inference.translator import CHUNK
+    from interlingua.terms.reading import read_glossary
 
     if glossary is not None:
         options["glossary"] = read_glossary(glossary)

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from interlingua.training.events import Ended, Event, Progress, Validated
+    from interlingua.runs.events import Ended, Event, Progress, Validated
 
 __all__ = ["duration", "watch"]
 
@@ -35,7 +35,7 @@ def watch(events: Iterable[Event], console: Console) -> Ended:
     Returns:
         The last event.
     """
-    from interlingua.training.events import Ended, Note, Progress, Validated
+    from interlingua.runs.events import Ended, Note, Progress, Validated
 
     ended = None
     best = ""

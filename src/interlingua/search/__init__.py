@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from interlingua.model.seq2seq import Seq2Seq
-from interlingua.search.beam import beam_search
-from interlingua.search.constraints import Constraints
+from interlingua.search.beam import Choice, beam_search
 from interlingua.search.forced import rescored
 from interlingua.search.greedy import greedy_search
 from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, Watch, length_limit
 from interlingua.search.sample import sample
 
 __all__ = [
-    "Constraints", "Hypothesis", "SearchSettings", "Sources", "Watch", "length_limit", "search"
+    "Choice", "Hypothesis", "SearchSettings", "Sources", "Watch", "length_limit", "search"
 ]  # fmt: skip
 
 
 def search(
     model: Seq2Seq, sources: Sources, settings: SearchSettings, watch: Watch | None = None,
-    constraints: Constraints | None = None,
+    constraints: Choice | None = None,
 ) -> list[list[Hypothesis]]:  # fmt: skip
     """Finds `n_best` hypotheses for each source, best first, in the way that the settings ask for.
 

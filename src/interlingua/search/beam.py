@@ -47,6 +47,11 @@ class Choice(Protocol):
     places: Int[Tensor, " sentences"]
     """Of each sentence's beam."""
 
+    @property
+    def guided(self) -> bool:
+        """Whether hypotheses are compared by other log-probabilities than the model's."""
+        ...
+
     def choose(
         self, logits: Float[Tensor, "rows vocabulary"], sentences: Sentences, banned: Int[Tensor, " ids"]
     ) -> Continuations:

@@ -14,16 +14,16 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 import interlingua
-from interlingua.serving import corrections, libretranslate, native
-from interlingua.serving.corrections import Corrections
-from interlingua.serving.engine import Engine
-from interlingua.serving.languages import Languages
-from interlingua.serving.limits import Gate
+from interlingua.serving.http.limits import Gate
+from interlingua.serving.http.reception import Reception
 from interlingua.serving.metrics import Metrics
-from interlingua.serving.reception import Reception
+from interlingua.serving.models.catalogue import Languages
+from interlingua.serving.pool.pool import Engine
 from interlingua.serving.refusal import RefusalError
-from interlingua.serving.schema import answers
-from interlingua.serving.service import Service
+from interlingua.serving.routes import corrections, libretranslate, native
+from interlingua.serving.routes.corrections import Corrections
+from interlingua.serving.routes.schema import answers
+from interlingua.serving.routes.service import Service
 from interlingua.serving.settings import ServeSettings
 
 __all__ = ["build_app"]

@@ -20,11 +20,11 @@ import uvicorn
 from interlingua.errors import ConfigurationError
 from interlingua.serving import logs
 from interlingua.serving.app import build_app
-from interlingua.serving.corrections import Corrections
-from interlingua.serving.engine import Engine
-from interlingua.serving.languages import Languages, read_model
+from interlingua.serving.http.protocol import bounded
 from interlingua.serving.metrics import Metrics
-from interlingua.serving.protocol import bounded
+from interlingua.serving.models.catalogue import Languages, read_model
+from interlingua.serving.pool.pool import Engine
+from interlingua.serving.routes.corrections import Corrections
 from interlingua.serving.settings import ServeSettings
 
 __all__ = ["serve"]

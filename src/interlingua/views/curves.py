@@ -9,8 +9,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from interlingua.bundle import read_config, read_info
 from interlingua.errors import BundleError
+from interlingua.inference.bundle import read_config, read_info
 
 __all__ = ["Attempt", "Point", "Run", "Samples", "Validation", "read_run"]
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from interlingua.errors import ConfigurationError, DataError
+from interlingua.inference.translation import Translation
+from interlingua.inference.translator import Translator
 from interlingua.model.attention import causal_mask
 from interlingua.model.positions import SinusoidalPositions
 from interlingua.model.recurrent import Recurrent
@@ -16,8 +18,6 @@ from interlingua.search import SearchSettings, Sources, length_limit
 from interlingua.search.beam import BeamStep, beam_search
 from interlingua.text.sentences import split_long
 from interlingua.text.vocabulary import BOS, EOS, SPECIALS
-from interlingua.translation import Translation
-from interlingua.translator import Translator
 from interlingua.views.page import render
 from interlingua.views.seen import Heads, Kind, Look, Output, Position, PositionCode, Scoring
 from interlingua.views.tree import grow_tree

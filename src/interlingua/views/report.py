@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from interlingua.evaluation.quality import Quality
 from interlingua.views.curves import Run, read_run
 from interlingua.views.page import render
-from interlingua.views.quality import Quality
 
 __all__ = ["Report", "names", "read_report", "report_page"]
 

@@ -1,0 +1,1 @@
+"""What surrounds sentences: lines, markup, subtitles, and what must come through unchanged; without torch."""

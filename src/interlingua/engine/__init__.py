@@ -1,0 +1,1 @@
+"""Who computes: the device, how work is shared out, layers packed for the processor."""

@@ -1,0 +1,1 @@
+"""A training as users see it: an experiment, its directory, its journal."""

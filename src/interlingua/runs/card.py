@@ -1,0 +1,65 @@
+"""The README.md of a model directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from interlingua.runs.experiment import Experiment
+from interlingua.runs.validation import Validation
+
+__all__ = ["model_card"]
+
+
+def model_card(name: str, experiment: Experiment, info: Mapping[str, Any], found: Validation) -> str:
+    """What a reader of the directory should know first, in Markdown.
+
+    Args:
+        name: of the directory.
+        experiment: with nothing left open.
+        info: what info.json holds.
+        found: of the thorough validation of the saved weights.
+    """
+    model = experiment.model
+    source, target = experiment.languages or ("source", "target")
+    scores = "\n".join(
+        f"| {score.name} | {score.score:.2f} | {_interval(score.confidence)} | `{score.signature}` |"
+        for score in found.scores
+    )
+    samples = "\n".join(
+        f"| {_cell(s.source)} | {_cell(s.output)} | {_cell(s.target)} |" for s in found.samples
+    )
+    return f"""# {name}
+
+A sequence-to-sequence model, {source} to {target}, made with interlingua {info["interlingua"]}.
+
+    echo "..." | interlingua translate {name}
+
+- {model.architecture}: {info["parameters"]:,} parameters, {model.describe()};
+  vocabulary {" and ".join(f"{n:,}" for n in info["vocabulary"])}
+- trained for {info["steps"]:,} steps in {info["elapsed_s"] / 60:.1f} minutes on {info["device"]}
+  ({info["precision"]}); the weights are those of step {info["best_step"]:,}
+- tokenizers: {info["data"]["tokenizers"]}
+
+## Scores on {info["validation_pairs"]:,} validation pairs, beam search
+
+Validation pairs choose the weights, so scores on a test set of its own may be lower.
+
+| metric | score | 95% interval | signature |
+|---|---|---|---|
+{scores}
+
+## Samples
+
+| source | output | reference |
+|---|---|---|
+{samples}
+"""
+
+
+def _interval(confidence: Any) -> str:
+    return "" if confidence is None else f"{confidence.low:.2f} to {confidence.high:.2f}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,156 @@
+"""Trying the model in training on the validation pairs, by loss and by the task's own metric."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from interlingua.data.batch import make_batch
+from interlingua.data.batching import epoch_batches
+from interlingua.data.store import Store
+from interlingua.evaluation import Metric, Score, evaluate, metric_named, recognise_task
+from interlingua.inference.bundle import Limits
+from interlingua.inference.translator import Translation, Translator
+from interlingua.model.presets import Model
+from interlingua.runs.events import Sample
+from interlingua.search import SearchSettings
+from interlingua.search.hypothesis import length_penalty
+from interlingua.text.tokenizer import TokenizerPair
+from interlingua.text.vocabulary import PAD
+from interlingua.training.loss import cross_entropy_sum
+
+__all__ = ["LENGTH_PENALTIES", "Validation", "Validator", "best_hypothesis", "task_metrics"]
+
+Pair = tuple[str, str]
+SAMPLES = 10
+MOST_PAIRS = 5_000
+"""The loss, and the scores of the saved model, are of at most so many validation pairs."""
+
+LENGTH_PENALTIES = (1.0, 0.5, 1.5, 0.0, 2.0, 2.5, 3.0)
+"""What there is to choose from, the usual one first and the nearer before the farther."""
+WORTH_A_CHANGE = 0.1
+"""Points; what is better by less may be better by chance."""
+
+
+class Validation(NamedTuple):
+    """What was found, and how long it took."""
+
+    loss: float
+    """Plain cross entropy, nats a target token."""
+    scores: list[Score]
+    """The metric that decides first."""
+    samples: list[Sample]
+    search: SearchSettings
+    """What translated the pairs; it has the length penalty that was chosen, if one was."""
+    seconds: float
+
+    @property
+    def goodness(self) -> float:
+        """Larger is better; what the best weights are chosen by."""
+        first = self.scores[0]
+        return first.score if first.higher_is_better else -first.score
+
+
+class Validator:
+    """Validates a model, whatever its weights are at the moment.
+
+    Args:
+        store: the validation pairs; many are thinned out, always in the same way.
+        tokenizers: of both sides.
+        limits: for search.
+        search: how the saved model is meant to be used.
+        choose_length_penalty: whether that one's length penalty is to be chosen by its score.
+        decode_pairs: how many to translate each time.
+        max_tokens: of a batch, for the loss.
+        device: where the model is.
+    """
+
+    def __init__(
+        self, store: Store, tokenizers: TokenizerPair, limits: Limits, search: SearchSettings,
+        choose_length_penalty: bool, decode_pairs: int, max_tokens: int, device: torch.device,
+    ) -> None:  # fmt: skip
+        order = np.random.default_rng(0).permutation(len(store))[:MOST_PAIRS]
+        self.store, self.max_tokens, self.device = store, max_tokens, device
+        self.indices = np.sort(order)
+        self.decoded = np.sort(order[:decode_pairs])
+        self.tokenizers, self.limits, self.search = tokenizers, limits, search
+        self.choosing = choose_length_penalty and search.beam > 1 and not search.sample
+        self.metrics = task_metrics([store.target_text(int(i)) for i in self.indices], tokenizers)
+
+    def validate(self, model: Model, *, thorough: bool = False) -> Validation:
+        """Loss over all, scores of greedy translations over some; thorough: over all, by `search`."""
+        started = time.monotonic()
+        training = model.training
+        model.eval()
+        search = self.search if thorough else SearchSettings(beam=1)
+        numbers = (self.indices if thorough else self.decoded).tolist()
+        pairs = [(self.store.source_text(i), self.store.target_text(i)) for i in numbers]
+        if thorough and self.choosing:
+            search, outputs = self._choose(model, pairs)
+        else:
+            outputs = [translation.text for translation in self._translate(model, search, pairs)]
+        scores = evaluate(outputs, pairs, metrics=self.metrics, n_bootstrap=1000 if thorough else 0)
+        loss = self._loss(model)
+        model.train(training)
+        shown = zip(pairs[:SAMPLES], outputs[:SAMPLES], strict=True)
+        samples = [Sample(source, target, output) for (source, target), output in shown]
+        return Validation(loss, scores, samples, search, time.monotonic() - started)
+
+    def _translate(self, model: Model, search: SearchSettings, pairs: list[Pair]) -> list[Translation]:
+        translator = Translator(
+            model, self.tokenizers, settings=search, max_ratio=self.limits.max_ratio,
+            max_source_length=self.limits.max_source_length, device=self.device,
+        )  # fmt: skip
+        return translator.translate([source for source, _ in pairs])
+
+    def _choose(self, model: Model, pairs: list[Pair]) -> tuple[SearchSettings, list[str]]:
+        """The search whose length penalty scores best, or hardly worse and nearer the usual; its outputs.
+
+        One search does for all: what a beam meets does not depend on the penalty when all its places finish.
+        """
+        every = self.search.model_copy(update={"stop": "all", "n_best": self.search.beam})
+        found = self._translate(model, every, pairs)
+        tried = {}
+        for alpha in LENGTH_PENALTIES:
+            outputs = [best_hypothesis(translation, alpha).text for translation in found]
+            score = evaluate(outputs, pairs, metrics=self.metrics[:1], n_bootstrap=0)[0]
+            tried[alpha] = (score.score if score.higher_is_better else -score.score), outputs
+        enough = max(score for score, _ in tried.values()) - WORTH_A_CHANGE
+        alpha = next(alpha for alpha in LENGTH_PENALTIES if tried[alpha][0] >= enough)
+        return self.search.model_copy(update={"length_penalty": alpha}), tried[alpha][1]
+
+    @torch.no_grad()
+    def _loss(self, model: Model) -> float:
+        total, tokens = 0.0, 0
+        lengths = self.store.source_lengths[self.indices], self.store.target_lengths[self.indices]
+        for chosen in epoch_batches(*lengths, self.max_tokens, 0, 0):
+            batch = make_batch(self.store, self.indices[chosen]).to(self.device)
+            hidden = model(batch.source, batch.source_mask, batch.target_in)
+            loss = cross_entropy_sum(model.project, hidden, batch.target_out, smoothing=0.0, padding=PAD)
+            total, tokens = total + float(loss), tokens + batch.target_tokens
+        return total / tokens if tokens else math.nan
+
+
+def best_hypothesis(translation: Translation, alpha: float) -> Translation:
+    """Of a translation and its alternatives the one of highest score under another length penalty."""
+
+    def rank(one: Translation) -> tuple[bool, float]:
+        score = sum(one.log_probs) / float(length_penalty(len(one.log_probs), alpha))
+        return "limit" not in one.flags, score
+
+    return max(translation, *translation.alternatives, key=rank) if translation.alternatives else translation
+
+
+def task_metrics(targets: list[str], tokenizers: TokenizerPair) -> list[Metric]:
+    """The metrics that fit the task, the one that decides first."""
+    task = recognise_task(targets)
+    # A tokenizer of words knows better what a symbol is than a guess from the targets.
+    by_words = tokenizers.target.kind == "words"
+    if task.headline == "sequence_error" or by_words:
+        symbols = "words" if by_words else task.symbols
+        return [metric_named(name, symbols) for name in ("sequence_error", "symbol_error")]
+    return [metric_named(name) for name in sorted(("BLEU", "chrF"), key=lambda name: name != task.headline)]

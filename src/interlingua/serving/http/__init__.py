@@ -1,0 +1,1 @@
+"""Requests as they come: bodies within limits, who asks, how often."""

@@ -1,0 +1,1 @@
+"""Which models are served, for which languages, with which glossaries."""

@@ -1,0 +1,1 @@
+"""What can be asked, and how texts become sentences for the pool."""

@@ -1,0 +1,1 @@
+"""Glossaries: terms that must come out, from their file to their place in the output."""
