@@ -11,7 +11,7 @@ import torch
 from filelock import FileLock
 
 from interlingua.errors import CheckpointError, ConfigurationError, OutputError
-from interlingua.files import read_tensors, write_tensors
+from interlingua.inference.tensors import read_tensors, write_tensors
 from interlingua.runs.events import Ended, Note, Progress, Validated
 from interlingua.runs.run import start
 from tests.tiny import last_checkpoint, resume_tiny, tiny_values, train_tiny, weights, write_reversals
@@ -202,7 +202,7 @@ def test_a_full_disk_stops_with_the_last_model_kept(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("interlingua.files.save_file", full)
+    monkeypatch.setattr("interlingua.inference.tensors.save_file", full)
     with pytest.raises(OutputError, match="No space left"):
         list(events)
     assert same(weights(out), kept)

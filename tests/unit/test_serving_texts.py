@@ -14,7 +14,8 @@ from interlingua.documents.html import Segment, cut, render
 from interlingua.documents.passage import take_apart
 from interlingua.documents.projection import Projection, project
 from interlingua.documents.protect import changed, needs_alignment, restore
-from interlingua.documents.subtitles import Shelf, translate_document
+from interlingua.documents.subtitles import translate_document
+from interlingua.serving.routes.shelf import Shelf
 from interlingua.text.sentences import split_long
 from interlingua.text.symbols import ByteTokenizer
 

@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from interlingua.errors import BundleError
-from interlingua.files import DamagedFileError, read_tensors, write_tensors, write_text
+from interlingua.files import write_text
+from interlingua.inference.tensors import DamagedFileError, read_tensors, write_tensors
 from interlingua.model.presets import Model, build_model, parse_model_settings
 from interlingua.search import SearchSettings
 from interlingua.text.tokenizer import TokenizerPair, load_tokenizer, save_tokenizer

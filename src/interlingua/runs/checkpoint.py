@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from interlingua.errors import CheckpointError
-from interlingua.files import DamagedFileError, read_tensors, write_tensors
+from interlingua.inference.tensors import DamagedFileError, read_tensors, write_tensors
 
 __all__ = ["Checkpoint", "load_newest", "save_checkpoint"]
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from interlingua.documents.subtitles import FORMATS, Shelf, translate_document
+from interlingua.documents.subtitles import FORMATS, translate_document
 from interlingua.serving.http.fields import WHOLE, read_fields, read_upload
 from interlingua.serving.http.limits import Gate
 from interlingua.serving.http.visitor import address, arrived, key_of, note
@@ -17,6 +17,7 @@ from interlingua.serving.models.glossaries import UsedTerm
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.routes.schema import answers, body, pairs
 from interlingua.serving.routes.service import Service, Translated, Wanted
+from interlingua.serving.routes.shelf import Shelf
 from interlingua.serving.settings import ServeSettings
 
 __all__ = ["routes"]
