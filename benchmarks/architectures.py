@@ -30,10 +30,11 @@ from interlingua.data.batch import Batch, batch_of
 from interlingua.engine.device import choose_dtype
 from interlingua.evaluation import Metric, evaluate
 from interlingua.evaluation.metrics import metric_named
-from interlingua.model.presets import PRESETS, build_model
+from interlingua.model.architectures import build_model
+from interlingua.model.presets import PRESETS
 from interlingua.text.vocabulary import PAD, SPECIALS
 from interlingua.training.loop import Learner
-from interlingua.training.loss import cross_entropy_sum
+from interlingua.training.objective import cross_entropy_sum
 from interlingua.training.settings import TrainingSettings
 
 MODELS = {

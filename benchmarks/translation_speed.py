@@ -31,8 +31,8 @@ from interlingua.inference import translator as translator_module
 from interlingua.inference.bundle import Bundle, load_bundle
 from interlingua.inference.translator import Translator
 from interlingua.model.transformer import Transformer
-from interlingua.search import length_limit
-from interlingua.search.forced import forced_log_probs
+from interlingua.search.hypothesis import length_limit
+from interlingua.search.scoring import forced_log_probs
 from interlingua.text.vocabulary import BOS, EOS, PAD, UNK
 
 engine: Any = None

@@ -8,7 +8,7 @@ CHECKED = [
     "interlingua.model",
     "interlingua.search",
     "interlingua.terms.constraints",
-    "interlingua.training.loss",
+    "interlingua.training.objective",
     "interlingua.data.batch",
 ]
 

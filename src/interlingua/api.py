@@ -10,6 +10,7 @@ import torch
 
 import interlingua
 from interlingua.engine.device import choose_device, choose_dtype, set_threads
+from interlingua.engine.eager import EagerEngine
 from interlingua.engine.packed import Precision, prepare
 from interlingua.errors import ConfigurationError
 from interlingua.evaluation import Score
@@ -51,8 +52,8 @@ def load(
         precision = "bf16" if choose_dtype("auto", chosen) == torch.bfloat16 else "fp32"
     model = prepare(bundle.model, cast(Precision, precision))
     return Translator(
-        model, bundle.tokenizers, settings=bundle.search, max_ratio=bundle.limits.max_ratio,
-        max_source_length=bundle.limits.max_source_length, device=chosen,
+        EagerEngine(model, chosen), bundle.tokenizers, settings=bundle.search,
+        max_ratio=bundle.limits.max_ratio, max_source_length=bundle.limits.max_source_length,
     )  # fmt: skip
 
 

@@ -7,11 +7,11 @@ import random
 import pytest
 import torch
 
-from interlingua.model.presets import build_model
+from interlingua.model.architectures import build_model
 from interlingua.model.recurrent import RecurrentSettings
-from interlingua.search import SearchSettings, Sources, search
-from interlingua.search.forced import forced_log_probs
-from interlingua.search.hypothesis import length_penalty
+from interlingua.search.hypothesis import SearchSettings, Sources, length_penalty
+from interlingua.search.scoring import forced_log_probs
+from interlingua.search.search import search
 from interlingua.terms.automaton import Progress, Wanted
 from interlingua.terms.constraints import Constraints
 from interlingua.terms.phrases import Phrase, Phrasing
@@ -152,7 +152,7 @@ def test_log_probabilities_are_the_models_own():
     width = max(map(len, ids)) + 1
     target_in = torch.tensor([([BOS, *each] + [PAD] * width)[:width] for each in ids])
     target_out = torch.tensor([([*each, EOS] + [PAD] * width)[:width] for each in ids])
-    forced = forced_log_probs(model, batch.ids, batch.mask, target_in, target_out)
+    forced = forced_log_probs(model, batch.source, target_in, target_out)
     for (best, *_), row in zip(found, forced.tolist(), strict=True):
         assert best.log_probs == pytest.approx(row[: len(best.log_probs)], abs=1e-4)
 

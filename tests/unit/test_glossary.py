@@ -9,12 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interlingua.engine.eager import EagerEngine
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.inference.translator import Translator
-from interlingua.model.presets import build_model
+from interlingua.model.architectures import build_model
 from interlingua.model.recurrent import RecurrentSettings
 from interlingua.model.transformer import Transformer, TransformerSettings
-from interlingua.search import SearchSettings
+from interlingua.search.hypothesis import SearchSettings
 from interlingua.terms.glossary import Glossary, kept
 from interlingua.terms.phrases import Phrasing
 from interlingua.terms.reading import read_glossary
@@ -22,6 +23,7 @@ from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 from interlingua.text.tokenizer import Tokenizer, TokenizerPair
 from interlingua.text.vocabulary import EOS, UNK
+from tests.models import build
 
 TEXTS = [
     "der große Hund läuft über die Wiese, und „Waldi“ bellt.", "die Hundehütte (neu) steht im Garten.",
@@ -143,10 +145,10 @@ def translator(tokenizer: Tokenizer) -> Translator:
     torch.manual_seed(0)
     sizes = TransformerSettings(dim=16, heads=2, feed_forward=32, encoder_layers=1, decoder_layers=1)
     size = len(tokenizer)
-    model = Wild(sizes, size, size, shared=False).eval()
+    model = build(Wild, sizes, size).eval()
     settings = SearchSettings(beam=2)
     pair = TokenizerPair(tokenizer, tokenizer)
-    return Translator(model, pair, settings=settings, max_ratio=1.5, max_source_length=60)
+    return Translator(EagerEngine(model), pair, settings=settings, max_ratio=1.5, max_source_length=60)
 
 
 GLOSSARY = {
@@ -181,7 +183,7 @@ def test_recurrent_models_keep_a_glossary(attention):
     settings = RecurrentSettings(dim=16, encoder_layers=1, decoder_layers=1, attention=attention)
     model = translator(SymbolTokenizer.train(TEXTS, "words", "NFC"))
     size = len(model.tokenizers.target)
-    model.model = build_model(settings, size, size, shared=False).eval()
+    model.engine.model = build_model(settings, size, size, shared=False).eval()
     for translation in model.translate(
         ["ein Hund", "die Kinder"], glossary={"Hund": "Mann", "die": "Kinder im"}
     ):

@@ -11,16 +11,18 @@ from dataclasses import replace
 import pytest
 import torch
 
+from interlingua.engine.eager import EagerEngine
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.inference.translator import Translator
-from interlingua.model.presets import build_model, parse_model_settings
+from interlingua.model.architectures import build_model, parse_model_settings
 from interlingua.model.transformer import TransformerSettings
-from interlingua.search import SearchSettings
+from interlingua.search.hypothesis import SearchSettings
 from interlingua.text.symbols import ByteTokenizer
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.text.vocabulary import EOS
 from interlingua.views.look import look, look_page
 from interlingua.views.page import as_json
+from tests.models import build
 
 from .test_translator import Wild
 
@@ -32,7 +34,9 @@ def translator(model, limit: int = 40) -> Translator:
     tokenizer = ByteTokenizer("NFC")
     pair = TokenizerPair(tokenizer, tokenizer)
     settings = SearchSettings(beam=4, length_penalty=3)  # random models would write nothing
-    return Translator(model.eval(), pair, settings=settings, max_ratio=0.5, max_source_length=limit)
+    return Translator(
+        EagerEngine(model.eval()), pair, settings=settings, max_ratio=0.5, max_source_length=limit
+    )
 
 
 def wild(limit: int = 40, **options) -> Translator:
@@ -40,7 +44,7 @@ def wild(limit: int = 40, **options) -> Translator:
     sizes = TransformerSettings(
         dim=16, heads=2, feed_forward=32, encoder_layers=1, decoder_layers=2, **options
     )
-    return translator(Wild(sizes, 260, 260, shared=False), limit)
+    return translator(build(Wild, sizes, 260), limit)
 
 
 def recurrent(attention: str) -> Translator:
@@ -137,11 +141,11 @@ def test_the_position_code_is_the_papers(seen):
 def test_learned_positions_are_shown_as_they_are():
     model = wild(positions="learned")
     with torch.no_grad():
-        model.model.positions.table.normal_()
+        model.engine.model.positions.table.normal_()
     code = look(model, TEXT, name="learned").position_code
     assert code.kind == "learned"
     shown = torch.tensor(code.values)
-    torch.testing.assert_close(shown, model.model.positions.table[: len(shown)], atol=1e-4, rtol=0)
+    torch.testing.assert_close(shown, model.engine.model.positions.table[: len(shown)], atol=1e-4, rtol=0)
 
 
 def test_rotary_positions_are_the_angles_of_a_head():
@@ -202,7 +206,7 @@ def test_a_text_that_is_too_long_is_shown_part_by_part():
 
 def test_a_translation_that_was_cut_off_has_no_end_sign():
     cut = wild()
-    cut.model.project = lambda hidden: torch.zeros(*hidden.shape[:-1], 260).index_fill(
+    cut.engine.model.project = lambda hidden: torch.zeros(*hidden.shape[:-1], 260).index_fill(
         -1, torch.tensor([EOS]), -100.0
     )
     seen = look(cut, "ab", name="cut")

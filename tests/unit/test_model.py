@@ -10,12 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from interlingua.errors import ConfigurationError
+from interlingua.kinds import Source
+from interlingua.model.architectures import build_model, parse_model_settings
 from interlingua.model.attention import MultiHeadAttention, attention_bias, causal_mask
 from interlingua.model.positions import LearnedPositions, RotaryPositions
-from interlingua.model.presets import PRESETS, build_model, parse_model_settings
-from interlingua.model.recurrent import RecurrentSettings
-from interlingua.model.seq2seq import Seq2Seq, reorder
-from interlingua.model.transformer import Transformer, TransformerSettings
+from interlingua.model.presets import PRESETS
+from interlingua.model.protocol import Seq2Seq
+from interlingua.model.recurrent import RecurrentSettings, RecurrentState
+from interlingua.model.transformer import Transformer, TransformerSettings, TransformerState
 
 SIZE, BATCH, SOURCE, TARGET = 31, 4, 9, 7
 SMALL = {"dim": 16, "heads": 4, "feed_forward": 32, "encoder_layers": 2, "decoder_layers": 2, "dropout": 0.3}
@@ -65,13 +67,14 @@ def inputs() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def logits_of(model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    return model.project(model.forward(*inputs))
+    source, mask, target = inputs
+    return model.project(model.decode(model.encode(Source(source, mask)), target))
 
 
 def test_steps_give_what_teacher_forcing_gives(model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor]) -> None:
     source, mask, target = inputs
     expected = logits_of(model, inputs)
-    state = model.start(source, mask)
+    state = model.start(model.encode(Source(source, mask)))
     for t in range(TARGET):
         logits, state = model.step(target[:, t], state)
         torch.testing.assert_close(logits, expected[:, t], atol=1e-5, rtol=1e-5)
@@ -109,9 +112,9 @@ def test_attention_rows_sum_to_one_and_respect_the_masks(
     source, mask, target = inputs
     if getattr(model.settings, "attention", "") == "none":
         with pytest.raises(ConfigurationError, match="this model has no attention to show"):
-            model.attend(source, mask, target)
+            model.attend(Source(source, mask), target)
         return
-    encoder, decoder, cross = model.attend(source, mask, target)
+    encoder, decoder, cross = model.attend(Source(source, mask), target)
     if isinstance(model, Transformer):
         heads, layers, above = SMALL["heads"], model.settings.encoder_layers, model.settings.decoder_layers
     else:  # its decoder looks at the source, and nothing looks at itself
@@ -130,13 +133,14 @@ def test_beams_share_their_sentence_and_keep_their_own_past(
     model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor]
 ) -> None:
     source, mask, target = inputs
-    state = model.start(source, mask)
+    state = model.start(model.encode(Source(source, mask)))
     _, state = model.step(target[:, 0], state)
     # Three rows a sentence, sentences 0, 2 and 3 only; then each row continues in its own way.
     kept = torch.tensor([0, 2, 3])
-    state = reorder(state, kept.unsqueeze(1).expand(-1, 3))
-    assert len(state.sentences[0]) == 3
-    assert len(state.rows[0]) == 9
+    state = state.reorder(kept.unsqueeze(1).expand(-1, 3))
+    sentences, rows = sizes(state)
+    assert sentences == 3
+    assert rows == 9
     continuations = torch.randint(4, SIZE, (3, 3))
     logits, state = model.step(continuations.flatten(), state)
     for i, sentence in enumerate(kept.tolist()):
@@ -146,9 +150,17 @@ def test_beams_share_their_sentence_and_keep_their_own_past(
             torch.testing.assert_close(logits[3 * i + beam], alone, atol=1e-5, rtol=1e-5)
 
 
+def sizes(state: TransformerState | RecurrentState) -> tuple[int, int]:
+    """The sentences and the rows that a state holds."""
+    if isinstance(state, TransformerState):
+        assert {len(layer.memory_keys) for layer in state.layers} == {len(state.memory_bias)}
+        return len(state.memory_bias), len(state.layers[-1].keys)
+    return len(state.memory.states), len(state.layers[-1])
+
+
 def test_an_old_state_stays_usable(model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor]) -> None:
     source, mask, target = inputs
-    _, state = model.step(target[:, 0], model.start(source, mask))
+    _, state = model.step(target[:, 0], model.start(model.encode(Source(source, mask))))
     first, _ = model.step(target[:, 1], state)
     model.step(target[:, 2], state)
     again, _ = model.step(target[:, 1], state)
@@ -173,15 +185,16 @@ def test_attention_equals_its_equation() -> None:
     weights = scores.masked_fill(~mask.unsqueeze(1), -math.inf).softmax(-1)
     context = torch.einsum("bhqk,bkhd->bqhd", weights, v).flatten(2)
     expected = context @ attention.output.weight.T + attention.output.bias
-    found = attention(x, *attention.keys_values(memory), attention_bias(mask, 3, x.dtype))
+    found, shares = attention(x, *attention.keys_values(memory), attention_bias(mask, 3, x.dtype))
     torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(shares, weights.flatten(0, 1))
 
 
 @pytest.mark.filterwarnings("ignore:enable_nested_tensor")
 @pytest.mark.parametrize("norm", ["pre", "post"])
 def test_equals_torch_transformer_with_its_weights(norm: str, inputs: tuple[Tensor, Tensor, Tensor]) -> None:
     source, mask, target = inputs
-    ours = Transformer(TransformerSettings(norm=norm, **SMALL), SIZE, SIZE, shared=True).eval()
+    ours = build_model(TransformerSettings(norm=norm, **SMALL), SIZE, SIZE, shared=True).eval()
     theirs = nn.Transformer(16, 4, 2, 2, 32, 0.0, batch_first=True, norm_first=norm == "pre").eval()
     if norm == "post":  # the paper has no norm after the stacks
         theirs.encoder.norm = theirs.decoder.norm = None

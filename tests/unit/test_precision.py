@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from interlingua.engine.packed import prepare
+from interlingua.kinds import Source
+from interlingua.model.architectures import build_model
 from interlingua.model.transformer import Transformer, TransformerSettings
-from interlingua.search.forced import forced_log_probs
+from interlingua.search.scoring import forced_log_probs
 from interlingua.text.vocabulary import BOS, EOS, PAD
 
 pytestmark = pytest.mark.skipif(
@@ -21,7 +23,7 @@ def model(request) -> Transformer:
     sizes = TransformerSettings(
         dim=64, heads=4, feed_forward=128, encoder_layers=2, decoder_layers=2, norm=request.param
     )
-    return Transformer(sizes, 100, 100, shared=True).eval()
+    return build_model(sizes, 100, 100, shared=True).eval()
 
 
 def log_probs(model: Transformer, rows: int = 6) -> torch.Tensor:
@@ -31,7 +33,7 @@ def log_probs(model: Transformer, rows: int = 6) -> torch.Tensor:
     source[0, 5:] = PAD
     source[0, 4] = target[:, -1] = EOS
     target_in = torch.cat([torch.full((rows, 1), BOS), target[:, :-1]], dim=1)
-    return forced_log_probs(model, source, source != PAD, target_in, target)
+    return forced_log_probs(model, Source(source, source != PAD), target_in, target)
 
 
 @pytest.mark.parametrize(
@@ -57,10 +59,11 @@ def test_a_row_does_not_depend_on_the_others(model, precision):
 def test_the_model_can_still_be_trained_and_saved(model):
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     prepare(model, "int8")
-    assert model.projection is None
+    assert model.projection.weight is model.target_embedding.weight
     after = model.state_dict()
     assert list(after) == list(before)
     assert all(torch.equal(after[name], before[name]) for name in before)
     source = torch.tensor([[5, EOS]])
-    model.project(model.forward(source, source != PAD, torch.tensor([[BOS]]))).sum().backward()
+    memory = model.encode(Source(source, source != PAD))
+    model.project(model.decode(memory, torch.tensor([[BOS]]))).sum().backward()
     assert model.target_embedding.weight.grad is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -12,16 +13,29 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from interlingua.model.seq2seq import Seq2Seq, State
+from interlingua.kinds import Source
+from interlingua.model.protocol import Memory, Seq2Seq, kept_sentences, select
 from interlingua.model.transformer import Transformer, TransformerSettings
-from interlingua.search import SearchSettings, Sources, length_limit, search
 from interlingua.search.beam import beam_search
-from interlingua.search.forced import forced_log_probs
-from interlingua.search.hypothesis import length_penalty
-from interlingua.search.largest import largest
+from interlingua.search.hypothesis import SearchSettings, Sources, length_limit, length_penalty
+from interlingua.search.scoring import forced_log_probs
+from interlingua.search.search import search
+from interlingua.search.topk import top_k
 from interlingua.text.vocabulary import BOS, EOS, PAD, UNK
+from tests.models import build
 
 LETTERS = 2  # besides EOS: three tokens that may be generated
+
+
+class TableState(NamedTuple):
+    """First source ids of the sentences, and what each row has read."""
+
+    first: torch.Tensor
+    history: torch.Tensor
+
+    def reorder(self, rows):
+        kept = kept_sentences(rows, len(self.history), len(self.first))
+        return TableState(select(self.first, kept), self.history[rows.flatten()])
 
 
 class Table(Seq2Seq):
@@ -32,17 +46,19 @@ class Table(Seq2Seq):
         self.logits = 2 * torch.randn(20, positions, vocabulary, vocabulary, generator=generator)
         self.steps = 0
 
-    def start(self, source, source_mask):
-        return State((source[:, :1],), (torch.zeros(len(source), 0, dtype=torch.long),), 0)
+    def encode(self, source):
+        return Memory(source.values[:, :1].unsqueeze(2).float(), source.mask[:, :1])
+
+    def start(self, memory):
+        first = memory.states[:, 0].long()
+        return TableState(first, torch.zeros(len(first), 0, dtype=torch.long))
 
     def step(self, tokens, state):
         self.steps += 1
-        (history,) = state.rows
-        beams = len(tokens) // len(state.sentences[0])
-        first = state.sentences[0].repeat_interleave(beams, 0).squeeze(1)
-        logits = self.logits[first, state.position, tokens]
-        history = torch.cat([history, tokens.unsqueeze(1)], 1)
-        return logits, State(state.sentences, (history,), state.position + 1)
+        beams = len(tokens) // len(state.first)
+        first = state.first.repeat_interleave(beams, 0).squeeze(1)
+        logits = self.logits[first, state.history.shape[1], tokens]
+        return logits, TableState(state.first, torch.cat([state.history, tokens.unsqueeze(1)], 1))
 
     def log_prob(self, source: int, ids: list[int]) -> float:
         rows = self.logits[source, range(len(ids)), [BOS, *ids[:-1]]].log_softmax(1)
@@ -57,14 +73,15 @@ def every_sequence(limit: int) -> list[list[int]]:
 def sources(batch: int = 5, limit: int = 5, width: int = 3) -> Sources:
     ids = torch.arange(4, 4 + batch).unsqueeze(1).expand(batch, width).clone()
     ids[:, -1] = EOS
-    return Sources(ids, torch.ones_like(ids, dtype=torch.bool), torch.full((batch,), limit))
+    source = Source(ids, torch.ones_like(ids, dtype=torch.bool))
+    return Sources(source, torch.full((batch,), limit))
 
 
 class Wild(Transformer):
     """A Transformer of random weights whose outputs are varied: tied ones would repeat their input."""
 
     def project(self, hidden):
-        generator = torch.Generator().manual_seed(int(self.source_embedding.weight.sum() * 1000))
+        generator = torch.Generator().manual_seed(int(self.frontend.embedding.weight.sum() * 1000))
         weight = torch.randn(self.target_embedding.weight.shape, generator=generator)
         logits = 0.7 * hidden @ weight.T
         logits[..., EOS] += 2
@@ -74,7 +91,7 @@ class Wild(Transformer):
 def transformer(seed: int = 0, vocabulary: int = 30) -> Transformer:
     torch.manual_seed(seed)
     sizes = TransformerSettings(dim=16, heads=2, feed_forward=32, encoder_layers=1, decoder_layers=2)
-    model = Wild(sizes, vocabulary, vocabulary, shared=False).eval()
+    model = build(Wild, sizes, vocabulary).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() == 2 and "embedding" not in name:
@@ -91,7 +108,7 @@ def random_sources(count: int, vocabulary: int = 30, seed: int = 1) -> list[list
 def padded(rows: list[list[int]], limit: int = 14) -> Sources:
     width = max(map(len, rows))
     ids = torch.tensor([row + [PAD] * (width - len(row)) for row in rows])
-    return Sources(ids, ids != PAD, torch.tensor([min(limit, 2 * len(row) + 6) for row in rows]))
+    return Sources(Source(ids, ids != PAD), torch.tensor([min(limit, 2 * len(row) + 6) for row in rows]))
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0])
@@ -173,7 +190,7 @@ def test_log_probabilities_equal_a_forced_pass(settings):
             ids = [*hypothesis.ids, *ending]
             target_in, target_out = torch.tensor([[BOS, *ids[:-1]]]), torch.tensor([ids])
             source = torch.tensor([row])
-            forced = forced_log_probs(model, source, source != PAD, target_in, target_out)[0].tolist()
+            forced = forced_log_probs(model, Source(source, source != PAD), target_in, target_out)[0].tolist()
             assert hypothesis.log_probs == pytest.approx(forced, abs=1e-4)
             penalty = float(length_penalty(len(ids), settings.length_penalty))
             assert hypothesis.score == pytest.approx(sum(forced) / penalty, abs=1e-4)
@@ -184,8 +201,9 @@ def test_forced_scores_ignore_padding():
     source = torch.tensor([[5, 6, EOS], [7, EOS, PAD]])
     target = torch.tensor([[8, 9, EOS], [9, EOS, PAD]])
     target_in = torch.tensor([[BOS, 8, 9], [BOS, 9, PAD]])
-    both = forced_log_probs(model, source, source != PAD, target_in, target)
-    alone = forced_log_probs(model, source[1:, :2], source[1:, :2] != PAD, target_in[1:, :2], target[1:, :2])
+    both = forced_log_probs(model, Source(source, source != PAD), target_in, target)
+    shorter = Source(source[1:, :2], source[1:, :2] != PAD)
+    alone = forced_log_probs(model, shorter, target_in[1:, :2], target[1:, :2])
     assert both[1, 2] == 0
     assert torch.allclose(both[1, :2], alone[0], atol=1e-5)
 
@@ -260,12 +278,12 @@ def test_more_than_the_beam_holds_cannot_be_asked_for():
     st.integers(1, 3), st.sampled_from([1, 2, 5, 40]), st.sampled_from([40, 64, 129, 1000, 8001]),
     st.integers(0, 2**31), st.booleans(),
 )  # fmt: skip
-def test_the_largest_are_those_of_a_full_sort(rows, count, vocabulary, seed, coarse):
+def test_the_top_k_are_those_of_a_full_sort(rows, count, vocabulary, seed, coarse):
     generator = torch.Generator().manual_seed(seed)
     scores = torch.randn(rows, vocabulary, generator=generator)
     if coarse:  # many ties, and many that cannot be
         scores = scores.round().masked_fill(scores < 0, -math.inf)
-    values, places = largest(scores, count)
+    values, places = top_k(scores, count)
     torch.testing.assert_close(values, scores.sort(dim=1, descending=True).values[:, :count])
     torch.testing.assert_close(scores.gather(1, places), values)
     assert all(len(set(row)) == count for row in places.tolist())

@@ -16,14 +16,16 @@ from torch.nn import functional as F
 from interlingua.data.batch import Batch, pad
 from interlingua.data.loader import Position
 from interlingua.errors import ConfigurationError, TrainingError
-from interlingua.model.presets import PRESETS, build_model
+from interlingua.kinds import Source
+from interlingua.model.architectures import build_model
+from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.runs.events import Log, Note, Progress
 from interlingua.runs.recipes import merge
 from interlingua.text.vocabulary import BOS, EOS, PAD
-from interlingua.training import loss as loss_module
+from interlingua.training import objective as objective_module
 from interlingua.training.loop import Learner, optimise
-from interlingua.training.loss import cross_entropy_sum
+from interlingua.training.objective import build_objective, cross_entropy_sum
 from interlingua.training.optimizer import orthogonalise
 from interlingua.training.schedule import Clock, Schedule, StepBudget, TimeBudget, budget_rate, paper_rate
 from interlingua.training.settings import TrainingSettings
@@ -46,12 +48,12 @@ def make_batch(rows: int, seed: int = 0) -> Batch:
     source = pad(sources, after=EOS)
     target_out = pad(sources, after=EOS)
     tokens = int((target_out != PAD).sum())
-    return Batch(source, source != PAD, pad(sources, before=BOS), target_out, tokens)
+    return Batch(Source(source, source != PAD), pad(sources, before=BOS), target_out, tokens)
 
 
 def split(batch: Batch, sizes: list[int]) -> list[Batch]:
-    parts = zip(*(part.split(sizes) for part in batch[:4]), strict=True)
-    return [Batch(*part, int((part[3] != PAD).sum())) for part in parts]
+    parts = zip(*(part.split(sizes) for part in (*batch.source, *batch[1:3])), strict=True)
+    return [Batch(Source(*part[:2]), *part[2:], int((part[3] != PAD).sum())) for part in parts]
 
 
 AT_ONCE = pytest.mark.parametrize(("rows", "numbers"), [(4, 10**6), (1000, 1), (1000, 10**6)])
@@ -60,8 +62,8 @@ AT_ONCE = pytest.mark.parametrize(("rows", "numbers"), [(4, 10**6), (1000, 1), (
 @pytest.fixture
 def at_once(rows: int, numbers: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Little or much of the loss is computed at once."""
-    monkeypatch.setattr(loss_module, "ROWS_AT_ONCE", rows)
-    monkeypatch.setattr(loss_module, "NUMBERS_AT_ONCE", numbers)
+    monkeypatch.setattr(objective_module, "ROWS_AT_ONCE", rows)
+    monkeypatch.setattr(objective_module, "NUMBERS_AT_ONCE", numbers)
 
 
 @AT_ONCE
@@ -114,14 +116,14 @@ def test_loss_of_a_hopeless_guess_is_finite() -> None:
 def test_flat_weights_change_nothing(dtype: torch.dtype) -> None:
     batch, plain, flat = make_batch(3), make_model().eval(), make_model().eval()
     learner = Learner(flat, TrainingSettings(), dtype)
-    assert flat.source_embedding.weight is flat.target_embedding.weight
+    assert flat.frontend.embedding.weight is flat.target_embedding.weight
     assert {name: parameter.dtype for name, parameter in flat.named_parameters()} == dict.fromkeys(
         dict(plain.named_parameters()), dtype
     )
     for name, part in learner.weights.split(learner.weights.master).items():
         assert torch.equal(part, plain.get_parameter(name)), name
-    expected = plain(batch.source, batch.source_mask, batch.target_in)
-    found = flat(batch.source, batch.source_mask, batch.target_in).float()
+    expected = plain.decode(plain.encode(batch.source), batch.target_in)
+    found = flat.decode(flat.encode(batch.source), batch.target_in).float()
     torch.testing.assert_close(found, expected, atol=0.1 if dtype == torch.bfloat16 else 0, rtol=0)
 
 
@@ -130,7 +132,7 @@ def updated(batches: list[Batch], accumulate: int) -> torch.Tensor:
     settings = TrainingSettings(accumulate=accumulate, epsilon=1.0, clip_norm=0)
     learner = Learner(make_model(), settings, torch.float32)
     stream = itertools.cycle((batch, Position()) for batch in batches)
-    next(optimise(learner, stream, lambda step: 1.0))
+    next(optimise(learner, stream, build_objective(settings), lambda step: 1.0))
     return learner.weights.master.clone()
 
 
@@ -150,7 +152,7 @@ def test_consistency_asks_nothing_of_a_model_without_dropout(dropout: float, sam
         learner = Learner(make_model(dropout=dropout), settings, torch.float32)
         stream = itertools.cycle([(make_batch(8), Position())])
         torch.manual_seed(3)
-        reports.append(next(optimise(learner, stream, lambda step: 0.01)))
+        reports.append(next(optimise(learner, stream, build_objective(settings), lambda step: 0.01)))
     once, twice = reports
     assert once.target_tokens == twice.target_tokens
     assert (twice.loss == pytest.approx(once.loss, rel=1e-5)) is same
@@ -165,7 +167,9 @@ def test_updates_lower_the_loss_and_are_averaged(optimizer: str) -> None:
     settings = TrainingSettings(average_decay=0.9, optimizer=optimizer)
     learner = Learner(make_model(), settings, torch.float32)
     stream = itertools.cycle([(make_batch(8), Position(1, 2))])
-    reports = list(itertools.islice(optimise(learner, stream, lambda step: 0.01), 30))
+    reports = list(
+        itertools.islice(optimise(learner, stream, build_objective(settings), lambda step: 0.01), 30)
+    )
     assert [report.step for report in reports] == list(range(1, 31))
     assert reports[-1].loss < 0.7 * reports[0].loss
     assert reports[0].position == Position(1, 2)

@@ -11,14 +11,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interlingua.engine.eager import EagerEngine
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.inference.translator import Translator
 from interlingua.model.transformer import Transformer, TransformerSettings
-from interlingua.search import SearchSettings
+from interlingua.search.hypothesis import SearchSettings
 from interlingua.text.sentences import split_long
 from interlingua.text.symbols import ByteTokenizer
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.text.vocabulary import EOS
+from tests.models import build
 
 
 class Wild(Transformer):
@@ -36,16 +38,15 @@ class Wild(Transformer):
 def translator() -> Translator:
     torch.manual_seed(0)
     sizes = TransformerSettings(dim=16, heads=2, feed_forward=32, encoder_layers=1, decoder_layers=2)
-    model = Wild(sizes, 260, 260, shared=False).eval()
+    model = build(Wild, sizes, 260).eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.dim() == 2 and "embedding" not in name:
                 parameter.mul_(2)
     tokenizer = ByteTokenizer("NFC")
     settings = SearchSettings(beam=2)
-    return Translator(
-        model, TokenizerPair(tokenizer, tokenizer), settings=settings, max_ratio=0.5, max_source_length=20
-    )
+    pair = TokenizerPair(tokenizer, tokenizer)
+    return Translator(EagerEngine(model), pair, settings=settings, max_ratio=0.5, max_source_length=20)
 
 
 def texts(count: int = 16) -> list[str]:
@@ -73,7 +74,7 @@ def test_a_watcher_sees_translations_grow(translator, options):
         for text, draft in drafts().items():
             seen.setdefault(text, []).append(draft)
 
-    done = translator.translate(some, watch=watch, **options)
+    done = translator.translate(some, observe=watch, **options)
     assert [each.text for each in done] == [each.text for each in translator.translate(some, **options)]
     assert seen.keys() == {"abcde abcde", "a", "b c d"}
     for translation, text in zip(done[:3], some, strict=False):
@@ -89,21 +90,29 @@ def test_a_watcher_can_stop_the_search(translator):
 
     for options in ({"beam": 1}, {"beam": 3}, {"sample": True}):
         with pytest.raises(TimeoutError):
-            translator.translate(["abc"], watch=watch, **options)
+            translator.translate(["abc"], observe=watch, **options)
 
 
 def test_attention_is_that_of_the_own_batch_whatever_runs_beside(translator, monkeypatch):
     (alone,) = translator.translate(["abcde"], attention=True)
-    model = translator.model
-    forward = model.forward
+    layer = translator.engine.model.encoder[0]
+    forward = layer.forward
 
     def beside(*inputs):
+        monkeypatch.setattr(layer, "forward", forward)
         with ThreadPoolExecutor(1) as pool:
             pool.submit(translator.translate, ["a", "bcd"]).result()
         return forward(*inputs)
 
-    monkeypatch.setattr(model, "forward", beside)
+    attend = translator.engine.attend
+
+    def attend_beside_others(*inputs):
+        monkeypatch.setattr(layer, "forward", beside)
+        return attend(*inputs)
+
+    monkeypatch.setattr(translator.engine, "attend", attend_beside_others)
     (together,) = translator.translate(["abcde"], attention=True)
+    assert layer.forward == forward, "another translation ran in the middle of the pass"
     for one, other in zip(alone.attention, together.attention, strict=True):
         assert torch.equal(one, other)
 
@@ -239,7 +248,7 @@ def test_splitting_prefers_sentence_ends_then_spaces():
 
 
 def test_batches_side_by_side_give_the_same(translator, monkeypatch):
-    monkeypatch.setattr("interlingua.inference.translator._ROWS", 4)
+    monkeypatch.setattr(EagerEngine, "capacity", EagerEngine.capacity._replace(rows=4))
     alone = translator.translate(texts())
     torch.set_num_threads(2)
     together = translator.translate(texts())

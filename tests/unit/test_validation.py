@@ -9,15 +9,17 @@ import pytest
 import torch
 
 from interlingua.data.store import build_store
+from interlingua.engine.eager import EagerEngine
 from interlingua.evaluation import evaluate
 from interlingua.inference.bundle import Limits
 from interlingua.inference.translator import Translator
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.runs.validation import LENGTH_PENALTIES, Validator
-from interlingua.search import SearchSettings
+from interlingua.search.hypothesis import SearchSettings
 from interlingua.text.symbols import ByteTokenizer
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.text.vocabulary import EOS
+from tests.models import build
 
 BYTES = TokenizerPair(ByteTokenizer("NFC"), ByteTokenizer("NFC"))
 LIMITS = Limits(max_ratio=1.0, max_source_length=64)
@@ -38,7 +40,7 @@ class Wild(Transformer):
 def model() -> Transformer:
     torch.manual_seed(0)
     sizes = TransformerSettings(dim=16, heads=2, feed_forward=32, encoder_layers=1, decoder_layers=1)
-    return Wild(sizes, 260, 260, shared=False).eval()
+    return build(Wild, sizes, 260).eval()
 
 
 def validator(pairs: list[tuple[str, str]], directory: Path, *, choosing: bool = True) -> Validator:
@@ -50,7 +52,7 @@ def validator(pairs: list[tuple[str, str]], directory: Path, *, choosing: bool =
 
 def translated(model: Transformer, sources: list[str], alpha: float) -> list[str]:
     settings = SearchSettings(beam=4, length_penalty=alpha)
-    translator = Translator(model, BYTES, settings=settings, max_ratio=1.0, max_source_length=64)
+    translator = Translator(EagerEngine(model), BYTES, settings=settings, max_ratio=1.0, max_source_length=64)
     return [translation.text for translation in translator.translate(sources)]
 
 

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 from torch import Tensor
 
 from interlingua.data.store import Store
+from interlingua.kinds import Source
 from interlingua.text.vocabulary import BOS, EOS, PAD
 
 __all__ = ["Batch", "batch_of", "make_batch", "pad"]
@@ -22,10 +23,8 @@ Ids = Sequence[int] | npt.NDArray[np.integer]
 class Batch(NamedTuple):
     """Some pairs of about equal length."""
 
-    source: Int[Tensor, "batch source"]
-    """Source ids, then EOS, then padding."""
-    source_mask: Bool[Tensor, "batch source"]
-    """True = a real token (may be attended to)."""
+    source: Source
+    """Of ids, then EOS, then padding."""
     target_in: Int[Tensor, "batch target"]
     """BOS, then the target ids: what the decoder reads."""
     target_out: Int[Tensor, "batch target"]
@@ -35,19 +34,23 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
-        source, mask, target_in, target_out = (part.to(device, non_blocking=True) for part in self[:4])
-        return Batch(source, mask, target_in, target_out, self.target_tokens)
+        source = Source(*(part.to(device, non_blocking=True) for part in self.source))
+        target_in, target_out = (
+            part.to(device, non_blocking=True) for part in (self.target_in, self.target_out)
+        )
+        return Batch(source, target_in, target_out, self.target_tokens)
 
     def twice(self) -> Batch:
         """Every pair two times: the batch, then the batch again."""
-        source, mask, target_in, target_out = (torch.cat([part, part]) for part in self[:4])
-        return Batch(source, mask, target_in, target_out, 2 * self.target_tokens)
+        source = Source(*(torch.cat([part, part]) for part in self.source))
+        target_in, target_out = (torch.cat([part, part]) for part in (self.target_in, self.target_out))
+        return Batch(source, target_in, target_out, 2 * self.target_tokens)
 
     @property
     def padding(self) -> float:
         """The share of both sides' positions that is padding, 0 to 1."""
-        positions = self.source.numel() + self.target_out.numel()
-        return 1 - (int(self.source_mask.sum()) + self.target_tokens) / positions
+        positions = self.source.mask.numel() + self.target_out.numel()
+        return 1 - (int(self.source.mask.sum()) + self.target_tokens) / positions
 
 
 def make_batch(store: Store, indices: Sequence[int] | npt.NDArray[np.int64]) -> Batch:
@@ -59,8 +62,7 @@ def batch_of(sources: Sequence[Ids], targets: Sequence[Ids]) -> Batch:
     """Pairs of ids, without BOS and EOS, as a batch."""
     source = pad(sources, after=EOS)
     return Batch(
-        source,
-        source != PAD,
+        Source(source, source != PAD),
         pad(targets, before=BOS),
         pad(targets, after=EOS),
         sum(map(len, targets)) + len(targets),

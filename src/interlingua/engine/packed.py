@@ -1,9 +1,9 @@
-"""Weights made ready for use: packed for the processor, and on request in bfloat16 or 8-bit integers."""
+"""Layers packed for the processor, and on request in bfloat16 or 8-bit integers."""
 
 from __future__ import annotations
 
 import copy
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from jaxtyping import Float
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from interlingua.errors import ConfigurationError
 from interlingua.model.layers import FeedForward
-from interlingua.model.presets import Model
+from interlingua.model.protocol import Model
 
 __all__ = ["Precision", "prepare"]
 
@@ -35,41 +35,41 @@ def prepare(model: Model, precision: Precision) -> Model:
     Raises:
         ConfigurationError: int8 is asked for where there are no kernels for it.
     """
-    weight = model.target_embedding.weight.detach()
-    packed = weight.device.type == "cpu" and torch.backends.mkldnn.is_available()
+    device = next(model.parameters()).device
+    packed = device.type == "cpu" and torch.backends.mkldnn.is_available()
     if precision == "int8" and not (packed and hasattr(torch.ops.onednn, "qlinear_pointwise")):
         raise ConfigurationError(
             "8-bit integers need a CPU and a PyTorch with oneDNN",
             where="precision",
-            found=f"{weight.device}, torch {torch.__version__}",
+            found=f"{device}, torch {torch.__version__}",
             accepted="Use bf16 or fp32.",
         )
     if not packed:
-        return model if precision == "fp32" else copy.deepcopy(model).to(torch.bfloat16).eval()
+        if precision == "fp32":
+            return model
+        rounded = copy.deepcopy(model)
+        cast(nn.Module, rounded).to(torch.bfloat16)
+        return rounded.eval()
     kind = Int8Linear if precision == "int8" else PackedLinear
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-
-    def convert(module: Any) -> Any:
-        if module is None:
-            return None
-        if isinstance(module, FeedForward) and module.activation is torch.relu and kind is PackedLinear:
-            inner, outer = module.inner, module.outer
-            return nn.Sequential(
-                PackedLinear(inner.weight.detach(), inner.bias.detach(), dtype, "relu"), convert(outer)
-            )
-        if isinstance(module, nn.Linear):
-            bias = None if module.bias is None else module.bias.detach()
-            return kind(module.weight.detach(), bias, dtype)
-        clone = copy.copy(module)
-        clone._modules = {
-            name: convert(child) for name, child in module._modules.items() if child is not None
-        }
-        return clone
-
-    prepared: Model = convert(model)
-    if prepared.projection is None:  # tied to the embedding
-        prepared.projection = kind(weight, None, dtype)
+    prepared: Model = _converted(model, kind, dtype)
     return prepared.eval()
+
+
+def _converted(module: Any, kind: type[PackedLinear] | type[Int8Linear], dtype: torch.dtype) -> Any:
+    """A copy of a module whose linear layers are of the given kind; the rest is shared."""
+    if isinstance(module, FeedForward) and module.activation is torch.relu and kind is PackedLinear:
+        inner = module.inner
+        relu = PackedLinear(inner.weight.detach(), inner.bias.detach(), dtype, "relu")
+        return nn.Sequential(relu, _converted(module.outer, kind, dtype))
+    if isinstance(module, nn.Linear):
+        bias = None if module.bias is None else module.bias.detach()
+        return kind(module.weight.detach(), bias, dtype)
+    clone = copy.copy(module)
+    clone._modules = {
+        name: _converted(child, kind, dtype) for name, child in module._modules.items() if child is not None
+    }
+    return clone
 
 
 class PackedLinear(nn.Module):

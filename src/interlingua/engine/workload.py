@@ -9,30 +9,32 @@ from typing import TypeVar
 
 import torch
 
+from interlingua.engine.protocol import Capacity, Engine
 from interlingua.errors import InterlinguaError
 
 __all__ = ["batches", "chunks", "side_by_side"]
-
-WORKERS = 8  # batches at a time; more would wait for the interpreter's lock
-TOKENS = 16_384  # tokens a batch that memory is held for, so that long texts go in smaller batches
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-def batches(lengths: Sequence[int], held: Sequence[int], rows: int) -> Iterator[list[int]]:
-    """Indices by falling length, without those of length 0, a bounded number at a time.
+def batches(
+    lengths: Sequence[int], memory_tokens: Sequence[int], capacity: Capacity, width: int = 1
+) -> Iterator[list[int]]:
+    """Indices by falling length, without those of length 0, as many at a time as suit an engine.
 
     Args:
         lengths: of the sequences.
-        held: the tokens that memory is held for, of each; longer sequences hold more.
-        rows: how many at most.
+        memory_tokens: the tokens that memory is taken for, of each; longer sequences take more.
+        capacity: of the engine.
+        width: rows of each sequence.
     """
+    rows = max(1, capacity.rows // width)
     batch: list[int] = []
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
         if not lengths[i]:
             continue
-        if batch and (len(batch) == rows or (len(batch) + 1) * held[batch[0]] > TOKENS):
+        if batch and (len(batch) == rows or (len(batch) + 1) * memory_tokens[batch[0]] > capacity.tokens):
             yield batch
             batch = []
         batch.append(i)
@@ -40,14 +42,14 @@ def batches(lengths: Sequence[int], held: Sequence[int], rows: int) -> Iterator[
         yield batch
 
 
-def side_by_side(function: Callable[[T], R], items: Sequence[T], device: torch.device) -> Iterator[R]:
+def side_by_side(function: Callable[[T], R], items: Sequence[T], engine: Engine) -> Iterator[R]:
     """Applies a function to all items, in order; on a CPU to several at once, each by one thread.
 
     The matrices of a decoding step are too small to be worth sharing among threads; whole batches are not.
     """
     threads = torch.get_num_threads()
-    workers = min(threads, len(items), WORKERS)
-    if device.type != "cpu" or workers < 2:
+    workers = min(threads, len(items), engine.capacity.workers)
+    if engine.device.type != "cpu" or workers < 2:
         yield from map(function, items)
         return
     try:

@@ -23,8 +23,9 @@ from torch import Tensor
 from interlingua.errors import BundleError
 from interlingua.files import write_text
 from interlingua.inference.tensors import DamagedFileError, read_tensors, write_tensors
-from interlingua.model.presets import Model, build_model, parse_model_settings
-from interlingua.search import SearchSettings
+from interlingua.model.architectures import build_model, parse_model_settings
+from interlingua.model.protocol import Model
+from interlingua.search.hypothesis import SearchSettings
 from interlingua.text.tokenizer import TokenizerPair, load_tokenizer, save_tokenizer
 
 __all__ = [
@@ -43,6 +44,8 @@ OWN_FILES = {WEIGHTS, CONFIG, INFO, CARD} | {
     f"{name}.{suffix}" for name in ("joint", "source", "target") for suffix in ("json", "model")
 }
 """All that a model directory may hold, beside training/."""
+RENAMED = {"source_embedding.weight": "frontend.embedding.weight"}
+"""Weights that earlier versions called otherwise."""
 
 
 class Limits(NamedTuple):
@@ -156,7 +159,8 @@ def read_info(directory: Path) -> dict[str, Any]:
     return info
 
 
-def _fill(model: Model, weights: Mapping[str, Tensor], where: Path) -> None:
+def _fill(model: Model, saved: Mapping[str, Tensor], where: Path) -> None:
+    weights = {RENAMED.get(name, name): tensor for name, tensor in saved.items()}
     expected = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
     found = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     if expected != found:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from interlingua.model.seq2seq import Attention
+from interlingua.model.protocol import Attention
 from interlingua.terms.terminology import UsedTerm
 
 __all__ = ["EMPTY", "Flag", "PairScore", "Translation", "join"]

@@ -11,15 +11,16 @@ import torch
 from jaxtyping import Int
 
 from interlingua.data.batch import pad
+from interlingua.engine.protocol import Engine
 from interlingua.engine.workload import batches, chunks, side_by_side
 from interlingua.errors import ConfigurationError, DataError
-from interlingua.inference.alignment import align, attended, looked_at
+from interlingua.inference.alignment import align, attention_of, mean_cross_attention
 from interlingua.inference.scoring import score
 from interlingua.inference.translation import EMPTY, Flag, PairScore, Translation, join
-from interlingua.model.seq2seq import Seq2Seq
-from interlingua.search import Hypothesis, SearchSettings, Sources, length_limit, search
+from interlingua.kinds import Source
+from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, length_limit
 from interlingua.terms.automaton import Wanted
-from interlingua.terms.constraints import Constraints, places
+from interlingua.terms.constraints import Constraints, beam_width
 from interlingua.terms.glossary import Term
 from interlingua.terms.terminology import Glossaries, Terminology
 from interlingua.text.sentences import split_long
@@ -31,12 +32,11 @@ __all__ = ["Drafts", "PairScore", "Translation", "Translator"]
 CHUNK = 4096
 """Lines read ahead when streaming: enough for batches of nearly equal lengths."""
 
-_ROWS = 192  # hypotheses a batch: wider ones leave the processor's cache and are slower
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 Drafts = Callable[[], dict[str, str]]
 """Gives the translation so far of each part that is being decoded, by the part."""
-Watch = Callable[[Drafts], object]
+Observer = Callable[[Drafts], object]
 
 
 class _Part(NamedTuple):
@@ -47,6 +47,15 @@ class _Part(NamedTuple):
     """Of the glossary, for each time that one occurs."""
 
 
+class _Input(NamedTuple):
+    """A part ready for a batch."""
+
+    part: _Part
+    ids: list[int]
+    wanted: Wanted | None
+    """The terms that must come out, if there are any."""
+
+
 class _Extras(NamedTuple):
     """What a call asks for beside the text."""
 
@@ -55,38 +64,35 @@ class _Extras(NamedTuple):
 
 
 class Translator:
-    """A model with all it needs to be used on texts.
+    """An engine with all it needs to be used on texts.
 
     Args:
-        model: any Seq2Seq, in evaluation mode.
+        engine: what computes.
         tokenizers: of the source and the target.
         settings: how to search, unless a call says otherwise.
         max_ratio: the largest target length / source length seen in training, in tokens.
         max_source_length: a source of more tokens is split.
-        device: where the model is.
     """
 
     def __init__(
         self,
-        model: Seq2Seq,
+        engine: Engine,
         tokenizers: TokenizerPair,
         *,
         settings: SearchSettings | None = None,
         max_ratio: float = 2.0,
         max_source_length: int = 256,
-        device: torch.device | str = "cpu",
     ) -> None:
-        self.model = model
+        self.engine = engine
         self.tokenizers = tokenizers
         self.settings = settings or SearchSettings()
         self.max_ratio = max_ratio
         self.max_source_length = max_source_length
-        self.device = torch.device(device)
         self._terminology = Terminology(tokenizers)
 
     def translate(
         self, texts: Sequence[str], *, glossary: Glossaries | None = None, alignment: bool = False,
-        attention: bool = False, watch: Watch | None = None, **changes: Any,
+        attention: bool = False, observe: Observer | None = None, **changes: Any,
     ) -> list[Translation]:  # fmt: skip
         """Translates texts; the order and the company of a text do not matter to its translation.
 
@@ -96,7 +102,7 @@ class Translator:
                 they apply. Each translation tells which terms it holds.
             alignment: whether to say which source token each token comes from.
             attention: whether to give all attention weights.
-            watch: called after every step of decoding, perhaps from several threads; it may raise to stop.
+            observe: called after every step of decoding, perhaps from several threads; it may raise to stop.
             **changes: fields of SearchSettings, such as beam=5, n_best=3 or sample=True.
 
         Raises:
@@ -114,7 +120,7 @@ class Translator:
             for each, own in zip(cut, self._terminology.glossaries(glossary, len(texts)), strict=True)
         ]
         unique = list(dict.fromkeys(part for each in parts for part in each))
-        translated = self._each(unique, settings, _Extras(alignment, attention), watch)
+        translated = self._each(unique, settings, _Extras(alignment, attention), observe)
         done = dict(zip(unique, translated, strict=True))
         return [
             done[own[0]] if len(own) == 1
@@ -138,7 +144,7 @@ class Translator:
     def score_pairs(self, pairs: Iterable[tuple[str, str]], *, chunk: int = CHUNK) -> Iterator[PairScore]:
         """Says how probable given targets are, in order, with flat memory; nothing is split."""
         for some in chunks(pairs, chunk):
-            yield from score(self.model, self.tokenizers, some, self.device)
+            yield from score(self.engine, self.tokenizers, some)
 
     def _cut(self, texts: Sequence[str]) -> list[list[tuple[str, str]]]:
         """Each text as parts that the model can take, and what follows each part."""
@@ -151,7 +157,7 @@ class Translator:
         ]  # fmt: skip
 
     def _each(
-        self, parts: list[_Part], settings: SearchSettings, extras: _Extras, watch: Watch | None
+        self, parts: list[_Part], settings: SearchSettings, extras: _Extras, observe: Observer | None
     ) -> list[Translation]:
         """Translates distinct parts within the length limit, in batches of similar length."""
         encoded = [
@@ -164,56 +170,64 @@ class Translator:
             self._terminology.wanted(*part, length_limit(len(ids), self.max_ratio)) if ids else None
             for part, ids in zip(parts, encoded, strict=True)
         ]
-        done = [EMPTY] * len(parts)
+        translations = [EMPTY] * len(parts)
 
-        def one(batch: list[int]) -> list[Translation]:
-            terms = [each for i in batch if (each := wanted[i])]
-            sources = self._sources([encoded[i] for i in batch], [each.tokens for each in terms])
-            if terms:
-                self._guide(terms, sources)
-            constraints = Constraints(terms, settings.beam, self.device) if terms else None
-            texts = [parts[i].text for i in batch]
-            observe = None if watch is None else lambda *step: watch(lambda: self._drafts(texts, *step))
-            found = search(self.model, sources, settings, observe, constraints)
-            translations = [
-                self._translation(encoded[i], hypotheses, parts[i].terms)
-                for i, hypotheses in zip(batch, found, strict=True)
-            ]
-            if any(extras):
-                best = [hypotheses[0].ids for hypotheses in found]
-                translations = self._look(translations, sources, best, extras)
-            return translations
+        def translate_batch(batch: list[int]) -> list[Translation]:
+            inputs = [_Input(parts[i], encoded[i], wanted[i]) for i in batch]
+            return self._batch(inputs, settings, extras, observe)
 
         together = list(self._batches(encoded, wanted, settings))
+        found = side_by_side(translate_batch, together, self.engine)
+        for batch, some in zip(together, found, strict=True):
+            for i, translation in zip(batch, some, strict=True):
+                translations[i] = translation
+        return translations
 
-        for batch, translations in zip(together, side_by_side(one, together, self.device), strict=True):
-            for i, translation in zip(batch, translations, strict=True):
-                done[i] = translation
-        return done
+    def _batch(
+        self, inputs: Sequence[_Input], settings: SearchSettings, extras: _Extras, observe: Observer | None
+    ) -> list[Translation]:
+        """Translates parts together."""
+        sources = self._sources(inputs)
+        constraint = None
+        if terms := [one.wanted for one in inputs if one.wanted]:
+            self._guide(terms, sources)
+            constraint = Constraints(terms, settings.beam, self.engine.device)
+        texts = [one.part.text for one in inputs]
+        observe_step = None if observe is None else lambda *step: observe(lambda: self._drafts(texts, *step))
+        found = self.engine.search(sources, settings, observe_step, constraint)
+        translations = [
+            self._translation(one.ids, hypotheses, one.part.terms)
+            for one, hypotheses in zip(inputs, found, strict=True)
+        ]
+        if any(extras):
+            best = [hypotheses[0].ids for hypotheses in found]
+            return self._with_attention(translations, sources.source, best, extras)
+        return translations
 
     def _guide(self, wanted: Sequence[Wanted], sources: Sources) -> None:
-        """Finds in a quick translation which words the terms of a batch stand for."""
-        drafts = [best.ids for best, *_ in search(self.model, sources, SearchSettings(beam=1))]
+        """Finds in a greedy translation which words the terms of a batch stand for."""
+        drafts = [best.ids for best, *_ in self.engine.search(sources, SearchSettings(beam=1))]
         try:
-            for terms, ids, own in zip(wanted, drafts, attended(self.model, sources, drafts), strict=True):
-                self._terminology.guide(terms, ids, looked_at(own.cross))
+            attentions = list(attention_of(self.engine, sources.source, drafts))
         except ConfigurationError:
             return  # a model without attention: the terms find their places by probability alone
+        for terms, ids, attention in zip(wanted, drafts, attentions, strict=True):
+            self._terminology.guide(terms, ids, mean_cross_attention(attention.cross))
 
     def _batches(
         self, encoded: Sequence[list[int]], wanted: Sequence[Wanted | None], settings: SearchSettings
     ) -> Iterator[list[int]]:
         """Which sources go together: those with terms, which need wider beams, on their own."""
         width = settings.n_best if settings.sample else settings.beam
-        widest = max((places(each, width) for each in wanted if each), default=width)
-        for most, constrained in ((width, False), (widest, True)):
+        widest = max((beam_width(terms, width) for terms in wanted if terms), default=width)
+        for rows, constrained in ((width, False), (widest, True)):
             lengths = [
                 len(ids) if (terms is not None) == constrained else 0
                 for ids, terms in zip(encoded, wanted, strict=True)
             ]
-            # A hypothesis holds what it wrote so far, which may come to the limit.
-            held = [most * length_limit(length, self.max_ratio) for length in lengths]
-            yield from batches(lengths, held, max(1, _ROWS // most))
+            # A hypothesis takes memory for what it wrote so far, which may come to the limit.
+            memory_tokens = [rows * length_limit(length, self.max_ratio) for length in lengths]
+            yield from batches(lengths, memory_tokens, self.engine.capacity, rows)
 
     def _drafts(
         self, texts: list[str], numbers: Int[Tensor, " sentences"], ids: Int[Tensor, "sentences length"]
@@ -224,13 +238,14 @@ class Translator:
             drafts[texts[number]] = text.rstrip("\ufffd")  # a character of which some bytes are to come
         return drafts
 
-    def _sources(self, encoded: list[list[int]], more: list[int]) -> Sources:
-        """A batch; `more` are the tokens of each one's terms, if there are any."""
-        limits = [length_limit(len(ids), self.max_ratio) for ids in encoded]
-        if more:
-            limits = [limit + tokens for limit, tokens in zip(limits, more, strict=True)]
-        ids = pad(encoded, after=EOS).to(self.device)
-        return Sources(ids, ids != PAD, torch.tensor(limits, device=self.device))
+    def _sources(self, inputs: Sequence[_Input]) -> Sources:
+        """A batch; terms may make a target longer."""
+        limits = [
+            length_limit(len(one.ids), self.max_ratio) + (one.wanted.tokens if one.wanted else 0)
+            for one in inputs
+        ]
+        ids = pad([one.ids for one in inputs], after=EOS).to(self.engine.device)
+        return Sources(Source(ids, ids != PAD), torch.tensor(limits, device=self.engine.device))
 
     def _translation(
         self, source: list[int], hypotheses: list[Hypothesis], terms: tuple[Term, ...]
@@ -262,15 +277,17 @@ class Translator:
             terms=used,
         )
 
-    def _look(
-        self, translations: list[Translation], sources: Sources, targets: list[list[int]], extras: _Extras
+    def _with_attention(
+        self, translations: list[Translation], source: Source, targets: list[list[int]], extras: _Extras
     ) -> list[Translation]:
         """Adds what one teacher-forced pass over the translations shows."""
         return [
             replace(
                 translation,
-                alignment=align(own.cross) if extras.alignment else None,
-                attention=own if extras.attention else None,
+                alignment=align(attention.cross) if extras.alignment else None,
+                attention=attention if extras.attention else None,
             )
-            for translation, own in zip(translations, attended(self.model, sources, targets), strict=True)
+            for translation, attention in zip(
+                translations, attention_of(self.engine, source, targets), strict=True
+            )
         ]

@@ -59,7 +59,7 @@ class MultiHeadAttention(nn.Module):
         values: Float[Tensor, "batch heads key head_dim"],
         bias: Float[Tensor, "batch_heads #query key"] | None,
         first: int = 0,
-    ) -> Float[Tensor, "batch query dim"]:
+    ) -> tuple[Float[Tensor, "batch query dim"], Float[Tensor, "batch_heads query key"]]:
         """Eq. 1: softmax(Q K^T / sqrt(head_dim)) V, then the output projection.
 
         Args:
@@ -68,23 +68,26 @@ class MultiHeadAttention(nn.Module):
             values: from `keys_values`.
             bias: 0 where a query may attend, -inf where not, from `attention_bias`; None = everywhere.
             first: the position of the first query.
+
+        Returns:
+            What each query saw, and how much it attended to each key, head by head; rows sum to 1.
         """
         batch, heads, length, head_dim = keys.shape
-        weights = self.weights(queries, keys, bias, first)  # (batch * heads, query, key)
+        weights = self._weights(queries, keys, bias, first)  # (batch * heads, query, key)
+        kept = weights
         if self.training and self.dropout:
-            weights = weights * keep_mask(weights, self.dropout)
-        context = torch.bmm(weights, values.view(batch * heads, length, head_dim))
+            kept = weights * keep_mask(weights, self.dropout)
+        context = torch.bmm(kept, values.view(batch * heads, length, head_dim))
         context = context.view(batch, heads, -1, head_dim).transpose(1, 2)  # (batch, query, heads, head_dim)
-        return self.output(context.reshape(queries.shape))
+        return self.output(context.reshape(queries.shape)), weights
 
-    def weights(
+    def _weights(
         self,
         queries: Float[Tensor, "batch query dim"],
         keys: Float[Tensor, "batch heads key head_dim"],
         bias: Float[Tensor, "batch_heads #query key"] | None,
-        first: int = 0,
+        first: int,
     ) -> Float[Tensor, "batch_heads query key"]:
-        """How much each query attends to each key, head by head; rows sum to 1."""
         batch, heads, length, head_dim = keys.shape
         split = self.query(queries).view(batch, -1, heads, head_dim).transpose(1, 2).contiguous()
         if self.rotary is not None:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Literal, NamedTuple
 
 import torch
-from jaxtyping import Float
-from pydantic import Field, model_validator
+from jaxtyping import Float, Int
+from pydantic import model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interlingua.model.attention import MultiHeadAttention
 from interlingua.model.dropout import Dropout
 from interlingua.model.positions import RotaryPositions
-from interlingua.settings import Settings
+from interlingua.model.protocol import select
+from interlingua.model.settings import ModelSettings, Rate, Size
 
-__all__ = ["DecoderLayer", "EncoderLayer", "LayerSettings", "Rate", "Size", "build_norm"]
-
-
-Size = Annotated[int, Field(ge=1, le=65536)]
-Rate = Annotated[float, Field(ge=0, lt=1)]
+__all__ = ["DecoderLayer", "EncoderLayer", "LayerCache", "LayerSettings", "build_norm"]
 
 
-class LayerSettings(Settings):
+class LayerSettings(ModelSettings):
     """Sizes and options of a Transformer's layers."""
 
     dim: Size = 256
@@ -79,7 +76,13 @@ ACTIVATIONS = {"relu": torch.relu, "gelu": F.gelu, "swiglu": F.silu}
 
 
 class Sublayer(nn.Module):
-    """The residual connection around attention or feed-forward, its dropout and its layer norm."""
+    """What stands around attention or feed-forward: the residual connection, its dropout and its norm.
+
+    Post-norm: norm(x + dropout(f(x))) (3.1, 5.4); pre-norm: x + dropout(f(norm(x))). With f between them:
+
+        y = f(sublayer.before(x))
+        x = sublayer.after(x, y)
+    """
 
     def __init__(self, settings: LayerSettings) -> None:
         super().__init__()
@@ -87,14 +90,16 @@ class Sublayer(nn.Module):
         self.dropout = Dropout(settings.dropout)
         self.pre = settings.norm == "pre"
 
-    def forward(
-        self, x: Float[Tensor, "batch length dim"], function: Callable[[Tensor], Tensor]
+    def before(self, x: Float[Tensor, "batch length dim"]) -> Float[Tensor, "batch length dim"]:
+        """What the sublayer's function gets."""
+        return self.norm(x) if self.pre else x
+
+    def after(
+        self, x: Float[Tensor, "batch length dim"], y: Float[Tensor, "batch length dim"]
     ) -> Float[Tensor, "batch length dim"]:
-        """Post-norm: norm(x + dropout(f(x))) (3.1, 5.4); pre-norm: x + dropout(f(norm(x)))."""
-        if self.pre:
-            return self.dropout.add(x, function(self.norm(x)))
-        normed: Tensor = self.norm(self.dropout.add(x, function(x)))
-        return normed
+        """Adds what the function returned."""
+        x = self.dropout.add(x, y)
+        return x if self.pre else self.norm(x)
 
 
 class FeedForward(nn.Module):
@@ -132,11 +137,32 @@ class EncoderLayer(nn.Module):
 
     def forward(
         self, x: Float[Tensor, "batch source dim"], bias: Float[Tensor, "batch_heads 1 source"]
-    ) -> Float[Tensor, "batch source dim"]:
-        """Every position looks at every position that `bias` allows."""
-        attend = self.attention
-        x = self.attention_sublayer(x, lambda y: attend(y, *attend.keys_values(y), bias))
-        return self.feed_forward_sublayer(x, self.feed_forward)
+    ) -> tuple[Float[Tensor, "batch source dim"], Float[Tensor, "batch_heads source source"]]:
+        """Every position looks at every position that `bias` allows; then the attention weights."""
+        y = self.attention_sublayer.before(x)
+        y, weights = self.attention(y, *self.attention.keys_values(y), bias)
+        x = self.attention_sublayer.after(x, y)
+        y = self.feed_forward(self.feed_forward_sublayer.before(x))
+        return self.feed_forward_sublayer.after(x, y), weights
+
+
+class LayerCache(NamedTuple):
+    """What a decoder layer remembers of the tokens before, and of the source."""
+
+    keys: Float[Tensor, "rows heads past head_dim"]
+    values: Float[Tensor, "rows heads past head_dim"]
+    memory_keys: Float[Tensor, "sentences heads source head_dim"]
+    """Of the source; held once for all rows of a sentence, as the values are."""
+    memory_values: Float[Tensor, "sentences heads source head_dim"]
+
+    def reorder(self, rows: Int[Tensor, " rows"], kept: Int[Tensor, " kept"] | None) -> LayerCache:
+        """The given rows, and the sentences kept (None: all)."""
+        return LayerCache(
+            self.keys.index_select(0, rows),
+            self.values.index_select(0, rows),
+            select(self.memory_keys, kept),
+            select(self.memory_values, kept),
+        )
 
 
 class DecoderLayer(nn.Module):
@@ -151,45 +177,45 @@ class DecoderLayer(nn.Module):
         self.feed_forward = FeedForward(settings)
         self.feed_forward_sublayer = Sublayer(settings)
 
+    def start(self, memory: Float[Tensor, "sentences source dim"]) -> LayerCache:
+        """The cache before the first token: keys and values of the source, none of the target."""
+        memory_keys, memory_values = self.cross.keys_values(memory)
+        empty = memory_keys[:, :, :0]
+        return LayerCache(empty, empty, memory_keys, memory_values)
+
     def forward(
         self,
-        x: Float[Tensor, "batch target dim"],
-        bias: Float[Tensor, "batch_heads target target"],
-        memory_keys: Float[Tensor, "batch heads source head_dim"],
-        memory_values: Float[Tensor, "batch heads source head_dim"],
-        memory_bias: Float[Tensor, "batch_heads 1 source"],
-    ) -> Float[Tensor, "batch target dim"]:
-        """All target positions at once; `bias` hides the future."""
-        attend = self.attention
-        x = self.attention_sublayer(x, lambda y: attend(y, *attend.keys_values(y), bias))
-        return self._rest(x, memory_keys, memory_values, memory_bias)
-
-    def step(
-        self,
-        x: Float[Tensor, "rows 1 dim"],
-        keys: Float[Tensor, "rows heads past head_dim"],
-        values: Float[Tensor, "rows heads past head_dim"],
-        memory_keys: Float[Tensor, "sentences heads source head_dim"],
-        memory_values: Float[Tensor, "sentences heads source head_dim"],
+        x: Float[Tensor, "rows new dim"],
+        cache: LayerCache,
+        bias: Float[Tensor, "rows_heads new new"] | None,
         memory_bias: Float[Tensor, "sentences_heads 1 source"],
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """One more token a row; returns x (rows, 1, dim) and the keys and values, one position longer."""
-        grown: list[Tensor] = []
+    ) -> tuple[Float[Tensor, "rows new dim"], LayerCache, tuple[Tensor, Tensor]]:
+        """Takes in new tokens: all of a target at once after an empty cache, or one after those before.
 
-        def attend(y: Tensor) -> Tensor:
-            position = keys.shape[2]
-            new_keys, new_values = self.attention.keys_values(y, position)
-            grown[:] = torch.cat([keys, new_keys], dim=2), torch.cat([values, new_values], dim=2)
-            return self.attention(y, *grown, None, position)
+        Args:
+            x: the new positions.
+            cache: of the positions before.
+            bias: hides the future from several new positions; None: all may be seen.
+            memory_bias: hides the padding of the source.
 
-        x = self.attention_sublayer(x, attend)
+        Returns:
+            x after the layer, the cache with the new positions, and the weights of self-attention
+            (rows * heads, new, past + new) and of cross-attention (sentences * heads, rows of the sentence *
+            new, source).
+        """
+        past = cache.keys.shape[2]
+        y = self.attention_sublayer.before(x)
+        keys, values = self.attention.keys_values(y, past)
+        if past:
+            keys, values = torch.cat([cache.keys, keys], dim=2), torch.cat([cache.values, values], dim=2)
+        y, weights = self.attention(y, keys, values, bias, past)
+        x = self.attention_sublayer.after(x, y)
+
         # The rows of one sentence are so many queries to its one set of keys: nothing is copied per beam.
-        by_sentence = x.view(len(memory_keys), -1, x.shape[-1])  # (sentences, beams, dim)
-        x = self._rest(by_sentence, memory_keys, memory_values, memory_bias).view(x.shape)
-        return x, grown[0], grown[1]
+        y = self.cross_sublayer.before(x).view(len(cache.memory_keys), -1, x.shape[2])
+        y, cross_weights = self.cross(y, cache.memory_keys, cache.memory_values, memory_bias)
+        x = self.cross_sublayer.after(x, y.view(x.shape))
 
-    def _rest(
-        self, x: Tensor, memory_keys: Tensor, memory_values: Tensor, memory_bias: Tensor
-    ) -> Float[Tensor, "batch target dim"]:
-        x = self.cross_sublayer(x, lambda y: self.cross(y, memory_keys, memory_values, memory_bias))
-        return self.feed_forward_sublayer(x, self.feed_forward)
+        y = self.feed_forward(self.feed_forward_sublayer.before(x))
+        x = self.feed_forward_sublayer.after(x, y)
+        return x, cache._replace(keys=keys, values=values), (weights, cross_weights)

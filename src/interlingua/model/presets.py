@@ -1,40 +1,22 @@
-"""Every architecture, and the sizes that have a name."""
+"""The sizes that have a name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Any
 
-from pydantic import BeforeValidator, Field
+from interlingua.model.recurrent import RecurrentSettings
+from interlingua.model.settings import ModelSettings
+from interlingua.model.transformer import TransformerSettings
 
-from interlingua.model.recurrent import Recurrent, RecurrentSettings
-from interlingua.model.transformer import Transformer, TransformerSettings
-from interlingua.settings import Settings
-
-__all__ = ["ARCHITECTURES", "PRESETS", "Model", "ModelSettings", "build_model", "parse_model_settings"]
-
-Model = Transformer | Recurrent
-ARCHITECTURES = {"transformer": Transformer, "recurrent": Recurrent}
-
-
-def _with_architecture(values: Any) -> Any:
-    """A [model] section that does not say which architecture it is of describes a Transformer."""
-    return {"architecture": "transformer", **values} if isinstance(values, Mapping) else values
-
-
-ModelSettings = Annotated[
-    TransformerSettings | RecurrentSettings,
-    Field(discriminator="architecture"),
-    BeforeValidator(_with_architecture),
-]
-"""The [model] section of an experiment."""
+__all__ = ["PRESETS"]
 
 PAPER: Mapping[str, Any] = {"norm": "post", "encoder_layers": 6, "decoder_layers": 6}
 
 # Rotary positions learn faster than sinusoids (benchmarks/results/recipes.md).
 OURS: Mapping[str, Any] = {"positions": "rotary", "dropout": 0.1}
 
-PRESETS: Mapping[str, TransformerSettings | RecurrentSettings] = {
+PRESETS: Mapping[str, ModelSettings] = {
     # Norms after the sublayers learn exact, algorithmic tasks in fewer steps.
     "tiny": TransformerSettings(dim=128, heads=4, feed_forward=512, dropout=0.1, norm="post"),
     # The width of Wu et al. 2021 for little data: more layers, seen more often in the same time. Letters have
@@ -57,31 +39,3 @@ PRESETS: Mapping[str, TransformerSettings | RecurrentSettings] = {
     "paper-base": TransformerSettings(dim=512, heads=8, feed_forward=2048, dropout=0.1, **PAPER),
     "paper-big": TransformerSettings(dim=1024, heads=16, feed_forward=4096, dropout=0.3, **PAPER),
 }
-
-
-def parse_model_settings(values: Mapping[str, Any], where: str) -> TransformerSettings | RecurrentSettings:
-    """The settings that a configuration's [model] section holds.
-
-    Raises:
-        ConfigurationError: names the key, the value found and what is accepted.
-    """
-    return _Section.parse({"model": values}, where).model
-
-
-class _Section(Settings):
-    model: ModelSettings
-
-
-def build_model(
-    settings: TransformerSettings | RecurrentSettings, source_size: int, target_size: int, *, shared: bool
-) -> Model:
-    """A freshly initialised model.
-
-    Args:
-        settings: the architecture and its sizes.
-        source_size: source vocabulary.
-        target_size: target vocabulary.
-        shared: whether source and target have one vocabulary and so one embedding.
-    """
-    build: Callable[..., Model] = ARCHITECTURES[settings.architecture]
-    return build(settings, source_size, target_size, shared=shared)

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from pydantic import model_validator
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from interlingua.errors import ConfigurationError
+from interlingua.kinds import Source
 from interlingua.model.attention import attention_bias
 from interlingua.model.dropout import Dropout
-from interlingua.model.layers import Rate, Size
+from interlingua.model.frontends import Frontend
+from interlingua.model.projection import build_projection
+from interlingua.model.protocol import Attention, Explanation, Memory, kept_sentences, select
 from interlingua.model.recurrence import (
     AdditiveAttention,
     BidirectionalLayer,
     MultiplicativeAttention,
     Recurrence,
 )
-from interlingua.model.seq2seq import Attention, State
-from interlingua.settings import Settings
+from interlingua.model.settings import ModelSettings, Rate, Size
 
-__all__ = ["Recurrent", "RecurrentSettings"]
+__all__ = ["Recurrent", "RecurrentSettings", "RecurrentState"]
 
 ATTENTIONS: Mapping[str, type[AdditiveAttention | MultiplicativeAttention]] = {
     "additive": AdditiveAttention,
@@ -33,7 +34,7 @@ ATTENTIONS: Mapping[str, type[AdditiveAttention | MultiplicativeAttention]] = {
 }
 
 
-class RecurrentSettings(Settings):
+class RecurrentSettings(ModelSettings):
     """Sizes and options of a recurrent model."""
 
     architecture: Literal["recurrent"] = "recurrent"
@@ -77,6 +78,31 @@ class RecurrentSettings(Settings):
         return f"{layers}, {looking} attention{', input feeding' if self.input_feeding else ''}"
 
 
+class RecurrentState(NamedTuple):
+    """What the decoder remembers between two tokens."""
+
+    layers: tuple[Float[Tensor, "rows parts dim"], ...]
+    """Of each layer the hidden state and, of an LSTM, the cell state."""
+    fed: Float[Tensor, "rows dim"] | None
+    """What the step before came to, if that is an input of the next one."""
+    memory: Memory
+    keys: Float[Tensor, "sentences source dim"] | None
+    """Of the source; None without attention."""
+    bias: Float[Tensor, "sentences 1 source"]
+    """Hides the padding of the source."""
+
+    def reorder(self, rows: Int[Tensor, "sentences beams"]) -> RecurrentState:
+        """The state whose rows are the given old rows."""
+        flat, kept = rows.flatten(), kept_sentences(rows, len(self.layers[0]), len(self.bias))
+        return RecurrentState(
+            tuple(layer.index_select(0, flat) for layer in self.layers),
+            None if self.fed is None else self.fed.index_select(0, flat),
+            Memory(select(self.memory.states, kept), select(self.memory.mask, kept)),
+            None if self.keys is None else select(self.keys, kept),
+            select(self.bias, kept),
+        )
+
+
 class Recurrent(nn.Module):
     """A bidirectional encoder and a decoder that starts from where it ended, as a Seq2Seq.
 
@@ -87,20 +113,18 @@ class Recurrent(nn.Module):
 
     Args:
         settings: sizes and options.
-        source_size: source vocabulary.
-        target_size: target vocabulary.
-        shared: one embedding table for source and target (a joint vocabulary; sizes must be equal).
+        frontend: turns the values of a source into vectors.
+        target_embedding: of the target vocabulary.
     """
 
     def __init__(
-        self, settings: RecurrentSettings, source_size: int, target_size: int, *, shared: bool
+        self, settings: RecurrentSettings, frontend: Frontend, target_embedding: nn.Embedding
     ) -> None:
         super().__init__()
-        assert not shared or source_size == target_size
         self.settings = settings
         dim, cell, layers = settings.dim, settings.cell, settings.decoder_layers
-        self.target_embedding = nn.Embedding(target_size, dim)
-        self.source_embedding = self.target_embedding if shared else nn.Embedding(source_size, dim)
+        self.target_embedding = target_embedding
+        self.frontend = frontend
         self.dropout = Dropout(settings.dropout)
         widths = [2 * dim if settings.stepwise else dim] + [dim] * (layers - 1)
         encoder = nn.ModuleList(BidirectionalLayer(cell, dim) for _ in range(settings.encoder_layers))
@@ -113,58 +137,52 @@ class Recurrent(nn.Module):
         if attends:
             self.attention = ATTENTIONS[settings.attention](dim)
         self.readout = nn.Linear(2 * dim if attends else dim, dim)
-        self.projection: nn.Module | None = None  # set when the weights are prepared for use
-        for table in (self.source_embedding, self.target_embedding):
-            nn.init.normal_(table.weight, std=dim**-0.5)
+        self.projection = build_projection(target_embedding, tied=True)
+        for table in (*frontend.tables(), target_embedding.weight):
+            nn.init.normal_(table, std=dim**-0.5)
         for linear in (self.readout, *self.bridges):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
 
-    def forward(
-        self,
-        source: Int[Tensor, "batch source"],
-        source_mask: Bool[Tensor, "batch source"],
-        target_in: Int[Tensor, "batch target"],
-    ) -> Float[Tensor, "batch target dim"]:
-        """Hidden states of all target positions; in one fused pass unless `stepwise`."""
-        return self._teach(source, source_mask, target_in)[0]
-
-    def project(self, hidden: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows vocabulary"]:
-        """Logits by the transposed embedding."""
-        if self.projection is not None:
-            return self.projection(hidden)
-        return F.linear(hidden, self.target_embedding.weight)
-
-    def start(self, source: Int[Tensor, "batch source"], source_mask: Bool[Tensor, "batch source"]) -> State:
-        """Encodes; each decoder layer starts from the encoder layer beside it, upper ones from the last."""
-        x = self._embed(self.source_embedding, source)
-        lengths = source_mask.sum(dim=1)
+    def encode(self, source: Source) -> Memory:
+        """Every source position after all layers of the encoder, and where each layer ended."""
+        vectors, mask = self.frontend(source)
+        x, lengths = self.dropout(vectors), mask.sum(dim=1)
         ends = []
         for i, layer in enumerate(self.encoder):
             x, end = layer(self.dropout(x) if i else x, lengths)
             ends.append(end)
-        rows = [self._bridge(bridge, ends[min(i, len(ends) - 1)]) for i, bridge in enumerate(self.bridges)]
-        if self.settings.input_feeding:
-            rows.append(torch.zeros_like(ends[0]))
-        if self.attention is None:
-            return State((source_mask,), tuple(rows), 0)
-        bias = attention_bias(source_mask.unsqueeze(1), 1, x.dtype)
-        return State((self.attention.key(x), x, bias), tuple(rows), 0)
+        return Memory(x, mask, tuple(ends))
+
+    def decode(
+        self, memory: Memory, target_in: Int[Tensor, "batch target"]
+    ) -> Float[Tensor, "batch target dim"]:
+        """Hidden states of all target positions; in one fused pass unless `stepwise`."""
+        return self._teach(memory, target_in)[0]
+
+    def project(self, hidden: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows vocabulary"]:
+        """Logits by the transposed embedding."""
+        return self.projection(hidden)
+
+    def start(self, memory: Memory) -> RecurrentState:
+        """Each decoder layer starts from the encoder layer beside it, upper ones from the last."""
+        ends = memory.ends
+        layers = tuple(
+            self._bridge(bridge, ends[min(i, len(ends) - 1)]) for i, bridge in enumerate(self.bridges)
+        )
+        fed = torch.zeros_like(ends[0]) if self.settings.input_feeding else None
+        keys = None if self.attention is None else self.attention.key(memory.states)
+        bias = attention_bias(memory.mask.unsqueeze(1), 1, memory.states.dtype)
+        return RecurrentState(layers, fed, memory._replace(ends=()), keys, bias)
 
     def step(
-        self, tokens: Int[Tensor, " rows"], state: State
-    ) -> tuple[Float[Tensor, "rows vocabulary"], State]:
+        self, tokens: Int[Tensor, " rows"], state: RecurrentState
+    ) -> tuple[Float[Tensor, "rows vocabulary"], RecurrentState]:
         """One token a row."""
-        x = self._embed(self.target_embedding, tokens.unsqueeze(1))
-        hidden, state, _ = self._advance(x, state)
+        hidden, state, _ = self._advance(self._embed(tokens.unsqueeze(1)), state)
         return self.project(hidden.squeeze(1)), state
 
-    def attend(
-        self,
-        source: Int[Tensor, "batch source"],
-        source_mask: Bool[Tensor, "batch source"],
-        target_in: Int[Tensor, "batch target"],
-    ) -> Attention:
+    def attend(self, source: Source, target_in: Int[Tensor, "batch target"]) -> Attention:
         """Where the decoder looks: one layer of one head; there is no self-attention.
 
         Raises:
@@ -177,7 +195,7 @@ class Recurrent(nn.Module):
                 found=self.settings.attention,
                 accepted="It was trained without. To train with: --set model.attention=multiplicative",
             )
-        _, weights = self._teach(source, source_mask, target_in)
+        _, weights = self._teach(self.encode(source), target_in)
         batch, target, length = weights.shape
         return Attention(
             weights.new_zeros(batch, 0, 1, length, length),
@@ -185,58 +203,61 @@ class Recurrent(nn.Module):
             weights.view(batch, 1, 1, target, length),
         )
 
+    def explain(self, length: int) -> Explanation:
+        """How the model computes attention; positions need no code."""
+        attention = self.settings.attention
+        return Explanation(None if attention == "none" else attention, None, None, None)
+
+    def tables(self) -> list[Tensor]:
+        """The embeddings."""
+        return [self.target_embedding.weight, *self.frontend.tables()]
+
     def _teach(
-        self, source: Tensor, source_mask: Tensor, target_in: Tensor
+        self, memory: Memory, target_in: Int[Tensor, "batch target"]
     ) -> tuple[Float[Tensor, "batch target dim"], Float[Tensor, "batch target source"]]:
         """Hidden states and attention weights of all target positions."""
-        state = self.start(source, source_mask)
-        x = self._embed(self.target_embedding, target_in)
+        state = self.start(memory)
+        x = self._embed(target_in)
         hidden, weights = [], []
         for piece in x.split(1 if self.settings.stepwise else x.shape[1], dim=1):
-            outputs, state, looked = self._advance(piece, state)
+            outputs, state, seen = self._advance(piece, state)
             hidden.append(outputs)
-            weights.append(looked)
+            weights.append(seen)
         return torch.cat(hidden, dim=1), torch.cat(weights, dim=1)
 
     def _advance(
-        self, x: Float[Tensor, "rows length dim"], state: State
-    ) -> tuple[Float[Tensor, "rows length dim"], State, Float[Tensor, "sentences queries source"]]:
+        self, x: Float[Tensor, "rows length dim"], state: RecurrentState
+    ) -> tuple[Float[Tensor, "rows length dim"], RecurrentState, Float[Tensor, "sentences queries source"]]:
         """Takes so many more embedded tokens in; `stepwise` models take one at a time."""
-        layers = len(self.decoder)
-        before, fed = state.rows[:layers], state.rows[layers:]
         context, weights = x[:, :, :0], x[:, :, :0]
         if self.settings.attention == "additive":
-            context, weights = self._look(before[-1][:, :1], state)  # from the top layer's hidden state
+            context, weights = self._look(state.layers[-1][:, :1], state)  # from the top layer's hidden state
             x = torch.cat([x, context], dim=2)
-        elif fed:
-            x = torch.cat([x, fed[0].unsqueeze(1)], dim=2)
-        after = []
-        for i, (layer, past) in enumerate(zip(self.decoder, before, strict=True)):
-            x, now = layer(self.dropout(x) if i else x, past)
-            after.append(now)
+        elif state.fed is not None:
+            x = torch.cat([x, state.fed.unsqueeze(1)], dim=2)
+        layers = []
+        for i, (layer, before) in enumerate(zip(self.decoder, state.layers, strict=True)):
+            x, after = layer(self.dropout(x) if i else x, before)
+            layers.append(after)
         if self.settings.attention == "multiplicative":
             context, weights = self._look(x, state)
         hidden = torch.tanh(self.readout(torch.cat([x, context], dim=2)))
-        if fed:
-            after.append(hidden[:, -1])
-        state = State(state.sentences, tuple(after), state.position + x.shape[1])
-        return self.dropout(hidden), state, weights
+        fed = None if state.fed is None else hidden[:, -1]
+        return self.dropout(hidden), state._replace(layers=tuple(layers), fed=fed), weights
 
     def _look(
-        self, queries: Float[Tensor, "rows length dim"], state: State
+        self, queries: Float[Tensor, "rows length dim"], state: RecurrentState
     ) -> tuple[Float[Tensor, "rows length dim"], Float[Tensor, "sentences queries source"]]:
         """Attention of all the rows of each sentence to its one memory."""
         assert self.attention is not None
-        keys, memory, bias = state.sentences
-        by_sentence = queries.reshape(len(keys), -1, queries.shape[2])
-        context, weights = self.attention(by_sentence, keys, memory, bias)
+        assert state.keys is not None
+        by_sentence = queries.reshape(len(state.keys), -1, queries.shape[2])
+        context, weights = self.attention(by_sentence, state.keys, state.memory.states, state.bias)
         return context.view(queries.shape), weights
 
     def _bridge(self, bridge: nn.Module, end: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch parts dim"]:
         hidden, *cell = bridge(end).view(len(end), -1, end.shape[1]).split(1, dim=1)
         return torch.cat([torch.tanh(hidden), *cell], dim=1)
 
-    def _embed(
-        self, table: nn.Embedding, ids: Int[Tensor, "batch length"]
-    ) -> Float[Tensor, "batch length dim"]:
-        return self.dropout(table(ids) * math.sqrt(self.settings.dim))
+    def _embed(self, ids: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length dim"]:
+        return self.dropout(self.target_embedding(ids) * math.sqrt(self.settings.dim))

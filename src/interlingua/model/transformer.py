@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Sequence
-from typing import Any, Literal, cast
+from typing import Literal, NamedTuple, cast
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from interlingua.model.attention import MultiHeadAttention, attention_bias, causal_mask
+from interlingua.kinds import Source
+from interlingua.model.attention import attention_bias, causal_mask
 from interlingua.model.dropout import Dropout
-from interlingua.model.layers import DecoderLayer, EncoderLayer, LayerSettings, Size, build_norm
+from interlingua.model.frontends import Frontend
+from interlingua.model.layers import DecoderLayer, EncoderLayer, LayerCache, LayerSettings, build_norm
 from interlingua.model.positions import LearnedPositions, SinusoidalPositions
-from interlingua.model.seq2seq import Attention, State
+from interlingua.model.projection import build_projection
+from interlingua.model.protocol import Attention, Explanation, Memory, kept_sentences, select
+from interlingua.model.settings import Size
 
-__all__ = ["Transformer", "TransformerSettings"]
+__all__ = ["Transformer", "TransformerSettings", "TransformerState"]
 
 
 class TransformerSettings(LayerSettings):
@@ -37,9 +39,30 @@ class TransformerSettings(LayerSettings):
     max_positions: Size = 1024
     """Learned positions: how many have a vector; those beyond have none."""
 
+    @property
+    def tied(self) -> bool:
+        """Whether a joint vocabulary means one embedding for source and target."""
+        return self.embeddings == "tied"
+
     def describe(self) -> str:
         """The sizes, for people."""
         return f"{self.encoder_layers}+{self.decoder_layers} layers, width {self.dim}, {self.heads} heads"
+
+
+class TransformerState(NamedTuple):
+    """What the decoder remembers between two tokens."""
+
+    layers: tuple[LayerCache, ...]
+    memory_bias: Float[Tensor, "sentences heads 1 source"]
+    """Hides the padding of the source."""
+    position: int
+    """Tokens consumed so far."""
+
+    def reorder(self, rows: Int[Tensor, "sentences beams"]) -> TransformerState:
+        """The state whose rows are the given old rows."""
+        kept = kept_sentences(rows, len(self.layers[0].keys), len(self.memory_bias))
+        layers = tuple(layer.reorder(rows.flatten(), kept) for layer in self.layers)
+        return TransformerState(layers, select(self.memory_bias, kept), self.position)
 
 
 class Transformer(nn.Module):
@@ -50,21 +73,17 @@ class Transformer(nn.Module):
 
     Args:
         settings: sizes and options.
-        source_size: source vocabulary.
-        target_size: target vocabulary.
-        shared: one embedding table for source and target (a joint vocabulary; sizes must be equal).
+        frontend: turns the values of a source into vectors.
+        target_embedding: of the target vocabulary.
     """
 
     def __init__(
-        self, settings: TransformerSettings, source_size: int, target_size: int, *, shared: bool
+        self, settings: TransformerSettings, frontend: Frontend, target_embedding: nn.Embedding
     ) -> None:
         super().__init__()
-        assert not shared or source_size == target_size
         self.settings = settings
-        dim = settings.dim
-        tied = settings.embeddings == "tied"
-        self.target_embedding = nn.Embedding(target_size, dim)
-        self.source_embedding = self.target_embedding if shared and tied else nn.Embedding(source_size, dim)
+        self.target_embedding = target_embedding
+        self.frontend = frontend
         self.positions = _positions(settings)
         self.dropout = Dropout(settings.dropout)
         encoder = nn.ModuleList(EncoderLayer(settings) for _ in range(settings.encoder_layers))
@@ -74,9 +93,7 @@ class Transformer(nn.Module):
         final = settings.norm == "pre"
         self.encoder_norm = build_norm(settings) if final else nn.Identity()
         self.decoder_norm = build_norm(settings) if final else nn.Identity()
-        self.projection: nn.Module | None = None  # tied: the target's embedding, until prepared for use
-        if not tied:
-            self.projection = nn.Linear(dim, target_size, bias=False)
+        self.projection = build_projection(target_embedding, tied=settings.tied)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -93,99 +110,104 @@ class Transformer(nn.Module):
             elif name.endswith("bias"):
                 nn.init.zeros_(parameter)
 
-    def forward(
-        self,
-        source: Int[Tensor, "batch source"],
-        source_mask: Bool[Tensor, "batch source"],
-        target_in: Int[Tensor, "batch target"],
+    def encode(self, source: Source) -> Memory:
+        """Every source position after all layers of the encoder (3.1)."""
+        vectors, mask = self.frontend(source)
+        x = self._place(vectors, 0)
+        bias = attention_bias(mask.unsqueeze(1), self.settings.heads, x.dtype)
+        for layer in self.encoder:
+            x, _ = layer(x, bias)
+        return Memory(self.encoder_norm(x), mask)
+
+    def decode(
+        self, memory: Memory, target_in: Int[Tensor, "batch target"]
     ) -> Float[Tensor, "batch target dim"]:
         """Hidden states of all target positions in parallel (shifted targets, hidden future: 3.1, 3.2.3)."""
-        memory, memory_bias = self.encode(source, source_mask)
-        x = self._embed(self.target_embedding, target_in, 0)
-        bias = attention_bias(
-            causal_mask(target_in.shape[1], x.device).expand(len(x), -1, -1), self.settings.heads, x.dtype
-        )
+        x, bias, memory_bias = self._teach(memory, target_in)
         for layer in self.decoder:
-            x = layer(x, bias, *layer.cross.keys_values(memory), memory_bias)
+            x, _, _ = layer(x, layer.start(memory.states), bias, memory_bias)
         return self.decoder_norm(x)
-
-    def encode(
-        self, source: Int[Tensor, "batch source"], source_mask: Bool[Tensor, "batch source"]
-    ) -> tuple[Float[Tensor, "batch source dim"], Float[Tensor, "batch_heads 1 source"]]:
-        """The source in the encoder's language, and the bias that hides its padding."""
-        x = self._embed(self.source_embedding, source, 0)
-        bias = attention_bias(source_mask.unsqueeze(1), self.settings.heads, x.dtype)
-        for layer in self.encoder:
-            x = layer(x, bias)
-        return self.encoder_norm(x), bias
 
     def project(self, hidden: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows vocabulary"]:
         """Logits by the transposed embedding (3.4), unless it is separate."""
-        if self.projection is not None:
-            return self.projection(hidden)
-        return F.linear(hidden, self.target_embedding.weight)
+        return self.projection(hidden)
 
-    def start(self, source: Int[Tensor, "batch source"], source_mask: Bool[Tensor, "batch source"]) -> State:
-        """Encodes, and computes every decoder layer's keys and values of the source once."""
-        memory, bias = self.encode(source, source_mask)
-        batch, heads = len(source), self.settings.heads
-        crossed = [part for layer in self.decoder for part in layer.cross.keys_values(memory)]
-        empty = memory.new_zeros(batch, heads, 0, self.settings.dim // heads)
-        bias = bias.view(batch, heads, 1, -1)
-        return State((*crossed, bias), (empty,) * (2 * len(self.decoder)), 0)
+    def start(self, memory: Memory) -> TransformerState:
+        """Computes every decoder layer's keys and values of the source once."""
+        bias = attention_bias(memory.mask.unsqueeze(1), self.settings.heads, memory.states.dtype)
+        by_sentence = bias.view(len(memory.mask), self.settings.heads, 1, -1)
+        return TransformerState(tuple(layer.start(memory.states) for layer in self.decoder), by_sentence, 0)
 
     def step(
-        self, tokens: Int[Tensor, " rows"], state: State
-    ) -> tuple[Float[Tensor, "rows vocabulary"], State]:
+        self, tokens: Int[Tensor, " rows"], state: TransformerState
+    ) -> tuple[Float[Tensor, "rows vocabulary"], TransformerState]:
         """One token a row, with the keys and values of all earlier ones from the state."""
-        x = self._embed(self.target_embedding, tokens.unsqueeze(1), state.position)
-        *crossed, bias = state.sentences
-        bias = bias.flatten(0, 1)
-        grown: list[Tensor] = []
-        for i, layer in enumerate(self.decoder):
-            pair = slice(2 * i, 2 * i + 2)
-            (keys, values), (memory_keys, memory_values) = state.rows[pair], crossed[pair]
-            x, keys, values = layer.step(x, keys, values, memory_keys, memory_values, bias)
-            grown += [keys, values]
+        x = self._place(self._embed(tokens.unsqueeze(1)), state.position)
+        bias = state.memory_bias.flatten(0, 1)
+        caches = []
+        for layer, cache in zip(self.decoder, state.layers, strict=True):
+            x, cache, _ = layer(x, cache, None, bias)
+            caches.append(cache)
         logits = self.project(self.decoder_norm(x).squeeze(1))
-        return logits, State(state.sentences, tuple(grown), state.position + 1)
+        return logits, TransformerState(tuple(caches), state.memory_bias, state.position + 1)
 
-    def attend(
-        self,
-        source: Int[Tensor, "batch source"],
-        source_mask: Bool[Tensor, "batch source"],
-        target_in: Int[Tensor, "batch target"],
-    ) -> Attention:
-        """The weights that a teacher-forced pass uses, recomputed beside it layer by layer."""
-        heads, batch = self.settings.heads, len(source)
-        kept: dict[str, list[Tensor]] = {"encoder": [], "decoder": [], "cross": []}
-        own = threading.get_ident()  # other batches may pass through the same layers beside this one
+    def attend(self, source: Source, target_in: Int[Tensor, "batch target"]) -> Attention:
+        """The weights that `encode` and `decode` compute with."""
+        encoder, decoder, cross = [], [], []
+        vectors, mask = self.frontend(source)
+        x = self._place(vectors, 0)
+        bias = attention_bias(mask.unsqueeze(1), self.settings.heads, x.dtype)
+        for encoder_layer in self.encoder:
+            x, weights = encoder_layer(x, bias)
+            encoder.append(weights)
+        memory = Memory(self.encoder_norm(x), mask)
+        x, bias, memory_bias = self._teach(memory, target_in)
+        for layer in self.decoder:
+            x, _, (weights, cross_weights) = layer(x, layer.start(memory.states), bias, memory_bias)
+            decoder.append(weights)
+            cross.append(cross_weights)
+        by_head = (len(mask), self.settings.heads)
+        return Attention(
+            *(
+                torch.stack([weights.unflatten(0, by_head) for weights in layers], dim=1)
+                for layers in (encoder, decoder, cross)
+            )
+        )
 
-        def watch(kind: str, block: MultiHeadAttention) -> torch.utils.hooks.RemovableHandle:
-            def keep(module: nn.Module, inputs: tuple[Any, ...]) -> None:
-                if threading.get_ident() != own:
-                    return
-                queries, keys, _, bias, *first = inputs
-                weights = block.weights(queries, keys, bias, *first)
-                kept[kind].append(weights.view(batch, heads, *weights.shape[1:]))
+    def explain(self, length: int) -> Explanation:
+        """How the model computes attention, and its code of so many positions."""
+        kind, dim, head_dim = (
+            self.settings.positions,
+            self.settings.dim,
+            self.settings.dim // self.settings.heads,
+        )
+        width = head_dim if kind == "rotary" else dim
+        positions = SinusoidalPositions(width) if self.positions is None else self.positions
+        device = self.target_embedding.weight.device
+        code = positions(torch.zeros(1, length, width, device=device))[0]
+        return Explanation("scaled dot", head_dim, kind, code)
 
-            return block.register_forward_pre_hook(keep)
+    def tables(self) -> list[Tensor]:
+        """Embeddings, learned positions and the projection."""
+        learned = [self.positions.table] if isinstance(self.positions, LearnedPositions) else []
+        return [self.target_embedding.weight, *self.frontend.tables(), *learned, self.projection.weight]
 
-        handles = [watch("encoder", layer.attention) for layer in self.encoder]
-        handles += [watch("decoder", layer.attention) for layer in self.decoder]
-        handles += [watch("cross", layer.cross) for layer in self.decoder]
-        try:
-            self.forward(source, source_mask, target_in)
-        finally:
-            for handle in handles:
-                handle.remove()
-        return Attention(*(torch.stack(kept[kind], dim=1) for kind in Attention._fields))
+    def _teach(
+        self, memory: Memory, target_in: Int[Tensor, "batch target"]
+    ) -> tuple[Float[Tensor, "batch target dim"], Tensor, Tensor]:
+        """The embedded targets, and the biases that hide their future and the source's padding."""
+        heads = self.settings.heads
+        memory_bias = attention_bias(memory.mask.unsqueeze(1), heads, memory.states.dtype)
+        x = self._place(self._embed(target_in), 0)
+        causal = causal_mask(target_in.shape[1], x.device).expand(len(x), -1, -1)
+        return x, attention_bias(causal, heads, x.dtype), memory_bias
 
-    def _embed(
-        self, table: nn.Embedding, ids: Int[Tensor, "batch length"], first: int
-    ) -> Float[Tensor, "batch length dim"]:
-        scaled = table(ids) * math.sqrt(self.settings.dim)
-        return self.dropout(self.positions(scaled, first) if self.positions is not None else scaled)
+    def _embed(self, ids: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length dim"]:
+        return self.target_embedding(ids) * math.sqrt(self.settings.dim)
+
+    def _place(self, x: Float[Tensor, "batch length dim"], first: int) -> Float[Tensor, "batch length dim"]:
+        """Tells vectors their positions, where that is not attention's business, and drops some out (5.4)."""
+        return self.dropout(self.positions(x, first) if self.positions is not None else x)
 
 
 def _positions(settings: TransformerSettings) -> SinusoidalPositions | LearnedPositions | None:

@@ -19,11 +19,12 @@ from interlingua.data.store import Store
 from interlingua.engine.device import choose_device
 from interlingua.errors import OutputError
 from interlingua.inference.bundle import Limits, load_bundle, load_tokenizers, read_config
-from interlingua.model.presets import PRESETS, ModelSettings
+from interlingua.model.architectures import AnyModelSettings
+from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import TransformerSettings
 from interlingua.runs.recipes import choose_recipe, default_steps, merge, target_tokens
 from interlingua.runs.tensorboard import require_tensorboard
-from interlingua.search import SearchSettings
+from interlingua.search.hypothesis import SearchSettings
 from interlingua.settings import Settings
 from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.training.settings import TrainingSettings
@@ -45,7 +46,7 @@ class Experiment(Settings):
     """A model directory whose weights, tokenizers and sizes to start from (fine-tuning)."""
     data: CorpusSettings = CorpusSettings()
     tokenizer: TokenizerSettings = TokenizerSettings()
-    model: ModelSettings = TransformerSettings()
+    model: AnyModelSettings = TransformerSettings()
     training: TrainingSettings = TrainingSettings()
     search: SearchSettings = SearchSettings()
 

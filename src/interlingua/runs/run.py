@@ -24,7 +24,7 @@ from interlingua.inference.bundle import (
     save_info,
     save_weights,
 )
-from interlingua.model.presets import build_model
+from interlingua.model.architectures import build_model
 from interlingua.runs.card import model_card
 from interlingua.runs.checkpoint import Checkpoint, load_newest, save_checkpoint
 from interlingua.runs.directory import clear, locked, refuse_existing
@@ -35,6 +35,7 @@ from interlingua.runs.tensorboard import TensorBoard
 from interlingua.runs.validation import Validation, Validator
 from interlingua.runs.window import Window
 from interlingua.training.loop import Learner, optimise
+from interlingua.training.objective import build_objective
 from interlingua.training.schedule import Clock, Schedule, StepBudget, TimeBudget
 
 __all__ = ["resume", "start"]
@@ -178,7 +179,7 @@ class Run:
         )
         window = Window(self.clock)
         checkpointed = time.monotonic()
-        for report in optimise(self.learner, batches, schedule.rate):
+        for report in optimise(self.learner, batches, build_objective(settings), schedule.rate):
             self.position = report.position
             window.add(report)
             progress = self.budget.progress(report.step)

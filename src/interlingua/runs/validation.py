@@ -12,16 +12,15 @@ import torch
 from interlingua.data.batch import make_batch
 from interlingua.data.batching import epoch_batches
 from interlingua.data.store import Store
+from interlingua.engine.eager import EagerEngine
 from interlingua.evaluation import Metric, Score, evaluate, metric_named, recognise_task
 from interlingua.inference.bundle import Limits
 from interlingua.inference.translator import Translation, Translator
-from interlingua.model.presets import Model
+from interlingua.model.protocol import Model
 from interlingua.runs.events import Sample
-from interlingua.search import SearchSettings
-from interlingua.search.hypothesis import length_penalty
+from interlingua.search.hypothesis import SearchSettings, length_penalty
 from interlingua.text.tokenizer import TokenizerPair
-from interlingua.text.vocabulary import PAD
-from interlingua.training.loss import cross_entropy_sum
+from interlingua.training.objective import CrossEntropy
 
 __all__ = ["LENGTH_PENALTIES", "Validation", "Validator", "best_hypothesis", "task_metrics"]
 
@@ -102,8 +101,8 @@ class Validator:
 
     def _translate(self, model: Model, search: SearchSettings, pairs: list[Pair]) -> list[Translation]:
         translator = Translator(
-            model, self.tokenizers, settings=search, max_ratio=self.limits.max_ratio,
-            max_source_length=self.limits.max_source_length, device=self.device,
+            EagerEngine(model, self.device), self.tokenizers, settings=search,
+            max_ratio=self.limits.max_ratio, max_source_length=self.limits.max_source_length,
         )  # fmt: skip
         return translator.translate([source for source, _ in pairs])
 
@@ -129,9 +128,8 @@ class Validator:
         lengths = self.store.source_lengths[self.indices], self.store.target_lengths[self.indices]
         for chosen in epoch_batches(*lengths, self.max_tokens, 0, 0):
             batch = make_batch(self.store, self.indices[chosen]).to(self.device)
-            hidden = model(batch.source, batch.source_mask, batch.target_in)
-            loss = cross_entropy_sum(model.project, hidden, batch.target_out, smoothing=0.0, padding=PAD)
-            total, tokens = total + float(loss), tokens + batch.target_tokens
+            loss = CrossEntropy()(model, batch)
+            total, tokens = total + float(loss.sums["cross_entropy"]), tokens + loss.tokens
         return total / tokens if tokens else math.nan
 
 

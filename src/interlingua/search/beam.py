@@ -1,4 +1,4 @@
-"""Beam search whose places finish one by one (Sutskever et al. 2014, 3.2), with a stop that loses nothing."""
+"""Beam search whose slots finish one by one (Sutskever et al. 2014, 3.2), with a stop that loses nothing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from interlingua.model.seq2seq import Seq2Seq, reorder
-from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, length_penalty, never
-from interlingua.search.largest import largest
+from interlingua.model.protocol import Seq2Seq
+from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, forbidden_ids, length_penalty
+from interlingua.search.topk import top_k
 from interlingua.text.vocabulary import BOS, EOS
 
-__all__ = ["BeamStep", "Choice", "Continuations", "Sentences", "beam_search"]
+__all__ = ["BeamStep", "Beams", "Constraint", "Continuations", "beam_search"]
 
 Continuations = tuple[
     Float[Tensor, "sentences ways"], Int[Tensor, "sentences ways"], Int[Tensor, "sentences ways"]
@@ -33,7 +33,7 @@ class BeamStep(NamedTuple):
     totals: Float[Tensor, "sentences slots length"]
     """Its log-probability up to each of its tokens; -inf at the last one where a slot is empty."""
     live: Bool[Tensor, "sentences slots"]
-    """Which have a place in the beam and go on."""
+    """Which have a slot in the beam and go on."""
     ends: Bool[Tensor, "sentences slots"]
     """Which ended by themselves."""
     cut: Bool[Tensor, "sentences slots"]
@@ -41,10 +41,10 @@ class BeamStep(NamedTuple):
 
 
 @runtime_checkable
-class Choice(Protocol):
-    """Another choice of continuations than that of the most probable."""
+class Constraint(Protocol):
+    """What the hypotheses of a batch must hold: it chooses the continuations instead of probability alone."""
 
-    places: Int[Tensor, " sentences"]
+    widths: Int[Tensor, " sentences"]
     """Of each sentence's beam."""
 
     @property
@@ -53,13 +53,13 @@ class Choice(Protocol):
         ...
 
     def choose(
-        self, logits: Float[Tensor, "rows vocabulary"], sentences: Sentences, banned: Int[Tensor, " ids"]
+        self, logits: Float[Tensor, "rows vocabulary"], beams: Beams, forbidden: Int[Tensor, " ids"]
     ) -> Continuations:
-        """The continuations that are given a place, no more than are left."""
+        """The continuations that get a slot, no more than are free."""
         ...
 
-    def follow(self, kept: Int[Tensor, " kept"], order: Int[Tensor, "kept slots"]) -> None:
-        """Told which sentences go on, and which of the chosen continuations in which order."""
+    def reorder(self, kept: Int[Tensor, " kept"], order: Int[Tensor, "kept slots"]) -> None:
+        """Takes over which sentences go on, and which of the chosen continuations in which order."""
         ...
 
 
@@ -69,12 +69,12 @@ def beam_search(
     sources: Sources,
     settings: SearchSettings,
     observe: Callable[[BeamStep], object] | None = None,
-    choice: Choice | None = None,
+    constraint: Constraint | None = None,
 ) -> list[list[Hypothesis]]:
     """Finds the hypotheses of highest score that a beam of some width meets.
 
-    A sentence has `beam` places. In each step the best continuations of its live hypotheses compete for the
-    places that are left; one that ends takes its place with it, so beam 1 is greedy search. Hypotheses that
+    A sentence has `beam` slots. In each step the best continuations of its live hypotheses compete for the
+    slots that are free; one that ends takes its slot with it, so beam 1 is greedy search. Hypotheses that
     the length limit cuts off rank behind those that ended by themselves.
 
     Args:
@@ -82,42 +82,42 @@ def beam_search(
         sources: the batch.
         settings: beam, length_penalty, stop, n_best and unknown are used.
         observe: told of every step, to show what the search did.
-        choice: decides which continuations get a place, and how many places there are.
+        constraint: decides which continuations get a slot, and how many slots there are.
 
     Returns:
         For each source its `n_best` hypotheses, best first; fewer only if the beam met fewer.
     """
-    device = sources.ids.device
-    banned = torch.tensor([*never(settings), EOS], device=device)
-    ended: list[list[Hypothesis]] = [[] for _ in sources.ids]
-    places = torch.full((len(ended),), settings.beam, device=device)
-    sentences = Sentences.start(sources, places if choice is None else choice.places)
-    state = model.start(sources.ids, sources.mask)
+    device = sources.limits.device
+    forbidden = torch.tensor([*forbidden_ids(settings), EOS], device=device)
+    ended: list[list[Hypothesis]] = [[] for _ in sources.limits]
+    widths = torch.full((len(ended),), settings.beam, device=device)
+    beams = Beams.start(sources.limits, widths if constraint is None else constraint.widths)
+    state = model.start(model.encode(sources.source))
     tokens = torch.full((len(ended),), BOS, device=device)
     while True:
         logits, state = model.step(tokens, state)
-        if choice is None:
-            totals, slots, tokens = _continuations(logits, sentences.live, banned, settings.beam)
+        if constraint is None:
+            totals, slots, tokens = _continuations(logits, beams.live, forbidden, settings.beam)
         else:
-            totals, slots, tokens = choice.choose(logits, sentences, banned)
-        width = sentences.live.shape[1]
-        sentences, ends, cut = sentences.grow(totals, slots, tokens, settings.length_penalty)
+            totals, slots, tokens = constraint.choose(logits, beams, forbidden)
+        width = beams.live.shape[1]
+        beams, ends, cut = beams.grow(totals, slots, tokens, settings.length_penalty)
         if observe is not None:
-            live = sentences.live > -math.inf
-            observe(BeamStep(sentences.numbers, sentences.ids, sentences.totals, live, ends, cut))
+            live = beams.live > -math.inf
+            observe(BeamStep(beams.numbers, beams.ids, beams.totals, live, ends, cut))
         for which, limited in ((ends, False), (cut, True)):
-            sentences.collect(ended, which, settings.length_penalty, limited=limited)
-        unfinished = sentences.unfinished(settings).nonzero().squeeze(1)
+            beams.collect(ended, which, settings.length_penalty, limited=limited)
+        unfinished = beams.unfinished(settings).nonzero().squeeze(1)
         if not len(unfinished):
             break
         # Live hypotheses move to the front, so that columns which no sentence needs any more can go.
-        order = sentences.live[unfinished].argsort(dim=1, descending=True, stable=True)
-        order = order[:, : int((sentences.live[unfinished] > -math.inf).sum(1).max())]
-        sentences = sentences.take(unfinished, order)
-        if choice is not None:
-            choice.follow(unfinished, order)
+        order = beams.live[unfinished].argsort(dim=1, descending=True, stable=True)
+        order = order[:, : int((beams.live[unfinished] > -math.inf).sum(1).max())]
+        beams = beams.take(unfinished, order)
+        if constraint is not None:
+            constraint.reorder(unfinished, order)
         tokens = tokens[unfinished].gather(1, order).flatten()
-        state = reorder(state, unfinished.unsqueeze(1) * width + slots[unfinished].gather(1, order))
+        state = state.reorder(unfinished.unsqueeze(1) * width + slots[unfinished].gather(1, order))
     best_first = [sorted(found, key=lambda h: (h.limited, -h.score)) for found in ended]
     return [found[: settings.n_best] for found in best_first]
 
@@ -125,14 +125,14 @@ def beam_search(
 def _continuations(
     logits: Float[Tensor, "rows vocabulary"],
     live: Float[Tensor, "sentences width"],
-    banned: Int[Tensor, " ids"],
+    forbidden: Int[Tensor, " ids"],
     count: int,
 ) -> Continuations:
     """The best next tokens of each sentence."""
     log_probs = torch.log_softmax(logits.float(), dim=1)
     ending = log_probs[:, EOS : EOS + 1].clone()
-    log_probs.index_fill_(1, banned, -math.inf)
-    going, tokens = largest(log_probs, min(count, log_probs.shape[1]))
+    log_probs.index_fill_(1, forbidden, -math.inf)
+    going, tokens = top_k(log_probs, min(count, log_probs.shape[1]))
     # A row has one way to end and at most `count` ways to go on that can matter.
     totals = torch.cat([ending, going], dim=1) + live.view(-1, 1)
     tokens = torch.cat([torch.full_like(ending, EOS, dtype=torch.long), tokens], dim=1)
@@ -142,14 +142,14 @@ def _continuations(
     return best, where.div(ways, rounding_mode="floor"), tokens.gather(1, where)
 
 
-class Sentences(NamedTuple):
-    """The sentences still searched and their hypotheses; a slot is one of a sentence's hypotheses."""
+class Beams(NamedTuple):
+    """The beam of each sentence still searched; a slot is one of its hypotheses."""
 
     numbers: Int[Tensor, " sentences"]
     """Which of the batch they are."""
     limits: Int[Tensor, " sentences"]
     """The most tokens, EOS counted."""
-    places: Int[Tensor, " sentences"]
+    free: Int[Tensor, " sentences"]
     """How many hypotheses may still end."""
     scores: Float[Tensor, "sentences beam"]
     """The scores of those that ended, best first, then -inf."""
@@ -161,14 +161,14 @@ class Sentences(NamedTuple):
     """The log-probability of each slot's hypothesis up to each of its tokens."""
 
     @classmethod
-    def start(cls, sources: Sources, places: Int[Tensor, " sentences"]) -> Sentences:
+    def start(cls, limits: Int[Tensor, " sentences"], widths: Int[Tensor, " sentences"]) -> Beams:
         """One empty hypothesis a sentence."""
-        batch, device = len(sources.ids), sources.ids.device
+        batch, device = len(limits), limits.device
         return cls(
             numbers=torch.arange(batch, device=device),
-            limits=sources.limits,
-            places=places,
-            scores=torch.full((batch, int(places.max())), -math.inf, device=device),
+            limits=limits,
+            free=widths,
+            scores=torch.full((batch, int(widths.max())), -math.inf, device=device),
             live=torch.zeros(batch, 1, device=device),
             ids=torch.zeros(batch, 1, 0, dtype=torch.long, device=device),
             totals=torch.zeros(batch, 1, 0, device=device),
@@ -176,18 +176,18 @@ class Sentences(NamedTuple):
 
     def grow(
         self, totals: Tensor, slots: Tensor, tokens: Tensor, alpha: float
-    ) -> tuple[Sentences, Bool[Tensor, "sentences slots"], Bool[Tensor, "sentences slots"]]:
+    ) -> tuple[Beams, Bool[Tensor, "sentences slots"], Bool[Tensor, "sentences slots"]]:
         """The best continuations as new slots; which of them ended, and which the length limit cut off."""
         history = slots.unsqueeze(2).expand(-1, -1, self.ids.shape[2])
         ids = torch.cat([self.ids.gather(1, history), tokens.unsqueeze(2)], dim=2)
         past = torch.cat([self.totals.gather(1, history), totals.unsqueeze(2)], dim=2)
         ranks = torch.arange(totals.shape[1], device=totals.device)
-        kept = (ranks < self.places.unsqueeze(1)) & (totals > -math.inf)
+        kept = (ranks < self.free.unsqueeze(1)) & (totals > -math.inf)
         ends = kept & (tokens == EOS)
         cut = kept & ~ends & (self.limits <= ids.shape[2]).unsqueeze(1)
         scores = (totals / length_penalty(ids.shape[2], alpha)).masked_fill(~ends, -math.inf)
         grown = self._replace(
-            places=self.places - ends.sum(1),
+            free=self.free - ends.sum(1),
             scores=torch.cat([self.scores, scores], dim=1).topk(self.scores.shape[1]).values,
             live=totals.masked_fill(~kept | ends | cut, -math.inf),
             ids=ids,
@@ -228,13 +228,13 @@ class Sentences(NamedTuple):
         bound = hope / length_penalty(self.limits, settings.length_penalty)
         return (hope > -math.inf) & (bound > self.scores[:, settings.n_best - 1])
 
-    def take(self, kept: Int[Tensor, " kept"], order: Int[Tensor, "kept slots"]) -> Sentences:
+    def take(self, kept: Int[Tensor, " kept"], order: Int[Tensor, "kept slots"]) -> Beams:
         """Some of the sentences, and of each some of its slots."""
         history = order.unsqueeze(2).expand(-1, -1, self.ids.shape[2])
-        return Sentences(
+        return Beams(
             self.numbers[kept],
             self.limits[kept],
-            self.places[kept],
+            self.free[kept],
             self.scores[kept],
             self.live[kept].gather(1, order),
             self.ids[kept].gather(1, history),

@@ -9,19 +9,26 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interlingua.model.seq2seq import Seq2Seq, State, reorder
-from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, Watch, length_penalty, never
-from interlingua.search.largest import largest
+from interlingua.model.protocol import Memory, Seq2Seq
+from interlingua.search.hypothesis import (
+    Hypothesis,
+    Observer,
+    SearchSettings,
+    Sources,
+    forbidden_ids,
+    length_penalty,
+)
+from interlingua.search.topk import top_k
 from interlingua.text.vocabulary import BOS, EOS
 
-__all__ = ["follow", "greedy_search"]
+__all__ = ["extend", "greedy_search"]
 
 Choose = Callable[[Float[Tensor, "rows vocabulary"], Int[Tensor, " rows"], int], Int[Tensor, " rows"]]
 """From log-probabilities, which of the first rows they belong to, and the step: a token for each."""
 
 
 def greedy_search(
-    model: Seq2Seq, sources: Sources, settings: SearchSettings, watch: Watch | None = None
+    model: Seq2Seq, sources: Sources, settings: SearchSettings, observe: Observer | None = None
 ) -> list[list[Hypothesis]]:
     """Takes the most probable token every time.
 
@@ -29,40 +36,40 @@ def greedy_search(
         model: any Seq2Seq, in evaluation mode.
         sources: the batch.
         settings: length_penalty (for the score only) and unknown are used.
-        watch: told of every step.
+        observe: told of every step.
 
     Returns:
         One hypothesis for each source.
     """
     with torch.inference_mode():
-        state = model.start(sources.ids, sources.mask)
-        return [[path] for path in follow(model, state, sources.limits, settings, _most_probable, watch)]
+        memory = model.encode(sources.source)
+        return [[path] for path in extend(model, memory, sources.limits, settings, _most_probable, observe)]
 
 
-def _most_probable(likely: Tensor, rows: Tensor, step: int) -> Tensor:
-    _, tokens = largest(likely, 1)
+def _most_probable(log_probs: Tensor, rows: Tensor, step: int) -> Tensor:
+    _, tokens = top_k(log_probs, 1)
     return tokens.squeeze(1)
 
 
-def follow(
-    model: Seq2Seq, state: State, limits: Int[Tensor, " rows"], settings: SearchSettings, choose: Choose,
-    watch: Watch | None = None,
+def extend(
+    model: Seq2Seq, memory: Memory, limits: Int[Tensor, " rows"], settings: SearchSettings, choose: Choose,
+    observe: Observer | None = None,
 ) -> list[Hypothesis]:  # fmt: skip
     """Extends every row by one chosen token a step until EOS or its length limit.
 
     Args:
         model: any Seq2Seq, in evaluation mode.
-        state: a state before BOS, with one row a sentence.
+        memory: of the sources, one row a path.
         limits: the most tokens of each row, EOS counted.
         settings: length_penalty and unknown are used.
         choose: picks the tokens; forbidden ones have a log-probability of -inf.
-        watch: told of every step.
+        observe: told of every step.
 
     Returns:
         One hypothesis a row.
     """
-    device = limits.device
-    banned = torch.tensor(never(settings), device=device)
+    device, state = limits.device, model.start(memory)
+    forbidden = torch.tensor(forbidden_ids(settings), device=device)
     longest = int(limits.max())
     ids = torch.full((len(limits), longest), EOS, device=device)
     log_probs = torch.zeros(len(limits), longest, device=device)
@@ -71,14 +78,14 @@ def follow(
     tokens = torch.full_like(rows, BOS)
     for step in range(longest):
         logits, state = model.step(tokens, state)
-        likely = torch.log_softmax(logits.float(), dim=1)
-        likely.index_fill_(1, banned, -math.inf)
-        tokens = choose(likely, rows, step)
-        chosen = likely.gather(1, tokens.unsqueeze(1)).squeeze(1)
+        candidates = torch.log_softmax(logits.float(), dim=1)
+        candidates.index_fill_(1, forbidden, -math.inf)
+        tokens = choose(candidates, rows, step)
+        chosen = candidates.gather(1, tokens.unsqueeze(1)).squeeze(1)
         ids[rows, step] = tokens.where(going, EOS)
         log_probs[rows, step] = chosen.where(going, 0)
-        if watch is not None:
-            watch(rows, ids[rows, : step + 1])
+        if observe is not None:
+            observe(rows, ids[rows, : step + 1])
         going &= (tokens != EOS) & (limits[rows] > step + 1)
         left = int(going.sum())
         if not left:
@@ -86,7 +93,7 @@ def follow(
         # Dropping a row copies all others: not worth it for a few.
         if left <= 0.9 * len(rows):
             kept = going.nonzero().squeeze(1)
-            state = reorder(state, kept.unsqueeze(1))
+            state = state.reorder(kept.unsqueeze(1))
             rows, tokens, going = rows[kept], tokens[kept], going[kept]
     return [
         _hypothesis(*row, settings.length_penalty)

@@ -7,14 +7,23 @@ from collections.abc import Callable
 from typing import Annotated, Literal, NamedTuple
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Int
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from interlingua.kinds import Source
 from interlingua.settings import Settings
 from interlingua.text.vocabulary import BOS, PAD, UNK
 
-__all__ = ["Hypothesis", "SearchSettings", "Sources", "Watch", "length_limit", "length_penalty", "never"]
+__all__ = [
+    "Hypothesis",
+    "Observer",
+    "SearchSettings",
+    "Sources",
+    "forbidden_ids",
+    "length_limit",
+    "length_penalty",
+]
 
 
 class SearchSettings(Settings):
@@ -53,10 +62,7 @@ class SearchSettings(Settings):
 class Sources(NamedTuple):
     """A batch of source sequences to find targets for."""
 
-    ids: Int[Tensor, "batch source"]
-    """Each ends with EOS, then PAD."""
-    mask: Bool[Tensor, "batch source"]
-    """True = a real token."""
+    source: Source
     limits: Int[Tensor, " batch"]
     """The most target tokens of each, EOS counted."""
 
@@ -74,7 +80,7 @@ class Hypothesis(NamedTuple):
     """Whether the length limit cut it off before EOS."""
 
 
-Watch = Callable[[Int[Tensor, " sentences"], Int[Tensor, "sentences length"]], object]
+Observer = Callable[[Int[Tensor, " sentences"], Int[Tensor, "sentences length"]], object]
 """Told after every step which sentences are still searched and what leads in each, which may end in EOS;
 it may raise to give the search up."""
 
@@ -94,7 +100,7 @@ def length_penalty(length: Tensor | int, alpha: float) -> Tensor:
     return ((5.0 + torch.as_tensor(length)) / 6.0) ** alpha
 
 
-def never(settings: SearchSettings) -> list[int]:
+def forbidden_ids(settings: SearchSettings) -> list[int]:
     """The ids that are never generated.
 
     Log-probabilities stay those of the whole vocabulary, so that they equal a forced pass over the output.

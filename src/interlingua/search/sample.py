@@ -6,15 +6,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interlingua.model.seq2seq import Seq2Seq
-from interlingua.search.greedy import follow
-from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, Watch
+from interlingua.model.protocol import Seq2Seq
+from interlingua.search.greedy import extend
+from interlingua.search.hypothesis import Hypothesis, Observer, SearchSettings, Sources
 
 __all__ = ["sample"]
 
 
 def sample(
-    model: Seq2Seq, sources: Sources, settings: SearchSettings, watch: Watch | None = None
+    model: Seq2Seq, sources: Sources, settings: SearchSettings, observe: Observer | None = None
 ) -> list[list[Hypothesis]]:
     """Draws `n_best` targets for each source, independent of each other.
 
@@ -25,26 +25,22 @@ def sample(
         model: any Seq2Seq, in evaluation mode.
         sources: the batch.
         settings: n_best, temperature, top_k, top_p, seed, unknown and length_penalty are used.
-        watch: told of every step, if each source has one draw only.
+        observe: told of every step, if each source has one draw only.
 
     Returns:
         For each source its draws, by falling score; equal draws stay.
     """
-    batch, draws = len(sources.ids), settings.n_best
+    batch, draws = len(sources.limits), settings.n_best
     numbers = _numbers(sources, draws, settings.seed)  # (rows, longest limit)
 
-    def choose(likely: Tensor, rows: Tensor, step: int) -> Tensor:
-        return _draw(likely / settings.temperature, numbers[rows, step], settings)
+    def choose(log_probs: Tensor, rows: Tensor, step: int) -> Tensor:
+        return _draw(log_probs / settings.temperature, numbers[rows, step], settings)
 
     with torch.inference_mode():
-        state = model.start(sources.ids, sources.mask)
         # As many sentences as rows, so that draws of one source end and leave one by one.
-        state = state._replace(
-            sentences=tuple(part.repeat_interleave(draws, dim=0) for part in state.sentences),
-            rows=tuple(part.repeat_interleave(draws, dim=0) for part in state.rows),
-        )
+        memory = model.encode(sources.source).repeat(draws)
         limits = sources.limits.repeat_interleave(draws)
-        paths = follow(model, state, limits, settings, choose, watch if draws == 1 else None)
+        paths = extend(model, memory, limits, settings, choose, observe if draws == 1 else None)
     by_source = [paths[i * draws : (i + 1) * draws] for i in range(batch)]
     return [sorted(found, key=lambda path: -path.score) for found in by_source]
 
@@ -53,11 +49,11 @@ def _numbers(sources: Sources, draws: int, seed: int) -> Float[Tensor, "rows ste
     """Uniform numbers in [0, 1), the same for a sentence in any batch."""
     steps = int(sources.limits.max())
     rows = []
-    lengths = sources.mask.sum(1).tolist()
-    for ids, length in zip(sources.ids.tolist(), lengths, strict=True):
+    values, mask = sources.source
+    for ids, length in zip(values.tolist(), mask.sum(1).tolist(), strict=True):
         generator = torch.Generator().manual_seed(hash((seed, *ids[:length])))
         rows.append(torch.rand(steps, draws, generator=generator).T)
-    return torch.cat(rows).to(sources.ids.device)
+    return torch.cat(rows).to(sources.limits.device)
 
 
 def _draw(

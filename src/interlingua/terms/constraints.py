@@ -23,12 +23,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from interlingua.search.beam import Continuations, Sentences
-from interlingua.search.largest import largest
+from interlingua.search.beam import Beams, Continuations
+from interlingua.search.topk import top_k
 from interlingua.terms.automaton import Progress, Wanted
 from interlingua.text.vocabulary import EOS
 
-__all__ = ["Constraints", "places"]
+__all__ = ["Constraints", "beam_width"]
 
 _MOST = 32
 """The widest that a beam is made for terms; with more tokens than places some levels go without one."""
@@ -71,9 +71,9 @@ class Constraints:
 
     def __init__(self, wanted: Sequence[Wanted], beam: int, device: torch.device | str = "cpu") -> None:
         self.wanted = wanted
-        self._widths = [places(each, beam) for each in wanted]
-        self.places = torch.tensor(self._widths, device=device)
-        """How many places the beam of each sentence has."""
+        self._widths = [beam_width(each, beam) for each in wanted]
+        self.widths = torch.tensor(self._widths, device=device)
+        """How many slots the beam of each sentence has."""
         self._joins = torch.tensor(wanted[0].phrasing.joins_before, device=device)
         # Of each slot of the sentences still searched.
         self._slots: list[list[tuple[Progress, float]]] = [[(Progress(), 0.0)] for _ in wanted]
@@ -84,14 +84,14 @@ class Constraints:
         return any(any(each.own) for each in self.wanted)
 
     def choose(
-        self, logits: Float[Tensor, "rows vocabulary"], sentences: Sentences, banned: Int[Tensor, " ids"]
+        self, logits: Float[Tensor, "rows vocabulary"], beams: Beams, forbidden: Int[Tensor, " ids"]
     ) -> Continuations:
         """The continuations that are given a place, best first."""
         log_probs = torch.log_softmax(logits.float(), dim=1)
         ending = log_probs[:, EOS].tolist()
-        log_probs.index_fill_(1, banned, -math.inf)
-        hypotheses = list(self._hypotheses(sentences))
-        ways: list[list[_Way]] = [[] for _ in sentences.live]
+        log_probs.index_fill_(1, forbidden, -math.inf)
+        hypotheses = list(self._hypotheses(beams))
+        ways: list[list[_Way]] = [[] for _ in beams.live]
         for each, tokens in zip(hypotheses, self._tokens(log_probs, hypotheses), strict=True):
             wanted, own = self.wanted[each.number], ways[each.sentence]
             late = False
@@ -100,13 +100,13 @@ class Constraints:
             else:
                 late = ending[each.row] > max(tokens.values())
             own += _ways(wanted, each, tokens, late)
-        left = (sentences.limits - sentences.ids.shape[2]).tolist()
-        numbers = sentences.numbers.tolist()
+        left = (beams.limits - beams.ids.shape[2]).tolist()
+        numbers = beams.numbers.tolist()
         chosen = [
             _share(
                 own, places, left=steps, needed=self.wanted[number].tokens + len(self.wanted[number].terms)
             )
-            for own, places, steps, number in zip(ways, sentences.places.tolist(), left, numbers, strict=True)
+            for own, places, steps, number in zip(ways, beams.free.tolist(), left, numbers, strict=True)
         ]
         self._slots = [
             [(self.wanted[number].after(before[way.slot][0], way.token), way.credit) for way in own]
@@ -114,7 +114,7 @@ class Constraints:
         ]
         return _tensors(chosen, log_probs.device)
 
-    def follow(self, kept: Int[Tensor, " kept"], order: Int[Tensor, "kept slots"]) -> None:
+    def reorder(self, kept: Int[Tensor, " kept"], order: Int[Tensor, "kept slots"]) -> None:
         """Takes over which sentences go on, and which of their slots in which order."""
         self._slots = [
             # Empty slots come last, and nobody asks for their progress.
@@ -122,8 +122,8 @@ class Constraints:
             for i, slots in zip(kept.tolist(), order.tolist(), strict=True)
         ]
 
-    def _hypotheses(self, sentences: Sentences) -> Iterator[_Live]:
-        numbers, live = sentences.numbers.tolist(), sentences.live.tolist()
+    def _hypotheses(self, beams: Beams) -> Iterator[_Live]:
+        numbers, live = beams.numbers.tolist(), beams.live.tolist()
         for i, (number, totals) in enumerate(zip(numbers, live, strict=True)):
             for slot, (total, (progress, credit)) in enumerate(zip(totals, self._slots[i], strict=False)):
                 if total > -math.inf:
@@ -131,7 +131,7 @@ class Constraints:
 
     def _tokens(self, log_probs: Tensor, hypotheses: Sequence[_Live]) -> list[dict[int, float]]:
         """For each hypothesis the tokens worth a place, with their log-probabilities."""
-        values, tokens = largest(log_probs, min(max(self._widths), log_probs.shape[1]))
+        values, tokens = top_k(log_probs, min(max(self._widths), log_probs.shape[1]))
         favourites = list(zip(tokens.tolist(), values.tolist(), strict=True))
         found = []
         extra: list[tuple[int, int, int]] = []  # which hypothesis, its row, and a token
@@ -189,7 +189,7 @@ def _worth(wanted: Wanted, live: _Live, token: int, log_probs: Mapping[int, floa
     return log_prob + gain - credit, gain
 
 
-def places(wanted: Wanted, beam: int) -> int:
+def beam_width(wanted: Wanted, beam: int) -> int:
     """How many places the beam of a sentence with terms has; `beam` is that of one without."""
     return min(beam + wanted.tokens, max(beam, _MOST))
 

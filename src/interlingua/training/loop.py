@@ -13,9 +13,8 @@ from torch import Tensor
 from interlingua.data.batch import Batch
 from interlingua.data.loader import Position
 from interlingua.errors import TrainingError
-from interlingua.model.presets import Model
-from interlingua.text.vocabulary import PAD
-from interlingua.training.loss import cross_entropy_sum
+from interlingua.model.protocol import Model
+from interlingua.training.objective import Objective
 from interlingua.training.optimizer import build_optimizers
 from interlingua.training.settings import TrainingSettings
 from interlingua.training.weights import FlatWeights
@@ -112,8 +111,9 @@ class Learner:
 
 
 def optimise(
-    learner: Learner, batches: Iterator[tuple[Batch, Position]], rate: Callable[[int], float]
-) -> Iterator[StepReport]:
+    learner: Learner, batches: Iterator[tuple[Batch, Position]], objective: Objective,
+    rate: Callable[[int], float],
+) -> Iterator[StepReport]:  # fmt: skip
     """Yields after every update, for ever.
 
     The loss is a sum; the gradient is divided once by the update's target tokens, so that several batches an
@@ -122,44 +122,49 @@ def optimise(
     Args:
         learner: is changed in place.
         batches: with the position after each.
+        objective: what is minimised.
         rate: the learning rate of a step, asked for just before it.
 
     Raises:
         TrainingError: the loss rises far above its start, or is not a number any more.
     """
-    model, settings = learner.model, learner.settings
-    device = learner.weights.master.device
+    model, device = learner.model, learner.weights.master.device
+    accumulate = learner.settings.accumulate
     model.train()
-    first = recent = None
+    divergence = _Divergence()
     while True:
         total, tokens, padding = 0.0, 0, 0.0
-        for _ in range(settings.accumulate):
+        for _ in range(accumulate):
             batch, position = next(batches)
-            padding += batch.padding / settings.accumulate
-            tokens += batch.target_tokens
-            batch = batch.to(device)
-            if settings.consistency:
-                batch = batch.twice()
-            hidden = model(batch.source, batch.source_mask, batch.target_in)
-            loss_sum = cross_entropy_sum(
-                model.project, hidden, batch.target_out, smoothing=settings.label_smoothing, padding=PAD,
-                consistency=settings.consistency,
-            )  # fmt: skip
-            if settings.consistency:
-                loss_sum = loss_sum / 2
+            padding += batch.padding / accumulate
+            loss = objective(model, batch.to(device))
+            loss_sum = sum(loss.sums.values(), torch.zeros((), device=device))
             loss_sum.backward()
             learner.weights.collect_gradient()
             total += loss_sum.item()
-        if not math.isfinite(total):
-            raise _diverged(learner.step + 1, "the loss", total)
-        loss = total / tokens
-        first = loss if first is None else first
-        recent = loss if recent is None else 0.95 * recent + 0.05 * loss
-        if recent > 1.5 * first + 1:  # untrained models are as bad as guessing, so this is worse
-            raise _diverged(learner.step + 1, "the loss", recent)
+            tokens += loss.tokens
+        divergence.check(learner.step + 1, total / tokens)
         learning_rate = rate(learner.step + 1)
         norm = learner.update(tokens, learning_rate)
-        yield StepReport(learner.step, loss, tokens, learning_rate, norm, padding, position)
+        yield StepReport(learner.step, total / tokens, tokens, learning_rate, norm, padding, position)
+
+
+class _Divergence:
+    """Notices when the loss, smoothed over some steps, has become worse than that of an untrained model."""
+
+    def __init__(self) -> None:
+        self.first: float | None = None
+        self.recent = 0.0
+
+    def check(self, step: int, loss: float) -> None:
+        """Takes in the loss of a step, in nats a target token."""
+        if not math.isfinite(loss):
+            raise _diverged(step, "the loss", loss)
+        if self.first is None:
+            self.first = self.recent = loss
+        self.recent = 0.95 * self.recent + 0.05 * loss
+        if self.recent > 1.5 * self.first + 1:  # untrained models are as bad as guessing, so this is worse
+            raise _diverged(step, "the loss", self.recent)
 
 
 def _diverged(step: int, what: str, value: float) -> TrainingError:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from interlingua.model.protocol import Model
 
 __all__ = ["FlatWeights"]
 
 HIDDEN, TABLE, VECTOR = range(3)
-TABLES = ("source_embedding", "target_embedding", "positions", "projection")
-"""Parts of a model whose matrices have a row for each token or position."""
 
 
 class FlatWeights:
@@ -25,10 +25,11 @@ class FlatWeights:
         dtype: what the model computes in, torch.float32 or torch.bfloat16.
     """
 
-    def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
+    def __init__(self, model: Model, dtype: torch.dtype) -> None:
         named = dict(model.named_parameters())  # a tied parameter is listed once
         # Hidden layers' matrices first, those of one shape side by side, then tables, then norms and biases.
-        blocks = {name: _block(name, parameter) for name, parameter in named.items()}
+        tables = set(map(id, model.tables()))
+        blocks = {name: _block(parameter, id(parameter) in tables) for name, parameter in named.items()}
         self.names = sorted(named, key=blocks.__getitem__)
         self.shapes = {name: named[name].shape for name in self.names}
         self.counts = Counter[tuple[int, int, int]]()
@@ -69,7 +70,7 @@ class FlatWeights:
         self.gradient.zero_()
 
 
-def _block(name: str, parameter: Tensor) -> tuple[int, int, int]:
+def _block(parameter: Tensor, table: bool) -> tuple[int, int, int]:
     """What kind a parameter is, and the rows and columns of a hidden layer's matrix.
 
     One that is several times as tall as wide counts as so many square ones above each other, as keys and
@@ -77,7 +78,7 @@ def _block(name: str, parameter: Tensor) -> tuple[int, int, int]:
     """
     if parameter.dim() < 2:
         return VECTOR, 0, 0
-    if name.partition(".")[0] in TABLES:
+    if table:
         return TABLE, 0, 0
     rows, columns = parameter.shape
     return HIDDEN, columns if rows % columns == 0 else rows, columns

@@ -7,19 +7,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from interlingua.engine.eager import EagerEngine
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.inference.translation import Translation
 from interlingua.inference.translator import Translator
+from interlingua.kinds import Source
 from interlingua.model.attention import causal_mask
-from interlingua.model.positions import SinusoidalPositions
-from interlingua.model.recurrent import Recurrent
-from interlingua.model.transformer import Transformer
-from interlingua.search import SearchSettings, Sources, length_limit
+from interlingua.model.protocol import Explanation, Seq2Seq
 from interlingua.search.beam import BeamStep, beam_search
+from interlingua.search.hypothesis import SearchSettings, Sources, length_limit
 from interlingua.text.sentences import split_long
 from interlingua.text.vocabulary import BOS, EOS, SPECIALS
 from interlingua.views.page import render
-from interlingua.views.seen import Heads, Kind, Look, Output, Position, PositionCode, Scoring
+from interlingua.views.seen import Heads, Kind, Look, Output, Position, PositionCode
 from interlingua.views.tree import grow_tree
 
 __all__ = ["look", "look_page"]
@@ -47,16 +47,17 @@ def look(translator: Translator, text: str, *, name: str, beam: int | None = Non
     changes = {"beam": width, "n_best": width, "sample": False}
     settings = SearchSettings.parse({**translator.settings.model_dump(), **changes}, where="search")
     encoded = [*translator.tokenizers.source.encode(shown), EOS]
-    source = torch.tensor([encoded], device=translator.device)
-    limits = torch.tensor([length_limit(len(encoded) - 1, translator.max_ratio)], device=translator.device)
+    engine = translator.engine
+    assert isinstance(engine, EagerEngine), "only a model of this package can be looked into"
+    ids = torch.tensor([encoded], device=engine.device)
+    source = Source(ids, torch.ones_like(ids, dtype=torch.bool))
+    limits = torch.tensor([length_limit(len(encoded) - 1, translator.max_ratio)], device=engine.device)
     steps: list[BeamStep] = []
-    (found,) = beam_search(
-        translator.model, Sources(source, torch.ones_like(source, dtype=torch.bool), limits), settings,
-        steps.append,
-    )  # fmt: skip
+    (found,) = beam_search(engine.model, Sources(source, limits), settings, steps.append)
     written = [*found[0].ids, *([] if found[0].limited else [EOS])]
     translation, reason = _translation(translator, shown, changes)
     attention = _attention(translation, len(written))
+    explanation = engine.model.explain(max(len(encoded), len(written)))
     shows = translator.tokenizers.source.pieces(encoded[:-1]), _pieces(translator, written)
     return Look(
         model=name,
@@ -68,14 +69,14 @@ def look(translator: Translator, text: str, *, name: str, beam: int | None = Non
         target_out=shows[1],
         beam=width,
         outputs=_outputs(translation),
-        positions=_positions(translator, source, written),
+        positions=_positions(translator, engine.model, source, written),
         tree=grow_tree(steps, found, EOS, lambda id: _pieces(translator, [id])[0]),
         attention=attention,
         no_attention=reason,
         alignment=list(translation.alignment or ()),
-        scoring=_scoring(translator) if attention else None,
-        head_dim=_head_dim(translator),
-        position_code=_position_code(translator, max(len(encoded), len(written))),
+        scoring=explanation.scoring if attention else None,
+        head_dim=explanation.head_dim,
+        position_code=_position_code(explanation),
         mask=_mask(len(written)) if "decoder" in attention else None,
     )
 
@@ -135,13 +136,13 @@ def _heads(weights: Tensor) -> Heads:
     return Heads(_rounded(weights, 3), _rounded(bits.abs(), 2))
 
 
-def _positions(translator: Translator, source: Tensor, written: list[int]) -> list[Position]:
+def _positions(translator: Translator, model: Seq2Seq, source: Source, written: list[int]) -> list[Position]:
     """One teacher-forced pass: the probability of every token at each place of the output."""
-    target_in = torch.tensor([[BOS, *written[:-1]]], device=translator.device)
-    mask = torch.ones_like(source, dtype=torch.bool)
-    hidden = translator.model.forward(source, mask, target_in)
-    probabilities = translator.model.project(hidden)[0].float().softmax(-1)  # (target, vocabulary)
-    taken = probabilities.gather(1, torch.tensor(written, device=source.device).unsqueeze(1))
+    device = source.values.device
+    target_in = torch.tensor([[BOS, *written[:-1]]], device=device)
+    hidden = model.decode(model.encode(source), target_in)
+    probabilities = model.project(hidden)[0].float().softmax(-1)  # (target, vocabulary)
+    taken = probabilities.gather(1, torch.tensor(written, device=device).unsqueeze(1))
     ranks = (probabilities > taken).sum(1).tolist()
     values, ids = probabilities.topk(min(RUNNERS_UP, probabilities.shape[1]))
     return [
@@ -152,28 +153,11 @@ def _positions(translator: Translator, source: Tensor, written: list[int]) -> li
     ]
 
 
-def _scoring(translator: Translator) -> Scoring | None:
-    model = translator.model
-    if isinstance(model, Recurrent):
-        return "additive" if model.settings.attention == "additive" else "multiplicative"
-    return "scaled dot" if isinstance(model, Transformer) else None
-
-
-def _head_dim(translator: Translator) -> int | None:
-    model = translator.model
-    return model.settings.dim // model.settings.heads if isinstance(model, Transformer) else None
-
-
-def _position_code(translator: Translator, length: int) -> PositionCode | None:
-    model = translator.model
-    if not isinstance(model, Transformer):
+def _position_code(explanation: Explanation) -> PositionCode | None:
+    kind, code = explanation.positions, explanation.position_code
+    if kind is None or code is None:
         return None
-    kind, dim = model.settings.positions, model.settings.dim
-    if kind == "rotary":  # sines and cosines of the angles by which queries and keys of a head are turned
-        dim //= model.settings.heads
-    positions = SinusoidalPositions(dim) if model.positions is None else model.positions
-    nothing = torch.zeros(1, length, dim, device=translator.device)
-    return PositionCode(kind, _rounded(positions(nothing)[0].float(), 2 if kind != "learned" else 4))
+    return PositionCode(kind, _rounded(code.float(), 2 if kind != "learned" else 4))
 
 
 def _mask(length: int) -> list[list[int]]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from interlingua.search import Hypothesis
 from interlingua.search.beam import BeamStep
+from interlingua.search.hypothesis import Hypothesis
 
 __all__ = ["Fate", "Node", "grow_tree"]
 

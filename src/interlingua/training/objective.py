@@ -1,15 +1,69 @@
-"""Cross entropy with label smoothing, summed over tokens and computed in chunks of the projection."""
+"""What training minimises: sums over target tokens, to be divided by their number once an update.
+
+Cross entropy with label smoothing is computed in chunks of the projection.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["cross_entropy_sum"]
+from interlingua.data.batch import Batch
+from interlingua.model.protocol import Seq2Seq
+from interlingua.text.vocabulary import PAD
+from interlingua.training.settings import TrainingSettings
+
+__all__ = ["CrossEntropy", "Loss", "Objective", "build_objective", "cross_entropy_sum"]
+
+
+class Loss(NamedTuple):
+    """What an objective finds in a batch."""
+
+    sums: dict[str, Float[Tensor, ""]]
+    """The parts of the loss by name, each summed over the batch; their sum is minimised."""
+    tokens: int
+    """Target tokens, the number to divide by."""
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """Computes the loss of a batch, on the batch's device."""
+
+    def __call__(self, model: Seq2Seq, batch: Batch) -> Loss:
+        """The sums, with a graph to go backward through."""
+        ...
+
+
+class CrossEntropy:
+    """Cross entropy of the next token (see `cross_entropy_sum`).
+
+    Args:
+        smoothing: share of the uniform distribution, 0 to 1.
+        consistency: R-Drop's weight; above 0, every pair is computed twice, under different dropout.
+    """
+
+    def __init__(self, smoothing: float = 0.0, consistency: float = 0.0) -> None:
+        self.smoothing, self.consistency = smoothing, consistency
+
+    def __call__(self, model: Seq2Seq, batch: Batch) -> Loss:
+        """The sum over the target tokens, in nats."""
+        twice = batch.twice() if self.consistency else batch
+        hidden = model.decode(model.encode(twice.source), twice.target_in)
+        total = cross_entropy_sum(
+            model.project, hidden, twice.target_out, smoothing=self.smoothing, padding=PAD,
+            consistency=self.consistency,
+        )  # fmt: skip
+        return Loss({"cross_entropy": total / 2 if self.consistency else total}, batch.target_tokens)
+
+
+def build_objective(settings: TrainingSettings) -> Objective:
+    """The objective that the settings ask for."""
+    return CrossEntropy(settings.label_smoothing, settings.consistency)
+
 
 ROWS_AT_ONCE = 256
 """So many positions are projected together."""

@@ -6,12 +6,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["largest"]
+__all__ = ["top_k"]
 
 _BLOCK = 64
 
 
-def largest(
+def top_k(
     scores: Float[Tensor, "rows vocabulary"], count: int
 ) -> tuple[Float[Tensor, "rows count"], Int[Tensor, "rows count"]]:
     """The `count` largest scores of each row, in falling order, and where they stand.
@@ -29,17 +29,17 @@ def largest(
         return _topk(scores, count)
     whole = scores[:, : blocks * _BLOCK].unflatten(1, (blocks, _BLOCK))
     _, chosen = _topk(whole.amax(dim=2), count)  # (rows, count)
-    starts = chosen * _BLOCK
-    columns = (starts.unsqueeze(2) + torch.arange(_BLOCK, device=scores.device)).flatten(1)
+    firsts = chosen * _BLOCK
+    columns = (firsts.unsqueeze(2) + torch.arange(_BLOCK, device=scores.device)).flatten(1)
     rest = torch.arange(blocks * _BLOCK, vocabulary, device=scores.device).expand(rows, -1)
     columns = torch.cat([columns, rest], dim=1)  # where the best can stand
-    values, places = _topk(scores.gather(1, columns), count)
-    return values, columns.gather(1, places)
+    values, indices = _topk(scores.gather(1, columns), count)
+    return values, columns.gather(1, indices)
 
 
 def _topk(scores: Tensor, count: int) -> tuple[Tensor, Tensor]:
     if count == 1:
-        place = scores.argmax(dim=1, keepdim=True)
-        return scores.gather(1, place), place
-    values, places = scores.topk(count, dim=1)
-    return values, places
+        index = scores.argmax(dim=1, keepdim=True)
+        return scores.gather(1, index), index
+    values, indices = scores.topk(count, dim=1)
+    return values, indices

@@ -1,0 +1,55 @@
+"""The engine that runs a model of this package as it is, operation by operation, with PyTorch."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from interlingua.engine.protocol import Capacity
+from interlingua.kinds import Source
+from interlingua.model.protocol import Attention, Seq2Seq
+from interlingua.search.beam import Constraint
+from interlingua.search.hypothesis import Hypothesis, Observer, SearchSettings, Sources
+from interlingua.search.scoring import forced_log_probs
+from interlingua.search.search import search
+
+__all__ = ["EagerEngine"]
+
+
+class EagerEngine:
+    """A model, searched by this package's own search.
+
+    Args:
+        model: any Seq2Seq, in evaluation mode.
+        device: where it is.
+    """
+
+    # Wider batches leave the processor's cache and are slower; more workers would wait for the
+    # interpreter's lock.
+    capacity = Capacity(rows=192, tokens=16_384, workers=8)
+
+    def __init__(self, model: Seq2Seq, device: torch.device | str = "cpu") -> None:
+        self.model, self.device = model, torch.device(device)
+
+    def search(
+        self, sources: Sources, settings: SearchSettings, observe: Observer | None = None,
+        constraint: Constraint | None = None,
+    ) -> list[list[Hypothesis]]:  # fmt: skip
+        """Finds `n_best` hypotheses for each source, best first (see search.search)."""
+        return search(self.model, sources, settings, observe, constraint)
+
+    def log_probs(
+        self, source: Source, target_in: Int[Tensor, "batch target"], target_out: Int[Tensor, "batch target"]
+    ) -> Float[Tensor, "batch target"]:
+        """The log-probability of each token of target_out given those before it; 0 at padding."""
+        return forced_log_probs(self.model, source, target_in, target_out)
+
+    @torch.inference_mode()
+    def attend(self, source: Source, target_in: Int[Tensor, "batch target"]) -> Attention:
+        """Every layer's and head's attention weights of a teacher-forced pass.
+
+        Raises:
+            ConfigurationError: the model has no attention.
+        """
+        return self.model.attend(source, target_in)

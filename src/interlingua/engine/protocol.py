@@ -1,0 +1,56 @@
+"""Who searches: the protocol between what is done with texts and what computes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from interlingua.kinds import Source
+from interlingua.model.protocol import Attention
+from interlingua.search.beam import Constraint
+from interlingua.search.hypothesis import Hypothesis, Observer, SearchSettings, Sources
+
+__all__ = ["Capacity", "Engine"]
+
+
+class Capacity(NamedTuple):
+    """How much work suits an engine at a time."""
+
+    rows: int
+    """Hypotheses of a batch."""
+    tokens: int
+    """Tokens of a batch that memory is taken for, so that long sequences go in smaller batches."""
+    workers: int
+    """Batches side by side, each by a thread."""
+
+
+class Engine(Protocol):
+    """Finds targets for sources of ids, and tells how probable given ones are."""
+
+    device: torch.device
+    """Where the tensors are that it takes and gives."""
+    capacity: Capacity
+
+    def search(
+        self, sources: Sources, settings: SearchSettings, observe: Observer | None = None,
+        constraint: Constraint | None = None,
+    ) -> list[list[Hypothesis]]:  # fmt: skip
+        """Finds `n_best` hypotheses for each source, best first (see search.search)."""
+        ...
+
+    def log_probs(
+        self, source: Source, target_in: Int[Tensor, "batch target"], target_out: Int[Tensor, "batch target"]
+    ) -> Float[Tensor, "batch target"]:
+        """The log-probability of each token of target_out given those before it; 0 at padding."""
+        ...
+
+    def attend(self, source: Source, target_in: Int[Tensor, "batch target"]) -> Attention:
+        """Every layer's and head's attention weights of a teacher-forced pass.
+
+        Raises:
+            ConfigurationError: the model has no attention.
+        """
+        ...

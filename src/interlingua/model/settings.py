@@ -1,0 +1,34 @@
+"""What the [model] sections of all architectures have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from interlingua.settings import Settings
+
+__all__ = ["ModelSettings", "Rate", "Size"]
+
+Size = Annotated[int, Field(ge=1, le=65536)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+
+
+class ModelSettings(Settings):
+    """Sizes and options of a model."""
+
+    architecture: str
+    """Which model this section describes."""
+    dim: Size = 256
+    """Width of the model; even."""
+    dropout: Rate = 0.1
+    """Share of the elements dropped in training."""
+
+    @property
+    def tied(self) -> bool:
+        """Whether a joint vocabulary means one embedding for source and target."""
+        return True
+
+    def describe(self) -> str:
+        """The sizes, for people."""
+        return f"width {self.dim}"

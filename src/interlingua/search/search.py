@@ -1,0 +1,37 @@
+"""Finding good target sequences in the way that the settings ask for."""
+
+from __future__ import annotations
+
+from interlingua.model.protocol import Seq2Seq
+from interlingua.search.beam import Constraint, beam_search
+from interlingua.search.greedy import greedy_search
+from interlingua.search.hypothesis import Hypothesis, Observer, SearchSettings, Sources
+from interlingua.search.sample import sample
+from interlingua.search.scoring import rescore
+
+__all__ = ["search"]
+
+
+def search(
+    model: Seq2Seq, sources: Sources, settings: SearchSettings, observe: Observer | None = None,
+    constraint: Constraint | None = None,
+) -> list[list[Hypothesis]]:  # fmt: skip
+    """Finds `n_best` hypotheses for each source, best first.
+
+    Args:
+        model: any Seq2Seq, in evaluation mode.
+        sources: the batch.
+        settings: all are used.
+        observe: told of every step, unless several draws a source are wanted.
+        constraint: on what must come out, if anything; not for sampling.
+    """
+    if settings.sample:
+        return sample(model, sources, settings, observe)
+    if settings.beam == 1 and constraint is None:
+        return greedy_search(model, sources, settings, observe)
+    # The best continuation comes first.
+    observe_best = None if observe is None else lambda step: observe(step.numbers, step.ids[:, 0])
+    found = beam_search(model, sources, settings, observe_best, constraint)
+    if constraint is not None and constraint.guided:
+        return rescore(model, sources, found, settings.length_penalty)
+    return found
