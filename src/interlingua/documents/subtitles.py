@@ -1,6 +1,7 @@
 """Subtitles, as SubRip files (.srt): numbers, times and line ends stay as they came in.
 
 The lines of a subtitle are one sentence, which is broken anew; with dashes, each is what one speaker says.
+No library does this: pysubs2 and srt write the file anew, with other times, line ends, numbers or places.
 """
 
 from __future__ import annotations
