@@ -7,10 +7,10 @@ from collections import Counter
 
 from interlingua.documents.projection import Projection
 
-__all__ = ["changed", "garbled", "needs_alignment", "restore"]
+__all__ = ["find_missing", "has_placeholders", "restore"]
 
 # Every alternative ends after a few steps or consumes what it has seen: no text takes more than linear time.
-_KEPT = re.compile(
+_PROTECTED = re.compile(
     r"""
     (?P<address>
         (?:https?://|www\.)[^\s<>"]*[^\s<>".,;:!?)\]}']
@@ -28,36 +28,38 @@ _KEPT = re.compile(
 )
 
 
-def changed(source: str, translation: str) -> list[str]:
-    """What should have been kept but is missing in the translation, in order."""
-    wanted = _kept(source)
-    return list((wanted - _kept(translation)).elements()) if wanted else []
+def find_missing(source: str, translation: str, *, numbers: bool = True) -> list[str]:
+    """What stands in the source and must not change, but is missing in the translation; in order.
+
+    Args:
+        source: what was translated.
+        translation: may hold it in another order.
+        numbers: whether they count; one may well have become a word.
+    """
+    protected = _count(source, numbers=numbers)
+    return list((protected - _count(translation, numbers=numbers)).elements()) if protected else []
 
 
-def garbled(source: str, translation: str) -> bool:
-    """Whether an address or a placeholder is missing; a number may have become a word."""
-    return bool(_kept(source, numbers=False) - _kept(translation, numbers=False))
-
-
-def needs_alignment(source: str) -> bool:
-    """Whether the text holds something that can be put back where the model garbled it.
+def has_placeholders(source: str) -> bool:
+    """Whether the text holds something that can be put back, by the alignment, where the model garbled it.
 
     Numbers cannot: "2 dogs" may well become "zwei Hunde".
     """
-    return any(match.lastgroup != "number" for match in _KEPT.finditer(source))
-
-
-def _kept(text: str, *, numbers: bool = True) -> Counter[str]:
-    return Counter(match.group() for match in _KEPT.finditer(text) if numbers or match.lastgroup != "number")
+    return any(match.lastgroup != "number" for match in _PROTECTED.finditer(source))
 
 
 def restore(source: str, projection: Projection) -> Projection:
-    """Puts what is missing in place of the words that came from it."""
-    missing = Counter(changed(source, projection.text))
-    for match in reversed(list(_KEPT.finditer(source))):
+    """Puts addresses and placeholders that are missing in place of the words that came from them."""
+    missing = Counter(find_missing(source, projection.text))
+    for match in reversed(list(_PROTECTED.finditer(source))):
         if match.lastgroup == "number" or not missing[match.group()]:
             continue
-        if run := projection.find(*match.span()):
-            projection = projection.replace_units(*run, match.group())
+        if words := projection.find_words(*match.span()):
+            projection = projection.replace_words(*words, match.group())
             missing[match.group()] -= 1
     return projection
+
+
+def _count(source: str, *, numbers: bool) -> Counter[str]:
+    matches = _PROTECTED.finditer(source)
+    return Counter(match.group() for match in matches if numbers or match.lastgroup != "number")

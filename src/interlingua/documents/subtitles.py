@@ -1,98 +1,113 @@
-"""Files: which text of them is translated."""
+"""Subtitles, as SubRip files (.srt): numbers, times and line ends stay as they came in.
+
+The lines of a subtitle are one sentence, which is broken anew; with dashes, each is what one speaker says.
+No library does this: pysubs2 and srt write the file anew, with other times, line ends, numbers or places.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping, Sequence
 from html import escape, unescape
+from typing import NamedTuple
 
-__all__ = ["FORMATS", "translate_document"]
+from interlingua.documents.document import Format
 
-FORMATS = (".txt", ".srt", ".html", ".htm")
-
-Translate = Callable[[list[str], bool], Awaitable[list[str]]]
-"""Translates texts, HTML or not."""
+__all__ = ["Subtitles"]
 
 _TIMES = re.compile(r"\s*\d+:\d\d:\d\d[,.]\d+\s*-->\s*\d+:\d\d:\d\d[,.]\d+")
 _TAG = re.compile(r"<[^<>]+>|\{\\[^{}]*\}")
+_HTML_TAG = re.compile(r"(</?[A-Za-z][^<>]*>)")
+_DASHES = ("-", "–", "—")
 
 
-async def translate_document(suffix: str, text: str, translate: Translate) -> str:
-    """The translation of a file's content.
+class _Cue(NamedTuple):
+    """What is said in one subtitle."""
+
+    first: int
+    """The number of its first line in the file."""
+    num_lines: int
+    sentences: list[tuple[Format, str]]
+
+
+class Subtitles:
+    """The content of a file of subtitles.
 
     Args:
-        suffix: one of FORMATS.
-        text: the content.
-        translate: does the work.
+        content: any text; what is not a subtitle stays as it is.
     """
-    if suffix == ".srt":
-        return await _subtitles(text, translate)
-    return (await translate([text], suffix != ".txt"))[0]
+
+    def __init__(self, content: str) -> None:
+        self._lines = content.splitlines(keepends=True)
+        self._cues = [_read_cue(self._lines, number) for number in _find_cues(self._lines)]
+        sentences = dict.fromkeys(sentence for cue in self._cues for sentence in cue.sentences)
+        self.texts: dict[Format, list[str]] = {}
+        """What is said, each sentence once; those with tags as HTML."""
+        for format, text in sorted(sentences, key=lambda sentence: sentence[0] == "html"):
+            self.texts.setdefault(format, []).append(text)
+
+    def fill(self, translations: Mapping[Format, Sequence[str]]) -> str:
+        """The content with the translations of its texts, in as many lines each as before."""
+        translated = {
+            (format, text): unescape(translation) if format == "html" else translation
+            for format, texts in self.texts.items()
+            for text, translation in zip(texts, translations[format], strict=True)
+        }
+        lines = list(self._lines)
+        for cue in self._cues:
+            said = [translated[sentence] for sentence in cue.sentences]
+            rows = said if len(said) > 1 else _wrap(said[0], cue.num_lines)
+            last = cue.first + cue.num_lines - 1
+            separator = _line_end(lines[cue.first]) or "\n"
+            lines[cue.first] = separator.join(rows) + _line_end(lines[last])
+            lines[cue.first + 1 : last + 1] = [""] * (cue.num_lines - 1)
+        return "".join(lines)
 
 
-async def _subtitles(text: str, translate: Translate) -> str:
-    """Numbers and times stay; the lines of a subtitle are one sentence, and are broken anew."""
-    lines = text.splitlines(keepends=True)
-    cues = _cues(lines)
-    spoken = [_spoken([lines[i].strip() for i in cue]) for cue in cues]
-    done: dict[str, str] = {}
-    for html in (False, True):
-        each = (source for sources in spoken for source in sources if bool(_TAG.search(source)) == html)
-        if some := list(dict.fromkeys(each)):
-            given = [_escaped(source) for source in some] if html else some
-            found = await translate(given, html)
-            done |= zip(some, map(unescape, found) if html else found, strict=True)
-    for cue, sources in zip(cues, spoken, strict=True):
-        end = lines[cue[0]][len(lines[cue[0]].rstrip("\r\n")) :]
-        said = [done[source] for source in sources]
-        rows = said if len(said) > 1 else _rows(said[0], len(cue))
-        last = lines[cue[-1]]
-        lines[cue[0]] = (end or "\n").join(rows) + last[len(last.rstrip("\r\n")) :]
-        for i in cue[1:]:
-            lines[i] = ""
-    return "".join(lines)
+def _find_cues(lines: Sequence[str]) -> list[range]:
+    """The line numbers of the text of each subtitle: from its times to an empty line."""
+    cues: list[range] = []
+    first = None
+    for i, line in enumerate([*lines, ""]):
+        if _TIMES.match(line) or not line.strip():
+            if first is not None and first < i:
+                cues.append(range(first, i))
+            first = i + 1 if line.strip() else None
+    return cues
 
 
-def _cues(lines: list[str]) -> list[list[int]]:
-    """The line numbers of each subtitle's text."""
-    cues: list[list[int]] = []
-    inside = False
-    for i, line in enumerate(lines):
-        if _TIMES.match(line):
-            inside = True
-            cues.append([])
-        elif not line.strip():
-            inside = False
-        elif inside:
-            cues[-1].append(i)
-    return [cue for cue in cues if cue]
+def _read_cue(lines: Sequence[str], numbers: range) -> _Cue:
+    said = [lines[i].strip() for i in numbers]
+    by_speaker = all(_TAG.sub("", line).lstrip().startswith(_DASHES) for line in said)
+    sentences = said if by_speaker else [" ".join(said)]
+    return _Cue(numbers.start, len(numbers), [_as_text(sentence) for sentence in sentences])
 
 
-def _spoken(lines: list[str]) -> list[str]:
-    """What is said: one sentence broken into lines, or, with dashes, a line for each speaker."""
-    by_speaker = all(_TAG.sub("", line).lstrip().startswith(("-", "–", "—")) for line in lines)
-    return lines if by_speaker else [" ".join(lines)]
+def _as_text(sentence: str) -> tuple[Format, str]:
+    """A sentence with tags becomes HTML; in subtitles & and a lone < mean themselves."""
+    if not _TAG.search(sentence):
+        return "text", sentence
+    pieces = _HTML_TAG.split(sentence)
+    return "html", "".join(piece if i % 2 else escape(piece, quote=False) for i, piece in enumerate(pieces))
 
 
-def _escaped(text: str) -> str:
-    """Subtitles have tags, but no character references: & and a lone < mean themselves."""
-    pieces = re.split(r"(</?[A-Za-z][^<>]*>)", text)
-    return "".join(piece if i % 2 else escape(piece, quote=False) for i, piece in enumerate(pieces))
+def _line_end(line: str) -> str:
+    return line[len(line.rstrip("\r\n")) :]
 
 
-def _rows(text: str, count: int) -> list[str]:
+def _wrap(text: str, num_lines: int) -> list[str]:
     """The text in so many lines of about equal length, if it has as many words."""
-    if count == 1:
+    if num_lines == 1:
         return [text]
-    rows: list[str] = []
+    lines: list[str] = []
     words = text.split()
-    for left in range(count, 0, -1):
+    for left in range(num_lines, 0, -1):
         width = sum(len(word) + 1 for word in words) / left
-        row = words[:1]
-        while len(row) < len(words) and (
-            left == 1 or sum(len(word) + 1 for word in row) + len(words[len(row)]) / 2 < width
+        line = words[:1]
+        while len(line) < len(words) and (
+            left == 1 or sum(len(word) + 1 for word in line) + len(words[len(line)]) / 2 < width
         ):
-            row.append(words[len(row)])
-        rows.append(" ".join(row))
-        words = words[len(row) :]
-    return [row for row in rows if row]
+            line.append(words[len(line)])
+        lines.append(" ".join(line))
+        words = words[len(line) :]
+    return [line for line in lines if line]

@@ -9,8 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from interlingua.terms.glossary import Term
-
 __all__ = ["SHORT", "Flow", "Job", "Queue", "Sentence"]
 
 SHORT = 64.0
@@ -34,8 +32,8 @@ class Sentence(NamedTuple):
 
     text: str
     """Within the model's limit."""
-    terms: Sequence[Term]
-    """Of the glossary, for each time that one occurs."""
+    terms: Sequence[tuple[str, str]]
+    """(source, target) of the glossary, for each time that one occurs."""
     effort: float
     model: str
     """Its name."""
@@ -64,7 +62,7 @@ class Job:
     """When its translation is of no use any more, by the monotonic clock."""
     tell: Callable[[str], object] | None = None
     """Wants to know the translation so far."""
-    terms: Sequence[Term] = ()
+    terms: Sequence[tuple[str, str]] = ()
     """Of the glossary, for each time that one occurs; they need not be those of the other jobs."""
     since: float = field(default_factory=time.monotonic)
     due: float = 0.0

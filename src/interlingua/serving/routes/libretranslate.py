@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from interlingua.documents.subtitles import FORMATS, translate_document
+from interlingua.documents.document import Format
+from interlingua.documents.file_formats import SUFFIXES, read_file
 from interlingua.serving.http.fields import WHOLE, read_fields, read_upload
 from interlingua.serving.http.limits import Gate
 from interlingua.serving.http.visitor import address, arrived, key_of, note
@@ -155,7 +156,7 @@ def routes(service: Service, gate: Gate, settings: ServeSettings) -> APIRouter:
         return {
             "charLimit": settings.max_characters, "frontendTimeout": 500, "apiKeys": gate.key_required,
             "keyRequired": gate.key_required, "suggestions": False, "filesTranslation": True,
-            "supportedFilesFormat": list(FORMATS), "maxFileCharacters": settings.max_file_characters,
+            "supportedFilesFormat": list(SUFFIXES), "maxFileCharacters": settings.max_file_characters,
             "maxBodyBytes": settings.max_body_bytes, "fileMinutes": settings.file_minutes,
             "maxAlternatives": settings.max_alternatives,
             "maxTerms": settings.max_terms, "maxTermCharacters": settings.max_term_characters,
@@ -219,7 +220,7 @@ def beams(settings: ServeSettings, alternatives: int) -> dict[str, Any]:
 
 
 def _files(router: APIRouter, service: Service, gate: Gate, shelf: Shelf, settings: ServeSettings) -> None:
-    file = {"file": {"type": "string", "format": "binary", "description": f"One of {', '.join(FORMATS)}."}}
+    file = {"file": {"type": "string", "format": "binary", "description": f"One of {', '.join(SUFFIXES)}."}}
 
     @router.post(
         "/translate_file", summary="Translate a file", response_model=FileAnswer,
@@ -232,9 +233,9 @@ def _files(router: APIRouter, service: Service, gate: Gate, shelf: Shelf, settin
         asked, name, content = await read_upload(request, FileRequest)
         gate.check(key_of(request, asked.api_key), address(request))
         suffix = PurePath(name).suffix.lower()
-        if suffix not in FORMATS:
+        if suffix not in SUFFIXES:
             raise RefusalError(
-                400, f"Invalid request: file format not supported. Known: {', '.join(FORMATS)}"
+                400, f"Invalid request: file format not supported. Known: {', '.join(SUFFIXES)}"
             )
         try:
             text = content.decode("utf-8-sig")
@@ -245,14 +246,16 @@ def _files(router: APIRouter, service: Service, gate: Gate, shelf: Shelf, settin
         note(request, settings, [text], served.name)
         search = beams(settings, 0)
 
-        async def translate(texts: list[str], html: bool) -> list[str]:
+        async def translate(texts: list[str], format: Format) -> list[str]:
             wanted = Wanted(
-                search, "html" if html else "text", since=arrived(request),
+                search, format, since=arrived(request),
                 glossary=service.glossaries.choose(served, None),
             )  # fmt: skip
             return [each.text for each in await service.translate(texts, served, wanted)]
 
-        done = await translate_document(suffix, text, translate)
+        file = read_file(suffix, text)
+        translations = {format: await translate(texts, format) for format, texts in file.texts.items()}
+        done = file.fill(translations)
         key = shelf.put(f"{PurePath(name).stem}_{served.target}{suffix}", done.encode())
         return {"translatedFileUrl": str(request.url_for("download_file", name=key))}
 

@@ -9,12 +9,10 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from interlingua.documents.html import Segment, cut, render
-from interlingua.documents.passage import Passage, take_apart
-from interlingua.documents.projection import Projection, project
-from interlingua.documents.protect import changed, garbled, needs_alignment, restore
+from interlingua.documents.document import Document, Format, Part
+from interlingua.documents.projection import TranslatedPart
 from interlingua.serving.models.catalogue import Languages, Served
 from interlingua.serving.models.glossaries import Glossaries
 from interlingua.serving.pool.pool import Engine
@@ -22,26 +20,14 @@ from interlingua.serving.pool.queue import Flow, Sentence
 from interlingua.serving.refusal import RefusalError, too_late
 from interlingua.serving.routes.drafts import Drafts, Progress
 from interlingua.serving.settings import ServeSettings
-from interlingua.terms.glossary import Glossary, Term
+from interlingua.terms.glossary import Glossary
 
-__all__ = ["Format", "Service", "Translated", "Wanted"]
+__all__ = ["Service", "Translated", "Wanted"]
 
-Format = Literal["text", "html"]
 _WINDOW = 128  # sentences of one request that may wait at a time, so that it leaves room for others
 _LONG = 2000  # characters; taking apart more than these is left to a thread
 _WEIGHTS = 1 << 19  # attention weights of a request that are told: more would be megabytes of JSON
 _SHARE = 0.9  # of the time that a request may take; the rest is for the way of the answer
-
-
-class Part(NamedTuple):
-    """A part to translate."""
-
-    text: str
-    align: bool
-    """Whether its alignment is needed."""
-    tokens: int
-    terms: tuple[Term, ...] = ()
-    """Of the glossary, for each time that one occurs."""
 
 
 class Wanted(NamedTuple):
@@ -73,62 +59,6 @@ class Translated:
     def terms(self) -> list[dict[str, Any]]:
         """The glossary's terms in the text: source, target, satisfied."""
         return [term for _, answer in self.sentences for term in answer.get("terms", ())]
-
-
-class _Text:
-    """A text on its way: HTML as pieces, plain text as a single one."""
-
-    def __init__(self, text: str, wanted: Wanted, served: Served, limit: int, attends: bool) -> None:
-        self.text = text
-        self.html = wanted.format == "html"
-        self.pieces: list[str | Segment] = cut(text) if self.html else [Segment(text)]
-        self.passages = [
-            take_apart(piece.plain, served.tokenizer, limit)
-            for piece in self.pieces
-            if isinstance(piece, Segment)
-        ]
-        tagged = [bool(piece.elements) for piece in self.pieces if isinstance(piece, Segment)]
-        find = wanted.glossary.find if wanted.glossary else lambda part: []
-        self.parts = [
-            Part(part, attends and (tags or needs_alignment(part)), tokens, tuple(find(part)))
-            for passage, tags in zip(self.passages, tagged, strict=True)
-            for part, tokens in zip(passage.parts, passage.tokens, strict=True)
-        ]
-        """What is to be translated."""
-
-    def finish(self, answers: Sequence[dict[str, Any]]) -> Translated:
-        """The translation from the answers to all parts."""
-        left = list(answers)
-        out = ""
-        kept_source, kept_target = [], []
-        alternatives: list[str] = []
-        passages = iter(self.passages)
-        for piece in self.pieces:
-            if isinstance(piece, str):
-                out += piece
-                continue
-            passage = next(passages)
-            own, left = left[: len(passage.parts)], left[len(passage.parts) :]
-            projection = _joined(passage, own)
-            out += render(piece, projection) if self.html else projection.text
-            kept_source.append(piece.plain)
-            kept_target.append(projection.text)
-            if not self.html:
-                # One in which something was garbled is no choice; it would not be put right.
-                alternatives = [
-                    each
-                    for each in _alternatives(passage, own, projection.text)
-                    if not garbled(piece.plain, each)
-                ]
-        flags = [flag for answer in answers for flag in answer["flags"]]
-        if any(passage.split for passage in self.passages):
-            flags.insert(0, "split")
-        parts = [part.text for part in self.parts]
-        return Translated(
-            out, alternatives, list(dict.fromkeys(flags)),
-            changed("\n".join(kept_source), "\n".join(kept_target)),
-            list(zip(parts, answers, strict=True)),
-        )  # fmt: skip
 
 
 class Service:
@@ -183,19 +113,25 @@ class Service:
         limit, attends = self.engine.limits[served.name], self.engine.maps[served.name] > 0
         deadline = min(wanted.since, time.monotonic()) + _SHARE * self.settings.timeout_s
         long = sum(map(len, texts)) > _LONG
+        find_terms = wanted.glossary.find if wanted.glossary else None
 
-        def prepare() -> list[_Text]:
-            return [_Text(text, wanted, served, limit, attends) for text in texts]
+        def prepare() -> list[Document]:
+            return [
+                Document(
+                    text, wanted.format, served.tokenizer, limit, can_align=attends, find_terms=find_terms
+                )
+                for text in texts
+            ]
 
         def finish() -> list[Translated]:
-            return [text.finish([done[part] for part in text.parts]) for text in prepared]
+            return [_finish(document, [done[part] for part in document.parts]) for document in prepared]
 
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
                 prepared = await asyncio.to_thread(prepare) if long else prepare()
                 drafts = None
                 if progress and wanted.format == "text":
-                    wholes = [(text.parts, text.passages[0].fill) for text in prepared]
+                    wholes = [(document.parts, document.fill) for document in prepared]
                     drafts = Drafts(wholes, progress, self.settings.draft_ms / 1000)
                 done = await self._parts(prepared, served, wanted, deadline, drafts)
                 translated = await asyncio.to_thread(finish) if long else finish()
@@ -207,7 +143,12 @@ class Service:
         return translated
 
     async def _parts(
-        self, texts: Sequence[_Text], served: Served, wanted: Wanted, deadline: float, drafts: Drafts | None
+        self,
+        texts: Sequence[Document],
+        served: Served,
+        wanted: Wanted,
+        deadline: float,
+        drafts: Drafts | None,
     ) -> dict[Part, dict[str, Any]]:
         """A worker's answer to each part of some texts."""
         parts = list(dict.fromkeys(part for text in texts for part in text.parts))
@@ -256,34 +197,23 @@ class Service:
         for part in parts:
             search = {**wanted.search, "alignment": True} if part.align else wanted.search
             if search.get("attention"):
-                weights += maps * part.tokens**2
+                weights += maps * part.num_tokens**2
                 search = {**search, "attention": weights <= _WEIGHTS}
             searches.append(search)
         return searches
 
     def _effort(self, part: Part, served: Served, search: dict[str, Any]) -> float:
-        return self.engine.effort(served.name, part.tokens, search, len(part.terms))
+        return self.engine.effort(served.name, part.num_tokens, search, len(part.terms))
 
 
-def _joined(passage: Passage, answers: Sequence[dict[str, Any]]) -> Projection:
-    """The parts of a passage put together, still knowing where the words come from."""
-    text = passage.frame[0]
-    units: list[tuple[int, int]] = []
-    origins: list[int | None] = []
-    for part, start, answer, gap in zip(
-        passage.parts, passage.starts, answers, passage.frame[1:], strict=True
-    ):
-        one = restore(part, project(part, answer)).moved(len(text), start)
-        units += one.units
-        origins += one.origins
-        text += one.text + gap
-    return Projection(text, units, origins)
+def _finish(document: Document, answers: Sequence[dict[str, Any]]) -> Translated:
+    translated = document.finish([_translated_part(answer) for answer in answers])
+    parts = [part.text for part in document.parts]
+    return Translated(*translated, list(zip(parts, answers, strict=True)))
 
 
-def _alternatives(passage: Passage, answers: Sequence[dict[str, Any]], best: str) -> list[str]:
-    count = max((len(answer["alternatives"]) for answer in answers), default=0)
-    found = []
-    for i in range(count):
-        each = [answer["alternatives"][i : i + 1] or [answer] for answer in answers]
-        found.append(passage.fill([one["text"] for (one,) in each]))
-    return [text for text in dict.fromkeys(found) if text != best]
+def _translated_part(answer: dict[str, Any]) -> TranslatedPart:
+    return TranslatedPart(
+        answer["text"], [each["text"] for each in answer["alternatives"]], answer["flags"],
+        answer.get("alignment") or (), answer.get("tokens", ()), answer.get("source_tokens", ()),
+    )  # fmt: skip
