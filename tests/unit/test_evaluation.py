@@ -15,21 +15,11 @@ from sacrebleu.metrics import BLEU, CHRF
 from sacrebleu.significance import PairedTest
 
 from interlingua.errors import ConfigurationError, DataError
-from interlingua.evaluation import (
-    BLEUMetric,
-    ChrFMetric,
-    Example,
-    SequenceError,
-    SymbolError,
-    compare,
-    copy_source,
-    default_metrics,
-    evaluate,
-    group_references,
-    look_up,
-    metric_named,
-    recognise_task,
-)
+from interlingua.evaluation.baselines import copy_source, look_up
+from interlingua.evaluation.metrics import BLEUMetric, ChrFMetric, SequenceError, SymbolError, metric_named
+from interlingua.evaluation.references import Example, group_references
+from interlingua.evaluation.scores import compare, default_metrics, evaluate
+from interlingua.evaluation.task import recognise_task
 
 WORDS = (
     "the",

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from interlingua.errors import BundleError
-from interlingua.evaluation import evaluate, metric_named
+from interlingua.evaluation.metrics import metric_named
 from interlingua.evaluation.quality import measure
+from interlingua.evaluation.scores import evaluate
 from interlingua.views.page import as_json
 from interlingua.views.report import names, read_report, report_page
 

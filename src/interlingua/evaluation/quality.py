@@ -11,8 +11,11 @@ from statistics import fmean
 
 import numpy as np
 
-from interlingua.evaluation import Interval, Metric, Symbols, compare, evaluate, metric_named
+from interlingua.evaluation.metrics import Metric, metric_named
 from interlingua.evaluation.references import single_lines
+from interlingua.evaluation.resampling import Interval
+from interlingua.evaluation.scores import compare, evaluate
+from interlingua.evaluation.task import Symbols
 
 __all__ = ["Bin", "Difference", "Quality", "RunQuality", "Sentence", "measure"]
 
