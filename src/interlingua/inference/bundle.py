@@ -25,7 +25,8 @@ from interlingua.files import write_text
 from interlingua.inference.tensors import DamagedFileError, read_tensors, write_tensors
 from interlingua.model.presets import Model, build_model, parse_model_settings
 from interlingua.search import SearchSettings
-from interlingua.text.tokenizer import TokenizerPair, load_tokenizer, save_tokenizer
+from interlingua.text.tokenizer import TokenizerPair
+from interlingua.text.tokenizer_files import load_tokenizer, save_tokenizer
 
 __all__ = [
     "Bundle",

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from interlingua.data.batch import make_batch
-from interlingua.data.batching import epoch_batches
+from interlingua.data.sampler import epoch_batches
 from interlingua.data.store import Store
 from interlingua.evaluation.metrics import Metric, metric_named
 from interlingua.evaluation.scores import Score, evaluate
