@@ -10,7 +10,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, Precision, Threads, reading
+from interlingua.cli.options import (
+    Beam,
+    Columns,
+    Device,
+    Json,
+    Keys,
+    OnEmpty,
+    Precision,
+    Threads,
+    pair_options,
+)
 from interlingua.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -70,7 +80,7 @@ def evaluate(
     from interlingua.api import load
     from interlingua.data.corpus import Corpus, CorpusSettings
 
-    settings = CorpusSettings.parse(reading(columns, keys, on_empty), where="command line")
+    settings = CorpusSettings.parse(pair_options(columns, keys, on_empty), where="command line")
     pairs = list(Corpus([test], settings))
     if not pairs:
         raise ConfigurationError("there are no pairs", where=test)

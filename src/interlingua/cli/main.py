@@ -44,8 +44,8 @@ def main() -> None:
         sys.exit(2)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         print(interlingua.__version__)
         raise typer.Exit
 
