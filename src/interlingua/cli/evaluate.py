@@ -85,7 +85,7 @@ def evaluate(
     if not pairs:
         raise ConfigurationError("there are no pairs", where=test)
     if train:
-        Corpus(train, settings).report()  # a mistake in it is told before the models work
+        Corpus(train, settings).report()  # a mistake in it is reported before the models work
     loaded = [load(model, device=device, threads=threads, precision=precision or "fp32") for model in models]
     metrics = _metrics(metric, pairs, loaded[0])
     options: dict[str, Any] = {} if beam is None else {"beam": beam}

@@ -35,7 +35,7 @@ def score(
 
     settings = CorpusSettings.parse(pair_options(columns, keys, on_empty), where="command line")
     corpus = Corpus([pairs], settings)
-    corpus.report()  # a mistake in the last line is told before the first is scored
+    corpus.report()  # a mistake in the last line is reported before the first is scored
     translator = load(model, device=device, threads=threads, precision=precision or "fp32")
     scored, shown = tee(corpus)  # holds only the pairs whose scores are being computed
     with open_output(None) as out:

@@ -1,4 +1,4 @@
-"""Tokenizers as files, and a digest that tells them apart."""
+"""Tokenizers as files, and a digest that identifies them."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ class Look:
     head_dim: int | None
     """d_k, where attention is by scaled dot products."""
     position_code: PositionCode | None
-    """None when the order is told by the model's recurrence."""
+    """None when the model is recurrent, and so knows the order."""
     mask: list[list[int]] | None
     """(queries, keys) of the decoder's self-attention: 1 = may attend; None when it has none."""
 
