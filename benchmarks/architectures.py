@@ -28,8 +28,8 @@ import torch
 import interlingua
 from interlingua.data.batch import Batch, batch_of
 from interlingua.engine.device import choose_dtype
-from interlingua.evaluation import Metric, evaluate
-from interlingua.evaluation.metrics import metric_named
+from interlingua.evaluation.metrics import Metric, metric_named
+from interlingua.evaluation.scores import evaluate
 from interlingua.model.architectures import build_model
 from interlingua.model.presets import PRESETS
 from interlingua.text.vocabulary import PAD, SPECIALS

@@ -30,8 +30,8 @@ from interlingua.data.corpus import CorpusSettings
 from interlingua.data.loader import Position, load_batches
 from interlingua.data.preparation import prepare
 from interlingua.engine.device import choose_dtype
-from interlingua.model.positions import SinusoidalPositions
 from interlingua.model.architectures import build_model
+from interlingua.model.positions import SinusoidalPositions
 from interlingua.model.transformer import TransformerSettings
 from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.text.vocabulary import PAD

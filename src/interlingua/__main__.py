@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from interlingua.cli import main
+from interlingua.cli.main import main
 
 if __name__ == "__main__":
     main()

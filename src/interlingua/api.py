@@ -13,8 +13,8 @@ from interlingua.engine.device import choose_device, choose_dtype, set_threads
 from interlingua.engine.eager import EagerEngine
 from interlingua.engine.packed import Precision, prepare
 from interlingua.errors import ConfigurationError
-from interlingua.evaluation import Score
-from interlingua.evaluation import evaluate as evaluate_outputs
+from interlingua.evaluation.scores import Score
+from interlingua.evaluation.scores import evaluate as evaluate_outputs
 from interlingua.inference.bundle import load_bundle
 from interlingua.inference.translator import Translator
 from interlingua.runs.run import start

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 import torch
 
-from interlingua.cli import main
+from interlingua.cli.main import main
 
 TINY = (
     "model.dim=32", "model.heads=2", "model.feed_forward=64", "model.encoder_layers=1",

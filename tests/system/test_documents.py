@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from interlingua.cli import app
+from interlingua.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

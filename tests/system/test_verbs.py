@@ -28,7 +28,7 @@ def test_help_and_import_leave_torch_alone() -> None:
 import sys
 import interlingua
 sys.argv = ["interlingua", "--help"]
-from interlingua.cli import main
+from interlingua.cli.main import main
 try:
     main()
 except SystemExit as ended:
@@ -44,7 +44,7 @@ def test_info_leaves_torch_alone(model: Path) -> None:
     code = f"""
 import sys
 sys.argv = ["interlingua", "info", {str(model)!r}]
-from interlingua.cli import main
+from interlingua.cli.main import main
 try:
     main()
 except SystemExit as ended:

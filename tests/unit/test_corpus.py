@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from interlingua.data import duplicates
 from interlingua.data.corpus import Corpus, CorpusSettings, Pair, PairFile
-from interlingua.data.duplicates import Repeats
+from interlingua.data.duplicates import DuplicateFinder
 from interlingua.data.split import split
 from interlingua.errors import ConfigurationError, DataError
 
@@ -177,19 +177,19 @@ class TestReport:
 
     @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(pairs=st.lists(st.tuples(st.text("ab", max_size=2), st.text("ab", max_size=2))))
-    def test_repeats_are_those_of_a_set(
+    def test_duplicates_are_those_of_a_set(
         self, pairs: Sequence[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(duplicates, "SORTED_AT_ONCE", 5)  # several parts
-        monkeypatch.setattr(duplicates, "BUFFER", 3)
+        monkeypatch.setattr(duplicates, "HASHES_SORTED_AT_ONCE", 5)  # several parts
+        monkeypatch.setattr(duplicates, "HASHES_WRITTEN_AT_ONCE", 3)
         seen: set[tuple[str, str]] = set()
         expected = []
-        with Repeats() as repeats:
+        with DuplicateFinder() as finder:
             for pair in pairs:
-                repeats.add(*pair)
+                finder.add(*pair)
                 expected.append(pair in seen)
                 seen.add(pair)
-            mask = np.unpackbits(repeats.mask(), count=len(pairs))
+            mask = np.unpackbits(finder.mask(), count=len(pairs))
         assert mask.astype(bool).tolist() == expected
 
 

@@ -15,21 +15,11 @@ from sacrebleu.metrics import BLEU, CHRF
 from sacrebleu.significance import PairedTest
 
 from interlingua.errors import ConfigurationError, DataError
-from interlingua.evaluation import (
-    BLEUMetric,
-    ChrFMetric,
-    Example,
-    SequenceError,
-    SymbolError,
-    compare,
-    copy_source,
-    default_metrics,
-    evaluate,
-    group_references,
-    look_up,
-    metric_named,
-    recognise_task,
-)
+from interlingua.evaluation.baselines import copy_source, look_up
+from interlingua.evaluation.metrics import bleu, chrf, metric_named, sequence_error, symbol_error
+from interlingua.evaluation.references import Example, group_references
+from interlingua.evaluation.scores import compare, default_metrics, evaluate
+from interlingua.evaluation.task import recognise_task
 
 WORDS = (
     "the",
@@ -76,7 +66,7 @@ def edits(a: tuple[str, ...], b: tuple[str, ...]) -> int:
 
 @pytest.mark.parametrize(
     ("ours", "theirs"),
-    [(BLEUMetric(), BLEU()), (BLEUMetric("char"), BLEU(tokenize="char")), (ChrFMetric(), CHRF())],
+    [(bleu(), BLEU()), (bleu("char"), BLEU(tokenize="char")), (chrf(), CHRF())],
 )
 def test_bleu_and_chrf_are_sacrebleus_score_signature_interval_and_json(ours, theirs):
     answers, pairs = corpus()
@@ -95,16 +85,16 @@ def test_without_resampling_the_signature_says_so():
     answers, pairs = corpus()
     theirs = BLEU()
     theirs.corpus_score(answers, [[target for _, target in pairs]])
-    bleu, error = evaluate(answers, pairs, metrics=[BLEUMetric(), SequenceError()], n_bootstrap=0)
-    assert bleu.signature == theirs.get_signature().format()
-    assert bleu.confidence is None
-    assert "confidence" not in bleu.as_json()
+    ours, error = evaluate(answers, pairs, metrics=[bleu(), sequence_error()], n_bootstrap=0)
+    assert ours.signature == theirs.get_signature().format()
+    assert ours.confidence is None
+    assert "confidence" not in ours.as_json()
     assert "bs:" not in error.signature
 
 
 def test_a_metric_can_be_used_again_with_other_references():
     answers, pairs = corpus()
-    metric = BLEUMetric()
+    metric = bleu()
     (before,) = evaluate(answers, pairs, metrics=[metric])
     evaluate(["b", "b"], [("a", "b"), ("a", "c")], metrics=[metric], multi_reference=True, n_bootstrap=0)
     assert evaluate(answers, pairs, metrics=[metric]) == [before]
@@ -117,7 +107,7 @@ def test_several_references_count_in_bleu_and_chrf_only_when_asked():
         ("s2", "a green hill and a house"),
     ]
     answers = ["a small dog runs", "a small dog runs", "a green hill and a house"]
-    for ours, theirs in ((BLEUMetric(), BLEU()), (ChrFMetric(), CHRF())):
+    for ours, theirs in ((bleu(), BLEU()), (chrf(), CHRF())):
         streams = [["a small dog runs", "a green hill and a house"], ["the little dog is running", None]]
         expected = theirs.corpus_score([answers[0], answers[2]], streams)
         (apart,) = evaluate(answers, pairs, metrics=[ours])
@@ -164,7 +154,7 @@ def test_intervals_hold_the_score_and_are_seeded():
 def test_sequence_error_interval_is_the_binomials():
     pairs = [(str(i), "yes") for i in range(400)]
     answers = ["yes" if i % 4 else "no" for i in range(400)]
-    (score,) = evaluate(answers, pairs, metrics=[SequenceError()], n_bootstrap=2000)
+    (score,) = evaluate(answers, pairs, metrics=[sequence_error()], n_bootstrap=2000)
     assert score.score == 25
     assert score.confidence.half_width == pytest.approx(196 * math.sqrt(0.25 * 0.75 / 400), rel=0.1)
 
@@ -185,7 +175,7 @@ def test_error_rates_are_their_definitions(lines):
         ]
         wrong = sum(answer not in references for answer, references in lines)
         length = -sum(row[1] for row in nearest)
-        metrics = [SequenceError(symbols), SymbolError(symbols)]
+        metrics = [sequence_error(symbols), symbol_error(symbols)]
         sequence, symbol = evaluate(answers, pairs, metrics=metrics, n_bootstrap=0)
         assert sequence.score == pytest.approx(100 * wrong / len(lines))
         assert symbol.score == pytest.approx(100 * sum(row[0] for row in nearest) / max(length, 1))
@@ -196,7 +186,7 @@ def test_another_reference_never_makes_an_error_more(lines):
     one = [(str(i), target) for i, (_, target, _) in enumerate(lines)]
     more = one + [(str(i), target) for i, (_, _, target) in enumerate(lines)]
     answers = [answer for answer, _, _ in lines]
-    metrics = [SequenceError("words"), SymbolError("words")]
+    metrics = [sequence_error("words"), symbol_error("words")]
     before = evaluate(answers, one, metrics=metrics, n_bootstrap=0)
     after = evaluate(answers * 2, more, metrics=metrics, n_bootstrap=0)
     for fewer, several in zip(before, after, strict=True):
@@ -207,7 +197,7 @@ def test_another_reference_never_makes_an_error_more(lines):
 def test_a_symbol_may_have_several_characters():
     pairs = [("x", "AH B EY")]
     score = {
-        symbols: evaluate(["AH B AY"], pairs, metrics=[SymbolError(symbols)])[0].score
+        symbols: evaluate(["AH B AY"], pairs, metrics=[symbol_error(symbols)])[0].score
         for symbols in ("words", "characters")
     }
     assert score == {"words": pytest.approx(100 / 3), "characters": pytest.approx(100 / 7)}
@@ -216,7 +206,7 @@ def test_a_symbol_may_have_several_characters():
 def test_equivalent_unicode_and_spaces_between_symbols_are_no_errors():
     composed = "é t é"
     pairs = [("x", unicodedata.normalize("NFD", composed).replace(" ", "  "))]
-    metrics = [SequenceError("words"), SymbolError("words")]
+    metrics = [sequence_error("words"), symbol_error("words")]
     assert [score.score for score in evaluate([composed], pairs, metrics=metrics)] == [0, 0]
 
 
@@ -272,7 +262,7 @@ def test_comparing_draws_as_sacrebleus_paired_bootstrap():
         test_type="bs",
         n_samples=200,
     )()
-    for ours in compare(baseline, answers, pairs, metrics=[BLEUMetric(), ChrFMetric()], n_bootstrap=200):
+    for ours in compare(baseline, answers, pairs, metrics=[bleu(), chrf()], n_bootstrap=200):
         before, after = expected[ours.name]
         assert ours.baseline == pytest.approx(before.score)
         assert ours.score == pytest.approx(after.score)
@@ -294,7 +284,7 @@ def test_the_p_value_of_two_error_rates_is_the_sign_tests():
     pairs = [(str(i), "yes") for i in range(1000)]
     first = ["no" if i < 60 else "yes" for i in range(1000)]
     second = ["no" if 60 <= i < 100 else "yes" for i in range(1000)]
-    (result,) = compare(first, second, pairs, metrics=[SequenceError()], n_bootstrap=4000)
+    (result,) = compare(first, second, pairs, metrics=[sequence_error()], n_bootstrap=4000)
     deviations = 20 / math.sqrt(100 - 20**2 / 1000)
     assert result.score - result.baseline == pytest.approx(-2)
     assert result.p_value == pytest.approx(math.erfc(deviations / math.sqrt(2)), abs=0.015)
@@ -302,10 +292,10 @@ def test_the_p_value_of_two_error_rates_is_the_sign_tests():
 
 def test_mistakes_are_named():
     with pytest.raises(DataError, match="no pairs"):
-        evaluate([], [], metrics=[BLEUMetric()])
+        evaluate([], [], metrics=[bleu()])
     with pytest.raises(DataError, match="2 hypotheses for 1 pairs"):
         evaluate(["a", "b"], [("x", "y")])
     with pytest.raises(ConfigurationError, match="Did you mean 'BLEU'"):
         metric_named("BLEUE")
     with pytest.raises(ConfigurationError, match="unknown BLEU tokenizer"):
-        BLEUMetric("13b")
+        bleu("13b")

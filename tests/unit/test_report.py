@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from interlingua.errors import BundleError
-from interlingua.evaluation import evaluate, metric_named
+from interlingua.evaluation.metrics import metric_named
 from interlingua.evaluation.quality import measure
+from interlingua.evaluation.scores import evaluate
 from interlingua.views.page import as_json
-from interlingua.views.report import names, read_report, report_page
+from interlingua.views.report import distinct_names, read_report, report_page
 
 NASTY = "</script><img src=x onerror=alert(1)>"
 WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "saw", "two", "big", "dogs", "run", "by"]
@@ -111,9 +112,9 @@ def test_what_is_no_run_is_refused(run, tmp_path):
 
 
 def test_names_tell_runs_apart(tmp_path):
-    assert names([tmp_path / "a", tmp_path / "b"]) == ["a", "b"]
-    assert names([tmp_path / "a" / "x", tmp_path / "b" / "x"]) == ["a/x", "b/x"]
-    assert len(set(names([tmp_path / "a", tmp_path / "a"]))) == 2
+    assert distinct_names([tmp_path / "a", tmp_path / "b"]) == ["a", "b"]
+    assert distinct_names([tmp_path / "a" / "x", tmp_path / "b" / "x"]) == ["a/x", "b/x"]
+    assert len(set(distinct_names([tmp_path / "a", tmp_path / "a"]))) == 2
 
 
 def test_the_page_holds_the_same_data_and_no_markup_of_texts(run):

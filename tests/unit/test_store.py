@@ -28,7 +28,7 @@ class TestStore:
     def test_pairs_come_back_by_number(self, pairs: list[tuple[str, str]]) -> None:
         pairs = [(s.encode(errors="ignore").decode(), t.encode(errors="ignore").decode()) for s, t in pairs]
         with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(store, "CHUNK", 3)
+            patch.setattr(store, "CHUNK_PAIRS", 3)
             built = build_store(pairs, BYTES, Path(directory) / "store", max_length=10_000)
             assert len(built) == len(pairs)
             for i, (source, target) in enumerate(pairs):
@@ -41,7 +41,7 @@ class TestStore:
 
     def test_it_does_not_depend_on_the_chunks(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         whole = build_store(PAIRS, BYTES, tmp_path / "whole")
-        monkeypatch.setattr(store, "CHUNK", 1)
+        monkeypatch.setattr(store, "CHUNK_PAIRS", 1)
         one_by_one = build_store(PAIRS, BYTES, tmp_path / "one")
         assert whole.digest == one_by_one.digest
         for path in whole.directory.iterdir():

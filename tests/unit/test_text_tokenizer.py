@@ -11,14 +11,8 @@ from interlingua.text import subwords
 from interlingua.text.normalise import normalise
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
-from interlingua.text.tokenizer import (
-    Tokenizer,
-    TokenizerSettings,
-    digest,
-    load_tokenizer,
-    save_tokenizer,
-    train_tokenizers,
-)
+from interlingua.text.tokenizer import Tokenizer, TokenizerSettings, train_tokenizers
+from interlingua.text.tokenizer_files import digest, load_tokenizer, save_tokenizer
 from interlingua.text.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
 
 SENTENCES = [

@@ -10,7 +10,7 @@ import torch
 
 from interlingua.data.store import build_store
 from interlingua.engine.eager import EagerEngine
-from interlingua.evaluation import evaluate
+from interlingua.evaluation.scores import evaluate
 from interlingua.inference.bundle import Limits
 from interlingua.inference.translator import Translator
 from interlingua.model.transformer import Transformer, TransformerSettings

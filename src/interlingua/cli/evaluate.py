@@ -10,12 +10,23 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, Precision, Threads, reading
+from interlingua.cli.options import (
+    Beam,
+    Columns,
+    Device,
+    Json,
+    Keys,
+    OnEmpty,
+    Precision,
+    Threads,
+    pair_options,
+)
 from interlingua.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from interlingua.data.corpus import CorpusSettings, Pair
-    from interlingua.evaluation import Metric, Score
+    from interlingua.evaluation.metrics import Metric
+    from interlingua.evaluation.scores import Score
     from interlingua.inference.translator import Translator
 
 __all__ = ["System", "evaluate", "score_table"]
@@ -69,12 +80,12 @@ def evaluate(
     from interlingua.api import load
     from interlingua.data.corpus import Corpus, CorpusSettings
 
-    settings = CorpusSettings.parse(reading(columns, keys, on_empty), where="command line")
+    settings = CorpusSettings.parse(pair_options(columns, keys, on_empty), where="command line")
     pairs = list(Corpus([test], settings))
     if not pairs:
         raise ConfigurationError("there are no pairs", where=test)
     if train:
-        Corpus(train, settings).report()  # a mistake in it is told before the models work
+        Corpus(train, settings).report()  # a mistake in it is reported before the models work
     loaded = [load(model, device=device, threads=threads, precision=precision or "fp32") for model in models]
     metrics = _metrics(metric, pairs, loaded[0])
     options: dict[str, Any] = {} if beam is None else {"beam": beam}
@@ -120,7 +131,8 @@ def _show(systems: Sequence[System], title: str) -> None:
 
 
 def _metrics(names: list[str] | None, pairs: Sequence[Pair], model: Translator) -> list[Metric]:
-    from interlingua.evaluation import metric_named, recognise_task
+    from interlingua.evaluation.metrics import metric_named
+    from interlingua.evaluation.task import recognise_task
     from interlingua.runs.validation import task_metrics
 
     targets = [pair.target for pair in pairs]
@@ -134,8 +146,8 @@ def _systems(
     names: Sequence[str], outputs: Sequence[list[str]], pairs: Sequence[Pair], metrics: list[Metric],
     multi_reference: bool,
 ) -> list[System]:  # fmt: skip
-    from interlingua.evaluation import compare
-    from interlingua.evaluation import evaluate as score_outputs
+    from interlingua.evaluation.scores import compare
+    from interlingua.evaluation.scores import evaluate as score_outputs
 
     systems: list[System] = []
     for name, output in zip(names, outputs, strict=True):
@@ -153,8 +165,8 @@ def _baselines(
     multi_reference: bool,
 ) -> list[System]:  # fmt: skip
     from interlingua.data.corpus import Corpus
-    from interlingua.evaluation import copy_source, look_up
-    from interlingua.evaluation import evaluate as score_outputs
+    from interlingua.evaluation.baselines import copy_source, look_up
+    from interlingua.evaluation.scores import evaluate as score_outputs
 
     answers = {"copy the source": copy_source(pairs)}
     if train:

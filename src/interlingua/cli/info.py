@@ -17,7 +17,7 @@ from interlingua.errors import BundleError
 
 __all__ = ["info"]
 
-SIZES = ("architecture", "cell", "encoder_layers", "decoder_layers", "dim", "heads", "attention")
+MODEL_KEYS = ("architecture", "cell", "encoder_layers", "decoder_layers", "dim", "heads", "attention")
 
 
 def info(
@@ -73,7 +73,7 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
     rows = [
         ("model", str(model)),
         ("languages", " to ".join(config.get("languages", [])) or "not said"),
-        ("sizes", ", ".join(f"{key.replace('_', ' ')} {sizes[key]}" for key in SIZES if key in sizes)),
+        ("sizes", ", ".join(f"{key.replace('_', ' ')} {sizes[key]}" for key in MODEL_KEYS if key in sizes)),
     ]
     if not made:
         return [*rows, ("state", f"not finished; to go on: interlingua train --resume {model}")]

@@ -41,17 +41,17 @@ def input_lines(path: Path | None) -> Iterator[str]:
 
 
 def count_lines(path: Path | None) -> int | None:
-    """The number of lines to come, when it can be known without reading a stream up."""
+    """The number of lines to come, when it can be known without reading a stream."""
     if path is not None:
         if path.suffix in (".gz", ".xz") or not path.is_file():
             return None
         with path.open("rb") as file:
-            return _count(file)
+            return _count_newlines(file)
     if not stat.S_ISREG(os.fstat(sys.stdin.fileno()).st_mode):
         return None
-    start = sys.stdin.buffer.tell()
-    total = _count(sys.stdin.buffer)
-    sys.stdin.buffer.seek(start)
+    position = sys.stdin.buffer.tell()
+    total = _count_newlines(sys.stdin.buffer)
+    sys.stdin.buffer.seek(position)
     return total
 
 
@@ -76,7 +76,7 @@ def open_output(path: Path | None) -> Iterator[TextIO]:
         yield file
 
 
-def _count(file: BinaryIO) -> int:
+def _count_newlines(file: BinaryIO) -> int:
     total, last = 0, b"\n"
     while block := file.read(1 << 20):
         total, last = total + block.count(b"\n"), block[-1:]

@@ -41,16 +41,16 @@ def look(
     from interlingua.views.page import as_json
 
     translator = load(model, device=device, threads=threads)
-    seen = look_inside(translator, text, name=model.resolve().name, beam=beam, part=part)
+    data = look_inside(translator, text, name=model.resolve().name, beam=beam, part=part)
     if json_output:
-        print(as_json(seen.as_data()))
+        print(as_json(data.as_data()))
     if out is None and json_output:
         return
     page = out or Path("look.html")
-    write_text(page, look_page(seen))
-    if seen.parts > 1:
+    write_text(page, look_page(data))
+    if data.parts > 1:
         print(
-            f"interlingua: the text is too long for the model: this is part {part} of {seen.parts}",
+            f"interlingua: the text is too long for the model: this is part {part} of {data.parts}",
             file=sys.stderr,
         )
     print(f"{page}: open it in a browser", file=sys.stderr)

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 __all__ = [
-    "Beam", "Columns", "Device", "Json", "Keys", "OnEmpty", "Precision", "Seed", "Threads", "reading",
-    "splits",
+    "Beam", "Columns", "Device", "Json", "Keys", "OnEmpty", "Precision", "Seed", "Threads", "comma_separated",
+    "pair_options",
 ]  # fmt: skip
 
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps; auto takes the best there is.")]
@@ -30,16 +30,16 @@ OnEmpty = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-def splits(value: str) -> list[str]:
+def comma_separated(value: str) -> list[str]:
     """The parts of a value with commas."""
     return [part.strip() for part in value.split(",")]
 
 
-def reading(columns: str | None, keys: str | None, on_empty: str | None) -> dict[str, Any]:
+def pair_options(columns: str | None, keys: str | None, on_empty: str | None) -> dict[str, Any]:
     """The options on how pairs are written, as keys of the [data] section; only those given."""
     given = {
-        "columns": splits(columns) if columns else None,
-        "keys": splits(keys) if keys else None,
+        "columns": comma_separated(columns) if columns else None,
+        "keys": comma_separated(keys) if keys else None,
         "on_empty": on_empty,
     }
     return {key: value for key, value in given.items() if value is not None}

@@ -87,7 +87,7 @@ def _train(
 
 
 def _show(model: Translator, pairs: Sequence[tuple[str, str]], console: Console) -> None:
-    from interlingua.evaluation import evaluate
+    from interlingua.evaluation.scores import evaluate
     from interlingua.runs.validation import task_metrics
 
     truths: dict[str, list[str]] = {}

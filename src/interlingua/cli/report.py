@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, Threads, reading
+from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, Threads, pair_options
 
 if TYPE_CHECKING:
     from interlingua.data.corpus import Corpus, CorpusSettings, Pair, PairFile
@@ -55,8 +55,8 @@ def report(
     from interlingua.views.page import as_json
     from interlingua.views.report import read_report, report_page
 
-    settings = CorpusSettings.parse(reading(columns, keys, on_empty), where="command line")
-    told = read_report(runs)  # a mistake in a directory is told before the models work
+    settings = CorpusSettings.parse(pair_options(columns, keys, on_empty), where="command line")
+    shown = read_report(runs)  # a mistake in a directory is reported before the models work
     if curves_only and test is not None:
         raise ConfigurationError(
             "--curves-only and --test contradict each other", where="command line",
@@ -68,34 +68,34 @@ def report(
         pairs = _validation_pairs(runs) if test is None else _read(Corpus([test], settings))
     if pairs is not None:
         options: dict[str, Any] = {} if beam is None else {"beam": beam}
-        placing = {"device": device, "threads": threads}
+        compute = {"device": device, "threads": threads}
         quality = _quality(
-            runs, pairs, test and Path(test).name, _train_sources(runs[0], train, settings), options, placing
+            runs, pairs, test and Path(test).name, _train_sources(runs[0], train, settings), options, compute
         )
-        told = replace(told, quality=quality)
+        shown = replace(shown, quality=quality)
     if json_output:
-        print(as_json(told.as_data()))
+        print(as_json(shown.as_data()))
     if out is None and json_output:
         return
     page = out or Path("report.html")
-    write_text(page, report_page(told))
+    write_text(page, report_page(shown))
     print(f"{page}: open it in a browser", file=sys.stderr)
 
 
 def _quality(
     runs: list[Path], pairs: list[Pair], test: str | None, sources: Iterator[str] | None,
-    options: dict[str, Any], placing: dict[str, Any],
+    options: dict[str, Any], compute: dict[str, Any],
 ) -> Quality:  # fmt: skip
     from interlingua.api import load
     from interlingua.evaluation.quality import measure
     from interlingua.runs.validation import task_metrics
-    from interlingua.views.report import names
+    from interlingua.views.report import distinct_names
 
     outputs: dict[str, list[str]] = {}
     metrics = None
-    for directory, name in zip(runs, names(runs), strict=True):
+    for directory, name in zip(runs, distinct_names(runs), strict=True):
         print(f"{name}: translating {len(pairs):,} sources", file=sys.stderr)
-        translator = load(directory, **placing)
+        translator = load(directory, **compute)
         metrics = metrics or task_metrics([pair.target for pair in pairs], translator.tokenizers)
         found = translator.translate([pair.source for pair in pairs], **options)
         outputs[name] = [translation.text for translation in found]
@@ -115,16 +115,16 @@ def _validation_pairs(runs: list[Path]) -> list[Pair] | None:
 
     found: list[list[Pair]] = []
     for run in runs:
-        known, reason = _data(run), None
-        if not _readable(known.valid or known.train):
+        corpus, reason = _corpus_settings(run), None
+        if not _readable(corpus.valid or corpus.train):
             reason = "the validation pairs are not where they were"
         elif not (run / WEIGHTS).exists():
             reason = "no weights are saved yet"
         else:
-            if known.valid:
-                found.append(_read(Corpus(known.valid, known)))
+            if corpus.valid:
+                found.append(_read(Corpus(corpus.valid, corpus)))
             else:
-                found.append(list(split(Corpus(known.train, known))[1]))
+                found.append(list(split(Corpus(corpus.train, corpus))[1]))
             if found[-1] != found[0]:
                 reason = "it was validated on other pairs than the first run"
         if reason:
@@ -139,13 +139,13 @@ def _train_sources(run: Path, train: list[str] | None, settings: CorpusSettings)
 
     if train:
         return (pair.source for file in train for pair in read_pairs(file, settings))
-    known = _data(run)
-    if not _readable(known.train):
+    corpus = _corpus_settings(run)
+    if not _readable(corpus.train):
         return None
-    return (pair.source for file in known.train for pair in read_pairs(file, known))
+    return (pair.source for file in corpus.train for pair in read_pairs(file, corpus))
 
 
-def _data(run: Path) -> CorpusSettings:
+def _corpus_settings(run: Path) -> CorpusSettings:
     """What the run was trained and validated on."""
     from interlingua.data.corpus import CorpusSettings
     from interlingua.inference.bundle import read_config

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import deque
-from collections.abc import Iterable, Iterator
+from itertools import tee
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from interlingua.cli.lines import open_output
-from interlingua.cli.options import Columns, Device, Json, Keys, OnEmpty, Precision, Threads, reading
+from interlingua.cli.options import Columns, Device, Json, Keys, OnEmpty, Precision, Threads, pair_options
 
 __all__ = ["score"]
 
@@ -32,21 +31,15 @@ def score(
     Example: `interlingua score runs/en-de pairs.tsv`
     """
     from interlingua.api import load
-    from interlingua.data.corpus import Corpus, CorpusSettings, Pair
+    from interlingua.data.corpus import Corpus, CorpusSettings
 
-    corpus = Corpus([pairs], CorpusSettings.parse(reading(columns, keys, on_empty), where="command line"))
-    corpus.report()  # a mistake in the last line is told before the first is scored
+    settings = CorpusSettings.parse(pair_options(columns, keys, on_empty), where="command line")
+    corpus = Corpus([pairs], settings)
+    corpus.report()  # a mistake in the last line is reported before the first is scored
     translator = load(model, device=device, threads=threads, precision=precision or "fp32")
-    waiting: deque[Pair] = deque()
-
-    def kept(pairs: Iterable[Pair]) -> Iterator[Pair]:
-        for pair in pairs:
-            waiting.append(pair)
-            yield pair
-
+    scored, shown = tee(corpus)  # holds only the pairs whose scores are being computed
     with open_output(None) as out:
-        for found in translator.score_pairs(kept(corpus)):
-            pair = waiting.popleft()
+        for found, pair in zip(translator.score_pairs(scored), shown, strict=True):
             per_token = found.log_prob / len(found.log_probs)
             if json_lines:
                 record = {

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 import interlingua
-from interlingua.cli.options import Columns, Device, Keys, OnEmpty, Precision, Seed, Threads, reading
+from interlingua.cli.options import Columns, Device, Keys, OnEmpty, Precision, Seed, Threads, pair_options
 from interlingua.cli.watch import duration, watch
 from interlingua.errors import ConfigurationError, DataError
 
@@ -79,7 +79,7 @@ def train(
     data = {
         "train": _files(train, train_target, "--train"),
         "valid": _files(valid, valid_target, "--valid"),
-        **reading(columns, keys, on_empty),
+        **pair_options(columns, keys, on_empty),
     }
     given = _given({
         "preset": preset, "languages": languages, "start": str(start) if start else None,

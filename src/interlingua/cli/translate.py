@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
+from itertools import tee
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,13 +70,13 @@ def translate(
 
     As JSON, with alternatives: `echo "A dog runs." | interlingua translate runs/en-de --n-best 3`
     """
-    drawing = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     if sample and glossary is not None:
         raise ConfigurationError("a glossary does not go with sampling", where="--glossary, --sample")
-    if not sample and any(value is not None for value in drawing.values()):
+    if not sample and any(value is not None for value in sampling.values()):
         raise ConfigurationError("this only goes with --sample", where="--temperature, --top-k, --top-p")
-    wanted = {"beam": beam, "n_best": n_best, "sample": sample or None, "seed": seed, **drawing}
-    options: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
+    given = {"beam": beam, "n_best": n_best, "sample": sample or None, "seed": seed, **sampling}
+    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if n_best is not None and beam is None and not sample:
         options["beam"] = max(5, n_best)
     if output is not None and input is not None and output.absolute() == input.absolute():
@@ -89,35 +90,27 @@ def translate(
         options["glossary"] = read_glossary(glossary)
 
     translator = load(model, device=device, threads=threads, precision=precision or "fp32")
-    waiting = input is None and sys.stdin.isatty()
-    sources: deque[str] = deque()
-    lines = _kept(_shown(input_lines(input), input, output), sources)
+    interactive = input is None and sys.stdin.isatty()
+    # The second iterator holds only the lines whose translations are being computed.
+    lines, sources = tee(_with_progress_bar(input_lines(input), input, output))
     translations = translator.translate_lines(
-        lines, chunk=1 if waiting else CHUNK, alignment=alignment, **options
+        lines, chunk=1 if interactive else CHUNK, alignment=alignment, **options
     )
     as_json = json_lines or n_best is not None
     flags: Counter[str] = Counter()
     with open_output(output) as out:
-        for translation in translations:
-            source = sources.popleft()
+        for translation, source in zip(translations, sources, strict=True):
             flags.update(translation.flags)
             line = _as_json(source, translation) if as_json else _as_text(translation, scores, alignment)
             out.write(line + "\n")
-            if waiting:
+            if interactive:
                 out.flush()
     for flag, what in FLAGS.items():
         if flags[flag]:
             print(f"interlingua: {flags[flag]:,} lines: {what}", file=sys.stderr)
 
 
-def _kept(lines: Iterable[str], kept: deque[str]) -> Iterator[str]:
-    """The lines, each also remembered until its translation comes."""
-    for line in lines:
-        kept.append(line)
-        yield line
-
-
-def _shown(lines: Iterator[str], input: Path | None, output: Path | None) -> Iterator[str]:
+def _with_progress_bar(lines: Iterator[str], input: Path | None, output: Path | None) -> Iterator[str]:
     """The lines, with a bar on standard error when that is a terminal and the output goes elsewhere."""
     if not sys.stderr.isatty() or (output is None and sys.stdout.isatty()):
         yield from lines

@@ -1,4 +1,4 @@
-"""Corpora: files of pairs as they are announced, with an account of everything that is left out."""
+"""Corpora: files of pairs as the settings describe them, with a report of everything that is left out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BeforeValidator, Field
 
-from interlingua.data.duplicates import Repeats
+from interlingua.data.duplicates import DuplicateFinder
 from interlingua.data.reading import read_jsonl, read_parallel, read_tsv
 from interlingua.errors import DataError
 from interlingua.settings import Settings
@@ -126,13 +126,13 @@ class Corpus:
         if not files:
             raise DataError("no file of pairs is given", accepted="For example: --train pairs.tsv")
         self.settings = settings
-        self.names = [_name(file) for file in files]
+        self.names = [_display_name(file) for file in files]
         self._files = list(files)
         if "-" in files:
             copy = _copy_standard_input()
             weakref.finalize(self, copy.unlink, missing_ok=True)
             self._files = [str(copy) if file == "-" else file for file in files]
-        self._repeated: npt.NDArray[np.uint8] | None = None
+        self._duplicate: npt.NDArray[np.uint8] | None = None
         self._report: CorpusReport | None = None
 
     def digest(self) -> str:
@@ -148,7 +148,7 @@ class Corpus:
         return parts.hexdigest()
 
     def report(self) -> CorpusReport:
-        """Returns the account of the whole corpus; reads it through on the first call.
+        """Returns the report on the whole corpus; reads it through on the first call.
 
         Raises:
             DataError: with the file and line, for the first mistake in the files, or when no pair is left.
@@ -159,13 +159,13 @@ class Corpus:
 
     def __iter__(self) -> Iterator[Pair]:
         if not self.settings.drop_duplicates:
-            yield from self._whole()
+            yield from self._complete_pairs()
             return
         self.report()
-        repeated = self._repeated
-        assert repeated is not None
-        for number, pair in enumerate(self._whole()):
-            if not repeated[number >> 3] & (128 >> (number & 7)):
+        duplicate = self._duplicate
+        assert duplicate is not None
+        for number, pair in enumerate(self._complete_pairs()):
+            if not duplicate[number >> 3] & (128 >> (number & 7)):
                 yield pair
 
     def _scan(self) -> CorpusReport:
@@ -174,49 +174,49 @@ class Corpus:
         def count_empty() -> None:
             report.left_out[EMPTY] += 1
 
-        with Repeats() as repeats:
-            for pair in self._whole(count_empty):
+        with DuplicateFinder() as finder:
+            for pair in self._complete_pairs(count_empty):
                 report.read += 1
-                repeats.add(*pair)
-            repeated = repeats.mask()
+                finder.add(*pair)
+            duplicate = finder.mask()
         report.read += report.left_out[EMPTY]
-        report.duplicates = int(np.bitwise_count(repeated).sum())
+        report.duplicates = int(np.bitwise_count(duplicate).sum())
         if self.settings.drop_duplicates:
-            self._repeated = repeated
+            self._duplicate = duplicate
             report.left_out[DUPLICATE] = report.duplicates
         if not report.kept:
             raise DataError("there are no pairs", where=", ".join(self.names))
         return report
 
-    def _whole(self, empty: Callable[[], None] = lambda: None) -> Iterator[Pair]:
-        """Yields the pairs with two sides; calls `empty` for each of the others."""
+    def _complete_pairs(self, on_skip: Callable[[], None] = lambda: None) -> Iterator[Pair]:
+        """Yields the pairs with two sides; calls `on_skip` for each of the others."""
         for name, file in zip(self.names, self._files, strict=True):
             try:
-                yield from self._sound(name, file, empty)
+                yield from self._complete_pairs_of(name, file, on_skip)
             except DataError as error:
                 if name != STANDARD_INPUT:
                     raise
                 where = str(error.where).replace(str(file), name)
                 raise DataError(error.what, where=where, found=error.found, accepted=error.accepted) from None
 
-    def _sound(self, name: str, file: PairFile, empty: Callable[[], None]) -> Iterator[Pair]:
+    def _complete_pairs_of(self, name: str, file: PairFile, on_skip: Callable[[], None]) -> Iterator[Pair]:
         for number, pair in enumerate(read_pairs(file, self.settings), start=1):
             source, target = pair
             if source and target and not source.isspace() and not target.isspace():
                 yield pair
             elif self.settings.on_empty == "skip":
-                empty()
+                on_skip()
             else:
-                raise _empty_side(f"{name}:{number}", pair)
+                raise _empty_side_error(f"{name}:{number}", pair)
 
 
-def _name(file: PairFile) -> str:
+def _display_name(file: PairFile) -> str:
     if isinstance(file, str):
         return STANDARD_INPUT if file == "-" else file
     return " + ".join(file)
 
 
-def _empty_side(where: str, pair: Pair) -> DataError:
+def _empty_side_error(where: str, pair: Pair) -> DataError:
     sides = [side for side, text in zip(Pair._fields, pair, strict=True) if not text.strip()]
     what = f"the {sides[0]} is empty" if len(sides) == 1 else "the line is empty"
     return DataError(what, where=where, accepted="To leave such pairs out: --on-empty skip")

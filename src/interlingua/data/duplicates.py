@@ -1,4 +1,4 @@
-"""Repeated pairs, found in constant memory."""
+"""Duplicate pairs, found in little memory: a hash a pair on disk, a bit a pair in memory."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Repeats"]
+__all__ = ["DuplicateFinder"]
 
-SORTED_AT_ONCE = 4_000_000
-BUFFER = 65_536
+HASHES_SORTED_AT_ONCE = 4_000_000
+HASHES_WRITTEN_AT_ONCE = 65_536
 
 
-class Repeats:
+class DuplicateFinder:
     """Finds which of a stream of pairs occurred before.
 
     Eight bytes a pair lie on disk, and one bit a pair in memory; about 4 million hashes are sorted at once.
@@ -44,37 +44,37 @@ class Repeats:
         # The length keeps ("ab", "c") apart from ("a", "bc").
         content = f"{len(source)} {source}{target}".encode()
         self._buffer.append(int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "little"))
-        if len(self._buffer) == BUFFER:
+        if len(self._buffer) == HASHES_WRITTEN_AT_ONCE:
             self._flush()
 
     def mask(self) -> npt.NDArray[np.uint8]:
         """Returns one bit a pair, packed as by numpy.packbits: set when the same pair came before."""
         self._flush()
-        repeated = np.zeros((self._count + 7) // 8, np.uint8)
-        parts = max(1, -(-self._count // SORTED_AT_ONCE))
+        duplicate = np.zeros((self._count + 7) // 8, np.uint8)
+        parts = max(1, -(-self._count // HASHES_SORTED_AT_ONCE))
         edges = [part * 2**64 // parts for part in range(parts + 1)]
         for low, high in pairwise(edges):
-            later = self._later(low, high - 1)
-            np.bitwise_or.at(repeated, later >> 3, (128 >> (later & 7)).astype(np.uint8))
-        return repeated
+            repeated = self._repeated_between(low, high - 1)
+            np.bitwise_or.at(duplicate, repeated >> 3, (128 >> (repeated & 7)).astype(np.uint8))
+        return duplicate
 
-    def _later(self, low: int, high: int) -> npt.NDArray[np.int64]:
-        """Returns the positions of repeated hashes from low to high, every first occurrence left out."""
+    def _repeated_between(self, low: int, high: int) -> npt.NDArray[np.int64]:
+        """Returns the positions of repeated hashes from low to high, without any first occurrence."""
         self._file.seek(0)
-        hashes, positions, start = [], [], 0
-        while block := self._file.read(8 * BUFFER * 16):
+        hashes, positions, read = [], [], 0
+        while block := self._file.read(8 * HASHES_WRITTEN_AT_ONCE * 16):
             values = np.frombuffer(block, np.uint64)
             inside = np.flatnonzero((values >= np.uint64(low)) & (values <= np.uint64(high)))
             hashes.append(values[inside])
-            positions.append(inside + start)
-            start += len(values)
+            positions.append(inside + read)
+            read += len(values)
         if not hashes:
             return np.zeros(0, np.int64)
-        values, places = np.concatenate(hashes), np.concatenate(positions)
+        values = np.concatenate(hashes)
         order = np.argsort(values, kind="stable")
         same = values[order][1:] == values[order][:-1]
-        later: npt.NDArray[np.int64] = places[order[1:][same]]
-        return later
+        repeated: npt.NDArray[np.int64] = np.concatenate(positions)[order[1:][same]]
+        return repeated
 
     def _flush(self) -> None:
         self._file.seek(0, 2)

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from interlingua.data.batch import Batch, batch_of, make_batch
-from interlingua.data.batching import epoch_batches
+from interlingua.data.sampler import epoch_batches
 from interlingua.data.store import Store
 from interlingua.text.tokenizer import TokenizerPair
 
-__all__ = ["Cutting", "Position", "load_batches"]
+__all__ = ["Position", "SubwordSampling", "load_batches"]
 
 
 class Position(NamedTuple):
@@ -23,41 +23,44 @@ class Position(NamedTuple):
     """Batches of this epoch consumed."""
 
 
-class Cutting(NamedTuple):
-    """How texts are cut into subwords at random."""
+class SubwordSampling(NamedTuple):
+    """How texts are segmented into subwords at random."""
 
     tokenizers: TokenizerPair
-    amount: float
+    alpha: float
     """As `TokenizerPair.encode_sampled` takes it."""
 
 
 def load_batches(
-    store: Store, max_tokens: int, seed: int, start: Position, cutting: Cutting | None = None
+    store: Store, max_tokens: int, seed: int, position: Position, sampling: SubwordSampling | None = None
 ) -> Iterator[tuple[Batch, Position]]:
-    """Yields batches for ever, each with the position after it; the same ones from the same start.
+    """Yields batches for ever, each with the position after it; the same ones from the same position.
 
     Args:
         store: the pairs.
         max_tokens: the most ids of a side of a batch, padding included.
         seed: with the epoch, decides the order.
-        start: the first batch to yield.
-        cutting: cut the texts anew instead of taking the stored ids; batches then come out somewhat longer.
+        position: of the first batch to yield.
+        sampling: segment the texts anew instead of taking the stored ids; batches then come out somewhat
+            longer.
     """
-    epoch, skip = start
+    epoch, consumed = position
     while True:
         batches = epoch_batches(store.source_lengths, store.target_lengths, max_tokens, seed, epoch)
         for number, indices in enumerate(batches, start=1):
-            if number <= skip:
+            if number <= consumed:
                 continue
-            if cutting is None:
+            if sampling is None:
                 batch = make_batch(store, indices)
             else:
-                batch = _cut_anew(store, indices.tolist(), cutting, (seed, epoch, number))
+                batch = _sampled_batch(store, indices.tolist(), sampling, (seed, epoch, number))
             yield batch, Position(epoch, number)
-        epoch, skip = epoch + 1, 0
+        epoch, consumed = epoch + 1, 0
 
 
-def _cut_anew(store: Store, indices: list[int], cutting: Cutting, seeds: tuple[int, ...]) -> Batch:
+def _sampled_batch(
+    store: Store, indices: list[int], sampling: SubwordSampling, seeds: tuple[int, ...]
+) -> Batch:
     sources, targets = [store.source_text(i) for i in indices], [store.target_text(i) for i in indices]
     seed = int(np.random.SeedSequence(seeds).generate_state(1)[0])
-    return batch_of(*cutting.tokenizers.encode_sampled(sources, targets, cutting.amount, seed))
+    return batch_of(*sampling.tokenizers.encode_sampled(sources, targets, sampling.alpha, seed))

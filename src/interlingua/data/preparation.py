@@ -17,19 +17,14 @@ from interlingua.data.corpus import Corpus, CorpusReport, CorpusSettings, Pair
 from interlingua.data.split import split
 from interlingua.data.store import FORMAT, Store, build_store
 from interlingua.errors import BundleError, DataError, OutputError
-from interlingua.text.tokenizer import (
-    TokenizerPair,
-    TokenizerSettings,
-    digest,
-    load_tokenizer,
-    save_tokenizer,
-    train_tokenizers,
-)
+from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers
+from interlingua.text.tokenizer_files import digest, load_tokenizer, save_tokenizer
 
 __all__ = ["Prepared", "prepare"]
 
-ASIDE = ".preparing-"
-LEFT_BEHIND_S = 86_400
+UNFINISHED = ".preparing-"
+"""What the name of a directory begins with while it is written."""
+STALE_AFTER_S = 86_400
 """An unfinished directory of this age is of a process that was killed."""
 
 
@@ -67,39 +62,39 @@ def prepare(
     train = Corpus(corpus.train, corpus)
     valid = Corpus(corpus.valid, corpus) if corpus.valid else None
     content = [part.digest() for part in (train, valid) if part]
-    place = cache / _key(content, corpus, tokenizer, tokenizers)
+    entry = cache / _cache_key(content, corpus, tokenizer, tokenizers)
     try:
-        return _open(place)
+        return _open(entry)
     except (DataError, BundleError):
         pass  # missing or damaged: made anew
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(cache)
-        shutil.rmtree(place, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=ASIDE, dir=cache, ignore_cleanup_errors=True) as aside:
-            whole = Path(aside) / "whole"
-            whole.mkdir()
-            _fill(whole, train, valid, tokenizer, tokenizers, content)
-            if not place.exists():  # another process may have been faster
-                whole.rename(place)
+        _remove_stale(cache)
+        shutil.rmtree(entry, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=cache, ignore_cleanup_errors=True) as name:
+            complete = Path(name) / "complete"
+            complete.mkdir()
+            _write(complete, train, valid, tokenizer, tokenizers, content)
+            if not entry.exists():  # another process may have been faster
+                complete.rename(entry)
     except OSError as error:
         raise OutputError("the prepared data cannot be written", where=cache, found=error.strerror) from None
-    return _open(place)
+    return _open(entry)
 
 
-def _remove_leftovers(cache: Path) -> None:
-    for aside in cache.glob(f"{ASIDE}*"):
-        if time.time() - aside.stat().st_mtime > LEFT_BEHIND_S:
-            shutil.rmtree(aside, ignore_errors=True)
+def _remove_stale(cache: Path) -> None:
+    for unfinished in cache.glob(f"{UNFINISHED}*"):
+        if time.time() - unfinished.stat().st_mtime > STALE_AFTER_S:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _key(
+def _cache_key(
     content: list[str], corpus: CorpusSettings, tokenizer: TokenizerSettings, given: TokenizerPair | None
 ) -> str:
     reading = corpus.model_dump(exclude={"train", "valid"})
-    cutting = [digest(side) for side in given] if given else tokenizer.model_dump()
+    tokenization = [digest(side) for side in given] if given else tokenizer.model_dump()
     formats = [_suffixes(corpus.train), _suffixes(corpus.valid), FORMAT, sentencepiece.__version__]
-    key = json.dumps([content, reading, cutting, formats], sort_keys=True)
+    key = json.dumps([content, reading, tokenization, formats], sort_keys=True)
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
@@ -107,8 +102,8 @@ def _suffixes(files: Iterable[str | tuple[str, str]]) -> list[Any]:
     return [Path(file).suffixes if isinstance(file, str) else "parallel" for file in files]
 
 
-def _fill(
-    place: Path,
+def _write(
+    directory: Path,
     train: Corpus,
     valid: Corpus | None,
     settings: TokenizerSettings,
@@ -130,20 +125,20 @@ def _fill(
         report["tokenizers"] = "given"
     names = ("joint",) if tokenizers.joint else ("source", "target")
     for name, side in zip(names, tokenizers, strict=False):
-        save_tokenizer(side, place, name)
+        save_tokenizer(side, directory, name)
     for name, part in zip(("train", "valid"), parts, strict=True):
-        store = build_store(part, tokenizers, place / name, train.settings.max_length)
+        store = build_store(part, tokenizers, directory / name, train.settings.max_length)
         report[f"{name}_stored"] = len(store)
         origin = reports.get(name, reports["train"])
         reason = f"more than {train.settings.max_length:,} ids on a side"
         origin.left_out[reason] = origin.left_out.get(reason, 0) + store.too_long
-    report.update({name: account.as_dict() for name, account in reports.items()})
+    report.update({name: part.as_dict() for name, part in reports.items()})
     report["summary"] = _summary(report, reports.values())
-    (place / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
+    (directory / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
-def _summary(report: dict[str, Any], accounts: Iterable[CorpusReport]) -> str:
-    lines = [str(account) for account in accounts]
+def _summary(report: dict[str, Any], reports: Iterable[CorpusReport]) -> str:
+    lines = [str(part) for part in reports]
     if held_out := report.get("held_out"):
         lines.append(
             f"held out for validation: {report['valid_stored']:,} pairs, "
@@ -152,14 +147,14 @@ def _summary(report: dict[str, Any], accounts: Iterable[CorpusReport]) -> str:
     return "\n".join([*lines, f"vocabulary: {report['tokenizers']}"])
 
 
-def _open(place: Path) -> Prepared:
+def _open(directory: Path) -> Prepared:
     try:
-        report = json.loads((place / "report.json").read_bytes())
+        report = json.loads((directory / "report.json").read_bytes())
     except (OSError, ValueError):
-        raise DataError("nothing is prepared", where=place) from None
-    if (place / "joint.json").exists():
-        joint = load_tokenizer(place, "joint")
+        raise DataError("nothing is prepared", where=directory) from None
+    if (directory / "joint.json").exists():
+        joint = load_tokenizer(directory, "joint")
         tokenizers = TokenizerPair(joint, joint)
     else:
-        tokenizers = TokenizerPair(load_tokenizer(place, "source"), load_tokenizer(place, "target"))
-    return Prepared(tokenizers, Store(place / "train"), Store(place / "valid"), report)
+        tokenizers = TokenizerPair(load_tokenizer(directory, "source"), load_tokenizer(directory, "target"))
+    return Prepared(tokenizers, Store(directory / "train"), Store(directory / "valid"), report)

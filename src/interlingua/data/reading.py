@@ -145,8 +145,8 @@ def _text(record: dict[str, Any], key: str, where: str) -> str:
 
 def _wrong_columns(where: str, line: str, fields: list[str], columns: tuple[int, int] | None) -> DataError:
     if columns:
-        wanted = f"Columns {columns[0]} and {columns[1]} were asked for."
-        return DataError(f"the line has {len(fields)} columns", where=where, found=line, accepted=wanted)
+        requested = f"Columns {columns[0]} and {columns[1]} were asked for."
+        return DataError(f"the line has {len(fields)} columns", where=where, found=line, accepted=requested)
     if len(fields) == 1:
         what, accepted = "the line has no tab", "Each line is: source, a tab, target."
     else:

@@ -28,11 +28,11 @@ class Part:
     held_out: bool
 
     def __iter__(self) -> Iterator[Pair]:
-        edge, key = int(self.share * 2**64), self.seed.to_bytes(8, "little", signed=True)
+        threshold, key = int(self.share * 2**64), self.seed.to_bytes(8, "little", signed=True)
         for pair in self.corpus:
             source = normalise(pair.source, "NFC").encode()
-            place = int.from_bytes(hashlib.blake2b(source, digest_size=8, key=key).digest(), "little")
-            if (place < edge) == self.held_out:
+            value = int.from_bytes(hashlib.blake2b(source, digest_size=8, key=key).digest(), "little")
+            if (value < threshold) == self.held_out:
                 yield pair
 
 

@@ -21,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from interlingua.errors import DataError, OutputError
-from interlingua.text.tokenizer import Tokenizer, TokenizerPair, digest
+from interlingua.text.tokenizer import Tokenizer, TokenizerPair
+from interlingua.text.tokenizer_files import digest
 
 __all__ = ["Store", "build_store"]
 
 FORMAT = 1
-CHUNK = 8_192
+CHUNK_PAIRS = 8_192
 """Pairs encoded and written at once."""
 
 Array = npt.NDArray[Any]
@@ -97,11 +98,12 @@ def build_store(
     if directory.exists():
         raise OutputError("the directory exists", where=directory)
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{directory.name}-", dir=directory.parent) as aside:
-            whole = Path(aside) / "whole"  # a directory of usual permissions, unlike the temporary one
-            whole.mkdir()
-            _write(pairs, tokenizers, whole, max_length)
-            whole.rename(directory)
+        with tempfile.TemporaryDirectory(prefix=f".{directory.name}-", dir=directory.parent) as temporary:
+            # A directory of usual permissions, unlike the temporary one.
+            complete = Path(temporary) / "complete"
+            complete.mkdir()
+            _write(pairs, tokenizers, complete, max_length)
+            complete.rename(directory)
     except OSError as error:
         raise OutputError("the store cannot be written", where=directory, found=error.strerror) from None
     return Store(directory)
@@ -111,11 +113,11 @@ class _Side:
     """One side's files, mapped."""
 
     def __init__(self, directory: Path, name: str, dtype: str) -> None:
-        self.ids = _map(directory / f"{name}.ids", dtype)
-        self.offsets = _map(directory / f"{name}.offsets", "int64")
-        self.lengths = _map(directory / f"{name}.lengths", "uint32")
-        self.text = _map(directory / f"{name}.text", "uint8")
-        self.text_offsets = _map(directory / f"{name}.text_offsets", "int64")
+        self.ids = _memory_map(directory / f"{name}.ids", dtype)
+        self.offsets = _memory_map(directory / f"{name}.offsets", "int64")
+        self.lengths = _memory_map(directory / f"{name}.lengths", "uint32")
+        self.text = _memory_map(directory / f"{name}.text", "uint8")
+        self.text_offsets = _memory_map(directory / f"{name}.text_offsets", "int64")
 
     def ids_of(self, i: int) -> Array:
         return self.ids[self.offsets[i] : self.offsets[i] + self.lengths[i]]
@@ -124,7 +126,7 @@ class _Side:
         return self.text[self.text_offsets[i] : self.text_offsets[i + 1]].tobytes().decode()
 
 
-class _Writer:
+class _SideWriter:
     """Appends one side's pairs to its files."""
 
     def __init__(self, directory: Path, name: str, tokenizer: Tokenizer, files: ExitStack) -> None:
@@ -164,7 +166,7 @@ def _write(
     written = too_long = 0
     with ExitStack() as files:
         sides = [
-            _Writer(directory, name, tokenizer, files)
+            _SideWriter(directory, name, tokenizer, files)
             for name, tokenizer in zip(("source", "target"), tokenizers, strict=True)
         ]
         for chunk in _chunks(pairs):
@@ -184,12 +186,18 @@ def _write(
             found=f"{too_long:,} pairs with more than {max_length:,} ids on a side",
             accepted="A larger data.max_length takes them in." if too_long else None,
         )
+    _write_manifest(directory, tokenizers, sides, written, too_long)
+
+
+def _write_manifest(
+    directory: Path, tokenizers: TokenizerPair, sides: list[_SideWriter], pairs: int, too_long: int
+) -> None:
     tokenizer_digests = "".join(map(digest, tokenizers)).encode()
     content = tokenizer_digests + b"".join(side.digest() for side in sides)
     manifest = {
         "format": FORMAT,
         "digest": hashlib.blake2b(content, digest_size=16).hexdigest(),
-        "pairs": written,
+        "pairs": pairs,
         "too_long": too_long,
         "source_dtype": sides[0].dtype,
         "target_dtype": sides[1].dtype,
@@ -199,8 +207,8 @@ def _write(
 
 
 def _chunks(pairs: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
-    rest = iter(pairs)
-    while chunk := list(islice(rest, CHUNK)):
+    remaining = iter(pairs)
+    while chunk := list(islice(remaining, CHUNK_PAIRS)):
         yield chunk
 
 
@@ -220,7 +228,7 @@ def _read_manifest(directory: Path) -> dict[str, Any]:
     return manifest
 
 
-def _map(path: Path, dtype: str) -> Array:
+def _memory_map(path: Path, dtype: str) -> Array:
     if path.stat().st_size == 0:  # an empty file cannot be mapped
         return np.zeros(0, dtype)
     # As a plain array: slicing numpy's memmap class is several times slower.

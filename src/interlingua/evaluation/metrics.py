@@ -6,6 +6,7 @@ That the score depends on the sums alone is what makes resampling cheap: a resam
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, NamedTuple, Protocol
 
@@ -20,14 +21,14 @@ from interlingua.evaluation.references import Lines
 from interlingua.evaluation.task import Symbols
 
 __all__ = [
-    "BLEUMetric",
-    "ChrFMetric",
     "Counts",
     "Floats",
     "Metric",
-    "SequenceError",
-    "SymbolError",
+    "bleu",
+    "chrf",
     "metric_named",
+    "sequence_error",
+    "symbol_error",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -67,7 +68,7 @@ class Metric(Protocol):
 
 
 class _SacreBLEU:
-    """sacreBLEU's metrics, by the methods that it prescribes for each of them."""
+    """One of sacreBLEU's metrics, by the methods that it prescribes for all of them."""
 
     higher_is_better = True
     any_reference = False
@@ -101,7 +102,7 @@ class _SacreBLEU:
         return self._metric._compute_score_from_stats(sums.astype(np.int64).tolist())
 
 
-class BLEUMetric(_SacreBLEU):
+def bleu(tokenize: str = "13a") -> Metric:
     """BLEU (Papineni et al. 2002) as sacreBLEU computes it (Post 2018).
 
     Args:
@@ -111,21 +112,21 @@ class BLEUMetric(_SacreBLEU):
     Raises:
         ConfigurationError: sacreBLEU has no such tokenizer.
     """
-
-    def __init__(self, tokenize: str = "13a") -> None:
-        if tokenize not in BLEU.TOKENIZERS:
-            raise ConfigurationError(
-                "unknown BLEU tokenizer", found=tokenize, accepted=nearest(tokenize, BLEU.TOKENIZERS)
-            )
-        # force only keeps the advice about tokenized text from being logged.
-        super().__init__("BLEU", BLEU(tokenize=tokenize, force=True))
+    if tokenize not in BLEU.TOKENIZERS:
+        raise ConfigurationError(
+            "unknown BLEU tokenizer", found=tokenize, accepted=nearest(tokenize, BLEU.TOKENIZERS)
+        )
+    # force only keeps the advice about tokenized text from being logged.
+    return _SacreBLEU("BLEU", BLEU(tokenize=tokenize, force=True))
 
 
-class ChrFMetric(_SacreBLEU):
+def chrf() -> Metric:
     """chrF2 (Popović 2015) as sacreBLEU computes it: character n-grams up to 6, recall counts twice."""
+    return _SacreBLEU("chrF2", CHRF())
 
-    def __init__(self) -> None:
-        super().__init__("chrF2", CHRF())
+
+Errors = Callable[[list[str], list[list[str]]], tuple[int, int]]
+"""From the symbols of a hypothesis and of its references to (errors, opportunities)."""
 
 
 class _ErrorRate:
@@ -133,14 +134,15 @@ class _ErrorRate:
 
     higher_is_better = False
     any_reference = True
-    name: str
 
-    def __init__(self, symbols: Symbols = "characters") -> None:
+    def __init__(self, name: str, symbols: Symbols, count_errors: Errors) -> None:
+        self.name = name
         self.symbols: Symbols = symbols
+        self._count_errors = count_errors
 
     def count(self, lines: Lines) -> Counts:
         rows = [
-            self._errors(self._split(hypothesis), [self._split(reference) for reference in references])
+            self._count_errors(self._split(hypothesis), [self._split(reference) for reference in references])
             for hypothesis, references in zip(lines.hypotheses, lines.references, strict=True)
         ]
         return Counts(np.array(rows, dtype=np.float64), _reference_count(lines))
@@ -161,40 +163,26 @@ class _ErrorRate:
     def details(self, sums: Floats) -> str:
         return f"{sums[0]:.0f}/{sums[1]:.0f}"
 
-    def _errors(self, hypothesis: list[str], references: list[list[str]]) -> tuple[int, int]:
-        raise NotImplementedError
-
     def _split(self, text: str) -> list[str]:
         # Canonically equivalent strings are the same text: the model writes NFC, the file may not.
         text = unicodedata.normalize("NFC", text)
         return text.split() if self.symbols == "words" else list(text)
 
 
-class SequenceError(_ErrorRate):
+def sequence_error(symbols: Symbols = "characters") -> Metric:
     """100 - percentage of lines that equal any of their references, symbol by symbol.
 
     For pronunciations this is what the literature calls word error.
     """
-
-    name = "sequence_error"
-
-    def _errors(self, hypothesis: list[str], references: list[list[str]]) -> tuple[int, int]:
-        return int(hypothesis not in references), 1
+    return _ErrorRate("sequence_error", symbols, _differs_from_all)
 
 
-class SymbolError(_ErrorRate):
+def symbol_error(symbols: Symbols = "characters") -> Metric:
     """Edits (Levenshtein) per 100 symbols of the nearest reference.
 
     Nearest is the reference that needs the fewest edits, and the longest one among equals.
     """
-
-    name = "symbol_error"
-
-    def _errors(self, hypothesis: list[str], references: list[list[str]]) -> tuple[int, int]:
-        return min(
-            ((Levenshtein.distance(hypothesis, reference), len(reference)) for reference in references),
-            key=lambda row: (row[0], -row[1]),
-        )
+    return _ErrorRate("symbol_error", symbols, _edits_to_nearest)
 
 
 def metric_named(name: str, symbols: Symbols = "characters") -> Metric:
@@ -204,10 +192,10 @@ def metric_named(name: str, symbols: Symbols = "characters") -> Metric:
         ConfigurationError: there is no metric of that name.
     """
     metrics: dict[str, Metric] = {
-        "BLEU": BLEUMetric(),
-        "chrF": ChrFMetric(),
-        "sequence_error": SequenceError(symbols),
-        "symbol_error": SymbolError(symbols),
+        "BLEU": bleu(),
+        "chrF": chrf(),
+        "sequence_error": sequence_error(symbols),
+        "symbol_error": symbol_error(symbols),
     }
     for known, metric in metrics.items():
         if name.lower() in (known.lower(), metric.name.lower()):
@@ -218,3 +206,14 @@ def metric_named(name: str, symbols: Symbols = "characters") -> Metric:
 def _reference_count(lines: Lines) -> int | None:
     numbers = {len(references) for references in lines.references}
     return numbers.pop() if len(numbers) == 1 else None
+
+
+def _differs_from_all(hypothesis: list[str], references: list[list[str]]) -> tuple[int, int]:
+    return int(hypothesis not in references), 1
+
+
+def _edits_to_nearest(hypothesis: list[str], references: list[list[str]]) -> tuple[int, int]:
+    return min(
+        ((Levenshtein.distance(hypothesis, reference), len(reference)) for reference in references),
+        key=lambda row: (row[0], -row[1]),
+    )

@@ -11,13 +11,16 @@ from statistics import fmean
 
 import numpy as np
 
-from interlingua.evaluation import Interval, Metric, Symbols, compare, evaluate, metric_named
+from interlingua.evaluation.metrics import Metric, metric_named
 from interlingua.evaluation.references import single_lines
+from interlingua.evaluation.resampling import Interval
+from interlingua.evaluation.scores import compare, evaluate
+from interlingua.evaluation.task import Symbols
 
 __all__ = ["Bin", "Difference", "Quality", "RunQuality", "Sentence", "measure"]
 
-SHOWN = 8
-"""Worst and best sentences shown."""
+MAX_EXTREMES = 8
+"""The most sentences listed as worst, and as best."""
 _RESAMPLES = 300  # of a bin: its interval is for the eye
 _WORD = re.compile(r"\w+")  # "runs." is no other word than "runs"
 _RARE = ((0, "never"), (1, "once"), (4, "2 to 4 times"), (19, "5 to 19 times"), (99, "20 to 99 times"))
@@ -51,7 +54,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class RunQuality:
-    """Of one run."""
+    """How good one run is."""
 
     name: str
     scores: list[dict[str, object]]
@@ -80,7 +83,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Quality:
-    """Of all runs."""
+    """How good all runs are, on the same pairs."""
 
     test: str | None
     """What the test file is called; None: the pairs are those that the runs were validated on."""
@@ -92,7 +95,7 @@ class Quality:
     unit: str
     """What the length of a source is counted in."""
     no_rarity: str | None
-    """Why quality by rare words is not told."""
+    """Why there is no quality by rare words."""
     runs: list[RunQuality]
     differences: list[Difference]
 
@@ -162,7 +165,7 @@ def _length_classes(lengths: Sequence[int]) -> dict[str, list[int]]:
 def _rarity(
     sources: Sequence[str], train_sources: Iterable[str] | None, words: bool
 ) -> tuple[dict[str, list[int]], str | None]:
-    """Pairs by how often training saw the rarest word of their source; or why that is not told."""
+    """Pairs by how often training saw the rarest word of their source; or why that is not known."""
     if not words:
         return {}, "The sources are single words, so none of them is rarer than another in a sentence."
     if train_sources is None:
@@ -193,12 +196,12 @@ def _extremes(output: Sequence[str], pairs: Pairs, metric: Metric) -> tuple[list
     """The worst and the best sentences; among equals the longer ones, which tell more."""
     scores = metric.scores(metric.count(single_lines(output, pairs)).rows)
     badness = -scores if metric.higher_is_better else scores
-    sizes = np.array([len(target) for _, target in pairs])
-    order = np.lexsort((-sizes, -badness)).tolist(), np.lexsort((-sizes, badness)).tolist()
-    count = min(SHOWN, len(pairs) // 2)
+    lengths = np.array([len(target) for _, target in pairs])
+    orders = np.lexsort((-lengths, -badness)).tolist(), np.lexsort((-lengths, badness)).tolist()
+    count = min(MAX_EXTREMES, len(pairs) // 2)
     worst, best = (
-        [Sentence(pairs[i][0], pairs[i][1], output[i], round(float(scores[i]), 1)) for i in some[:count]]
-        for some in order
+        [Sentence(pairs[i][0], pairs[i][1], output[i], round(float(scores[i]), 1)) for i in ranked[:count]]
+        for ranked in orders
     )
     return worst, best
 
@@ -206,14 +209,14 @@ def _extremes(output: Sequence[str], pairs: Pairs, metric: Metric) -> tuple[list
 def _differences(
     one: str, other: str, outputs: Mapping[str, Sequence[str]], pairs: Pairs, metrics: Sequence[Metric]
 ) -> list[Difference]:
-    found = []
-    for each in compare(outputs[one], outputs[other], pairs, metrics=metrics):
-        better = other if (each.score > each.baseline) == each.higher_is_better else one
-        found.append(
+    differences = []
+    for comparison in compare(outputs[one], outputs[other], pairs, metrics=metrics):
+        better = other if (comparison.score > comparison.baseline) == comparison.higher_is_better else one
+        differences.append(
             Difference(
-                each.name, one, other, (round(each.baseline, 2), round(each.score, 2)),
-                round(each.difference.low, 2), round(each.difference.high, 2), round(each.p_value, 4),
-                better if each.p_value < 0.05 else None,
+                comparison.name, one, other, (round(comparison.baseline, 2), round(comparison.score, 2)),
+                round(comparison.difference.low, 2), round(comparison.difference.high, 2),
+                round(comparison.p_value, 4), better if comparison.p_value < 0.05 else None,
             )
         )  # fmt: skip
-    return found
+    return differences

@@ -26,9 +26,9 @@ class Interval(NamedTuple):
 
     @classmethod
     def of(cls, scores: Floats) -> Interval:
-        """Cuts 1/40 off either end of (resamples,) scores."""
-        ordered, cut = np.sort(scores), len(scores) // 40
-        return cls(float(scores.mean()), float(ordered[cut]), float(ordered[-1 - cut]))
+        """Leaves out 1/40 at either end of (resamples,) scores."""
+        ordered, tail = np.sort(scores), len(scores) // 40
+        return cls(float(scores.mean()), float(ordered[tail]), float(ordered[-1 - tail]))
 
     @property
     def half_width(self) -> float:
@@ -47,12 +47,12 @@ def resample(rows: Sequence[Floats], n_bootstrap: int, seed: int) -> list[Floats
     Returns:
         An array of (n_bootstrap, counts) for each array given.
     """
-    generator, size = np.random.default_rng(seed), len(rows[0])
+    generator, lines = np.random.default_rng(seed), len(rows[0])
     sums: list[Floats] = [np.empty((n_bootstrap, array.shape[1])) for array in rows]
     for draw in range(n_bootstrap):
-        times = np.bincount(generator.choice(size, size=size), minlength=size).astype(np.float64)
+        weights = np.bincount(generator.choice(lines, size=lines), minlength=lines).astype(np.float64)
         for array, out in zip(rows, sums, strict=True):
-            out[draw] = times @ array
+            out[draw] = weights @ array
     return sums
 
 

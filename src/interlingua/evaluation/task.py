@@ -1,4 +1,4 @@
-"""What kind of task a set of targets is, and so which number tells most about it."""
+"""What kind of task a set of targets is, and so which metric suits it best."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ from interlingua.inference.tensors import DamagedFileError, read_tensors, write_
 from interlingua.model.architectures import build_model, parse_model_settings
 from interlingua.model.protocol import Model
 from interlingua.search.hypothesis import SearchSettings
-from interlingua.text.tokenizer import TokenizerPair, load_tokenizer, save_tokenizer
+from interlingua.text.tokenizer import TokenizerPair
+from interlingua.text.tokenizer_files import load_tokenizer, save_tokenizer
 
 __all__ = [
     "Bundle",

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 import interlingua
-from interlingua.data.loader import Cutting, Position, load_batches
+from interlingua.data.loader import Position, SubwordSampling, load_batches
 from interlingua.engine.device import choose_device, choose_dtype, set_threads
 from interlingua.engine.packed import prepare
 from interlingua.errors import CheckpointError, ConfigurationError
@@ -171,11 +171,11 @@ class Run:
     def _train(self, stopped: threading.Event) -> Generator[Event, None, str]:
         """Yields events; returns why it ended."""
         schedule = Schedule(self.settings, self.budget, self.experiment.model.dim)
-        settings, cutting = self.settings, None
+        settings, sampling = self.settings, None
         if settings.subword_sampling:
-            cutting = Cutting(self.prepared.tokenizers, settings.subword_sampling)
+            sampling = SubwordSampling(self.prepared.tokenizers, settings.subword_sampling)
         batches = load_batches(
-            self.prepared.train, settings.max_tokens, settings.seed, self.position, cutting
+            self.prepared.train, settings.max_tokens, settings.seed, self.position, sampling
         )
         window = Window(self.clock)
         checkpointed = time.monotonic()

@@ -10,10 +10,12 @@ import numpy as np
 import torch
 
 from interlingua.data.batch import make_batch
-from interlingua.data.batching import epoch_batches
+from interlingua.data.sampler import epoch_batches
 from interlingua.data.store import Store
 from interlingua.engine.eager import EagerEngine
-from interlingua.evaluation import Metric, Score, evaluate, metric_named, recognise_task
+from interlingua.evaluation.metrics import Metric, metric_named
+from interlingua.evaluation.scores import Score, evaluate
+from interlingua.evaluation.task import recognise_task
 from interlingua.inference.bundle import Limits
 from interlingua.inference.translator import Translation, Translator
 from interlingua.model.protocol import Model

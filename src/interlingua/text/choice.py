@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Kind", "SideStatistics", "choose_kind", "choose_size", "share_alphabet"]
+__all__ = ["SideStatistics", "TokenizerKind", "choose_kind", "choose_vocabulary_size", "share_alphabet"]
 
-Kind = Literal["unigram", "bpe", "characters", "bytes", "words"]
+TokenizerKind = Literal["unigram", "bpe", "characters", "bytes", "words"]
 
 MAX_COUNTED_TYPES = 100_000
 MAX_WORD_TYPES = 500
@@ -42,7 +42,7 @@ class SideStatistics:
         return side
 
 
-def choose_kind(side: SideStatistics) -> Kind:
+def choose_kind(side: SideStatistics) -> TokenizerKind:
     """Returns the kind of tokenizer for one side.
 
     Words, when few distinct space-separated symbols repeat so often that hardly any new one is to be
@@ -62,7 +62,7 @@ def choose_kind(side: SideStatistics) -> Kind:
     return "unigram"
 
 
-def choose_size(characters: int) -> int:
+def choose_vocabulary_size(characters: int) -> int:
     """Returns the number of subwords for a text of so many characters.
 
     8,000 for the 29,000 sentence pairs of Multi30k (3.9 million characters), growing with the power 0.4,

@@ -15,15 +15,15 @@ from interlingua.errors import BundleError, ConfigurationError, DataError
 from interlingua.text.normalise import Normalisation, normalise
 from interlingua.text.vocabulary import BOS, EOS, PAD, SPECIALS, UNK
 
-__all__ = ["SubwordTokenizer", "smallest_size"]
+__all__ = ["SubwordTokenizer", "smallest_vocabulary"]
 
-# SentencePiece writes a space as U+2581 and so reads U+2581 as a space. A real U+2581 is therefore hidden
-# behind an escape: a code point that Unicode guarantees never to assign. It falls back to its bytes.
+# SentencePiece writes a space as U+2581 and so reads U+2581 as a space. A real U+2581 is therefore escaped
+# with a code point that Unicode guarantees never to assign. It falls back to its bytes.
 _SPACE, _ESCAPE = "\u2581", "\U0010ffff"
-_HIDDEN_SPACE, _HIDDEN_ESCAPE = _ESCAPE + "s", _ESCAPE + "e"
+_ESCAPED_SPACE, _ESCAPED_ESCAPE = _ESCAPE + "s", _ESCAPE + "e"
 
-# SentencePiece leaves out a training line with NUL or its own mark U+2585, and cuts at newlines.
-_NOT_FOR_TRAINING = {0: " ", ord("\n"): " ", 0x2585: " "}
+# SentencePiece leaves out a training line with NUL or its own mark U+2585, and ends it at newlines.
+_TRAINING_REPLACEMENTS = {0: " ", ord("\n"): " ", 0x2585: " "}
 
 BYTE_PIECES = 256
 _LEAST_COVERAGE = 0.98  # SentencePiece accepts no less
@@ -46,7 +46,7 @@ class SubwordTokenizer:
     Args:
         model: SentencePiece's serialised model, trained by `train`.
         kind: "unigram" or "bpe".
-        normalisation: applied before cutting; SentencePiece's own normalisation is off.
+        normalisation: applied before encoding; SentencePiece's own normalisation is off.
     """
 
     def __init__(self, model: bytes, kind: str, normalisation: Normalisation) -> None:
@@ -74,18 +74,19 @@ class SubwordTokenizer:
         Raises:
             ConfigurationError: the size leaves no room for pieces beside the bytes.
         """
-        counts = _characters(texts, normalisation)
-        least = _smallest_size(counts)
-        if size < least:
+        counts = _character_counts(texts, normalisation)
+        smallest = _smallest_vocabulary(counts)
+        if size < smallest:
             raise ConfigurationError(
                 "the vocabulary is too small for subwords with byte fallback",
                 where="tokenizer.vocabulary_size",
                 found=size,
-                accepted=f"At least {least}, or the kind 'characters' or 'bytes'.",
+                accepted=f"At least {smallest}, or the kind 'characters' or 'bytes'.",
             )
         if len(counts) < 2:
             raise DataError("there is no text to learn subwords from")
-        room = (size - len(SPECIALS) - BYTE_PIECES) // 2  # half of the pieces may be single characters
+        # Half of the pieces may be single characters.
+        max_characters = (size - len(SPECIALS) - BYTE_PIECES) // 2
         model = io.BytesIO()
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=_training_lines(texts, normalisation),
@@ -93,7 +94,7 @@ class SubwordTokenizer:
             model_type=kind,
             vocab_size=size,
             hard_vocab_limit=False,
-            character_coverage=_character_coverage(counts, room),
+            character_coverage=_character_coverage(counts, max_characters),
             byte_fallback=True,
             normalization_rule_name="identity",
             remove_extra_whitespaces=False,
@@ -125,74 +126,74 @@ class SubwordTokenizer:
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Encodes several texts, on every core when there are many."""
-        hidden = [_hide(normalise(text, self.normalisation)) for text in texts]
+        escaped = [_escape(normalise(text, self.normalisation)) for text in texts]
         try:
             ids: list[list[int]] = self._processor.EncodeAsIds(
-                hidden, num_threads=1 if len(hidden) < 64 else -1
+                escaped, num_threads=1 if len(escaped) < 64 else -1
             )
         except TypeError:  # how SentencePiece says that a text has no UTF-8 form
             raise DataError("the text holds a lone surrogate, which is no character") from None
         return ids
 
-    def encode_sampled(self, texts: Sequence[str], amount: float, seed: int) -> list[list[int]]:
-        """Encodes several texts, each cut at random in one of its ways; the same for the same seed.
+    def encode_sampled(self, texts: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
+        """Encodes several texts, each segmented at random in one of its ways; the same for the same seed.
 
         Args:
             texts: normalised already.
-            amount: BPE: the probability that a merge is left out (Provilkov et al. 2020); unigram: the
-                smoothing of the cuts' probabilities, smaller is more random (alpha of Kudo 2018).
+            alpha: BPE: the probability that a merge is left out (Provilkov et al. 2020); unigram: the
+                smoothing of the segmentations' probabilities, smaller is more random (Kudo 2018).
             seed: below 2**32.
         """
-        hidden = [_hide(text) for text in texts]
+        escaped = [_escape(text) for text in texts]
         sentencepiece.set_random_generator_seed(seed)
         # SentencePiece has a generator a thread, and seeds it when the thread first draws.
-        with ThreadPoolExecutor(1) as fresh:
-            ids: list[list[int]] = fresh.submit(
-                self._processor.EncodeAsIds, hidden,
-                enable_sampling=True, alpha=amount, nbest_size=-1, num_threads=1,
+        with ThreadPoolExecutor(1) as executor:
+            ids: list[list[int]] = executor.submit(
+                self._processor.EncodeAsIds, escaped,
+                enable_sampling=True, alpha=alpha, nbest_size=-1, num_threads=1,
             ).result()  # fmt: skip
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """Returns the text of the ids; special ids are skipped, bytes that are no UTF-8 become U+FFFD."""
         text: str = self._processor.DecodeIds([int(i) for i in ids if i >= len(SPECIALS)])
-        return _reveal(text)
+        return _unescape(text)
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Returns one string to show for each id; U+2581 stands for a space."""
         return [SPECIALS[i] if i < len(SPECIALS) else self._processor.IdToPiece(int(i)) for i in ids]
 
 
-def _hide(text: str) -> str:
+def _escape(text: str) -> str:
     if text.isascii() or (_SPACE not in text and _ESCAPE not in text):
         return text
-    return text.replace(_ESCAPE, _HIDDEN_ESCAPE).replace(_SPACE, _HIDDEN_SPACE)
+    return text.replace(_ESCAPE, _ESCAPED_ESCAPE).replace(_SPACE, _ESCAPED_SPACE)
 
 
-def _reveal(text: str) -> str:
+def _unescape(text: str) -> str:
     if _ESCAPE not in text:
         return text
-    return text.replace(_HIDDEN_SPACE, _SPACE).replace(_HIDDEN_ESCAPE, _ESCAPE)
+    return text.replace(_ESCAPED_SPACE, _SPACE).replace(_ESCAPED_ESCAPE, _ESCAPE)
 
 
 def _training_lines(texts: Sequence[str], normalisation: Normalisation) -> Iterator[str]:
     characters = sum(min(len(text), MAX_LINE) for text in texts)
     for text in texts[:: -(-characters // MAX_TRAINING_TEXT) or 1]:
-        line = normalise(text[:MAX_LINE], normalisation).translate(_NOT_FOR_TRAINING)
+        line = normalise(text[:MAX_LINE], normalisation).translate(_TRAINING_REPLACEMENTS)
         if line.strip():
-            yield _hide(line)
+            yield _escape(line)
 
 
-def smallest_size(texts: Sequence[str], normalisation: Normalisation) -> int:
-    """Returns the fewest ids with which these texts can be cut into subwords."""
-    return _smallest_size(_characters(texts, normalisation))
+def smallest_vocabulary(texts: Sequence[str], normalisation: Normalisation) -> int:
+    """Returns the fewest ids with which these texts can be segmented into subwords."""
+    return _smallest_vocabulary(_character_counts(texts, normalisation))
 
 
-def _smallest_size(counts: Counter[str]) -> int:
-    return len(SPECIALS) + BYTE_PIECES + _needed(counts, _LEAST_COVERAGE) + 40
+def _smallest_vocabulary(counts: Counter[str]) -> int:
+    return len(SPECIALS) + BYTE_PIECES + _characters_covering(counts, _LEAST_COVERAGE) + 40
 
 
-def _characters(texts: Sequence[str], normalisation: Normalisation) -> Counter[str]:
+def _character_counts(texts: Sequence[str], normalisation: Normalisation) -> Counter[str]:
     counts: Counter[str] = Counter()
     for line in _training_lines(texts, normalisation):
         counts.update(line)
@@ -200,21 +201,21 @@ def _characters(texts: Sequence[str], normalisation: Normalisation) -> Counter[s
     return counts
 
 
-def _needed(counts: Counter[str], share: float) -> int:
+def _characters_covering(counts: Counter[str], share: float) -> int:
     """Returns how many of the most frequent characters make up the share of the text."""
     sums = itertools.accumulate(count for _, count in counts.most_common())
     goal = share * counts.total()
     return next((n for n, covered in enumerate(sums, start=1) if covered >= goal), 0)
 
 
-def _character_coverage(counts: Counter[str], room: int) -> float:
+def _character_coverage(counts: Counter[str], max_characters: int) -> float:
     """Returns the share of running characters that get a piece of their own; the rest are bytes.
 
     All of a small alphabet, 99.95% of a large one, as SentencePiece recommends for those, but no more than
-    `room` characters unless the least share that SentencePiece accepts needs more.
+    `max_characters` of them unless the least share that SentencePiece accepts needs more.
     """
-    if len(counts) <= min(room, 500):
+    if len(counts) <= min(max_characters, 500):
         return 1.0
-    fitting = sum(count for _, count in counts.most_common(room)) / counts.total()
+    fitting = sum(count for _, count in counts.most_common(max_characters)) / counts.total()
     # A little less than counted: SentencePiece computes in single precision.
     return max(_LEAST_COVERAGE, min(0.9995, fitting) - 1e-6)

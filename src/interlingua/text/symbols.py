@@ -17,15 +17,15 @@ MAX_SYMBOLS = 65_532
 
 
 class SymbolTokenizer:
-    """Words, cut at every single space, or Unicode characters.
+    """Words, split at every single space, or Unicode characters.
 
-    A text made of known symbols comes back exactly from its ids. Cutting at *every* space makes this hold
+    A text made of known symbols comes back exactly from its ids. Splitting at *every* space makes this hold
     for words too: two spaces in a row enclose the empty word, which is always in the vocabulary.
 
     Args:
         kind: "words" or "characters".
         vocabulary: the known symbols.
-        normalisation: applied before cutting.
+        normalisation: applied before splitting.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class SymbolTokenizer:
             counts.update(text.split(" ") if kind == "words" else text)
         always = [""] if kind == "words" else []
         counts.pop("", None)
-        room = MAX_SYMBOLS if size is None else max(0, size - len(SPECIALS) - len(always))
+        learnt = MAX_SYMBOLS if size is None else max(0, size - len(SPECIALS) - len(always))
         ranked = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))
-        return cls(kind, Vocabulary(always + ranked[:room]), normalisation)
+        return cls(kind, Vocabulary(always + ranked[:learnt]), normalisation)
 
     def __len__(self) -> int:
         return len(self.vocabulary)

@@ -1,31 +1,25 @@
-"""Tokenizers: text to ids and back, whatever the kind; how they are trained, saved and loaded."""
+"""Tokenizers: text to ids and back, whatever the kind; how they are learnt from pairs."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
-from interlingua.errors import BundleError, ConfigurationError, DataError
+from interlingua.errors import ConfigurationError, DataError
 from interlingua.settings import Settings
-from interlingua.text.choice import Kind, SideStatistics, choose_kind, choose_size, share_alphabet
+from interlingua.text.choice import (
+    SideStatistics,
+    TokenizerKind,
+    choose_kind,
+    choose_vocabulary_size,
+    share_alphabet,
+)
 from interlingua.text.normalise import Normalisation, normalise
-from interlingua.text.subwords import SubwordTokenizer, smallest_size
+from interlingua.text.subwords import SubwordTokenizer, smallest_vocabulary
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
-from interlingua.text.vocabulary import Vocabulary
 
-__all__ = [
-    "Tokenizer",
-    "TokenizerPair",
-    "TokenizerSettings",
-    "digest",
-    "load_tokenizer",
-    "save_tokenizer",
-    "train_tokenizers",
-]
+__all__ = ["Tokenizer", "TokenizerPair", "TokenizerSettings", "train_tokenizers"]
 
 
 class Tokenizer(Protocol):
@@ -66,11 +60,11 @@ class TokenizerPair(NamedTuple):
         return self.source is self.target
 
     def encode_sampled(
-        self, sources: Sequence[str], targets: Sequence[str], amount: float, seed: int
+        self, sources: Sequence[str], targets: Sequence[str], alpha: float, seed: int
     ) -> tuple[list[list[int]], list[list[int]]]:
-        """Encodes pairs of normalised texts, subwords cut at random (`SubwordTokenizer.encode_sampled`)."""
+        """Encodes pairs of normalised texts, subwords at random: see `SubwordTokenizer.encode_sampled`."""
         source, target = (
-            tokenizer.encode_sampled(texts, amount, seed) if isinstance(tokenizer, SubwordTokenizer)
+            tokenizer.encode_sampled(texts, alpha, seed) if isinstance(tokenizer, SubwordTokenizer)
             else tokenizer.encode_batch(texts)
             for tokenizer, texts in zip(self, (sources, targets), strict=True)
         )  # fmt: skip
@@ -78,11 +72,11 @@ class TokenizerPair(NamedTuple):
 
 
 class TokenizerSettings(Settings):
-    """How texts are cut into symbols."""
+    """How texts become ids."""
 
-    source: Kind | Literal["auto"] = "auto"
+    source: TokenizerKind | Literal["auto"] = "auto"
     """unigram, bpe, characters, bytes or words; auto chooses from the data."""
-    target: Kind | Literal["auto"] = "auto"
+    target: TokenizerKind | Literal["auto"] = "auto"
     """The same for the target side."""
     vocabulary_size: int | None = None
     """The most ids of a vocabulary; chosen from the data when not given."""
@@ -118,7 +112,7 @@ def train_tokenizers(
     sides = [SideStatistics.of(side) for side in texts]
     given = (settings.source, settings.target)
     kinds = [choose_kind(side) if kind == "auto" else kind for kind, side in zip(given, sides, strict=True)]
-    if _joint(settings, kinds, sides):
+    if _share_vocabulary(settings, kinds, sides):
         both = texts[0] + texts[1]
         tokenizer = _train(kinds[0], both, settings, sum(characters))
         return TokenizerPair(tokenizer, tokenizer), f"joint: {_describe(tokenizer)}"
@@ -127,68 +121,6 @@ def train_tokenizers(
         for kind, side, count in zip(kinds, texts, characters, strict=True)
     )
     return TokenizerPair(source, target), f"source: {_describe(source)}; target: {_describe(target)}"
-
-
-def save_tokenizer(tokenizer: Tokenizer, directory: Path, name: str) -> None:
-    """Writes `<name>.json` and, for subwords, SentencePiece's `<name>.model` beside it."""
-    description = _description(tokenizer)
-    if isinstance(tokenizer, SubwordTokenizer):
-        (directory / f"{name}.model").write_bytes(tokenizer.model)
-    text = json.dumps(description, ensure_ascii=False, indent=1)
-    (directory / f"{name}.json").write_text(text + "\n", encoding="utf-8", errors="surrogatepass")
-
-
-def load_tokenizer(directory: Path, name: str) -> Tokenizer:
-    """Reads what `save_tokenizer` wrote.
-
-    Raises:
-        BundleError: a file is missing, damaged, or not the one that was saved.
-    """
-    path = directory / f"{name}.json"
-    try:
-        description = json.loads(path.read_bytes().decode(errors="surrogatepass"))
-        model = (directory / f"{name}.model").read_bytes() if "model" in description else b""
-        tokenizer = _rebuild(description, model)
-    except OSError as error:
-        raise BundleError(
-            "the tokenizer cannot be read", where=error.filename, found=error.strerror
-        ) from None
-    except (ValueError, KeyError, TypeError, BundleError) as error:
-        raise BundleError("the tokenizer is damaged", where=path, found=str(error)) from None
-    return tokenizer
-
-
-def digest(tokenizer: Tokenizer) -> str:
-    """Returns a hexadecimal hash of all that decides which ids a text gets."""
-    content = json.dumps(_description(tokenizer), sort_keys=True)
-    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
-
-
-def _description(tokenizer: Tokenizer) -> dict[str, Any]:
-    description: dict[str, Any] = {"kind": tokenizer.kind, "normalisation": tokenizer.normalisation}
-    if isinstance(tokenizer, SubwordTokenizer):
-        description["model"] = _hash(tokenizer.model)
-    elif isinstance(tokenizer, SymbolTokenizer):
-        description["symbols"] = list(tokenizer.vocabulary.symbols)
-    return description
-
-
-def _rebuild(description: dict[str, Any], model: bytes) -> Tokenizer:
-    kind, normalisation = description["kind"], description["normalisation"]
-    normalise("é", normalisation)  # a ValueError for an unknown form
-    if kind in ("unigram", "bpe"):
-        if _hash(model) != description["model"]:
-            raise ValueError("the SentencePiece model is not the one that was saved")
-        return SubwordTokenizer(model, kind, normalisation)
-    if kind == "bytes":
-        return ByteTokenizer(normalisation)
-    if kind in ("words", "characters"):
-        return SymbolTokenizer(kind, Vocabulary(description["symbols"]), normalisation)
-    raise ValueError(f"unknown kind {kind!r}")
-
-
-def _hash(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def _sample(
@@ -212,7 +144,9 @@ def _sample(
     return sample, (source_characters, target_characters)
 
 
-def _joint(settings: TokenizerSettings, kinds: Sequence[Kind], sides: Sequence[SideStatistics]) -> bool:
+def _share_vocabulary(
+    settings: TokenizerSettings, kinds: Sequence[TokenizerKind], sides: Sequence[SideStatistics]
+) -> bool:
     same = kinds[0] == kinds[1]
     if settings.joint == "auto":
         subwords = kinds[0] in ("unigram", "bpe")
@@ -227,14 +161,16 @@ def _joint(settings: TokenizerSettings, kinds: Sequence[Kind], sides: Sequence[S
     return settings.joint
 
 
-def _train(kind: Kind, texts: Sequence[str], settings: TokenizerSettings, characters: int) -> Tokenizer:
+def _train(
+    kind: TokenizerKind, texts: Sequence[str], settings: TokenizerSettings, characters: int
+) -> Tokenizer:
     form, size = settings.normalisation, settings.vocabulary_size
     if kind == "bytes":
         return ByteTokenizer(form)
     if kind == "words" or kind == "characters":
         return SymbolTokenizer.train(texts, kind, form, size)
     if size is None:
-        size = max(choose_size(characters), smallest_size(texts, form))
+        size = max(choose_vocabulary_size(characters), smallest_vocabulary(texts, form))
     return SubwordTokenizer.train(texts, kind, form, size)
 
 

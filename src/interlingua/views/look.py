@@ -18,9 +18,16 @@ from interlingua.search.beam import BeamStep, beam_search
 from interlingua.search.hypothesis import SearchSettings, Sources, length_limit
 from interlingua.text.sentences import split_long
 from interlingua.text.vocabulary import BOS, EOS, SPECIALS
+from interlingua.views.look_data import (
+    AttentionKind,
+    AttentionMaps,
+    Look,
+    Output,
+    PositionCode,
+    TokenPrediction,
+)  # fmt: skip
 from interlingua.views.page import render
-from interlingua.views.seen import Heads, Kind, Look, Output, Position, PositionCode
-from interlingua.views.tree import grow_tree
+from interlingua.views.search_tree import build_tree
 
 __all__ = ["look", "look_page"]
 
@@ -42,7 +49,7 @@ def look(translator: Translator, text: str, *, name: str, beam: int | None = Non
         DataError: the text is empty.
         ConfigurationError: there is no such part, or the beam is not acceptable.
     """
-    shown, parts = _part(translator, text, part)
+    shown, parts = _choose_part(translator, text, part)
     width = translator.settings.beam if beam is None else beam
     changes = {"beam": width, "n_best": width, "sample": False}
     settings = SearchSettings.parse({**translator.settings.model_dump(), **changes}, where="search")
@@ -58,19 +65,20 @@ def look(translator: Translator, text: str, *, name: str, beam: int | None = Non
     translation, reason = _translation(translator, shown, changes)
     attention = _attention(translation, len(written))
     explanation = engine.model.explain(max(len(encoded), len(written)))
-    shows = translator.tokenizers.source.pieces(encoded[:-1]), _pieces(translator, written)
+    source_tokens = translator.tokenizers.source.pieces(encoded[:-1])
+    target_tokens = _pieces(translator, written)
     return Look(
         model=name,
         text=shown,
         part=part,
         parts=parts,
-        source=[*shows[0], SPECIALS[EOS]],
-        target_in=[SPECIALS[BOS], *shows[1][:-1]],
-        target_out=shows[1],
+        source=[*source_tokens, SPECIALS[EOS]],
+        target_in=[SPECIALS[BOS], *target_tokens[:-1]],
+        target_out=target_tokens,
         beam=width,
         outputs=_outputs(translation),
-        positions=_positions(translator, engine.model, source, written),
-        tree=grow_tree(steps, found, EOS, lambda id: _pieces(translator, [id])[0]),
+        positions=_predictions(translator, engine.model, source, written),
+        tree=build_tree(steps, found, EOS, lambda id: _pieces(translator, [id])[0]),
         attention=attention,
         no_attention=reason,
         alignment=list(translation.alignment or ()),
@@ -81,19 +89,19 @@ def look(translator: Translator, text: str, *, name: str, beam: int | None = Non
     )
 
 
-def look_page(seen: Look) -> str:
+def look_page(data: Look) -> str:
     """The page that shows it."""
-    return render("look.html.jinja", seen.as_data())
+    return render("look.html.jinja", data.as_data())
 
 
-def _part(translator: Translator, text: str, part: int) -> tuple[str, int]:
+def _choose_part(translator: Translator, text: str, part: int) -> tuple[str, int]:
     """The chosen part of the text, and how many there are."""
     encode, limit = translator.tokenizers.source.encode, translator.max_source_length
     if not text.strip() or not encode(text):
         raise DataError("there is no text to look at", found=text, accepted='For example: "A dog runs."')
     parts = [text]
     if len(encode(text)) > limit:
-        parts = [some for some, _ in split_long(text, lambda some: len(encode(some)), limit)]
+        parts = [piece for piece, _ in split_long(text, lambda piece: len(encode(piece)), limit)]
     if not 1 <= part <= len(parts):
         raise ConfigurationError(
             "the text has no such part", where="part", found=part, accepted=f"1 to {len(parts)}."
@@ -113,31 +121,33 @@ def _translation(
 
 def _outputs(translation: Translation) -> list[Output]:
     return [
-        Output(one.text, round(one.score, 4), round(sum(one.log_probs), 4), "limit" in one.flags)
-        for one in (translation, *translation.alternatives)
+        Output(output.text, round(output.score, 4), round(sum(output.log_probs), 4), "limit" in output.flags)
+        for output in (translation, *translation.alternatives)
     ]
 
 
-def _attention(translation: Translation, queries: int) -> dict[Kind, Heads]:
+def _attention(translation: Translation, queries: int) -> dict[AttentionKind, AttentionMaps]:
     """What there is of each kind; the query after a translation that was cut off chose nothing."""
     if translation.attention is None:
         return {}
     encoder, decoder, cross = (weights.float().cpu() for weights in translation.attention)
-    kinds: dict[Kind, Tensor] = {
+    kinds: dict[AttentionKind, Tensor] = {
         "cross": cross[:, :, :queries],
         "encoder": encoder,
         "decoder": decoder[:, :, :queries, :queries],
     }
-    return {kind: _heads(weights) for kind, weights in kinds.items() if len(weights)}
+    return {kind: _attention_maps(weights) for kind, weights in kinds.items() if len(weights)}
 
 
-def _heads(weights: Tensor) -> Heads:
+def _attention_maps(weights: Tensor) -> AttentionMaps:
     bits = -(weights * weights.clamp_min(1e-12).log2()).sum(-1).mean(-1)  # (layers, heads)
-    return Heads(_rounded(weights, 3), _rounded(bits.abs(), 2))
+    return AttentionMaps(_rounded(weights, 3), _rounded(bits.abs(), 2))
 
 
-def _positions(translator: Translator, model: Seq2Seq, source: Source, written: list[int]) -> list[Position]:
-    """One teacher-forced pass: the probability of every token at each place of the output."""
+def _predictions(
+    translator: Translator, model: Seq2Seq, source: Source, written: list[int]
+) -> list[TokenPrediction]:
+    """One teacher-forced pass: the probability of every token at each position of the output."""
     device = source.values.device
     target_in = torch.tensor([[BOS, *written[:-1]]], device=device)
     hidden = model.decode(model.encode(source), target_in)
@@ -146,8 +156,10 @@ def _positions(translator: Translator, model: Seq2Seq, source: Source, written: 
     ranks = (probabilities > taken).sum(1).tolist()
     values, ids = probabilities.topk(min(RUNNERS_UP, probabilities.shape[1]))
     return [
-        Position(round(own, 4), rank, list(zip(_pieces(translator, row), map(_short, best), strict=True)))
-        for own, rank, row, best in zip(
+        TokenPrediction(
+            round(probability, 4), rank, list(zip(_pieces(translator, row), map(_short, best), strict=True))
+        )
+        for probability, rank, row, best in zip(
             taken.squeeze(1).tolist(), ranks, ids.tolist(), values.tolist(), strict=True
         )
     ]

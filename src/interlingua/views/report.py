@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from interlingua.evaluation.quality import Quality
-from interlingua.views.curves import Run, read_run
+from interlingua.views.history import RunHistory, read_history
 from interlingua.views.page import render
 
-__all__ = ["Report", "names", "read_report", "report_page"]
+__all__ = ["Report", "distinct_names", "read_report", "report_page"]
 
 
 @dataclass(frozen=True)
 class Report:
     """All that the page shows."""
 
-    runs: list[Run]
+    runs: list[RunHistory]
     quality: Quality | None
     """None when nothing was translated."""
 
@@ -27,14 +27,14 @@ class Report:
         return asdict(self)
 
 
-def names(directories: Sequence[Path]) -> list[str]:
-    """What to call the runs: by as much of the ends of their paths as tells them apart."""
+def distinct_names(directories: Sequence[Path]) -> list[str]:
+    """Names for runs: as much of the ends of their paths as tells them apart."""
     parts = [directory.resolve().parts for directory in directories]
     for count in range(1, max(map(len, parts)) + 1):
-        short = ["/".join(each[-count:]) for each in parts]
+        short = ["/".join(path[-count:]) for path in parts]
         if len(set(short)) == len(short):
             return short
-    return [f"{'/'.join(each[-1:])} ({number})" for number, each in enumerate(parts, start=1)]
+    return [f"{'/'.join(path[-1:])} ({number})" for number, path in enumerate(parts, start=1)]
 
 
 def read_report(directories: Sequence[Path]) -> Report:
@@ -43,8 +43,8 @@ def read_report(directories: Sequence[Path]) -> Report:
     Raises:
         BundleError: one of them is no model directory.
     """
-    called = names(directories)
-    return Report([read_run(path, name) for path, name in zip(directories, called, strict=True)], None)
+    names = distinct_names(directories)
+    return Report([read_history(path, name) for path, name in zip(directories, names, strict=True)], None)
 
 
 def report_page(report: Report) -> str:

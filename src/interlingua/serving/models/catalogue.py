@@ -13,7 +13,8 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from interlingua.errors import BundleError, ConfigurationError
 from interlingua.serving.refusal import RefusalError
-from interlingua.text.tokenizer import Tokenizer, load_tokenizer
+from interlingua.text.tokenizer import Tokenizer
+from interlingua.text.tokenizer_files import load_tokenizer
 
 __all__ = ["AUTO", "Detection", "Languages", "Served", "name_of", "read_model"]
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from interlingua.views.tree import Node
+from interlingua.views.search_tree import Node
 
-__all__ = ["Heads", "Kind", "Look", "Output", "Position", "Row", "Scoring"]
+__all__ = [
+    "AttentionKind", "AttentionMaps", "Look", "Output", "PositionCode", "Row", "Scoring", "TokenPrediction",
+]  # fmt: skip
 
-Kind = Literal["cross", "encoder", "decoder"]
+AttentionKind = Literal["cross", "encoder", "decoder"]
 Scoring = Literal["scaled dot", "additive", "multiplicative"]
 Row = list[float]
 
 
 @dataclass(frozen=True)
-class Heads:
+class AttentionMaps:
     """Every attention map of one kind."""
 
     weights: list[list[list[Row]]]
@@ -25,8 +27,8 @@ class Heads:
 
 
 @dataclass(frozen=True)
-class Position:
-    """What the model thought would come at one place of the output."""
+class TokenPrediction:
+    """The probabilities at one position of the output."""
 
     probability: float
     """Of the token that was taken."""
@@ -80,10 +82,10 @@ class Look:
     beam: int
     outputs: list[Output]
     """The n best, the translation first."""
-    positions: list[Position]
+    positions: list[TokenPrediction]
     """For each token of target_out."""
     tree: tuple[Node, ...]
-    attention: dict[Kind, Heads]
+    attention: dict[AttentionKind, AttentionMaps]
     """Only of the kinds that the model has."""
     no_attention: str | None
     """Why there is none."""
@@ -94,7 +96,7 @@ class Look:
     head_dim: int | None
     """d_k, where attention is by scaled dot products."""
     position_code: PositionCode | None
-    """None when the order is told by the model's recurrence."""
+    """None when the model is recurrent, and so knows the order."""
     mask: list[list[int]] | None
     """(queries, keys) of the decoder's self-attention: 1 = may attend; None when it has none."""
 

@@ -1,4 +1,4 @@
-"""Which pairs go together: lengths in, lists of indices out, and nothing else."""
+"""Which pairs make a batch: lengths in, lists of indices out, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["epoch_batches"]
 Indices = npt.NDArray[np.int64]
 Lengths = npt.NDArray[np.integer]
 
-POOL = 131_072
+POOL_PAIRS = 131_072
 """Pairs sorted together; bounds the memory, and how far an order by length reaches."""
 
 
@@ -21,8 +21,8 @@ def epoch_batches(
 ) -> Iterator[Indices]:
     """Yields every index once, in batches of pairs of about equal length.
 
-    A pure function of its arguments. The pairs are shuffled into pools, each pool is sorted by length and cut
-    into batches, and its batches are shuffled.
+    A pure function of its arguments. The pairs are shuffled into pools, each pool is sorted by length and
+    divided into batches, and its batches are shuffled.
 
     Args:
         source_lengths: ids of each source, EOS included or not (it changes nothing but the budget's meaning).
@@ -34,14 +34,16 @@ def epoch_batches(
     """
     random = np.random.default_rng((seed, epoch))
     order = random.permutation(len(source_lengths)).astype(np.int32, copy=False)
-    for start in range(0, len(order), POOL):
-        pool = order[start : start + POOL]
-        batches = _cut(pool, source_lengths[pool], target_lengths[pool], max_tokens)
+    for start in range(0, len(order), POOL_PAIRS):
+        pool = order[start : start + POOL_PAIRS]
+        batches = _batches_by_length(pool, source_lengths[pool], target_lengths[pool], max_tokens)
         for i in random.permutation(len(batches)):
             yield batches[i]
 
 
-def _cut(pool: npt.NDArray[np.int32], source: Lengths, target: Lengths, max_tokens: int) -> list[Indices]:
+def _batches_by_length(
+    pool: npt.NDArray[np.int32], source: Lengths, target: Lengths, max_tokens: int
+) -> list[Indices]:
     # Targets in steps of two; within a step the sources rise, in the next one they fall, and so on: both
     # sides change slowly along the order, and equal lengths stay shuffled.
     step = target.astype(np.int64) // 2

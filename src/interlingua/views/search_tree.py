@@ -10,11 +10,11 @@ from typing import Literal
 from interlingua.search.beam import BeamStep
 from interlingua.search.hypothesis import Hypothesis
 
-__all__ = ["Fate", "Node", "grow_tree"]
+__all__ = ["Fate", "Node", "build_tree"]
 
 Fate = Literal["kept", "ended", "limit", "lost", "crowded", "stopped"]
 """kept: something came of it; ended: it is whole; limit: the length limit cut it off; lost: nothing that
-could have followed was among the best; crowded: no place was left for it; stopped: still alive when the
+could have followed was among the best; crowded: the beam was full; stopped: still alive when the
 search ended, since it could not enter the n best any more."""
 
 
@@ -38,13 +38,13 @@ class Node:
     """Among the n best of the search, from 0."""
 
 
-def grow_tree(
+def build_tree(
     steps: Sequence[BeamStep], best: Sequence[Hypothesis], end: int, show: Callable[[int], str]
 ) -> tuple[Node, ...]:
     """Puts the steps of a search for one sentence together.
 
     Args:
-        steps: as the search told them.
+        steps: as the search reported them.
         best: what it found, best first.
         end: the id that ends a hypothesis.
         show: what to call an id.
@@ -54,7 +54,7 @@ def grow_tree(
     """
     ranks = {(*found.ids, *(() if found.limited else (end,))): i for i, found in enumerate(best)}
     nodes: list[Node] = []
-    known: dict[tuple[int, ...], int] = {}
+    numbers: dict[tuple[int, ...], int] = {}
     for number, step in enumerate(steps, start=1):
         last = number == len(steps)
         for place, (ids, totals) in enumerate(
@@ -63,11 +63,11 @@ def grow_tree(
             if totals[-1] == -math.inf:
                 continue
             prefix = tuple(ids)
-            parent = known.get(prefix[:-1])
+            parent = numbers.get(prefix[:-1])
             if parent is not None and nodes[parent].fate == "lost":
                 nodes[parent] = replace(nodes[parent], fate="kept")
             before = totals[-2] if number > 1 else 0.0
-            known[prefix] = len(nodes)
+            numbers[prefix] = len(nodes)
             fate = _fate(step, place, last)
             log_prob, total = round(totals[-1] - before, 4), round(totals[-1], 4)
             nodes.append(Node(number, place, parent, show(ids[-1]), log_prob, total, fate, ranks.get(prefix)))
@@ -75,7 +75,7 @@ def grow_tree(
 
 
 def _fate(step: BeamStep, place: int, last: bool) -> Fate:
-    """What is known of a continuation in its own step; one that goes on is lost until something follows."""
+    """What became of a continuation in its step; one that goes on is lost until something follows."""
     if bool(step.ends[0, place]):
         return "ended"
     if bool(step.cut[0, place]):

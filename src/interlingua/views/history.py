@@ -1,4 +1,4 @@
-"""A run as its directory tells it: what went in, how the training went, what came out."""
+"""The history of a run, read from its directory: what went in, how the training went, what came out."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from interlingua.errors import BundleError
 from interlingua.inference.bundle import read_config, read_info
 
-__all__ = ["Attempt", "Point", "Run", "Samples", "Validation", "read_run"]
+__all__ = ["CurvePoint", "RunHistory", "Sample", "SampleOutput", "Validation", "read_history"]
 
-MOST_POINTS = 240
+MAX_CURVE_POINTS = 240
 """Progress events a curve is thinned out to; neighbours are averaged."""
-SIZES = ("cell", "encoder_layers", "decoder_layers", "dim", "heads", "attention")
+MODEL_KEYS = ("cell", "encoder_layers", "decoder_layers", "dim", "heads", "attention")
 
 
 @dataclass(frozen=True)
-class Point:
-    """Some updates, taken together."""
+class CurvePoint:
+    """The mean of some updates in a row."""
 
     step: int
     minutes: float
@@ -35,7 +36,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Validation:
-    """The weights of a step, tried on the validation pairs."""
+    """How good the weights of a step were on the validation pairs."""
 
     step: int
     minutes: float
@@ -46,8 +47,8 @@ class Validation:
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """What the model made of a sample at some validations in a row."""
+class SampleOutput:
+    """What the model made of a sample at one validation, or at several in a row."""
 
     first_step: int
     last_step: int
@@ -56,17 +57,17 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Samples:
+class Sample:
     """A validation pair through the training."""
 
     source: str
     target: str
-    attempts: list[Attempt]
+    attempts: list[SampleOutput]
 
 
 @dataclass(frozen=True)
-class Run:
-    """All that a directory tells."""
+class RunHistory:
+    """All that a run's directory says."""
 
     name: str
     facts: dict[str, str]
@@ -76,14 +77,14 @@ class Run:
     data: list[dict[str, Any]]
     """A row for each part of the data: its name, pairs read, used and left out."""
     data_notes: list[str]
-    curve: list[Point]
+    curve: list[CurvePoint]
     validations: list[Validation]
-    samples: list[Samples]
+    samples: list[Sample]
     missing: list[str]
-    """What the directory does not tell, and why."""
+    """What the directory does not say, and why."""
 
 
-def read_run(directory: Path, name: str) -> Run:
+def read_history(directory: Path, name: str) -> RunHistory:
     """Reads a run's files; what is not there is said in `missing`.
 
     Raises:
@@ -92,14 +93,16 @@ def read_run(directory: Path, name: str) -> Run:
     config, info = read_config(directory), read_info(directory)
     events = _events(directory / "training" / "log.jsonl")
     try:
-        return _run(name, config, info, events)
+        return _history(name, config, info, events)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BundleError(
             "the account of the training is damaged", where=directory, found=repr(error)
         ) from None
 
 
-def _run(name: str, config: dict[str, Any], info: dict[str, Any], events: list[dict[str, Any]]) -> Run:
+def _history(
+    name: str, config: dict[str, Any], info: dict[str, Any], events: list[dict[str, Any]]
+) -> RunHistory:
     missing = []
     if not events:
         missing.append("There is no training/log.jsonl, so there are no curves and no samples over time.")
@@ -109,7 +112,7 @@ def _run(name: str, config: dict[str, Any], info: dict[str, Any], events: list[d
         )
     progress = [event for event in events if event["event"] == "progress" and None not in event.values()]
     validated = [event for event in events if event["event"] == "validated"]
-    return Run(
+    return RunHistory(
         name=name,
         facts=_facts(config, info, progress),
         scores=info.get("scores", []),
@@ -152,7 +155,7 @@ def _facts(
     config: Mapping[str, Any], info: Mapping[str, Any], progress: Sequence[Mapping[str, Any]]
 ) -> dict[str, str]:
     model, training = config.get("model", {}), config.get("training", {})
-    sizes = [f"{key.replace('_', ' ')} {model[key]}" for key in SIZES if key in model]
+    sizes = [f"{key.replace('_', ' ')} {model[key]}" for key in MODEL_KEYS if key in model]
     facts = {
         "languages": " to ".join(config.get("languages", [])),
         "model": ", ".join([str(model.get("architecture", "")), *sizes]),
@@ -191,48 +194,49 @@ def _notes(data: Mapping[str, Any]) -> list[str]:
     return summary or [str(data.get("tokenizers", ""))]
 
 
-def _curve(progress: Sequence[Mapping[str, Any]]) -> list[Point]:
-    size = -(-len(progress) // MOST_POINTS) or 1
+def _curve(progress: Sequence[Mapping[str, Any]]) -> list[CurvePoint]:
+    size = -(-len(progress) // MAX_CURVE_POINTS) or 1
     return [_point(progress[i : i + size]) for i in range(0, len(progress), size)]
 
 
-def _point(some: Sequence[Mapping[str, Any]]) -> Point:
+def _point(events: Sequence[Mapping[str, Any]]) -> CurvePoint:
     """Neighbouring events as one, each counting by its target tokens."""
-    tokens = [event["target_tokens"] for event in some]
-    total, last = sum(tokens) or 1, some[-1]
-    seconds = sum(event["target_tokens"] / max(event["target_tokens_per_s"], 1e-9) for event in some)
-    return Point(
+    tokens = [event["target_tokens"] for event in events]
+    total, last = sum(tokens) or 1, events[-1]
+    loss = sum(event["loss"] * count for event, count in zip(events, tokens, strict=True))
+    seconds = sum(event["target_tokens"] / max(event["target_tokens_per_s"], 1e-9) for event in events)
+    return CurvePoint(
         step=last["step"],
         minutes=round(last["elapsed_s"] / 60, 3),
-        loss=round(sum(event["loss"] * count for event, count in zip(some, tokens, strict=True)) / total, 4),
+        loss=round(loss / total, 4),
         learning_rate=float(f"{last['learning_rate']:.4g}"),
         tokens_per_s=round(total / max(seconds, 1e-9)),
-        gradient_norm=round(sum(event["gradient_norm"] for event in some) / len(some), 4),
+        gradient_norm=round(sum(event["gradient_norm"] for event in events) / len(events), 4),
     )
 
 
-def _samples(validated: Sequence[Mapping[str, Any]]) -> list[Samples]:
-    """The same pairs at every validation; outputs that stay the same are told once."""
+def _samples(validated: Sequence[Mapping[str, Any]]) -> list[Sample]:
+    """The same pairs at every validation; outputs that stay the same are listed once."""
     by_pair: dict[tuple[str, str], list[tuple[int, str]]] = {}
     for event in validated:
         for sample in event.get("samples", []):
-            seen = by_pair.setdefault((sample["source"], sample["target"]), [])
-            seen.append((event["step"], sample["output"]))
+            outputs = by_pair.setdefault((sample["source"], sample["target"]), [])
+            outputs.append((event["step"], sample["output"]))
     return [
-        Samples(source, target, [
-            Attempt(same[0][0], same[-1][0], output, output == target)
-            for output, group in groupby(seen, key=lambda each: each[1])
+        Sample(source, target, [
+            SampleOutput(same[0][0], same[-1][0], output, output == target)
+            for output, group in groupby(outputs, key=itemgetter(1))
             for same in (list(group),)
         ])
-        for (source, target), seen in by_pair.items()
+        for (source, target), outputs in by_pair.items()
     ]  # fmt: skip
 
 
-def _last_samples(info: Mapping[str, Any]) -> list[Samples]:
+def _last_samples(info: Mapping[str, Any]) -> list[Sample]:
     step = info.get("best_step", 0)
     return [
-        Samples(each["source"], each["target"], [
-            Attempt(step, step, each["output"], each["output"] == each["target"])
+        Sample(sample["source"], sample["target"], [
+            SampleOutput(step, step, sample["output"], sample["output"] == sample["target"])
         ])
-        for each in info.get("samples", [])
+        for sample in info.get("samples", [])
     ]  # fmt: skip

@@ -11,10 +11,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlingua.data import batching
+from interlingua.data import sampler
 from interlingua.data.batch import Batch, make_batch, pad
-from interlingua.data.batching import epoch_batches
-from interlingua.data.loader import Cutting, Position, load_batches
+from interlingua.data.loader import Position, SubwordSampling, load_batches
+from interlingua.data.sampler import epoch_batches
 from interlingua.data.store import Store, build_store
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers
 from interlingua.text.vocabulary import BOS, EOS, PAD
@@ -45,7 +45,7 @@ def test_order_depends_on_seed_and_epoch_alone() -> None:
 
 
 def test_pools_do_not_change_the_contract(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "POOL", 64)
+    monkeypatch.setattr(sampler, "POOL_PAIRS", 64)
     source, target = np.random.default_rng(0).integers(1, 40, (2, 500))
     batches = list(epoch_batches(source, target, 200, 0, 0))
     assert sorted(np.concatenate(batches).tolist()) == list(range(500))
@@ -102,14 +102,15 @@ def test_loading_goes_on_exactly_where_it_stopped(store: Store) -> None:
             assert torch.equal(batch.target_out, expected.target_out)
 
 
-def test_cutting_at_random_keeps_the_texts_and_depends_on_the_position_alone(tmp_path: Path) -> None:
+def test_sampled_subwords_keep_the_texts_and_depend_on_the_position_alone(tmp_path: Path) -> None:
     pairs = [(f"the number {i} of {i * i} things", f"die Zahl {i} von {i * i} Dingen") for i in range(200)]
     settings = TokenizerSettings(source="unigram", target="bpe", joint=False, vocabulary_size=420)
     tokenizers, _ = train_tokenizers(pairs, settings)
     store = build_store(pairs, tokenizers, tmp_path / "store", max_length=100)
 
-    def batches(amount: float, start: Position, count: int) -> list[tuple[Batch, Position]]:
-        return list(islice(load_batches(store, 200, 7, start, Cutting(tokenizers, amount)), count))
+    def batches(alpha: float, start: Position, count: int) -> list[tuple[Batch, Position]]:
+        sampling = SubwordSampling(tokenizers, alpha)
+        return list(islice(load_batches(store, 200, 7, start, sampling), count))
 
     plain = list(islice(load_batches(store, 200, 7, Position()), 60))
     whole = batches(0.3, Position(), 60)

@@ -1,0 +1,79 @@
+"""Tokenizers as files, and a digest that identifies them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from interlingua.errors import BundleError
+from interlingua.text.normalise import normalise
+from interlingua.text.subwords import SubwordTokenizer
+from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
+from interlingua.text.tokenizer import Tokenizer
+from interlingua.text.vocabulary import Vocabulary
+
+__all__ = ["digest", "load_tokenizer", "save_tokenizer"]
+
+
+def save_tokenizer(tokenizer: Tokenizer, directory: Path, name: str) -> None:
+    """Writes `<name>.json` and, for subwords, SentencePiece's `<name>.model` beside it."""
+    description = _description(tokenizer)
+    if isinstance(tokenizer, SubwordTokenizer):
+        (directory / f"{name}.model").write_bytes(tokenizer.model)
+    text = json.dumps(description, ensure_ascii=False, indent=1)
+    (directory / f"{name}.json").write_text(text + "\n", encoding="utf-8", errors="surrogatepass")
+
+
+def load_tokenizer(directory: Path, name: str) -> Tokenizer:
+    """Reads what `save_tokenizer` wrote.
+
+    Raises:
+        BundleError: a file is missing, damaged, or not the one that was saved.
+    """
+    path = directory / f"{name}.json"
+    try:
+        description = json.loads(path.read_bytes().decode(errors="surrogatepass"))
+        model = (directory / f"{name}.model").read_bytes() if "model" in description else b""
+        tokenizer = _from_description(description, model)
+    except OSError as error:
+        raise BundleError(
+            "the tokenizer cannot be read", where=error.filename, found=error.strerror
+        ) from None
+    except (ValueError, KeyError, TypeError, BundleError) as error:
+        raise BundleError("the tokenizer is damaged", where=path, found=str(error)) from None
+    return tokenizer
+
+
+def digest(tokenizer: Tokenizer) -> str:
+    """Returns a hexadecimal hash of all that decides which ids a text gets."""
+    content = json.dumps(_description(tokenizer), sort_keys=True)
+    return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+
+
+def _description(tokenizer: Tokenizer) -> dict[str, Any]:
+    description: dict[str, Any] = {"kind": tokenizer.kind, "normalisation": tokenizer.normalisation}
+    if isinstance(tokenizer, SubwordTokenizer):
+        description["model"] = _hash(tokenizer.model)
+    elif isinstance(tokenizer, SymbolTokenizer):
+        description["symbols"] = list(tokenizer.vocabulary.symbols)
+    return description
+
+
+def _from_description(description: dict[str, Any], model: bytes) -> Tokenizer:
+    kind, normalisation = description["kind"], description["normalisation"]
+    normalise("é", normalisation)  # a ValueError for an unknown form
+    if kind in ("unigram", "bpe"):
+        if _hash(model) != description["model"]:
+            raise ValueError("the SentencePiece model is not the one that was saved")
+        return SubwordTokenizer(model, kind, normalisation)
+    if kind == "bytes":
+        return ByteTokenizer(normalisation)
+    if kind in ("words", "characters"):
+        return SymbolTokenizer(kind, Vocabulary(description["symbols"]), normalisation)
+    raise ValueError(f"unknown kind {kind!r}")
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
