@@ -74,7 +74,7 @@ def test_a_batch_is_shifted_and_masked(store: Store) -> None:
     batch = make_batch(store, [0, 5, 9])
     for row, i in enumerate([0, 5, 9]):
         source, target = store.source(i).tolist(), store.target(i).tolist()
-        assert batch.source[row][batch.source_mask[row]].tolist() == [*source, EOS]
+        assert batch.source.values[row][batch.source.mask[row]].tolist() == [*source, EOS]
         assert batch.target_in[row][: len(target) + 1].tolist() == [BOS, *target]
         assert batch.target_out[row][: len(target) + 1].tolist() == [*target, EOS]
         assert (batch.target_out[row][len(target) + 1 :] == PAD).all()
