@@ -18,7 +18,8 @@ from interlingua.data.loader import Position
 from interlingua.errors import ConfigurationError, TrainingError
 from interlingua.model.presets import PRESETS, build_model
 from interlingua.model.transformer import Transformer, TransformerSettings
-from interlingua.runs.events import Log, Note, Progress
+from interlingua.runs.events import Note, Progress
+from interlingua.runs.journal import Log
 from interlingua.runs.recipes import merge
 from interlingua.text.vocabulary import BOS, EOS, PAD
 from interlingua.training import loss as loss_module

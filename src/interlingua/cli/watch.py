@@ -29,7 +29,7 @@ def watch(events: Iterable[Event], console: Console) -> Ended:
     """Shows what happens in a training until it ends.
 
     Args:
-        events: of `training.run.start` or `resume`.
+        events: of `runs.run.start` or `resume`.
         console: where to.
 
     Returns:
