@@ -10,7 +10,7 @@ __all__ = ["Ended", "Event", "Note", "Progress", "Sample", "Validated"]
 
 @dataclass(frozen=True)
 class Note:
-    """Something worth telling: what was found in the data, what was chosen and why."""
+    """A message for people: what was found in the data, what was chosen and why."""
 
     text: str
     warning: bool = False
@@ -18,7 +18,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Progress:
-    """Some updates, taken together; about one a second."""
+    """The updates since the last such event, summed up; about one a second."""
 
     step: int
     elapsed_s: float
