@@ -57,7 +57,7 @@ def watch(events: Iterable[Event], console: Console) -> Ended:
                     _line(console, _validated(event), "green" if event.best else "")
                 case Ended():
                     ended = event
-    assert ended is not None, "a training tells how it ended"
+    assert ended is not None, "the last event of a training says how it ended"
     return ended
 
 
