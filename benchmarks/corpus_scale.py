@@ -25,8 +25,9 @@ from pathlib import Path
 
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import prepare
-from interlingua.runs import run as run_module
+from interlingua.runs import trainer
 from interlingua.runs.experiment import cache_directory
+from interlingua.runs.run import start
 from interlingua.text.tokenizer import TokenizerSettings
 
 WORDS = 60_000
@@ -129,9 +130,9 @@ def measure_training(path: Path) -> dict[str, float]:
         "model": {"dropout": 0.1},
         "training": {"max_steps": 60, "validations": 1, "decode_pairs": 20, "max_tokens": 1024},
     }
-    run_module.PROGRESS_EVERY_S = 0.0
+    trainer.PROGRESS_EVERY_S = 0.0
     with tempfile.TemporaryDirectory(prefix="corpus-scale-") as out:
-        seen = [anonymous_mb() for _ in run_module.start(values, Path(out) / "run")]
+        seen = [anonymous_mb() for _ in start(values, Path(out) / "run")]
     return {"anonymous_mb": max(seen)}
 
 

@@ -55,7 +55,7 @@ def config(out: Path) -> dict[str, Any]:
 def test_a_stopped_run_ends_like_an_undisturbed_one(
     run: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("interlingua.runs.run.PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr("interlingua.runs.trainer.PROGRESS_EVERY_S", 0.0)
     again = values(config(run)["model"], pairs)
     again["training"]["checkpoint_every_s"] = 1e-9
     events = start(again, tmp_path / "run")

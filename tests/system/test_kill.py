@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-import interlingua.files
+from interlingua.inference import tensors
 from interlingua.runs.run import start
 from tests.tiny import last_checkpoint, resume_tiny, tiny_values, weights, write_reversals
 
@@ -48,7 +48,7 @@ def train_counting(values: dict[str, Any], out: Path, die_at: float) -> int:
         return wrapper
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(interlingua.files, "save_file", counted(interlingua.files.save_file))
+        patch.setattr(tensors, "save_file", counted(tensors.save_file))
         patch.setattr(os, "fsync", counted(os.fsync))
         for name in ("replace", "unlink", "write_text"):
             patch.setattr(Path, name, counted(getattr(Path, name)))

@@ -46,7 +46,7 @@ def stop_at(out: Path, pairs: Path, step: int, **training: object) -> None:
 def test_a_stopped_run_ends_like_an_undisturbed_one(
     step: int, pairs: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("interlingua.runs.run.PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr("interlingua.runs.trainer.PROGRESS_EVERY_S", 0.0)
     out = tmp_path / "run"
     stop_at(out, pairs, step)
     events = resume_tiny(out)
@@ -61,7 +61,7 @@ def test_a_stopped_run_ends_like_an_undisturbed_one(
 
 
 def test_muon_goes_on_as_it_would_have(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interlingua.runs.run.PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr("interlingua.runs.trainer.PROGRESS_EVERY_S", 0.0)
     train_tiny(tmp_path / "whole", pairs, max_steps=20, optimizer="muon")
     stop_at(tmp_path / "stopped", pairs, 10, optimizer="muon")
     resume_tiny(tmp_path / "stopped")
@@ -77,7 +77,7 @@ def test_checkpoints_hold_the_default_precision(undisturbed: Path) -> None:
 def test_a_damaged_checkpoint_is_passed_over_by_name(
     damage: str, pairs: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("interlingua.runs.run.PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr("interlingua.runs.trainer.PROGRESS_EVERY_S", 0.0)
     out = tmp_path / "run"
     stop_at(out, pairs, 12)
     _, newest = sorted((out / "training" / "checkpoints").glob("*.safetensors"))

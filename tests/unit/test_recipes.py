@@ -31,7 +31,7 @@ def pretend(letters: Prepared, monkeypatch: pytest.MonkeyPatch):
 
     def choose(tokens: int, *, subwords: bool = True, preset=None, device=CPU, **training: float) -> Recipe:
         monkeypatch.setattr(recipes, "target_tokens", lambda _: tokens)
-        monkeypatch.setattr(recipes, "FEW_SYMBOLS", 0 if subwords else 1000)
+        monkeypatch.setattr(recipes, "SMALL_VOCABULARY", 0 if subwords else 1000)
         return choose_recipe(preset, "transformer", TrainingSettings(**training), letters, device)
 
     return choose

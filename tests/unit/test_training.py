@@ -20,7 +20,8 @@ from interlingua.kinds import Source
 from interlingua.model.architectures import build_model
 from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import Transformer, TransformerSettings
-from interlingua.runs.events import Log, Note, Progress
+from interlingua.runs.events import Note, Progress
+from interlingua.runs.journal import Log
 from interlingua.runs.recipes import merge
 from interlingua.text.vocabulary import BOS, EOS, PAD
 from interlingua.training import objective as objective_module

@@ -43,10 +43,10 @@ def model() -> Transformer:
     return build(Wild, sizes, 260).eval()
 
 
-def validator(pairs: list[tuple[str, str]], directory: Path, *, choosing: bool = True) -> Validator:
+def validator(pairs: list[tuple[str, str]], directory: Path, *, choose: bool = True) -> Validator:
     return Validator(
         build_store(pairs, BYTES, directory / "store"), BYTES, LIMITS, SearchSettings(beam=4),
-        choose_length_penalty=choosing, decode_pairs=5, max_tokens=512, device=torch.device("cpu"),
+        choose_length_penalty=choose, decode_pairs=5, max_tokens=512, device=torch.device("cpu"),
     )  # fmt: skip
 
 
@@ -62,21 +62,21 @@ def sources() -> list[str]:
     return ["".join(draw.choices("abcde ", k=draw.randint(1, 12))).strip() or "a" for _ in range(12)]
 
 
-@pytest.mark.parametrize("wanted", LENGTH_PENALTIES)
-def test_the_penalty_whose_outputs_are_asked_for_is_found(model, sources, wanted, tmp_path):
-    searched = {alpha: translated(model, sources, alpha) for alpha in LENGTH_PENALTIES}
-    same = [alpha for alpha in LENGTH_PENALTIES if searched[alpha] == searched[wanted]]
+@pytest.mark.parametrize("alpha", LENGTH_PENALTIES)
+def test_the_penalty_whose_outputs_are_asked_for_is_found(model, sources, alpha, tmp_path):
+    outputs = {other: translated(model, sources, other) for other in LENGTH_PENALTIES}
+    same = [other for other in LENGTH_PENALTIES if outputs[other] == outputs[alpha]]
     assert len(same) < len(LENGTH_PENALTIES)  # otherwise nothing is chosen
-    pairs = list(zip(sources, searched[wanted], strict=True))
-    choosing = validator(pairs, tmp_path)
-    found = choosing.validate(model, thorough=True)
+    pairs = list(zip(sources, outputs[alpha], strict=True))
+    validating = validator(pairs, tmp_path)
+    found = validating.validate(model, thorough=True)
     assert found.search == SearchSettings(beam=4, length_penalty=same[0])
-    (expected, *_) = evaluate(searched[wanted], pairs, metrics=choosing.metrics, n_bootstrap=0)
+    (expected, *_) = evaluate(outputs[alpha], pairs, metrics=validating.metrics, n_bootstrap=0)
     assert found.scores[0].score == pytest.approx(expected.score)
 
 
 def test_nothing_is_chosen_when_a_penalty_was_given(model, sources, tmp_path):
     pairs = list(zip(sources, translated(model, sources, 0.0), strict=True))
-    found = validator(pairs, tmp_path, choosing=False).validate(model, thorough=True)
+    found = validator(pairs, tmp_path, choose=False).validate(model, thorough=True)
     assert found.search == SearchSettings(beam=4)
     assert [sample.output for sample in found.samples] == translated(model, sources, 1.0)[:10]

@@ -6,7 +6,7 @@ import shlex
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,6 +15,9 @@ import interlingua
 from interlingua.cli.options import Columns, Device, Keys, OnEmpty, Precision, Seed, Threads, pair_options
 from interlingua.cli.watch import duration, watch
 from interlingua.errors import ConfigurationError, DataError
+
+if TYPE_CHECKING:
+    from interlingua.runs.events import Ended
 
 __all__ = ["train"]
 
@@ -81,18 +84,18 @@ def train(
         "valid": _files(valid, valid_target, "--valid"),
         **pair_options(columns, keys, on_empty),
     }
-    given = _given({
+    options = _without_empty({
         "preset": preset, "languages": languages, "start": str(start) if start else None,
-        "data": _given(data), "training": _given(training),
+        "data": _without_empty(data), "training": _without_empty(training),
     })  # fmt: skip
     _refuse_two_budgets(training)
     if resume is not None:
-        _resume(resume, given, others=[experiment, out, force, settings])
+        _resume(resume, options, others=[experiment, out, force, settings])
     else:
-        _start(experiment, given, settings or [], out, force)
+        _start(experiment, options, settings or [], out, force)
 
 
-def show_end(directory: Path, ended: Any, console: Console) -> None:
+def show_end(directory: Path, ended: Ended, console: Console) -> None:
     """Says where the model lies, how good it is and what to do next; raises Exit(130) when stopped early."""
     place = shlex.quote(str(directory))
     if not ended.finished:
@@ -119,10 +122,9 @@ def next_commands(commands: Sequence[str], console: Console) -> None:
 
 
 def _start(
-    experiment: Path | None, given: dict[str, Any], settings: list[str], out: Path | None, force: bool
+    experiment: Path | None, options: dict[str, Any], settings: list[str], out: Path | None, force: bool
 ) -> None:
     from interlingua.runs.experiment import Experiment
-    from interlingua.runs.recipes import merge
     from interlingua.runs.run import start
 
     where, values = COMMAND_LINE, {}
@@ -133,15 +135,7 @@ def _start(
             raise ConfigurationError("out is not a text", where=where, found=named)
         out = out or Path(named)
         Experiment.parse(values, where)  # so that a mistake in the file is said to be in the file
-    # What the sizes come from decides which keys there are.
-    origin: dict[str, Any] = _given({"preset": given.get("preset"), "start": given.get("start")})
-    for setting in settings:
-        values = merge(values, _setting(setting))
-        Experiment.parse(merge(values, origin), f"--set {setting}")
-    if given.get("training", {}).keys() & {"minutes", "max_steps"}:
-        training = {k: v for k, v in values.get("training", {}).items() if k not in ("minutes", "max_steps")}
-        values = {**values, "training": training}  # a budget given here replaces that of the file
-    values = merge(values, given)
+    values = _override(values, settings, options)
     if out is None:
         raise ConfigurationError(
             "where is the model to go?", where="--out", accepted="For example: --out runs/en-de"
@@ -152,14 +146,30 @@ def _start(
     console = Console(highlight=False)
     ended = watch(start(values, out, force=force, where=where, started=interlingua.STARTED), console)
     show_end(out, ended, console)
-    _next(out, console)
+    _show_next(out, console)
 
 
-def _resume(directory: Path, given: dict[str, Any], others: list[Any]) -> None:
+def _override(values: dict[str, Any], settings: list[str], options: dict[str, Any]) -> dict[str, Any]:
+    """An experiment's values, replaced by those of --set and then by those of other options."""
+    from interlingua.runs.experiment import Experiment
+    from interlingua.runs.recipes import merge
+
+    # The preset, or the model to start from, decides which keys there are.
+    architecture = {key: value for key, value in options.items() if key in ("preset", "start")}
+    for setting in settings:
+        values = merge(values, _setting(setting))
+        Experiment.parse(merge(values, architecture), f"--set {setting}")
+    if options.get("training", {}).keys() & {"minutes", "max_steps"}:
+        training = {k: v for k, v in values.get("training", {}).items() if k not in ("minutes", "max_steps")}
+        values = {**values, "training": training}  # a budget given here replaces that of the file
+    return merge(values, options)
+
+
+def _resume(directory: Path, options: dict[str, Any], others: list[Any]) -> None:
     from interlingua.runs.run import resume
 
-    training = given.get("training", {})
-    rest = [*given.keys() - {"training"}, *training.keys() - {"minutes", "max_steps"}]
+    training = options.get("training", {})
+    rest = [*options.keys() - {"training"}, *training.keys() - {"minutes", "max_steps"}]
     if rest or any(others):
         raise ConfigurationError(
             "a run goes on with its own configuration", where="--resume",
@@ -169,10 +179,10 @@ def _resume(directory: Path, given: dict[str, Any], others: list[Any]) -> None:
     changes = {"training": training} if training else {}
     ended = watch(resume(directory, changes, interlingua.STARTED), console)
     show_end(directory, ended, console)
-    _next(directory, console)
+    _show_next(directory, console)
 
 
-def _next(directory: Path, console: Console) -> None:
+def _show_next(directory: Path, console: Console) -> None:
     place = shlex.quote(str(directory))
     next_commands(
         [
@@ -184,7 +194,7 @@ def _next(directory: Path, console: Console) -> None:
     )
 
 
-def _given(options: dict[str, Any]) -> dict[str, Any]:
+def _without_empty(options: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None and value != {} and value != []}
 
 

@@ -29,7 +29,7 @@ def watch(events: Iterable[Event], console: Console) -> Ended:
     """Shows what happens in a training until it ends.
 
     Args:
-        events: of `training.run.start` or `resume`.
+        events: of `runs.run.start` or `resume`.
         console: where to.
 
     Returns:
@@ -57,7 +57,7 @@ def watch(events: Iterable[Event], console: Console) -> Ended:
                     _line(console, _validated(event), "green" if event.best else "")
                 case Ended():
                     ended = event
-    assert ended is not None, "a training tells how it ended"
+    assert ended is not None, "the last event of a training says how it ended"
     return ended
 
 

@@ -11,23 +11,24 @@ from interlingua.runs.validation import Validation
 __all__ = ["model_card"]
 
 
-def model_card(name: str, experiment: Experiment, info: Mapping[str, Any], found: Validation) -> str:
+def model_card(name: str, experiment: Experiment, info: Mapping[str, Any], validation: Validation) -> str:
     """What a reader of the directory should know first, in Markdown.
 
     Args:
         name: of the directory.
         experiment: with nothing left open.
         info: what info.json holds.
-        found: of the thorough validation of the saved weights.
+        validation: the thorough one of the saved weights.
     """
     model = experiment.model
     source, target = experiment.languages or ("source", "target")
     scores = "\n".join(
         f"| {score.name} | {score.score:.2f} | {_interval(score.confidence)} | `{score.signature}` |"
-        for score in found.scores
+        for score in validation.scores
     )
     samples = "\n".join(
-        f"| {_cell(s.source)} | {_cell(s.output)} | {_cell(s.target)} |" for s in found.samples
+        f"| {_cell(sample.source)} | {_cell(sample.output)} | {_cell(sample.target)} |"
+        for sample in validation.samples
     )
     return f"""# {name}
 

@@ -13,7 +13,7 @@ from interlingua.inference.tensors import DamagedFileError, read_tensors, write_
 
 __all__ = ["Checkpoint", "load_newest", "save_checkpoint"]
 
-KEPT = 2
+MAX_CHECKPOINTS = 2
 """So many of the newest stay: if the last is damaged, the one before it is used."""
 
 
@@ -35,7 +35,7 @@ def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"step-{checkpoint.about['step']:09d}.safetensors"
     write_tensors(path, {**checkpoint.tensors, **_generators()}, checkpoint.about)
-    for old in sorted(directory.glob("step-*.safetensors"))[:-KEPT]:
+    for old in sorted(directory.glob("step-*.safetensors"))[:-MAX_CHECKPOINTS]:
         old.unlink()
     return path
 

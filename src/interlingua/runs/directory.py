@@ -45,8 +45,8 @@ def refuse_existing(out: Path, force: bool) -> None:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     # Without a configuration yet, it may still be a run that was killed as it began.
-    ours = out.is_dir() and ((out / CONFIG).exists() or all(map(_is_own, out.iterdir())))
-    if not ours:
+    is_run = out.is_dir() and ((out / CONFIG).exists() or all(map(_is_of_run, out.iterdir())))
+    if not is_run:
         raise OutputError(
             "it exists and is not a run of interlingua", where=out, accepted="Choose another --out."
         )
@@ -57,16 +57,16 @@ def refuse_existing(out: Path, force: bool) -> None:
         )  # fmt: skip
 
 
-def _is_own(path: Path) -> bool:
-    """Whether a run writes a file or directory of this name."""
+def _is_of_run(path: Path) -> bool:
+    """Whether a run writes a file or directory of this name, whole or not yet whole."""
     name = path.name.removeprefix(".").removesuffix(".part")
     return name in OWN_FILES or (name == "training" and path.is_dir())
 
 
 def clear(out: Path) -> None:
     """Removes an earlier run, but for the lock that this process holds and what is not the run's."""
-    inner = out / "training"
-    for path in [*filter(_is_own, out.iterdir()), *inner.iterdir()]:
+    training = out / "training"
+    for path in [*filter(_is_of_run, out.iterdir()), *training.iterdir()]:
         if path.name in ("training", "lock"):
             continue
         if path.is_dir():

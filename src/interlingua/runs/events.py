@@ -1,20 +1,16 @@
-"""What a training tells whoever watches it; the log keeps every event but notes as a line of JSON."""
+"""The events of a run, for whoever watches it and for its log."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
-from interlingua.files import write_text
-
-__all__ = ["Ended", "Event", "Log", "Note", "Progress", "Sample", "Validated"]
+__all__ = ["Ended", "Event", "Note", "Progress", "Sample", "Validated"]
 
 
 @dataclass(frozen=True)
 class Note:
-    """Something worth telling: what was found in the data, what was chosen and why."""
+    """A message for people: what was found in the data, what was chosen and why."""
 
     text: str
     warning: bool = False
@@ -22,7 +18,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Progress:
-    """Some updates, taken together; about one a second."""
+    """The updates since the last such event, summed up; about one a second."""
 
     step: int
     elapsed_s: float
@@ -80,35 +76,3 @@ class Ended:
 
 
 Event = Note | Progress | Validated | Ended
-
-
-class Log:
-    """log.jsonl: an object a line, with the name of its event.
-
-    Args:
-        path: the file; created when missing.
-        step: lines of later steps are cut, since they are about to be written again.
-    """
-
-    def __init__(self, path: Path, step: int) -> None:
-        if path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            write_text(path, "".join(line for line in lines if _step(line) <= step))
-        self._file = path.open("a", encoding="utf-8", buffering=1)
-
-    def write(self, event: Event) -> None:
-        """Appends the event, unless it is a note."""
-        if not isinstance(event, Note):
-            record = {"event": type(event).__name__.lower(), **asdict(event)}
-            self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
-
-
-def _step(line: str) -> float:
-    try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return float("inf")  # half a line, of a process that was killed

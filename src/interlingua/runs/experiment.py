@@ -18,7 +18,7 @@ from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.store import Store
 from interlingua.engine.device import choose_device
 from interlingua.errors import OutputError
-from interlingua.inference.bundle import Limits, load_bundle, load_tokenizers, read_config
+from interlingua.inference.bundle import Bundle, Limits, load_bundle, load_tokenizers, read_config
 from interlingua.model.architectures import AnyModelSettings
 from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import TransformerSettings
@@ -29,9 +29,9 @@ from interlingua.settings import Settings
 from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.training.settings import TrainingSettings
 
-__all__ = ["Experiment", "Plan", "cache_directory", "length_limits", "plan", "replan"]
+__all__ = ["Experiment", "Plan", "cache_directory", "length_limits", "load_plan", "make_plan"]
 
-LEAST_SOURCE_LENGTH = 64
+MIN_SOURCE_LENGTH = 64
 """Sources up to this many tokens are never split, however short those of the training were."""
 
 
@@ -81,8 +81,8 @@ class Plan(NamedTuple):
     """What was found and chosen, for people."""
 
 
-def plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
-    """Prepares the data and settles what the configuration leaves open.
+def make_plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
+    """Parses a configuration, prepares its data, and chooses what it leaves open.
 
     Args:
         values: a configuration file's tables, with whatever was changed on the command line.
@@ -94,41 +94,27 @@ def plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
         BundleError: the model to start from cannot be used.
     """
     given = Experiment.parse(values, where)
-    length_penalty_given = "length_penalty" in (values.get("search") or {})
     device = choose_device(given.training.device)  # what is wrong is found now, before anything is written
     if given.training.tensorboard:
         require_tensorboard()
-    tokenizers = None
-    if given.start is not None:
-        bundle = load_bundle(given.start)
-        tokenizers = bundle.tokenizers
-        started_from: dict[str, Any] = {
-            key: bundle.config[key] for key in ("model", "search", "languages") if key in bundle.config
-        }
-        values = merge(started_from, values)
-    data = _absolute(given.data)
-    prepared = prepare(data, given.tokenizer, cache_directory(), tokenizers)
+    start = None if given.start is None else load_bundle(given.start)
+    data = _with_absolute_paths(given.data)
+    prepared = prepare(data, given.tokenizer, cache_directory(), start.tokenizers if start else None)
     notes = [prepared.report["summary"]]
-    if given.start is None:
+    if start is not None:
+        values = merge(_start_values(start), _keep_length_penalty(values))
+    else:
         recipe = choose_recipe(given.preset, given.model.architecture, given.training, prepared, device)
-        values = merge(recipe.values, values)
+        values = _keep_length_penalty(merge(recipe.values, values))
         notes.append(recipe.reason)
-        length_penalty_given |= "length_penalty" in recipe.values.get("search", {})
-    if length_penalty_given:
-        values = merge(values, {"training": {"choose_length_penalty": False}})
     experiment = Experiment.parse(values, where).model_copy(update={"data": data})
-    training = experiment.training
-    if training.max_steps is None and training.minutes is None:
-        steps = default_steps(target_tokens(prepared.train), training.max_tokens * training.accumulate)
-        training = training.model_copy(update={"max_steps": steps})
-        experiment = experiment.model_copy(update={"training": training})
-        notes.append(
-            f"budget: {steps:,} steps, from the size of the data (--minutes or --max-steps to choose)"
-        )
+    if experiment.training.max_steps is None and experiment.training.minutes is None:
+        experiment, note = _with_default_budget(experiment, prepared)
+        notes.append(note)
     return Plan(experiment, prepared, length_limits(prepared.train), notes)
 
 
-def replan(directory: Path, values: Mapping[str, Any]) -> Plan:
+def load_plan(directory: Path, values: Mapping[str, Any]) -> Plan:
     """The plan of a run that exists: nothing is chosen anew.
 
     Args:
@@ -136,9 +122,30 @@ def replan(directory: Path, values: Mapping[str, Any]) -> Plan:
         values: its configuration, perhaps with another budget.
     """
     experiment = Experiment.parse(values, where=str(directory / "config.toml"))
-    given = load_tokenizers(directory) if experiment.start else None
-    prepared = prepare(experiment.data, experiment.tokenizer, cache_directory(), given)
+    tokenizers = load_tokenizers(directory) if experiment.start else None
+    prepared = prepare(experiment.data, experiment.tokenizer, cache_directory(), tokenizers)
     return Plan(experiment, prepared, length_limits(prepared.train), [])
+
+
+def _start_values(bundle: Bundle) -> dict[str, Any]:
+    """What a run takes from the model that it starts from, beside weights and tokenizers."""
+    return {key: bundle.config[key] for key in ("model", "search", "languages") if key in bundle.config}
+
+
+def _keep_length_penalty(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A length penalty among the values is not to be replaced by one that validation pairs choose."""
+    if "length_penalty" not in (values.get("search") or {}):
+        return values
+    return merge(values, {"training": {"choose_length_penalty": False}})
+
+
+def _with_default_budget(experiment: Experiment, prepared: Prepared) -> tuple[Experiment, str]:
+    """Sets the steps by the size of the data; also says so."""
+    training = experiment.training
+    steps = default_steps(target_tokens(prepared.train), training.max_tokens * training.accumulate)
+    training = training.model_copy(update={"max_steps": steps})
+    note = f"budget: {steps:,} steps, from the size of the data (--minutes or --max-steps to choose)"
+    return experiment.model_copy(update={"training": training}), note
 
 
 def cache_directory() -> Path:
@@ -150,7 +157,7 @@ def cache_directory() -> Path:
 
 def length_limits(train: Store) -> Limits:
     """What search must know of the training data; reads the lengths in pieces, to hold little memory."""
-    max_ratio, longest = 0.0, LEAST_SOURCE_LENGTH
+    max_ratio, longest = 0.0, MIN_SOURCE_LENGTH
     for start in range(0, len(train), 1 << 18):
         piece = slice(start, start + (1 << 18))
         source, target = train.source_lengths[piece], train.target_lengths[piece]
@@ -159,27 +166,33 @@ def length_limits(train: Store) -> Limits:
     return Limits(max_ratio, longest)
 
 
-def _absolute(data: CorpusSettings) -> CorpusSettings:
+def _with_absolute_paths(data: CorpusSettings) -> CorpusSettings:
     """File names that still hold when the run is resumed from elsewhere."""
-
-    def absolute(file: str) -> str:
-        return _kept_standard_input() if file == "-" else str(Path(file).absolute())
-
-    def each(files: tuple[str | tuple[str, str], ...]) -> tuple[str | tuple[str, str], ...]:
-        return tuple(absolute(f) if isinstance(f, str) else (absolute(f[0]), absolute(f[1])) for f in files)
-
-    return data.model_copy(update={"train": each(data.train), "valid": each(data.valid)})
+    return data.model_copy(
+        update={"train": _absolute_paths(data.train), "valid": _absolute_paths(data.valid)}
+    )
 
 
-def _kept_standard_input() -> str:
-    """Copies standard input to a file, which a resumed run can read again."""
-    place = cache_directory()
+def _absolute_paths(files: tuple[str | tuple[str, str], ...]) -> tuple[str | tuple[str, str], ...]:
+    return tuple(
+        _absolute_path(file) if isinstance(file, str) else (_absolute_path(file[0]), _absolute_path(file[1]))
+        for file in files
+    )
+
+
+def _absolute_path(file: str) -> str:
+    return _copy_standard_input() if file == "-" else str(Path(file).absolute())
+
+
+def _copy_standard_input() -> str:
+    """Copies standard input to a file, which a resumed run can read again, and returns its name."""
+    cache = cache_directory()
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        cache.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
-            prefix="standard-input-", suffix=".tsv", dir=place, delete=False
+            prefix="standard-input-", suffix=".tsv", dir=cache, delete=False
         ) as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
     except OSError as error:
-        raise OutputError("standard input cannot be kept", where=place, found=error.strerror) from None
+        raise OutputError("standard input cannot be kept", where=cache, found=error.strerror) from None
     return copy.name

@@ -1,4 +1,4 @@
-"""Ctrl-C as a wish to stop after the step, so that nothing is left half done."""
+"""Ctrl-C as a request to stop after the step, so that nothing is left half done."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ __all__ = ["stop_on_signal"]
 
 @contextmanager
 def stop_on_signal() -> Iterator[threading.Event]:
-    """Turns the first Ctrl-C or SIGTERM into a request to stop after the step; a second one is as ever."""
+    """Turns the first Ctrl-C or SIGTERM into a request to stop after the step; a second one acts as usual."""
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stopped  # signals belong to the main thread
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def stop(number: int, frame: FrameType | None) -> None:
         stopped.set()
-        signal.signal(number, before[signal.Signals(number)])
+        signal.signal(number, handlers[signal.Signals(number)])
 
-    for number in before:
+    for number in handlers:
         signal.signal(number, stop)
     try:
         yield stopped
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-import math
-import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 import interlingua
-from interlingua.data.loader import Position, SubwordSampling, load_batches
 from interlingua.engine.device import choose_device, choose_dtype, set_threads
 from interlingua.engine.packed import prepare
-from interlingua.errors import CheckpointError, ConfigurationError
-from interlingua.inference.bundle import (
-    load_bundle,
-    read_config,
-    read_info,
-    save_config,
-    save_info,
-    save_weights,
-)
+from interlingua.errors import ConfigurationError
+from interlingua.inference.bundle import load_bundle, read_config, save_config
 from interlingua.model.architectures import build_model
-from interlingua.runs.card import model_card
-from interlingua.runs.checkpoint import Checkpoint, load_newest, save_checkpoint
 from interlingua.runs.directory import clear, locked, refuse_existing
-from interlingua.runs.events import Ended, Event, Log, Note, Validated
-from interlingua.runs.experiment import Plan, plan, replan
+from interlingua.runs.events import Ended, Event, Note
+from interlingua.runs.experiment import Plan, load_plan, make_plan
 from interlingua.runs.interrupt import stop_on_signal
-from interlingua.runs.tensorboard import TensorBoard
-from interlingua.runs.validation import Validation, Validator
-from interlingua.runs.window import Window
-from interlingua.training.loop import Learner, optimise
-from interlingua.training.objective import build_objective
-from interlingua.training.schedule import Clock, Schedule, StepBudget, TimeBudget
+from interlingua.runs.journal import Journal
+from interlingua.runs.trainer import USED_UP, Trainer
+from interlingua.runs.validation import Validator
+from interlingua.training.loop import Learner
+from interlingua.training.schedule import Clock
 
 __all__ = ["resume", "start"]
-
-PROGRESS_EVERY_S = 1.0
-USED_UP = "the budget is used up"
 
 
 def start(
@@ -62,12 +46,12 @@ def start(
     """
     started = time.monotonic() if started is None else started
     refuse_existing(out, force)
-    planned = plan(values, where)
+    plan = make_plan(values, where)
     with locked(out):
         clear(out)
         (out / "training").mkdir(exist_ok=True)
-        save_config(out, planned.experiment.as_toml(), planned.prepared.tokenizers)
-        yield from Run(planned, out, started).carry_out()
+        save_config(out, plan.experiment.as_toml(), plan.prepared.tokenizers)
+        yield from _carry_out(plan, out, started)
 
 
 def resume(out: Path, changes: Mapping[str, Any], started: float | None = None) -> Iterator[Event]:
@@ -84,237 +68,121 @@ def resume(out: Path, changes: Mapping[str, Any], started: float | None = None) 
         config["training"] = {
             key: value for key, value in config["training"].items() if key not in ("minutes", "max_steps")
         } | changes["training"]
-    planned = replan(out, config)
+    plan = load_plan(out, config)
     with locked(out):
-        yield from Run(planned, out, started).carry_out()
+        yield from _carry_out(plan, out, started)
 
 
-class Run:
-    """What one process does for a run.
+class Machine(NamedTuple):
+    """What a run computes on, for people."""
 
-    Args:
-        planned: the experiment, settled.
-        out: its directory, with the configuration in it and locked by this process.
-        started: time.monotonic() when the process started.
-    """
+    device: str
+    precision: str
+    threads: int
 
-    def __init__(self, planned: Plan, out: Path, started: float) -> None:
-        self.experiment, self.prepared, self.limits, self.notes = planned
-        self.settings = settings = self.experiment.training
-        self.out = out
-        self._checkpoints = out / "training" / "checkpoints"
-        self.device = choose_device(settings.device)
-        set_threads(settings.threads)
-        torch.manual_seed(settings.seed)
-        tokenizers = self.prepared.tokenizers
-        model = build_model(self.experiment.model, *map(len, tokenizers), shared=tokenizers.joint)
-        if self.experiment.start is not None and not self._checkpoints.exists():
-            trained = load_bundle(self.experiment.start).model
-            model.load_state_dict(trained.state_dict())
-        self.parameters = sum(parameter.numel() for parameter in model.parameters())
-        self.dtype = choose_dtype(settings.precision, self.device)
-        self.learner = Learner(model.to(self.device), settings, self.dtype)
-        self.validator = Validator(
-            self.prepared.valid,
-            tokenizers,
-            self.limits,
-            self.experiment.search,
-            settings.choose_length_penalty,
-            settings.decode_pairs,
-            settings.max_tokens,
-            self.device,
-        )
-        self.position = Position()
-        self.best_step, self.best, self.without_better = 0, -math.inf, 0
-        self.validated = 0  # how many validations the schedule has asked for so far
-        self.validated_s = self.validation_s = 0.0  # when the last one ended, and how long it took
-        before_s = self._restore()
-        self.clock = Clock(before_s, started)
-        self.budget: StepBudget | TimeBudget
-        if settings.minutes is not None:
-            self.budget = TimeBudget(60 * settings.minutes, self.clock)
-        else:
-            assert settings.max_steps is not None, "a plan has a budget"
-            self.budget = StepBudget(settings.max_steps)
 
-    def carry_out(self) -> Iterator[Event]:
-        """Trains until the budget is used up, the score stops rising, or the user stops it."""
-        self._refuse_used_up()
-        step, place = self.learner.step, self.out / "training"
-        logs: list[Log | TensorBoard] = [Log(place / "log.jsonl", step)]
-        if self.settings.tensorboard:
-            logs.append(TensorBoard(place / "tensorboard", step))
-        try:
-            for event in self._events():
-                for log in logs:
-                    log.write(event)
-                yield event
-        finally:
-            for log in logs:
-                log.close()
+def _carry_out(plan: Plan, out: Path, started: float) -> Iterator[Event]:
+    """What one process does for a run, in a directory with the configuration that it has locked."""
+    journal = Journal(out, plan)
+    device = choose_device(plan.experiment.training.device)
+    dtype = choose_dtype(plan.experiment.training.precision, device)
+    learner = _build_learner(plan, device, dtype, resumed=journal.checkpoints.exists())
+    trainer = Trainer(plan, learner, _build_validator(plan, device), journal, Clock(0.0, started))
+    damaged = _restore(trainer, journal)
+    _refuse_used_up(trainer, journal)
+    machine = Machine(str(device), str(dtype).removeprefix("torch."), torch.get_num_threads())
+    with journal.open(learner.step):
+        for event in _events(trainer, machine, damaged):
+            journal.record(event)
+            yield event
 
-    def _events(self) -> Iterator[Event]:
-        for text in [*self.notes, self._describe()]:
-            yield Note(text)
-        if self.damaged:
-            yield from (Note(text, warning=True) for text in self.damaged)
-        if self.learner.step:
-            yield Note(f"going on after step {self.learner.step:,}")
-        with stop_on_signal() as stopped:
-            reason = USED_UP if self._used_up() else (yield from self._train(stopped))
-        finished = not stopped.is_set()
-        if finished and not self.best_step:  # the time was over before anything was saved
-            yield self._validate(1.0)
-        scores = (yield from self._finish(reason)) if finished else []
-        yield Ended(self.learner.step, self.clock(), reason, finished, self.best_step, scores)
 
-    def _train(self, stopped: threading.Event) -> Generator[Event, None, str]:
-        """Yields events; returns why it ended."""
-        schedule = Schedule(self.settings, self.budget, self.experiment.model.dim)
-        settings, sampling = self.settings, None
-        if settings.subword_sampling:
-            sampling = SubwordSampling(self.prepared.tokenizers, settings.subword_sampling)
-        batches = load_batches(
-            self.prepared.train, settings.max_tokens, settings.seed, self.position, sampling
-        )
-        window = Window(self.clock)
-        checkpointed = time.monotonic()
-        for report in optimise(self.learner, batches, build_objective(settings), schedule.rate):
-            self.position = report.position
-            window.add(report)
-            progress = self.budget.progress(report.step)
-            validate = self._validation_due(progress) and not stopped.is_set()
-            last = progress >= 1 or stopped.is_set()
-            if last or validate or window.seconds >= PROGRESS_EVERY_S:
-                yield window.close(progress)
-            if validate:
-                yield self._validate(progress)
-                window = Window(self.clock)
-            enough = 0 < self.settings.patience <= self.without_better and self.settings.minutes is None
-            due = time.monotonic() - checkpointed >= self.settings.checkpoint_every_s
-            if last or enough or validate or due:
-                self._checkpoint()
-                checkpointed = time.monotonic()
-            if stopped.is_set():
-                return "stopped"
-            if enough:
-                return f"no better score in {self.without_better} validations"
-            if last:
-                return USED_UP
-        raise AssertionError("optimise never ends by itself")
+def _build_learner(plan: Plan, device: torch.device, dtype: torch.dtype, resumed: bool) -> Learner:
+    """The model with the weights it starts from, which a resumed run replaces, and its optimizer."""
+    experiment, tokenizers = plan.experiment, plan.prepared.tokenizers
+    set_threads(experiment.training.threads)
+    torch.manual_seed(experiment.training.seed)
+    model = build_model(experiment.model, *map(len, tokenizers), shared=tokenizers.joint)
+    if experiment.start is not None and not resumed:
+        model.load_state_dict(load_bundle(experiment.start).model.state_dict())
+    return Learner(model.to(device), experiment.training, dtype)
 
-    def _validation_due(self, progress: float) -> bool:
-        if int(progress * self.settings.validations) == self.validated:
-            return False
-        if progress >= 1 or isinstance(self.budget, StepBudget):
-            return True
-        # In a budget of time, validating may take a fifteenth of it.
-        return self.clock() - self.validated_s >= 15 * self.validation_s
 
-    def _validate(self, progress: float) -> Validated:
-        """Validates the averaged weights, and saves them when they are the best so far."""
-        self.validated = int(progress * self.settings.validations)
-        learner = self.learner
-        with learner.averaged_weights():
-            found = self.validator.validate(learner.model)
-        if isinstance(self.budget, TimeBudget):
-            # The saved model is scored on more pairs and with a beam; then there is writing.
-            larger = len(self.validator.indices) / len(self.validator.decoded)
-            search = 4 if self.validator.choosing else 2  # times as long as a greedy one
-            # (An early model writes endlessly; what it needs says little, so there is a bound.)
-            self.budget.reserve_s = min(found.seconds * (1 + search * larger) + 2, 0.1 * self.budget.seconds)
-        self.validated_s, self.validation_s = self.clock(), found.seconds
-        better = found.goodness >= self.best
-        if better:
-            self.best, self.best_step, self.without_better = found.goodness, learner.step, 0
-            save_weights(self.out, learner.weights.split(learner.averaged), self.limits)
-        else:
-            self.without_better += 1
-        metrics = {score.name: score.score for score in found.scores}
-        return Validated(learner.step, self.clock(), found.seconds, found.loss, metrics,
-                         found.scores[0].name, better, found.samples)  # fmt: skip
+def _build_validator(plan: Plan, device: torch.device) -> Validator:
+    settings = plan.experiment.training
+    return Validator(
+        plan.prepared.valid, plan.prepared.tokenizers, plan.limits, plan.experiment.search,
+        settings.choose_length_penalty, settings.decode_pairs, settings.max_tokens, device,
+    )  # fmt: skip
 
-    def _finish(self, reason: str) -> Generator[Event, None, list[dict[str, Any]]]:
-        """Scores what was saved, thoroughly, and writes how it was made and how it is best searched."""
-        bundle = load_bundle(self.out, self.device)
-        found: Validation = self.validator.validate(prepare(bundle.model, "fp32"), thorough=True)
-        experiment = self.experiment.model_copy(update={"search": found.search})
-        if self.validator.choosing:
-            yield Note(f"length penalty {found.search.length_penalty:g} suits the validation pairs best")
-            save_config(self.out, experiment.as_toml(), self.prepared.tokenizers)
-        info = {
-            "interlingua": interlingua.__version__,
-            "torch": torch.__version__,
-            "device": str(self.device),
-            "precision": str(self.dtype).removeprefix("torch."),
-            "threads": torch.get_num_threads(),
-            "parameters": self.parameters,
-            "vocabulary": [len(side) for side in self.prepared.tokenizers],
-            "steps": self.learner.step,
-            "best_step": self.best_step,
-            "elapsed_s": round(self.clock(), 1),
-            "ended": reason,
-            "validation_pairs": len(self.validator.indices),
-            "validation_loss": found.loss,
-            "scores": [score.as_json() for score in found.scores],
-            "data": self.prepared.report,
-        }
-        samples = [sample.__dict__ for sample in found.samples]
-        save_info(self.out, {**info, "samples": samples}, model_card(self.out.name, experiment, info, found))
-        return info["scores"]  # type: ignore[return-value]
 
-    def _checkpoint(self) -> None:
-        about = {
-            "step": self.learner.step,
-            "position": list(self.position),
-            "elapsed_s": self.clock(),
-            "data": self.prepared.train.digest,
-            "best_step": self.best_step,
-            "best": self.best if math.isfinite(self.best) else None,
-            "without_better": self.without_better,
-            "validated": self.validated,
-        }
-        save_checkpoint(self._checkpoints, Checkpoint(self.learner.tensors(), about))
+def _restore(trainer: Trainer, journal: Journal) -> list[str]:
+    """Continues from the newest whole checkpoint, if there is one; returns a line for each damaged one."""
+    checkpoint, damaged = journal.load_checkpoint()
+    if checkpoint is not None:
+        trainer.restore(checkpoint)
+    return damaged
 
-    def _restore(self) -> float:
-        """Continues from the newest whole checkpoint, if there is one; returns the seconds used before it."""
-        checkpoint, self.damaged = load_newest(self._checkpoints)
-        if checkpoint is None:
-            return 0.0
-        about = checkpoint.about
-        if about["data"] != self.prepared.train.digest:
-            raise CheckpointError(
-                "the training data has changed since this run was started",
-                where=", ".join(map(str, self.experiment.data.train)),
-                accepted="Put the old files back, or start a new run from the saved model with --from.",
-            )
-        # The weights lay in another order then.
-        if any(name.startswith("optimizer.") for name in checkpoint.tensors):
-            raise CheckpointError(
-                "the checkpoint is of an earlier version of interlingua",
-                where=self._checkpoints,
-                accepted="Start a new run from the saved model with --from.",
-            )
-        self.learner.restore(checkpoint.tensors, about["step"])
-        self.position = Position(*about["position"])
-        self.best_step, self.without_better = about["best_step"], about["without_better"]
-        self.best = -math.inf if about["best"] is None else about["best"]
-        self.validated = about["validated"]
-        return float(about["elapsed_s"])
 
-    def _refuse_used_up(self) -> None:
-        # A run that was killed between its last step and its end has yet to be scored.
-        if self._used_up() and read_info(self.out).get("steps") == self.learner.step:
-            used = f"{self.learner.step:,} steps, {self.clock() / 60:.1f} minutes"
-            raise ConfigurationError(
-                "this run has used up its budget", where=self.out, found=used,
-                accepted="To go on for longer: --max-steps N or --minutes N, counted from its first start.",
-            )  # fmt: skip
+def _refuse_used_up(trainer: Trainer, journal: Journal) -> None:
+    # A run that was killed between its last step and its end has yet to be scored.
+    if trainer.used_up and journal.scored_step() == trainer.learner.step:
+        used = f"{trainer.learner.step:,} steps, {trainer.clock() / 60:.1f} minutes"
+        raise ConfigurationError(
+            "this run has used up its budget", where=journal.out, found=used,
+            accepted="To go on for longer: --max-steps N or --minutes N, counted from its first start.",
+        )  # fmt: skip
 
-    def _used_up(self) -> bool:
-        return self.learner.step > 0 and self.budget.progress(self.learner.step) >= 1
 
-    def _describe(self) -> str:
-        model, precision = self.experiment.model, str(self.dtype).removeprefix("torch.")
-        machine = f"{self.device}, {precision}, {torch.get_num_threads()} threads"
-        return f"{model.architecture}: {self.parameters:,} parameters, {model.describe()}; {machine}"
+def _events(trainer: Trainer, machine: Machine, damaged: list[str]) -> Iterator[Event]:
+    """Trains until the budget is used up, the score stops rising, or the user stops it."""
+    plan, learner, selection = trainer.plan, trainer.learner, trainer.selection
+    model = plan.experiment.model
+    description = f"{model.architecture}: {_parameters(learner):,} parameters, {model.describe()}"
+    computing = f"{machine.device}, {machine.precision}, {machine.threads} threads"
+    for text in [*plan.notes, f"{description}; {computing}"]:
+        yield Note(text)
+    for text in damaged:
+        yield Note(text, warning=True)
+    if learner.step:
+        yield Note(f"going on after step {learner.step:,}")
+    with stop_on_signal() as stopped:
+        reason = USED_UP if trainer.used_up else (yield from trainer.train(stopped))
+    finished = not stopped.is_set()
+    if finished and not selection.best_step:  # the time was over before anything was saved
+        yield trainer.validate(1.0)
+    scores = (yield from _finish(trainer, machine, reason)) if finished else []
+    yield Ended(learner.step, trainer.clock(), reason, finished, selection.best_step, scores)
+
+
+def _finish(trainer: Trainer, machine: Machine, reason: str) -> Generator[Event, None, list[dict[str, Any]]]:
+    """Scores what was saved, thoroughly, and writes how it was made and how it is best searched."""
+    journal, validator = trainer.journal, trainer.validator
+    saved = load_bundle(journal.out, validator.device).model
+    validation = validator.validate(prepare(saved, "fp32"), thorough=True)
+    if validator.chooses_length_penalty:
+        penalty = validation.search.length_penalty
+        yield Note(f"length penalty {penalty:g} suits the validation pairs best")
+        journal.save_search(validation.search)
+    scores = [score.as_json() for score in validation.scores]
+    info = {
+        "interlingua": interlingua.__version__,
+        "torch": torch.__version__,
+        **machine._asdict(),
+        "parameters": _parameters(trainer.learner),
+        "vocabulary": [len(side) for side in trainer.plan.prepared.tokenizers],
+        "steps": trainer.learner.step,
+        "best_step": trainer.selection.best_step,
+        "elapsed_s": round(trainer.clock(), 1),
+        "ended": reason,
+        "validation_pairs": len(validator.indices),
+        "validation_loss": validation.loss,
+        "scores": scores,
+        "data": trainer.plan.prepared.report,
+    }
+    journal.save_result(info, validation)
+    return scores
+
+
+def _parameters(learner: Learner) -> int:
+    return sum(parameter.numel() for parameter in learner.model.parameters())

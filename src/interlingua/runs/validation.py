@@ -27,13 +27,13 @@ from interlingua.training.objective import CrossEntropy
 __all__ = ["LENGTH_PENALTIES", "Validation", "Validator", "best_hypothesis", "task_metrics"]
 
 Pair = tuple[str, str]
-SAMPLES = 10
-MOST_PAIRS = 5_000
+SHOWN_SAMPLES = 10
+MAX_PAIRS = 5_000
 """The loss, and the scores of the saved model, are of at most so many validation pairs."""
 
 LENGTH_PENALTIES = (1.0, 0.5, 1.5, 0.0, 2.0, 2.5, 3.0)
 """What there is to choose from, the usual one first and the nearer before the farther."""
-WORTH_A_CHANGE = 0.1
+MIN_IMPROVEMENT = 0.1
 """Points; what is better by less may be better by chance."""
 
 
@@ -50,10 +50,9 @@ class Validation(NamedTuple):
     seconds: float
 
     @property
-    def goodness(self) -> float:
+    def selection_score(self) -> float:
         """Larger is better; what the best weights are chosen by."""
-        first = self.scores[0]
-        return first.score if first.higher_is_better else -first.score
+        return _larger_is_better(self.scores[0])
 
 
 class Validator:
@@ -74,30 +73,30 @@ class Validator:
         self, store: Store, tokenizers: TokenizerPair, limits: Limits, search: SearchSettings,
         choose_length_penalty: bool, decode_pairs: int, max_tokens: int, device: torch.device,
     ) -> None:  # fmt: skip
-        order = np.random.default_rng(0).permutation(len(store))[:MOST_PAIRS]
+        order = np.random.default_rng(0).permutation(len(store))[:MAX_PAIRS]
         self.store, self.max_tokens, self.device = store, max_tokens, device
         self.indices = np.sort(order)
-        self.decoded = np.sort(order[:decode_pairs])
+        self.decoded_indices = np.sort(order[:decode_pairs])
         self.tokenizers, self.limits, self.search = tokenizers, limits, search
-        self.choosing = choose_length_penalty and search.beam > 1 and not search.sample
+        self.chooses_length_penalty = choose_length_penalty and search.beam > 1 and not search.sample
         self.metrics = task_metrics([store.target_text(int(i)) for i in self.indices], tokenizers)
 
     def validate(self, model: Model, *, thorough: bool = False) -> Validation:
-        """Loss over all, scores of greedy translations over some; thorough: over all, by `search`."""
+        """Loss of all pairs, scores of `decode_pairs` greedy translations; thorough: of all, by `search`."""
         started = time.monotonic()
         training = model.training
         model.eval()
         search = self.search if thorough else SearchSettings(beam=1)
-        numbers = (self.indices if thorough else self.decoded).tolist()
-        pairs = [(self.store.source_text(i), self.store.target_text(i)) for i in numbers]
-        if thorough and self.choosing:
-            search, outputs = self._choose(model, pairs)
+        indices = (self.indices if thorough else self.decoded_indices).tolist()
+        pairs = [(self.store.source_text(i), self.store.target_text(i)) for i in indices]
+        if thorough and self.chooses_length_penalty:
+            search, outputs = self._choose_length_penalty(model, pairs)
         else:
             outputs = [translation.text for translation in self._translate(model, search, pairs)]
         scores = evaluate(outputs, pairs, metrics=self.metrics, n_bootstrap=1000 if thorough else 0)
         loss = self._loss(model)
         model.train(training)
-        shown = zip(pairs[:SAMPLES], outputs[:SAMPLES], strict=True)
+        shown = zip(pairs[:SHOWN_SAMPLES], outputs[:SHOWN_SAMPLES], strict=True)
         samples = [Sample(source, target, output) for (source, target), output in shown]
         return Validation(loss, scores, samples, search, time.monotonic() - started)
 
@@ -108,21 +107,21 @@ class Validator:
         )  # fmt: skip
         return translator.translate([source for source, _ in pairs])
 
-    def _choose(self, model: Model, pairs: list[Pair]) -> tuple[SearchSettings, list[str]]:
+    def _choose_length_penalty(self, model: Model, pairs: list[Pair]) -> tuple[SearchSettings, list[str]]:
         """The search whose length penalty scores best, or hardly worse and nearer the usual; its outputs.
 
         One search does for all: what a beam meets does not depend on the penalty when all its places finish.
         """
-        every = self.search.model_copy(update={"stop": "all", "n_best": self.search.beam})
-        found = self._translate(model, every, pairs)
-        tried = {}
+        search = self.search.model_copy(update={"stop": "all", "n_best": self.search.beam})
+        translations = self._translate(model, search, pairs)
+        outputs, scores = {}, {}
         for alpha in LENGTH_PENALTIES:
-            outputs = [best_hypothesis(translation, alpha).text for translation in found]
-            score = evaluate(outputs, pairs, metrics=self.metrics[:1], n_bootstrap=0)[0]
-            tried[alpha] = (score.score if score.higher_is_better else -score.score), outputs
-        enough = max(score for score, _ in tried.values()) - WORTH_A_CHANGE
-        alpha = next(alpha for alpha in LENGTH_PENALTIES if tried[alpha][0] >= enough)
-        return self.search.model_copy(update={"length_penalty": alpha}), tried[alpha][1]
+            outputs[alpha] = [best_hypothesis(translation, alpha).text for translation in translations]
+            score = evaluate(outputs[alpha], pairs, metrics=self.metrics[:1], n_bootstrap=0)[0]
+            scores[alpha] = _larger_is_better(score)
+        threshold = max(scores.values()) - MIN_IMPROVEMENT
+        alpha = next(alpha for alpha in LENGTH_PENALTIES if scores[alpha] >= threshold)
+        return self.search.model_copy(update={"length_penalty": alpha}), outputs[alpha]
 
     @torch.no_grad()
     def _loss(self, model: Model) -> float:
@@ -138,11 +137,15 @@ class Validator:
 def best_hypothesis(translation: Translation, alpha: float) -> Translation:
     """Of a translation and its alternatives the one of highest score under another length penalty."""
 
-    def rank(one: Translation) -> tuple[bool, float]:
-        score = sum(one.log_probs) / float(length_penalty(len(one.log_probs), alpha))
-        return "limit" not in one.flags, score
+    def rank(candidate: Translation) -> tuple[bool, float]:
+        score = sum(candidate.log_probs) / float(length_penalty(len(candidate.log_probs), alpha))
+        return "limit" not in candidate.flags, score
 
     return max(translation, *translation.alternatives, key=rank) if translation.alternatives else translation
+
+
+def _larger_is_better(score: Score) -> float:
+    return score.score if score.higher_is_better else -score.score
 
 
 def task_metrics(targets: list[str], tokenizers: TokenizerPair) -> list[Metric]:

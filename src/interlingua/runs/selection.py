@@ -1,0 +1,50 @@
+"""Which weights are the best, and when to stop waiting for better ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Selection"]
+
+
+@dataclass
+class Selection:
+    """The best validation so far; larger scores are better."""
+
+    patience: int
+    """Stop after so many validations in a row without a better score; 0 is never."""
+    best_score: float = -math.inf
+    best_step: int = 0
+    """0 before the first validation."""
+    without_better: int = 0
+    """Validations since the best one."""
+
+    @property
+    def patience_ended(self) -> bool:
+        """Whether there were as many validations without a better one as `patience` allows."""
+        return 0 < self.patience <= self.without_better
+
+    def add(self, score: float, step: int) -> bool:
+        """Takes a validation in; returns whether it is the best so far. Of equal ones the later is."""
+        best = score >= self.best_score
+        if best:
+            self.best_score, self.best_step, self.without_better = score, step, 0
+        else:
+            self.without_better += 1
+        return best
+
+    def state(self) -> dict[str, Any]:
+        """Plain values, for a checkpoint."""
+        return {
+            "best_step": self.best_step,
+            "best": self.best_score if math.isfinite(self.best_score) else None,
+            "without_better": self.without_better,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continues from what `state` returned."""
+        self.best_score = -math.inf if state["best"] is None else state["best"]
+        self.best_step, self.without_better = state["best_step"], state["without_better"]

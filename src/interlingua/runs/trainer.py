@@ -1,0 +1,167 @@
+"""Optimising as the events of a run: progress, validations, checkpoints, and when to stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Iterator
+
+from interlingua.data.batch import Batch
+from interlingua.data.loader import Position, SubwordSampling, load_batches
+from interlingua.runs.checkpoint import Checkpoint
+from interlingua.runs.events import Event, Validated
+from interlingua.runs.experiment import Plan
+from interlingua.runs.journal import Journal
+from interlingua.runs.selection import Selection
+from interlingua.runs.validation import Validator
+from interlingua.runs.window import Window
+from interlingua.training.loop import Learner, optimise
+from interlingua.training.objective import build_objective
+from interlingua.training.schedule import Clock, Schedule, StepBudget, TimeBudget
+from interlingua.training.settings import TrainingSettings
+
+__all__ = ["USED_UP", "Trainer"]
+
+PROGRESS_EVERY_S = 1.0
+USED_UP = "the budget is used up"
+TRAINING_PER_VALIDATION = 15
+"""In a budget of time, so many times as long as a validation took passes before the next one."""
+
+
+class Trainer:
+    """Trains a model, validating and saving on the way.
+
+    Args:
+        plan: the experiment, with nothing left open.
+        learner: its model, from the start; see `restore`.
+        validator: scores the model.
+        journal: takes checkpoints and the best weights.
+        clock: of the run.
+    """
+
+    def __init__(
+        self, plan: Plan, learner: Learner, validator: Validator, journal: Journal, clock: Clock
+    ) -> None:
+        self.plan, self.settings = plan, plan.experiment.training
+        self.learner, self.validator, self.journal, self.clock = learner, validator, journal, clock
+        self.budget = choose_budget(self.settings, clock)
+        # A budget of time is used to its end.
+        self.selection = Selection(
+            patience=0 if self.settings.minutes is not None else self.settings.patience
+        )
+        self.position = Position()
+        self.validations_due = 0  # how many the budget's progress has asked for so far
+        self.validated_s = self.validation_s = 0.0  # when the last one ended, and how long it took
+
+    @property
+    def used_up(self) -> bool:
+        """Whether there is nothing left of the budget."""
+        return self.learner.step > 0 and self.budget.progress(self.learner.step) >= 1
+
+    def train(self, stopped: threading.Event) -> Generator[Event, None, str]:
+        """Trains until the budget is used up, the score stops rising, or `stopped` is set; returns which."""
+        schedule = Schedule(self.settings, self.budget, self.plan.experiment.model.dim)
+        window = Window(self.clock)
+        checkpointed = time.monotonic()
+        objective = build_objective(self.settings)
+        for report in optimise(self.learner, self._batches(), objective, schedule.rate):
+            self.position = report.position
+            window.add(report)
+            progress = self.budget.progress(report.step)
+            validating = self._validation_due(progress) and not stopped.is_set()
+            last = progress >= 1 or stopped.is_set()
+            if last or validating or window.seconds >= PROGRESS_EVERY_S:
+                yield window.close(progress)
+            if validating:
+                yield self.validate(progress)
+                window = Window(self.clock)
+            patience_ended = self.selection.patience_ended
+            due = time.monotonic() - checkpointed >= self.settings.checkpoint_every_s
+            if last or patience_ended or validating or due:
+                self.journal.save_checkpoint(self.checkpoint())
+                checkpointed = time.monotonic()
+            if stopped.is_set():
+                return "stopped"
+            if patience_ended:
+                return f"no better score in {self.selection.without_better} validations"
+            if last:
+                return USED_UP
+        raise AssertionError("optimise never ends by itself")
+
+    def validate(self, progress: float) -> Validated:
+        """Validates the averaged weights, and saves them when they are the best so far."""
+        self.validations_due = self._validations_by(progress)
+        learner = self.learner
+        with learner.averaged_weights():
+            validation = self.validator.validate(learner.model)
+        self._reserve_time(validation.seconds)
+        self.validated_s, self.validation_s = self.clock(), validation.seconds
+        best = self.selection.add(validation.selection_score, learner.step)
+        if best:
+            self.journal.save_weights(learner.weights.split(learner.averaged))
+        return Validated(
+            step=learner.step,
+            elapsed_s=self.clock(),
+            seconds=validation.seconds,
+            loss=validation.loss,
+            metrics={score.name: score.score for score in validation.scores},
+            headline=validation.scores[0].name,
+            best=best,
+            samples=validation.samples,
+        )
+
+    def checkpoint(self) -> Checkpoint:
+        """All that an undisturbed run would know after this step."""
+        about = {
+            "step": self.learner.step,
+            "position": list(self.position),
+            "elapsed_s": self.clock(),
+            "data": self.plan.prepared.train.digest,
+            **self.selection.state(),
+            "validated": self.validations_due,
+        }
+        return Checkpoint(self.learner.tensors(), about)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Continues from what `checkpoint` returned."""
+        about = checkpoint.about
+        self.learner.restore(checkpoint.tensors, about["step"])
+        self.position = Position(*about["position"])
+        self.clock.before_s = float(about["elapsed_s"])
+        self.selection.restore(about)
+        self.validations_due = about["validated"]
+
+    def _batches(self) -> Iterator[tuple[Batch, Position]]:
+        settings, sampling = self.settings, None
+        if settings.subword_sampling:
+            sampling = SubwordSampling(self.plan.prepared.tokenizers, settings.subword_sampling)
+        return load_batches(
+            self.plan.prepared.train, settings.max_tokens, settings.seed, self.position, sampling
+        )
+
+    def _validations_by(self, progress: float) -> int:
+        return int(progress * self.settings.validations)
+
+    def _validation_due(self, progress: float) -> bool:
+        if self._validations_by(progress) == self.validations_due:
+            return False
+        if progress >= 1 or isinstance(self.budget, StepBudget):
+            return True
+        return self.clock() - self.validated_s >= TRAINING_PER_VALIDATION * self.validation_s
+
+    def _reserve_time(self, validation_s: float) -> None:
+        """Keeps time for the end, when the saved model is scored on more pairs and with a beam."""
+        if isinstance(self.budget, TimeBudget):
+            larger = len(self.validator.indices) / len(self.validator.decoded_indices)
+            search = 4 if self.validator.chooses_length_penalty else 2  # times as long as a greedy one
+            needed_s = validation_s * (1 + search * larger) + 2
+            # An early model writes endlessly; what it needs says little, so there is a bound.
+            self.budget.reserve_s = min(needed_s, 0.1 * self.budget.seconds)
+
+
+def choose_budget(settings: TrainingSettings, clock: Clock) -> StepBudget | TimeBudget:
+    """The budget that the settings of a plan give."""
+    if settings.minutes is not None:
+        return TimeBudget(60 * settings.minutes, clock)
+    assert settings.max_steps is not None, "a plan has a budget"
+    return StepBudget(settings.max_steps)

@@ -1,0 +1,37 @@
+"""The best validation so far, and the patience with worse ones."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from interlingua.runs.selection import Selection
+
+
+def test_the_best_is_kept_and_the_later_of_equals() -> None:
+    selection = Selection(patience=2)
+    assert [selection.add(score, step) for step, score in enumerate([1.0, 3.0, 2.0, 3.0, math.nan])] == [
+        True, True, False, True, False,
+    ]  # fmt: skip
+    assert (selection.best_score, selection.best_step, selection.without_better) == (3.0, 3, 1)
+
+
+def test_patience_ends_after_so_many_without_a_better_one() -> None:
+    patient, endless = Selection(patience=2), Selection(patience=0)
+    ended = []
+    for score in (5.0, 4.0, 4.5):
+        patient.add(score, 1)
+        endless.add(score, 1)
+        ended.append(patient.patience_ended)
+    assert ended == [False, False, True]
+    assert not endless.patience_ended
+
+
+def test_a_selection_goes_on_from_its_state() -> None:
+    for scores in ([], [2.0, 1.0]):
+        selection = Selection(patience=3)
+        for step, score in enumerate(scores, start=1):
+            selection.add(score, step)
+        again = Selection(patience=3)
+        again.restore(json.loads(json.dumps(selection.state(), allow_nan=False)))
+        assert again == selection
