@@ -13,12 +13,12 @@ from interlingua.engine.device import choose_device, choose_dtype, set_threads
 from interlingua.engine.eager import EagerEngine
 from interlingua.engine.packed import Precision, prepare
 from interlingua.errors import ConfigurationError
+from interlingua.evaluation.metrics import task_metrics
 from interlingua.evaluation.scores import Score
 from interlingua.evaluation.scores import evaluate as evaluate_outputs
 from interlingua.inference.bundle import load_bundle
 from interlingua.inference.translator import Translator
 from interlingua.runs.run import start
-from interlingua.runs.validation import task_metrics
 
 __all__ = ["evaluate", "load", "train"]
 
@@ -91,4 +91,6 @@ def evaluate(model: Translator, pairs: Iterable[tuple[str, str]], **options: Any
     outputs = [
         translation.text for translation in model.translate([source for source, _ in known], **options)
     ]
-    return evaluate_outputs(outputs, known, metrics=task_metrics([t for _, t in known], model.tokenizers))
+    return evaluate_outputs(
+        outputs, known, metrics=task_metrics([t for _, t in known], model.tokenizers.target)
+    )

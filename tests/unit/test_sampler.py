@@ -16,8 +16,8 @@ from interlingua.data.batch import Batch, make_batch, pad
 from interlingua.data.loader import Position, SubwordSampling, load_batches
 from interlingua.data.sampler import epoch_batches
 from interlingua.data.store import Store, build_store
+from interlingua.kinds import BOS, EOS, PAD
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers
-from interlingua.text.vocabulary import BOS, EOS, PAD
 
 lengths = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=300)
 

@@ -16,14 +16,13 @@ from torch.nn import functional as F
 from interlingua.data.batch import Batch, pad
 from interlingua.data.loader import Position
 from interlingua.errors import ConfigurationError, TrainingError
-from interlingua.kinds import Source
+from interlingua.kinds import BOS, EOS, PAD, Source
 from interlingua.model.architectures import build_model
 from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.runs.events import Note, Progress
 from interlingua.runs.journal import Log
 from interlingua.runs.recipes import merge
-from interlingua.text.vocabulary import BOS, EOS, PAD
 from interlingua.training import objective as objective_module
 from interlingua.training.loop import Learner, optimise
 from interlingua.training.objective import build_objective, cross_entropy_sum
