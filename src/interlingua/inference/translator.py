@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Int
+from torch import Tensor
 
 from interlingua.data.batch import pad
 from interlingua.engine.protocol import Engine
