@@ -13,6 +13,7 @@ from interlingua.data.batch import make_batch
 from interlingua.data.sampler import epoch_batches
 from interlingua.data.store import Store
 from interlingua.engine.eager import EagerEngine
+from interlingua.evaluation.metrics import task_metrics
 from interlingua.evaluation.scores import Score, evaluate
 from interlingua.inference.bundle import Limits
 from interlingua.inference.translator import Translation, Translator
