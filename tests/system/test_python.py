@@ -22,5 +22,5 @@ def test_minutes_count_from_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyP
         data={"valid_share": 0.05}, training={**values["training"], "minutes": 0.1},
     )  # fmt: skip
     info = json.loads((tmp_path / "run" / "info.json").read_text())
-    assert info["steps"] > 20
+    assert info["steps"] > 2  # it was one when an hour had gone already
     assert info["elapsed_s"] < 60
