@@ -15,7 +15,6 @@ from interlingua.documents.passage import take_apart
 from interlingua.documents.projection import Projection, project
 from interlingua.documents.protect import changed, needs_alignment, restore
 from interlingua.documents.subtitles import translate_document
-from interlingua.serving.routes.shelf import Shelf
 from interlingua.text.sentences import split_long
 from interlingua.text.symbols import ByteTokenizer
 
@@ -218,13 +217,3 @@ def test_a_comment_that_never_ends_is_all_the_rest():
     assert [each.plain if isinstance(each, Segment) else each for each in pieces] == [
         "", "a", " ", "<!-- b > c"
     ]  # fmt: skip
-
-
-def test_files_are_kept_for_a_while_and_within_bounds():
-    shelf = Shelf(seconds=1000, most_bytes=10)
-    first, second = shelf.put("../../etc/pa ss\n.txt", b"123456"), shelf.put("b.txt", b"123456")
-    assert shelf.get(first) is None
-    assert shelf.get(second) == b"123456"
-    assert re.fullmatch(r"[\w-]{32}\.[\w.-]+", first)
-    gone = Shelf(seconds=0)
-    assert gone.get(gone.put("a.txt", b"1")) is None

@@ -15,22 +15,22 @@ from interlingua.documents.html import Segment, cut, render
 from interlingua.documents.passage import Passage, take_apart
 from interlingua.documents.projection import Projection, project
 from interlingua.documents.protect import changed, garbled, needs_alignment, restore
-from interlingua.serving.models.catalogue import Languages, Served
+from interlingua.serving.models.catalogue import Catalogue, ServedModel
 from interlingua.serving.models.glossaries import Glossaries
-from interlingua.serving.pool.pool import Engine
-from interlingua.serving.pool.queue import Flow, Sentence
-from interlingua.serving.refusal import RefusalError, too_late
-from interlingua.serving.routes.drafts import Drafts, Progress
+from interlingua.serving.pool.pool import Pool
+from interlingua.serving.pool.queue import Job, RequestTurn
+from interlingua.serving.refusal import RefusalError, deadline_missed
+from interlingua.serving.routes.drafts import Drafts, OnProgress
 from interlingua.serving.settings import ServeSettings
 from interlingua.terms.glossary import Glossary, Term
 
-__all__ = ["Format", "Service", "Translated", "Wanted"]
+__all__ = ["Format", "Service", "TranslatedText", "TranslationOptions"]
 
 Format = Literal["text", "html"]
-_WINDOW = 128  # sentences of one request that may wait at a time, so that it leaves room for others
-_LONG = 2000  # characters; taking apart more than these is left to a thread
-_WEIGHTS = 1 << 19  # attention weights of a request that are told: more would be megabytes of JSON
-_SHARE = 0.9  # of the time that a request may take; the rest is for the way of the answer
+_MAX_QUEUED = 128  # sentences of one request that may wait at a time, so that it leaves room for others
+_MAX_INLINE_CHARACTERS = 2000  # taking apart more than these is left to a thread
+_MAX_WEIGHTS = 1 << 19  # attention weights of a request that are sent: more would be megabytes of JSON
+_DEADLINE_SHARE = 0.9  # of the time that a request may take; the rest is for the way of the answer
 
 
 class Part(NamedTuple):
@@ -44,21 +44,21 @@ class Part(NamedTuple):
     """Of the glossary, for each time that one occurs."""
 
 
-class Wanted(NamedTuple):
+class TranslationOptions(NamedTuple):
     """What a request asks for beside the text."""
 
     search: dict[str, Any]
     """Fields of SearchSettings, and attention or alignment."""
     format: Format = "text"
     detail: bool = False
-    """Whether tokens and log-probabilities are told."""
-    since: float = math.inf
-    """When the request arrived, by the monotonic clock, if not just now."""
+    """Whether tokens and log-probabilities are part of the answer."""
+    arrived_at: float = math.inf
+    """By the monotonic clock, if not just now."""
     glossary: Glossary | None = None
 
 
 @dataclass
-class Translated:
+class TranslatedText:
     """A translated text."""
 
     text: str
@@ -78,7 +78,9 @@ class Translated:
 class _Text:
     """A text on its way: HTML as pieces, plain text as a single one."""
 
-    def __init__(self, text: str, wanted: Wanted, served: Served, limit: int, attends: bool) -> None:
+    def __init__(
+        self, text: str, wanted: TranslationOptions, served: ServedModel, limit: int, attends: bool
+    ) -> None:
         self.text = text
         self.html = wanted.format == "html"
         self.pieces: list[str | Segment] = cut(text) if self.html else [Segment(text)]
@@ -96,7 +98,7 @@ class _Text:
         ]
         """What is to be translated."""
 
-    def finish(self, answers: Sequence[dict[str, Any]]) -> Translated:
+    def finish(self, answers: Sequence[dict[str, Any]]) -> TranslatedText:
         """The translation from the answers to all parts."""
         left = list(answers)
         out = ""
@@ -124,7 +126,7 @@ class _Text:
         if any(passage.split for passage in self.passages):
             flags.insert(0, "split")
         parts = [part.text for part in self.parts]
-        return Translated(
+        return TranslatedText(
             out, alternatives, list(dict.fromkeys(flags)),
             changed("\n".join(kept_source), "\n".join(kept_target)),
             list(zip(parts, answers, strict=True)),
@@ -134,135 +136,125 @@ class _Text:
 class Service:
     """All that the routes need to translate.
 
-    Args:
-        languages: the models.
-        engine: the workers.
-        settings: limits.
-
     Raises:
         ConfigurationError: a glossary is not said to belong to a model.
         DataError: a file is not a glossary.
     """
 
-    def __init__(self, languages: Languages, engine: Engine, settings: ServeSettings) -> None:
-        self.languages, self.engine, self.settings = languages, engine, settings
-        self.glossaries = Glossaries(languages, settings)
+    def __init__(self, catalogue: Catalogue, pool: Pool, settings: ServeSettings) -> None:
+        self.catalogue, self.pool, self.settings = catalogue, pool, settings
+        self.glossaries = Glossaries(catalogue, settings)
 
-    def check(self, texts: Sequence[str], most: int | None = None) -> None:
-        """Refuses texts beyond the limits.
-
-        Args:
-            texts: of one request.
-            most: characters, if not the usual.
+    def check(self, texts: Sequence[str], max_characters: int | None = None) -> None:
+        """Refuses the texts of a request beyond the limits.
 
         Raises:
             RefusalError: with 400, as LibreTranslate does.
         """
         if len(texts) > self.settings.max_texts:
             raise RefusalError(400, f"{len(texts)} texts exceed the limit of {self.settings.max_texts}.")
-        characters, most = sum(map(len, texts)), most or self.settings.max_characters
-        if characters > most:
-            raise RefusalError(400, f"{characters} characters exceed the limit of {most}.")
+        characters, limit = sum(map(len, texts)), max_characters or self.settings.max_characters
+        if characters > limit:
+            raise RefusalError(400, f"{characters} characters exceed the limit of {limit}.")
 
     async def translate(
-        self, texts: Sequence[str], served: Served, wanted: Wanted, progress: Progress | None = None
-    ) -> list[Translated]:
+        self, texts: Sequence[str], served: ServedModel, options: TranslationOptions,
+        on_progress: OnProgress | None = None,
+    ) -> list[TranslatedText]:  # fmt: skip
         """Translates the texts of a request, within its deadline.
-
-        Args:
-            texts: any.
-            served: the model; none is needed for a language into itself.
-            wanted: how.
-            progress: told how each plain text gets on, from the event loop.
 
         Raises:
             RefusalError: too much is waiting already, the deadline has passed, or decoding failed.
         """
         if served.unchanged:
-            return [Translated(text, [], [], []) for text in texts]
-        limit, attends = self.engine.limits[served.name], self.engine.maps[served.name] > 0
-        deadline = min(wanted.since, time.monotonic()) + _SHARE * self.settings.timeout_s
-        long = sum(map(len, texts)) > _LONG
+            return [TranslatedText(text, [], [], []) for text in texts]
+        about = self.pool.about[served.name]
+        deadline = min(options.arrived_at, time.monotonic()) + _DEADLINE_SHARE * self.settings.timeout_s
+        in_thread = sum(map(len, texts)) > _MAX_INLINE_CHARACTERS
 
         def prepare() -> list[_Text]:
-            return [_Text(text, wanted, served, limit, attends) for text in texts]
+            return [
+                _Text(text, options, served, about.max_source_length, about.attention_heads > 0)
+                for text in texts
+            ]
 
-        def finish() -> list[Translated]:
+        def finish() -> list[TranslatedText]:
             return [text.finish([done[part] for part in text.parts]) for text in prepared]
 
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
-                prepared = await asyncio.to_thread(prepare) if long else prepare()
+                prepared = await asyncio.to_thread(prepare) if in_thread else prepare()
                 drafts = None
-                if progress and wanted.format == "text":
+                if on_progress and options.format == "text":
                     wholes = [(text.parts, text.passages[0].fill) for text in prepared]
-                    drafts = Drafts(wholes, progress, self.settings.draft_ms / 1000)
-                done = await self._parts(prepared, served, wanted, deadline, drafts)
-                translated = await asyncio.to_thread(finish) if long else finish()
+                    drafts = Drafts(wholes, on_progress, self.settings.draft_ms / 1000)
+                parts = list(dict.fromkeys(part for text in prepared for part in text.parts))
+                done = await self._translate_parts(parts, served, options, deadline, drafts)
+                translated = await asyncio.to_thread(finish) if in_thread else finish()
                 if time.monotonic() > deadline:  # the event loop itself may be late
                     raise TimeoutError
         except TimeoutError:
-            self.engine.metrics.refused.labels("deadline").inc()
-            raise too_late() from None
+            self.pool.metrics.refused.labels("deadline").inc()
+            raise deadline_missed() from None
         return translated
 
-    async def _parts(
-        self, texts: Sequence[_Text], served: Served, wanted: Wanted, deadline: float, drafts: Drafts | None
-    ) -> dict[Part, dict[str, Any]]:
-        """A worker's answer to each part of some texts."""
-        parts = list(dict.fromkeys(part for text in texts for part in text.parts))
-        at_once = min(len(parts), _WINDOW, self.settings.queue)
-        efforts = (self._effort(part, served, wanted.search) for part in parts)
-        self.engine.admit(max(efforts, default=0), at_once)
-        window, flow = asyncio.Semaphore(0), Flow()
+    async def _translate_parts(
+        self, parts: Sequence[Part], served: ServedModel, options: TranslationOptions, deadline: float,
+        drafts: Drafts | None,
+    ) -> dict[Part, dict[str, Any]]:  # fmt: skip
+        """A worker's answer to each part."""
+        at_once = min(len(parts), _MAX_QUEUED, self.settings.queue)
+        costs = (self._cost(part, served, options.search) for part in parts)
+        self.pool.admit(max(costs, default=0), at_once)
+        window, turn = asyncio.Semaphore(0), RequestTurn()
 
-        def submit(part: Part, search: dict[str, Any]) -> asyncio.Future[dict[str, Any]]:
-            effort = self._effort(part, served, search)
-            tell = functools.partial(drafts.tell, part) if drafts else None
-            return self.engine.submit(
-                Sentence(part.text, part.terms, effort, served.name, search, wanted.detail, deadline, tell),
-                flow,
-            )
+        def submit(part: Part, search: dict[str, Any]) -> Job:
+            job = Job(
+                part.text, self._cost(part, served, search), served.name, search, options.detail, part.terms,
+                deadline, functools.partial(drafts.update, part) if drafts else None,
+            )  # fmt: skip
+            self.pool.queue.add(job, turn)
+            return job
 
-        async def one(
-            part: Part, search: dict[str, Any], job: asyncio.Future[dict[str, Any]] | None
-        ) -> dict[str, Any]:
+        async def translate(part: Part, search: dict[str, Any], job: Job | None) -> dict[str, Any]:
             if job is None:  # others of this request are to be done first
                 await window.acquire()
                 job = submit(part, search)
-            answer = await job
+            answer = await job.done
             window.release()
             if drafts:
-                drafts.tell(part, answer["text"])
+                drafts.update(part, answer["text"])
             return answer
 
-        searches = self._searches(parts, served, wanted)
+        searches = self._searches(parts, served, options)
         # The first ones join the queue at once, so that nobody is admitted to their places.
         jobs = [submit(part, search) for part, search in zip(parts[:at_once], searches, strict=False)]
         tasks = [
-            asyncio.create_task(one(part, search, job))
+            asyncio.create_task(translate(part, search, job))
             for part, search, job in itertools.zip_longest(parts, searches, jobs)
         ]
         try:
             answers = await asyncio.gather(*tasks)
         finally:
-            for each in (*tasks, *jobs):
-                each.cancel()
+            for future in (*tasks, *(job.done for job in jobs)):
+                future.cancel()
         return dict(zip(parts, answers, strict=True))
 
-    def _searches(self, parts: Sequence[Part], served: Served, wanted: Wanted) -> list[dict[str, Any]]:
+    def _searches(
+        self, parts: Sequence[Part], served: ServedModel, options: TranslationOptions
+    ) -> list[dict[str, Any]]:
         """How each part is searched: alignment where it is needed, attention while it is not too much."""
-        maps, weights, searches = self.engine.maps[served.name], 0, []
+        heads, weights, searches = self.pool.about[served.name].attention_heads, 0, []
         for part in parts:
-            search = {**wanted.search, "alignment": True} if part.align else wanted.search
+            search = {**options.search, "alignment": True} if part.align else options.search
             if search.get("attention"):
-                weights += maps * part.tokens**2
-                search = {**search, "attention": weights <= _WEIGHTS}
+                weights += heads * part.tokens**2
+                search = {**search, "attention": weights <= _MAX_WEIGHTS}
             searches.append(search)
         return searches
 
-    def _effort(self, part: Part, served: Served, search: dict[str, Any]) -> float:
-        return self.engine.effort(served.name, part.tokens, search, len(part.terms))
+    def _cost(self, part: Part, served: ServedModel, search: dict[str, Any]) -> float:
+        return self.pool.cost(served.name, part.tokens, search, len(part.terms))
 
 
 def _joined(passage: Passage, answers: Sequence[dict[str, Any]]) -> Projection:

@@ -1,20 +1,33 @@
-"""A worker seen from the service: start it, give it batches, notice its end."""
+"""A worker process seen from the service: start it, give it batches, notice its end."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from interlingua.errors import BundleError
-from interlingua.serving.pool import frames
 
-__all__ = ["Told", "Worker", "WorkerGoneError"]
+__all__ = ["AboutModel", "OnDrafts", "Worker", "WorkerGoneError"]
 
-Told = Callable[[dict[str, str]], object]
+_MAX_MESSAGE_BYTES = 1 << 30
+
+OnDrafts = Callable[[dict[str, str]], object]
+
+
+class AboutModel(NamedTuple):
+    """What a worker says of a model."""
+
+    max_source_length: int
+    """The most source tokens that it takes at once."""
+    beam: int
+    """Hypotheses kept a sentence, unless a request says otherwise."""
+    attention_heads: int
+    """How many it has whose attention can be shown."""
 
 
 class WorkerGoneError(Exception):
@@ -26,21 +39,16 @@ class Worker:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
-        self.ready: dict[str, dict[str, Any]] = {}
-        """What it told of each model."""
+        self.about: dict[str, AboutModel] = {}
         self.gone = asyncio.create_task(self._read())
         """Done as soon as the process has ended."""
         self._numbers = itertools.count(1)
         self._setup: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._batches: dict[int, tuple[asyncio.Future[dict[str, Any]], Told]] = {}
+        self._batches: dict[int, tuple[asyncio.Future[dict[str, Any]], OnDrafts]] = {}
 
     @classmethod
     async def start(cls, models: Mapping[str, str], precision: str) -> Worker:
-        """Starts a process and waits until it has loaded the models.
-
-        Args:
-            models: names and directories.
-            precision: what to compute in.
+        """Starts a process and waits until it has loaded the models: directories by name.
 
         Raises:
             BundleError: a model cannot be loaded.
@@ -48,7 +56,7 @@ class Worker:
         """
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-P", "-m", "interlingua.serving.pool.worker",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_MAX_MESSAGE_BYTES,
             # A second arena of memory for the second thread would hold about as much as the first.
             env={"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", **os.environ},
         )  # fmt: skip
@@ -62,30 +70,30 @@ class Worker:
         if "error" in message:
             await worker.stop()
             raise BundleError(message["error"])
-        worker.ready = message["ready"]
+        worker.about = {name: AboutModel(**about) for name, about in message["ready"].items()}
         return worker
 
     async def translate(
-        self, task: Mapping[str, Any], told: Told, unwanted: asyncio.Future[Any]
+        self, task: Mapping[str, Any], on_drafts: OnDrafts, abandoned: asyncio.Future[Any]
     ) -> list[dict[str, Any]]:
-        """Has some texts translated together; one answer for each, or none when they became unwanted.
+        """Has some texts translated together; one answer for each, or none when they were abandoned.
 
         Args:
             task: model, texts and their terms, the texts that are watched, options of the search, `detail`.
-            told: is given the texts that are watched and their translations so far.
-            unwanted: done when nobody waits for any of them any more.
+            on_drafts: is given the texts that are watched and their translations so far.
+            abandoned: done when nobody waits for any of them any more.
 
         Raises:
             WorkerGoneError: the process ended meanwhile.
         """
         number = next(self._numbers)
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._batches[number] = answer, told
+        self._batches[number] = answer, on_drafts
         try:
             self._send({"number": number, **task})
-            await asyncio.wait({answer, unwanted}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({answer, abandoned}, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
-                self._send({"unwanted": number})
+                self._send({"cancel": number})
             done: list[dict[str, Any]] = (await answer)["done"]
             return done
         finally:
@@ -102,13 +110,14 @@ class Worker:
         if self.gone.done():
             raise WorkerGoneError
         # Not drained: a worker has few batches at a time, and each is small.
-        self.process.stdin.write(frames.pack(message))
+        self.process.stdin.write(json.dumps(message).encode() + b"\n")
 
     async def _read(self) -> None:
         assert self.process.stdout is not None
         try:
-            while (message := await frames.read_async(self.process.stdout)) is not None:
-                self._take(message)
+            async for line in self.process.stdout:
+                if line.endswith(b"\n"):  # else it was killed while it wrote
+                    self._take(json.loads(line))
         finally:
             await self.process.wait()
             for answer in [self._setup, *(answer for answer, _ in self._batches.values())]:
@@ -119,8 +128,8 @@ class Worker:
         if "number" not in message:
             self._setup.set_result(message)
             return
-        answer, told = self._batches[message["number"]]
+        answer, on_drafts = self._batches[message["number"]]
         if "drafts" in message:
-            told(message["drafts"])
+            on_drafts(message["drafts"])
         else:
             answer.set_result(message)
