@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from cachetools import TTLCache
+from fastapi import Request
 
 from interlingua.errors import ConfigurationError
 from interlingua.serving.refusal import RefusalError
@@ -62,8 +63,18 @@ class AccessControl:
         """Whether requests must name a key."""
         return self.hashes is not None
 
+    def check_request(self, request: Request, key_field: str | None) -> None:
+        """Counts a request, whose key is in a field or the header "Authorization: Bearer".
+
+        Raises:
+            RefusalError: 403 without a known key, 429 when there were too many.
+        """
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        bearer = key.strip() or None if scheme.lower() == "bearer" else None
+        self.check(key_field or bearer, request.client.host if request.client else "unknown")
+
     def check(self, key: str | None, address: str) -> None:
-        """Counts a request.
+        """Counts a request with a key, or from an address.
 
         Raises:
             RefusalError: 403 without a known key, 429 when there were too many.

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from interlingua.serving.logs import log_event
@@ -20,7 +22,7 @@ from interlingua.serving.pool.pool import Pool
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.settings import ServeSettings
 
-__all__ = ["Reception"]
+__all__ = ["Reception", "log_texts"]
 
 _SECURITY_HEADERS = [
     (
@@ -141,6 +143,13 @@ class Reception:
             "method": scope["method"], "route": route, "status": status, "ms": round(1000 * seconds, 1)
         }  # fmt: skip
         log_event(log, "request", **fields, **scope.get("state", {}).get("log_fields", {}))
+
+
+def log_texts(request: Request, settings: ServeSettings, texts: Sequence[str], model: str) -> None:
+    """Adds to the request's line in the log: how long the texts are; the texts themselves if that is set."""
+    request.state.log_fields = {"model": model, "texts": len(texts), "characters": sum(map(len, texts))}
+    if settings.log_texts:
+        request.state.log_fields["q"] = list(texts)
 
 
 class _ClientGoneError(Exception):

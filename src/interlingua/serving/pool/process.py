@@ -37,13 +37,11 @@ class WorkerGoneError(Exception):
 class Worker:
     """One process that translates; made by `start`."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.about: dict[str, AboutModel] = {}
+    def __init__(self, process: asyncio.subprocess.Process, about: dict[str, AboutModel]) -> None:
+        self.process, self.about = process, about
         self.gone = asyncio.create_task(self._read())
         """Done as soon as the process has ended."""
         self._numbers = itertools.count(1)
-        self._setup: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._batches: dict[int, tuple[asyncio.Future[dict[str, Any]], OnDrafts]] = {}
 
     @classmethod
@@ -60,18 +58,17 @@ class Worker:
             # A second arena of memory for the second thread would hold about as much as the first.
             env={"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", **os.environ},
         )  # fmt: skip
-        worker = cls(process)
         try:
-            worker._send({"models": dict(models), "precision": precision})
-            message = await worker._setup
+            _send(process, {"models": dict(models), "precision": precision})
+            message = await _receive(process)
+            if message is None:
+                raise WorkerGoneError
+            if "error" in message:
+                raise BundleError(message["error"])
         except BaseException:
-            await worker.stop()
+            await _kill(process)
             raise
-        if "error" in message:
-            await worker.stop()
-            raise BundleError(message["error"])
-        worker.about = {name: AboutModel(**about) for name, about in message["ready"].items()}
-        return worker
+        return cls(process, {name: AboutModel(**about) for name, about in message["ready"].items()})
 
     async def translate(
         self, task: Mapping[str, Any], on_drafts: OnDrafts, abandoned: asyncio.Future[Any]
@@ -101,35 +98,44 @@ class Worker:
 
     async def stop(self) -> None:
         """Ends the process at once; it holds nothing that could be lost."""
-        if self.process.returncode is None:
-            self.process.kill()
+        await _kill(self.process)
         await asyncio.wait({self.gone})
 
     def _send(self, message: dict[str, Any]) -> None:
-        assert self.process.stdin is not None
         if self.gone.done():
             raise WorkerGoneError
-        # Not drained: a worker has few batches at a time, and each is small.
-        self.process.stdin.write(json.dumps(message).encode() + b"\n")
+        _send(self.process, message)
 
     async def _read(self) -> None:
-        assert self.process.stdout is not None
         try:
-            async for line in self.process.stdout:
-                if line.endswith(b"\n"):  # else it was killed while it wrote
-                    self._take(json.loads(line))
+            while (message := await _receive(self.process)) is not None:
+                answer, on_drafts = self._batches[message["number"]]
+                if "drafts" in message:
+                    on_drafts(message["drafts"])
+                else:
+                    answer.set_result(message)
         finally:
             await self.process.wait()
-            for answer in [self._setup, *(answer for answer, _ in self._batches.values())]:
+            for answer, _ in self._batches.values():
                 if not answer.done():
                     answer.set_exception(WorkerGoneError())
 
-    def _take(self, message: dict[str, Any]) -> None:
-        if "number" not in message:
-            self._setup.set_result(message)
-            return
-        answer, on_drafts = self._batches[message["number"]]
-        if "drafts" in message:
-            on_drafts(message["drafts"])
-        else:
-            answer.set_result(message)
+
+def _send(process: asyncio.subprocess.Process, message: dict[str, Any]) -> None:
+    assert process.stdin is not None
+    # Not drained: a worker has few batches at a time, and each is small.
+    process.stdin.write(json.dumps(message).encode() + b"\n")
+
+
+async def _receive(process: asyncio.subprocess.Process) -> dict[str, Any] | None:
+    """The next message; None when the process has ended, perhaps while it wrote."""
+    assert process.stdout is not None
+    line = await process.stdout.readline()
+    message: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
+    return message
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+        await process.wait()

@@ -15,8 +15,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 import torch
@@ -40,24 +41,33 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library may print must not be taken for an answer
-    _Worker(answers).run()
+    messages = _read_messages(sys.stdin.buffer)
+    setup = next(messages, None)
+    if setup is None:
+        return
+    try:
+        models = {
+            name: interlingua.load(path, device="cpu", threads=1, precision=setup["precision"])
+            for name, path in setup["models"].items()
+        }
+    except InterlinguaError as error:
+        _write(answers, {"error": str(error)})
+        return
+    _write(answers, {"ready": {name: _about(model) for name, model in models.items()}})
+    _Worker(models, answers).run(messages)
 
 
 class _Worker:
     """The models, and the batches that are being decoded."""
 
-    def __init__(self, answers: BinaryIO) -> None:
-        self.answers = answers
-        self.models: dict[str, Translator] = {}
+    def __init__(self, models: Mapping[str, Translator], answers: BinaryIO) -> None:
+        self.models, self.answers = models, answers
         self.running: dict[int, _Watch] = {}
         self.worked = threading.Event()
         self._writing = threading.Lock()
 
-    def run(self) -> None:
-        """Serves until standard input ends."""
-        messages = _read_messages(sys.stdin.buffer)
-        if not self._load(next(messages, None)):
-            return
+    def run(self, messages: Iterable[dict[str, Any]]) -> None:
+        """Serves until the messages end."""
         threading.Thread(target=_trim_memory, args=[self.worked], daemon=True).start()
         # Two threads, so that short sentences need not wait for the end of a long one.
         with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as threads:
@@ -72,30 +82,7 @@ class _Worker:
     def answer(self, message: dict[str, Any]) -> None:
         """Sends a message to the service."""
         with self._writing:
-            self.answers.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
-            self.answers.flush()
-
-    def _load(self, setup: dict[str, Any] | None) -> bool:
-        if setup is None:
-            return False
-        try:
-            self.models = {
-                name: interlingua.load(path, device="cpu", threads=1, precision=setup["precision"])
-                for name, path in setup["models"].items()
-            }
-        except InterlinguaError as error:
-            self.answer({"error": str(error)})
-            return False
-        about = {
-            name: {
-                "max_source_length": model.max_source_length,
-                "beam": model.settings.beam,
-                "attention_heads": _attention_heads(model),
-            }
-            for name, model in self.models.items()
-        }
-        self.answer({"ready": about})
-        return True
+            _write(self.answers, message)
 
     def _work(self, task: dict[str, Any], watch: _Watch) -> None:
         try:
@@ -113,15 +100,22 @@ def _read_messages(stream: BinaryIO) -> Iterator[dict[str, Any]]:
             yield json.loads(line)
 
 
-def _attention_heads(model: Translator) -> int:
-    """The heads of all layers whose attention can be shown; also the first call, which is slow."""
+def _write(stream: BinaryIO, message: dict[str, Any]) -> None:
+    stream.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+    stream.flush()
+
+
+def _about(model: Translator) -> dict[str, int]:
+    """What the service must know of a model; also its first call, which is slow."""
     model.translate(["."], beam=1)
-    try:
+    heads = 0
+    with suppress(ConfigurationError):  # it has no attention
         (translation,) = model.translate(["."], beam=1, attention=True)
-    except ConfigurationError:
-        return 0
-    assert translation.attention is not None
-    return sum(len(weights) * weights.shape[1] for weights in translation.attention)
+        assert translation.attention is not None
+        heads = sum(len(weights) * weights.shape[1] for weights in translation.attention)
+    return {
+        "max_source_length": model.max_source_length, "beam": model.settings.beam, "attention_heads": heads
+    }  # fmt: skip
 
 
 def _trim_memory(worked: threading.Event) -> None:

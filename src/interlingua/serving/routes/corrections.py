@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from interlingua.serving.http.client import address_of, api_key_of, log_texts
 from interlingua.serving.http.fields import require_json
 from interlingua.serving.http.limits import AccessControl
+from interlingua.serving.http.reception import log_texts
 from interlingua.serving.models.corrections import Corrections, to_pairs
 from interlingua.serving.refusal import RefusalError
-from interlingua.serving.routes.libretranslate import ApiKey
+from interlingua.serving.routes.libretranslate import ApiKey, LanguageCode
 from interlingua.serving.routes.schema import JSON, answers, body, pairs
 from interlingua.serving.routes.service import Service
 
@@ -26,7 +26,7 @@ class CorrectionRequest(BaseModel):
 
     q: Annotated[str, Field(min_length=1, description="The text that was translated.")]
     translation: Annotated[str, Field(min_length=1, description="What it should be.")]
-    source: Annotated[str, Field(description="A language code, or auto.")]
+    source: LanguageCode
     target: str
     api_key: ApiKey = None
 
@@ -50,7 +50,7 @@ def routes(service: Service, access: AccessControl, corrections: Corrections | N
         responses=answers(400, 403, 404, 429, 500, 503, body=True),
     )  # fmt: skip
     async def correct(request: Request, asked: CorrectionRequest) -> Any:
-        access.check(api_key_of(request, asked.api_key), address_of(request))
+        access.check_request(request, asked.api_key)
         if corrections is None:
             raise RefusalError(404, "Corrections are not saved here.")
         for text in (asked.q, asked.translation):

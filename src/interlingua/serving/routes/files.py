@@ -12,8 +12,8 @@ from fastapi import APIRouter, Form, Request, Response, UploadFile
 from pydantic import BaseModel
 
 from interlingua.documents.subtitles import FORMATS, translate_document
-from interlingua.serving.http.client import address_of, api_key_of, arrived_at, log_texts
 from interlingua.serving.http.limits import AccessControl
+from interlingua.serving.http.reception import log_texts
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.routes.libretranslate import beam_search
 from interlingua.serving.routes.schema import MULTIPART, answers, pairs
@@ -70,7 +70,7 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
         request: Request, file: UploadFile, source: Annotated[str, Form()], target: Annotated[str, Form()],
         api_key: Annotated[str | None, Form(description="Needed if the service asks for API keys.")] = None,
     ) -> Any:  # fmt: skip
-        access.check(api_key_of(request, api_key), address_of(request))
+        access.check_request(request, api_key)
         path = PurePath(file.filename or "")
         suffix = path.suffix.lower()
         if suffix not in FORMATS:
@@ -87,7 +87,7 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
 
         async def translate(texts: list[str], html: bool) -> list[str]:
             options = TranslationOptions(
-                beam_search(settings, 0), "html" if html else "text", arrived_at=arrived_at(request),
+                beam_search(settings, 0), "html" if html else "text", arrived_at=request.state.arrived_at,
                 glossary=service.glossaries.choose(served, None),
             )  # fmt: skip
             return [translated.text for translated in await service.translate(texts, served, options)]

@@ -10,9 +10,9 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
 from interlingua.documents.subtitles import FORMATS
-from interlingua.serving.http.client import address_of, api_key_of, arrived_at, log_texts
 from interlingua.serving.http.fields import INTEGRAL, read_fields
 from interlingua.serving.http.limits import AccessControl
+from interlingua.serving.http.reception import log_texts
 from interlingua.serving.models.catalogue import name_of
 from interlingua.serving.models.detection import DetectedLanguage
 from interlingua.serving.models.glossaries import UsedTerm
@@ -21,10 +21,15 @@ from interlingua.serving.routes.schema import FORM, JSON, MULTIPART, answers, bo
 from interlingua.serving.routes.service import Service, TranslatedText, TranslationOptions
 from interlingua.serving.settings import ServeSettings
 
-__all__ = ["ApiKey", "Text", "beam_search", "routes"]
+__all__ = ["ApiKey", "LanguageCode", "Terms", "Text", "beam_search", "routes"]
 
 ApiKey = Annotated[str | None, Field(description="Needed if the service asks for API keys.")]
 Text = Annotated[str, Field(min_length=1)]
+LanguageCode = Annotated[str, Field(description="A language code, or auto.")]
+Terms = Annotated[
+    dict[str, str] | None,
+    Field(description="{source term: target term}; they come before those of the service."),
+]
 Digits = Annotated[str, Field(pattern="^(0|[1-9][0-9]?)$")]
 
 
@@ -32,14 +37,11 @@ class TranslateRequest(BaseModel):
     """One or several texts to translate."""
 
     q: Text | Annotated[list[str], Field(min_length=1)]
-    source: Annotated[str, Field(description="A language code, or auto.")]
+    source: LanguageCode
     target: str
     format: Literal["text", "html", ""] | None = "text"
     alternatives: Annotated[int, Field(ge=0), INTEGRAL] | Digits = 0
-    glossary: Annotated[
-        dict[str, str] | None,
-        Field(description="{source term: target term}; they come before those of the service."),
-    ] = None
+    glossary: Terms = None
     api_key: ApiKey = None
 
 
@@ -47,11 +49,11 @@ class TranslateForm(BaseModel):
     """The same as a form, which holds texts only; a glossary in it is refused."""
 
     q: Text | Annotated[list[Text], Field(min_length=1)]
-    source: Annotated[str, Field(description="A language code, or auto.")]
+    source: LanguageCode
     target: str
     format: Literal["text", "html", ""] = "text"
     alternatives: Digits = "0"
-    glossary: SkipJsonSchema[dict[str, str] | None] = None
+    glossary: SkipJsonSchema[Terms] = None
     api_key: Annotated[str, Field(description="Needed if the service asks for API keys.")] = ""
 
 
@@ -137,7 +139,7 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
     )  # fmt: skip
     async def detect(request: Request) -> Any:
         asked = await read_fields(request, DetectRequest, DetectRequest)
-        access.check(api_key_of(request, asked.api_key), address_of(request))
+        access.check_request(request, asked.api_key)
         service.check([asked.q])
         return catalogue.detector.detect(asked.q)
 
@@ -177,7 +179,7 @@ def _add_translation(router: APIRouter, service: Service, access: AccessControl)
     )  # fmt: skip
     async def translate(request: Request) -> Any:
         asked = await read_fields(request, TranslateRequest, TranslateForm, lists=("q",))
-        access.check(api_key_of(request, asked.api_key), address_of(request))
+        access.check_request(request, asked.api_key)
         texts = asked.q if isinstance(asked.q, list) else [asked.q]
         service.check(texts)
         alternatives = int(asked.alternatives)
@@ -185,7 +187,7 @@ def _add_translation(router: APIRouter, service: Service, access: AccessControl)
         served, detected = service.catalogue.choose(asked.source, asked.target, texts)
         log_texts(request, service.settings, texts, served.name)
         options = TranslationOptions(
-            search, asked.format or "text", arrived_at=arrived_at(request),
+            search, asked.format or "text", arrived_at=request.state.arrived_at,
             glossary=service.glossaries.choose(served, asked.glossary),
         )  # fmt: skip
         done = await service.translate(texts, served, options)

@@ -11,14 +11,14 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from interlingua.serving.http.client import address_of, api_key_of, arrived_at, log_texts
 from interlingua.serving.http.fields import INTEGRAL, require_json
 from interlingua.serving.http.limits import AccessControl
+from interlingua.serving.http.reception import log_texts
 from interlingua.serving.models.catalogue import ServedModel
 from interlingua.serving.models.detection import DetectedLanguage
 from interlingua.serving.models.glossaries import UsedTerm
 from interlingua.serving.refusal import RefusalError
-from interlingua.serving.routes.libretranslate import ApiKey, Text, beam_search
+from interlingua.serving.routes.libretranslate import ApiKey, LanguageCode, Terms, Text, beam_search
 from interlingua.serving.routes.schema import JSON, answers, body, pairs
 from interlingua.serving.routes.service import Service, TranslatedText, TranslationOptions
 
@@ -47,7 +47,7 @@ class TranslateRequest(BaseModel):
     model_config = ConfigDict(strict=True)
 
     q: Text | Annotated[list[str], Field(min_length=1)]
-    source: Annotated[str, Field(description="A language code, or auto.")] = "auto"
+    source: LanguageCode = "auto"
     target: str
     format: Literal["text", "html"] = "text"
     alternatives: Annotated[int, Field(ge=0, le=20, description="How many beside the best."), INTEGRAL] = 0
@@ -58,10 +58,7 @@ class TranslateRequest(BaseModel):
     top_k: Annotated[int, Field(ge=0, le=1_000_000), INTEGRAL] | None = None
     top_p: Annotated[float, Field(ge=0.01, le=1)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**31), INTEGRAL] | None = None
-    glossary: Annotated[
-        dict[str, str] | None,
-        Field(description="{source term: target term}; they come before those of the service."),
-    ] = None
+    glossary: Terms = None
     alignment: Annotated[bool, Field(description="Add each token's source token.")] = False
     attention: Annotated[bool, Field(description="Add all attention weights.")] = False
     stream: Annotated[bool, Field(description="Answer with server-sent events.")] = False
@@ -147,7 +144,7 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
         },
     )  # fmt: skip
     async def translate(request: Request, asked: TranslateRequest) -> Any:
-        access.check(api_key_of(request, asked.api_key), address_of(request))
+        access.check_request(request, asked.api_key)
         texts = asked.q if isinstance(asked.q, list) else [asked.q]
         service.check(texts)
         served, detected = service.catalogue.choose(asked.source, asked.target, texts)
@@ -156,7 +153,7 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
             raise RefusalError(400, "Invalid request: this model has no attention to tell of.")
         log_texts(request, service.settings, texts, served.name)
         options = TranslationOptions(
-            _search(asked, service), asked.format, detail=True, arrived_at=arrived_at(request),
+            _search(asked, service), asked.format, detail=True, arrived_at=request.state.arrived_at,
             # A draw at random cannot be made to hold terms.
             glossary=None if asked.sample else service.glossaries.choose(served, asked.glossary),
         )  # fmt: skip
