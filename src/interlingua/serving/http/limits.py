@@ -49,7 +49,7 @@ class AccessControl:
     """Lets requests through that name a known key, if keys are asked for, and are not too many a minute.
 
     Each key, or else each address, has a bucket of as many requests as it may make a minute, which fills up
-    again evenly.
+    again evenly. Only so many are remembered (the memory storage of the `limits` package has no such bound).
     """
 
     def __init__(self, settings: ServeSettings) -> None:
