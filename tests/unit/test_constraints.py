@@ -65,7 +65,7 @@ def occurrences(term: str, text: str) -> int:
 
 def constrained(model, batch: Sources, all_wanted: list[Wanted], **settings):
     chosen = SearchSettings(**settings)
-    return search(model, batch, chosen, constraints=Constraints(all_wanted, chosen.beam))
+    return search(model, batch, chosen, constraint=Constraints(all_wanted, chosen.beam))
 
 
 def room(batch: Sources, all_wanted: list[Wanted]) -> Sources:
