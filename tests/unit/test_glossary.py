@@ -17,9 +17,9 @@ from interlingua.model.architectures import build_model
 from interlingua.model.recurrent import RecurrentSettings
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.search.hypothesis import SearchSettings
-from interlingua.terms.glossary import Glossary, kept
-from interlingua.terms.phrases import Phrasing
+from interlingua.terms.glossary import Glossary, check_terms
 from interlingua.terms.reading import read_glossary
+from interlingua.terms.tokenization import TermTokenizer
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 from interlingua.text.tokenizer import Tokenizer, TokenizerPair
@@ -82,7 +82,7 @@ def test_terms_are_found_in_order_without_overlap(text, terms):
     ],
 )
 def test_what_came_out(targets, text, expected):
-    assert kept(targets, text) == expected
+    assert check_terms(targets, text) == expected
 
 
 def tokenizers() -> list[Tokenizer]:
@@ -94,40 +94,40 @@ def tokenizers() -> list[Tokenizer]:
 
 
 @pytest.mark.parametrize("tokenizer", tokenizers(), ids=lambda tokenizer: tokenizer.kind)
-def test_each_way_to_write_a_term_reads_as_the_term(tokenizer: Tokenizer):
-    phrasing = Phrasing(tokenizer)
+def test_each_tokenization_of_a_term_reads_as_the_term(tokenizer: Tokenizer):
+    terms = TermTokenizer(tokenizer)
     for term in ("Hund", "ein", "im Garten", "große Hund", "東京"):
-        ways = phrasing.phrases(term)
+        tokenizations = terms.tokenize(term)
         if UNK in tokenizer.encode(term):
             assert tokenizer.kind == "words"
-            assert ways == ()
+            assert tokenizations == ()
             continue
-        assert any(way.first for way in ways)
-        assert any(way.later for way in ways)
-        for way in ways:
-            if way.first:
-                assert kept([term], tokenizer.decode(way.ids)) == [True]
-            if way.later:
+        assert any(tokenization.at_start for tokenization in tokenizations)
+        assert any(tokenization.after_start for tokenization in tokenizations)
+        for tokenization in tokenizations:
+            if tokenization.at_start:
+                assert check_terms([term], tokenizer.decode(tokenization.ids)) == [True]
+            if tokenization.after_start:
                 before = [
                     i for i in tokenizer.encode("die Wiese, und (") if i != tokenizer.encode("x y")[1:2]
                 ]
-                whole = tokenizer.decode([*before, *way.ids, *tokenizer.encode(".")])
-                assert tokenizer.kind == "words" or kept([term], whole) == [True]
-    assert bool(phrasing.phrases("Hund ☃")) == (tokenizer.kind not in ("words", "characters"))
+                whole = tokenizer.decode([*before, *tokenization.ids, *tokenizer.encode(".")])
+                assert tokenizer.kind == "words" or check_terms([term], whole) == [True]
+    assert bool(terms.tokenize("Hund ☃")) == (tokenizer.kind not in ("words", "characters"))
 
 
 @pytest.mark.parametrize("tokenizer", tokenizers(), ids=lambda tokenizer: tokenizer.kind)
 def test_what_would_be_glued_to_a_word(tokenizer: Tokenizer):
-    phrasing = Phrasing(tokenizer)
+    terms = TermTokenizer(tokenizer)
     for text in TEXTS[:3]:
         ids = tokenizer.encode(text)
         for at in range(1, len(ids)):
             left, right = tokenizer.decode(ids[:at]), tokenizer.decode(ids[at:])
-            glued = phrasing.tight_after[ids[at - 1]] and phrasing.joins_before[ids[at]]
+            joined = terms.joins_right[ids[at - 1]] and terms.joins_left[ids[at]]
             whole = tokenizer.decode(ids)
             inside = left[-1:].isalnum() and right[:1].isalnum() and whole.startswith(left + right[:1])
             if "\ufffd" not in left + right and (tokenizer.kind != "bytes" or left[-1].isascii()):
-                assert glued == inside, (left, right)
+                assert joined == inside, (left, right)
 
 
 class Wild(Transformer):

@@ -20,9 +20,10 @@ from interlingua.inference.scoring import score
 from interlingua.inference.translation import EMPTY, Flag, PairScore, Translation, join
 from interlingua.kinds import EOS, PAD, Source
 from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources
-from interlingua.terms.automaton import Wanted
-from interlingua.terms.constraints import Constraints, beam_width
+from interlingua.terms.automaton import SentenceTerms
+from interlingua.terms.constraints import TermConstraints, beam_width
 from interlingua.terms.glossary import Term
+from interlingua.terms.placement import find_replaced
 from interlingua.terms.terminology import Glossaries, Terminology
 from interlingua.text.sentences import split_long
 from interlingua.text.tokenizer import TokenizerPair
@@ -52,7 +53,7 @@ class _Input(NamedTuple):
 
     part: _Part
     ids: list[int]
-    wanted: Wanted | None
+    sentence_terms: SentenceTerms | None
     """The terms that must come out, if there are any."""
 
 
@@ -166,17 +167,17 @@ class Translator:
                 parts, self.tokenizers.source.encode_batch([part.text for part in parts]), strict=True
             )
         ]
-        wanted = [
-            self._terminology.wanted(*part, self._length_limit(len(ids))) if ids else None
+        sentence_terms = [
+            self._terminology.encode(*part, self._length_limit(len(ids))) if ids else None
             for part, ids in zip(parts, encoded, strict=True)
         ]
         translations = [EMPTY] * len(parts)
 
         def translate_batch(batch: list[int]) -> list[Translation]:
-            inputs = [_Input(parts[i], encoded[i], wanted[i]) for i in batch]
+            inputs = [_Input(parts[i], encoded[i], sentence_terms[i]) for i in batch]
             return self._batch(inputs, settings, extras, observe)
 
-        together = list(self._batches(encoded, wanted, settings))
+        together = list(self._batches(encoded, sentence_terms, settings))
         found = side_by_side(translate_batch, together, self.engine)
         for batch, some in zip(together, found, strict=True):
             for i, translation in zip(batch, some, strict=True):
@@ -189,9 +190,9 @@ class Translator:
         """Translates parts together."""
         sources = self._sources(inputs)
         constraint = None
-        if terms := [one.wanted for one in inputs if one.wanted]:
-            self._guide(terms, sources)
-            constraint = Constraints(terms, settings.beam, self.engine.device)
+        if terms := [one.sentence_terms for one in inputs if one.sentence_terms]:
+            self._find_replaced(terms, sources)
+            constraint = TermConstraints(terms, settings.beam, self.engine.device)
         texts = [one.part.text for one in inputs]
         observe_step = None if observe is None else lambda *step: observe(lambda: self._drafts(texts, *step))
         found = self.engine.search(sources, settings, observe_step, constraint)
@@ -204,26 +205,29 @@ class Translator:
             return self._with_attention(translations, sources.source, best, extras)
         return translations
 
-    def _guide(self, wanted: Sequence[Wanted], sources: Sources) -> None:
-        """Finds in a greedy translation which words the terms of a batch stand for."""
-        drafts = [best.ids for best, *_ in self.engine.search(sources, SearchSettings(beam=1))]
+    def _find_replaced(self, sentence_terms: Sequence[SentenceTerms], sources: Sources) -> None:
+        """Finds in a greedy translation which words the terms of a batch replace."""
+        unconstrained = [best.ids for best, *_ in self.engine.search(sources, SearchSettings(beam=1))]
         try:
-            attentions = list(attention_of(self.engine, sources.source, drafts))
+            attentions = list(attention_of(self.engine, sources.source, unconstrained))
         except ConfigurationError:
             return  # a model without attention: the terms find their places by probability alone
-        for terms, ids, attention in zip(wanted, drafts, attentions, strict=True):
-            self._terminology.guide(terms, ids, mean_cross_attention(attention.cross))
+        for terms, ids, attention in zip(sentence_terms, unconstrained, attentions, strict=True):
+            find_replaced(terms, ids, mean_cross_attention(attention.cross))
 
     def _batches(
-        self, encoded: Sequence[list[int]], wanted: Sequence[Wanted | None], settings: SearchSettings
+        self,
+        encoded: Sequence[list[int]],
+        sentence_terms: Sequence[SentenceTerms | None],
+        settings: SearchSettings,
     ) -> Iterator[list[int]]:
         """Which sources go together: those with terms, which need wider beams, on their own."""
         width = settings.n_best if settings.sample else settings.beam
-        widest = max((beam_width(terms, width) for terms in wanted if terms), default=width)
+        widest = max((beam_width(terms, width) for terms in sentence_terms if terms), default=width)
         for rows, constrained in ((width, False), (widest, True)):
             lengths = [
                 len(ids) if (terms is not None) == constrained else 0
-                for ids, terms in zip(encoded, wanted, strict=True)
+                for ids, terms in zip(encoded, sentence_terms, strict=True)
             ]
             # A hypothesis takes memory for what it wrote so far, which may come to the limit.
             memory_tokens = [rows * self._length_limit(length) for length in lengths]
@@ -241,7 +245,8 @@ class Translator:
     def _sources(self, inputs: Sequence[_Input]) -> Sources:
         """A batch; terms may make a target longer."""
         limits = [
-            self._length_limit(len(one.ids)) + (one.wanted.tokens if one.wanted else 0) for one in inputs
+            self._length_limit(len(one.ids)) + (one.sentence_terms.num_tokens if one.sentence_terms else 0)
+            for one in inputs
         ]
         ids = pad([one.ids for one in inputs], after=EOS).to(self.engine.device)
         return Sources(Source(ids, ids != PAD), torch.tensor(limits, device=self.engine.device))
@@ -264,7 +269,7 @@ class Translator:
         self, hypothesis: Hypothesis, source_tokens: tuple[str, ...], terms: tuple[Term, ...]
     ) -> Translation:
         text, replaced = self._text(hypothesis.ids)
-        used = self._terminology.used(terms, text)
+        used = self._terminology.check(terms, text)
         found: dict[Flag, bool] = {
             "limit": hypothesis.limited, "control": replaced > 0,
             "unmet": not all(term.satisfied for term in used),

@@ -1,4 +1,7 @@
-"""The terms of a sentence and how far a hypothesis has come with them: an automaton over its tokens."""
+"""The terms of a sentence, and an automaton that follows a hypothesis through them token by token.
+
+Its state, `Progress`, follows from the tokens alone: a term counts, however it came to be there.
+"""
 
 from __future__ import annotations
 
@@ -6,136 +9,176 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from interlingua.terms.phrases import Phrase, Phrasing
+from interlingua.terms.tokenization import TermTokenizer, Tokenization
 
-__all__ = ["Progress", "Wanted"]
+__all__ = ["CompletedTerm", "PartialTerm", "Progress", "SentenceTerms"]
+
+
+class CompletedTerm(NamedTuple):
+    """A term that a hypothesis has written."""
+
+    term: int
+    """Its index among the terms of the sentence."""
+    start: int
+    """The position of its first token."""
+    end: int
+    """The position after its last."""
+
+
+class PartialTerm(NamedTuple):
+    """A term that the last tokens of a hypothesis may be the beginning of."""
+
+    term: int
+    """Its index among the terms of the sentence."""
+    tokenization: int
+    """The index of one of its tokenizations."""
+    length: int
+    """How many tokens of that are written."""
 
 
 class Progress(NamedTuple):
     """What a hypothesis has written of its sentence's terms."""
 
-    met: tuple[tuple[int, int, int], ...] = ()
-    """Terms that are written: which, and the positions of its first token and after its last; in order."""
-    open: tuple[tuple[int, int, int], ...] = ()
-    """Terms that its last tokens may be the beginning of: which, which way to write it, how many tokens."""
+    completed: tuple[CompletedTerm, ...] = ()
+    """In the order of their positions."""
+    partial: tuple[PartialTerm, ...] = ()
     length: int = 0
     """Tokens so far."""
-    tight: bool = False
-    """Whether a letter right after it would belong to what is there."""
-    spaced: bool = False
-    """Whether it ends in a space."""
+    joins_right: bool = False
+    """Whether a letter right after it would be joined to its last word."""
+    ends_with_space: bool = False
 
     @property
-    def ended(self) -> bool:
-        """Whether a term has just been written."""
-        return bool(self.met) and self.met[-1][2] == self.length
+    def just_completed(self) -> bool:
+        """Whether the last token completed a term."""
+        return bool(self.completed) and self.completed[-1].end == self.length
 
     @property
-    def fresh(self) -> bool:
-        """Whether a term has just been written, which a letter would undo."""
-        return self.tight and self.ended
+    def breakable(self) -> bool:
+        """Whether the last token completed a term, which a letter would join to another word."""
+        return self.joins_right and self.just_completed
 
 
-class Wanted:
-    """The terms of one sentence.
+class SentenceTerms:
+    """The terms that the translation of one sentence must hold.
 
     Args:
-        terms: for each the ways to write it; a term that is there twice must come out twice.
-        phrasing: of the target side.
-        spans: where each stands in the source: its first token, and that after its last.
+        tokenizations: of each term; a term that is there twice must come out twice.
+        tokenizer: made them.
+        spans: where each term stands in the source: its first token, and that after its last.
     """
 
     def __init__(
-        self, terms: Sequence[Sequence[Phrase]], phrasing: Phrasing, spans: Sequence[tuple[int, int]] = ()
+        self,
+        tokenizations: Sequence[Sequence[Tokenization]],
+        tokenizer: TermTokenizer,
+        spans: Sequence[tuple[int, int]] = (),
     ) -> None:
-        self.terms, self.phrasing, self.spans = terms, phrasing, spans
-        self.own: list[int | None] = [None] * len(terms)
-        """For each the token with which the model's own word for it begins, as far as that is known."""
-        self.sizes = [max(len(way.ids) for way in ways) for ways in terms]
-        self.tokens = sum(self.sizes)
-        self.begins: dict[int, list[tuple[int, int]]] = {}
-        """For each token which terms begin with it, and in which way."""
-        for term, ways in enumerate(terms):
-            for way, phrase in enumerate(ways):
-                self.begins.setdefault(phrase.ids[0], []).append((term, way))
-        self.after = lru_cache(maxsize=4096)(self._after)
-        self.onward = lru_cache(maxsize=4096)(self._onward)
+        self.tokenizations, self.tokenizer, self.spans = tokenizations, tokenizer, spans
+        self.replaced: list[int | None] = [None] * len(tokenizations)
+        """For each term the first token of the word with which the model would translate it, if known."""
+        self.lengths = [max(len(each.ids) for each in term) for term in tokenizations]
+        """The tokens of each term, in the longest of its tokenizations."""
+        self.num_tokens = sum(self.lengths)
+        """The tokens of all terms, and so the highest bank."""
+        self._by_first_token: dict[int, list[tuple[int, int]]] = {}
+        """The indices of the terms, and their tokenizations, that begin with a token."""
+        for term, each in enumerate(tokenizations):
+            for i, tokenization in enumerate(each):
+                self._by_first_token.setdefault(tokenization.ids[0], []).append((term, i))
+        self.advance = lru_cache(maxsize=4096)(self._advance)
+        self.next_tokens = lru_cache(maxsize=4096)(self._next_tokens)
 
-    def _after(self, progress: Progress, token: int) -> Progress:
+    def bank(self, progress: Progress) -> int:
+        """How many tokens of the terms are written; those of a term that is begun count, too."""
+        begun = 0
+        for term, tokenization, length in progress.partial:
+            start = progress.length - length
+            inside = sum(self.lengths[each.term] for each in progress.completed if each.start >= start)
+            missing = len(self.tokenizations[term][tokenization].ids) - length
+            begun = max(begun, self.lengths[term] - missing - inside)
+        return self.completed_bank(progress) + begun
+
+    def completed_bank(self, progress: Progress) -> int:
+        """How many tokens of the terms are written without those of a term that is begun."""
+        return sum(self.lengths[each.term] for each in progress.completed)
+
+    def finished(self, progress: Progress) -> bool:
+        """Whether all terms are completed."""
+        return len(progress.completed) == len(self.tokenizations)
+
+    def breaks(self, progress: Progress, token: int) -> bool:
+        """Whether a token would join the term just completed to another word, so that it no longer counts."""
+        return progress.breakable and self.tokenizer.joins_left[token]
+
+    def current_terms(self, progress: Progress) -> list[tuple[int, int]]:
+        """The terms that the last token belongs to: index, and how many tokens are written."""
+        current = [(term, length) for term, _, length in progress.partial]
+        if progress.just_completed:
+            term, start, end = progress.completed[-1]
+            current.append((term, end - start))
+        return current
+
+    def repetition(self, progress: Progress) -> int | None:
+        """The token that would translate the term just completed once more, with the word it replaced."""
+        if not progress.just_completed:
+            return None
+        replaced = self.replaced[progress.completed[-1].term]
+        return None if replaced in self.next_tokens(progress) else replaced
+
+    def _advance(self, progress: Progress, token: int) -> Progress:
         """The progress with one more token."""
-        glued = progress.tight and self.phrasing.joins_before[token]
-        met = progress.met[:-1] if glued and progress.fresh else progress.met
-        done = {term for term, _, _ in met}
         length = progress.length + 1
-        open = [
-            (term, way, count + 1)
-            for term, way, count in progress.open
-            if term not in done and self.terms[term][way].ids[count] == token
-        ]
-        open += [(term, way, 1) for term, way in self._startable(progress, token, glued) if term not in done]
-        whole = [each for each in open if each[2] == len(self.terms[each[0]][each[1]].ids)]
+        completed = progress.completed[:-1] if self.breaks(progress, token) else progress.completed
+        partial = self._partial_terms(progress, completed, token)
+        whole = [each for each in partial if each.length == len(self._ids(each))]
         if whole:
             # The longest counts, and takes the place of shorter ones inside it.
-            term, _, count = max(whole, key=lambda each: (each[2], -each[0]))
-            start = length - count
-            met = (*(each for each in met if each[2] <= start), (term, start, length))
-            done = {term for term, _, _ in met}
+            longest = max(whole, key=lambda each: (each.length, -each.term))
+            start = length - longest.length
+            before = [each for each in completed if each.end <= start]
+            completed = (*before, CompletedTerm(longest.term, start, length))
+            done = {each.term for each in completed}
             # What begins inside a term cannot become one of its own.
-            open = [each for each in open if each[0] not in done and length - each[2] <= start]
-            open = [each for each in open if each not in whole]
-        tight, spaced = self.phrasing.tight_after[token], self.phrasing.space_after[token]
-        return Progress(met, tuple(open), length, tight, spaced)
+            partial = [
+                each for each in partial
+                if each not in whole and each.term not in done and each.length >= longest.length
+            ]  # fmt: skip
+        joins_right, space = self.tokenizer.joins_right[token], self.tokenizer.ends_with_space[token]
+        return Progress(completed, tuple(partial), length, joins_right, space)
 
-    def _startable(self, progress: Progress, token: int, glued: bool) -> Iterator[tuple[int, int]]:
-        twice = progress.spaced and self.phrasing.space_before[token]
-        if glued or twice or token not in self.begins:
-            return
-        for term, way in self.begins[token]:
-            phrase = self.terms[term][way]
-            if phrase.later if progress.length else phrase.first:
-                yield term, way
+    def _partial_terms(
+        self, progress: Progress, completed: Sequence[CompletedTerm], token: int
+    ) -> list[PartialTerm]:
+        """The terms that a token goes on with or begins, those that it makes whole among them."""
+        done = {each.term for each in completed}
+        continued = [
+            PartialTerm(each.term, each.tokenization, each.length + 1)
+            for each in progress.partial
+            if each.term not in done and self._ids(each)[each.length] == token
+        ]
+        begun = [PartialTerm(term, i, 1) for term, i in self._startable(progress, token) if term not in done]
+        return continued + begun
 
-    def level(self, progress: Progress) -> int:
-        """How many tokens of the terms are written; those of a term that is begun count, too."""
-        written = sum(self.sizes[term] for term, _, _ in progress.met)
-        begun = 0
-        for term, way, count in progress.open:
-            start = progress.length - count
-            inside = sum(self.sizes[each] for each, first, _ in progress.met if first >= start)
-            left = len(self.terms[term][way].ids) - count
-            begun = max(begun, self.sizes[term] - left - inside)
-        return written + begun
-
-    def standing(self, progress: Progress) -> tuple[int, int]:
-        """The level after a token that belongs to no term, and after one that undoes the last."""
-        written = sum(self.sizes[term] for term, _, _ in progress.met)
-        return written, written - self.sizes[progress.met[-1][0]] if progress.fresh else written
-
-    def led(self, progress: Progress) -> list[tuple[int, int]]:
-        """The terms that the last token belongs to, each with its tokens so far."""
-        led = [(term, count) for term, _, count in progress.open]
-        if progress.ended:
-            term, first, end = progress.met[-1]
-            led.append((term, end - first))
-        return led
-
-    def just_replaced(self, progress: Progress) -> int | None:
-        """The token that would say the term just written once more, in the model's own word."""
-        if progress.ended:
-            own = self.own[progress.met[-1][0]]
-            return None if own in self.onward(progress) else own
-        return None
-
-    def complete(self, progress: Progress) -> bool:
-        """Whether all terms are written."""
-        return len(progress.met) == len(self.terms)
-
-    def _onward(self, progress: Progress) -> frozenset[int]:
-        """The tokens that lead on in a term that is begun, or begin one."""
-        done = {term for term, _, _ in progress.met}
-        tokens = {self.terms[term][way].ids[count] for term, way, count in progress.open if term not in done}
-        for token in self.begins:
-            glued = progress.tight and self.phrasing.joins_before[token]
-            if any(term not in done for term, _ in self._startable(progress, token, glued)):
+    def _next_tokens(self, progress: Progress) -> frozenset[int]:
+        """The tokens that go on with a term or begin one."""
+        done = {each.term for each in progress.completed}
+        tokens = {self._ids(each)[each.length] for each in progress.partial if each.term not in done}
+        for token in self._by_first_token:
+            if any(term not in done for term, _ in self._startable(progress, token)):
                 tokens.add(token)
         return frozenset(tokens)
+
+    def _startable(self, progress: Progress, token: int) -> Iterator[tuple[int, int]]:
+        """The terms and tokenizations that may begin here with a token."""
+        joined = progress.joins_right and self.tokenizer.joins_left[token]
+        two_spaces = progress.ends_with_space and self.tokenizer.starts_with_space[token]
+        if joined or two_spaces:
+            return
+        for term, i in self._by_first_token.get(token, ()):
+            tokenization = self.tokenizations[term][i]
+            if tokenization.after_start if progress.length else tokenization.at_start:
+                yield term, i
+
+    def _ids(self, partial: PartialTerm) -> tuple[int, ...]:
+        return self.tokenizations[partial.term][partial.tokenization].ids

@@ -1,15 +1,15 @@
-"""Terms that must come out: dynamic beam allocation (Post & Vilar 2018) inside the ordinary beam search.
+"""Terms as constraints on a beam search, by dynamic beam allocation (Post & Vilar 2018).
 
-A hypothesis has a level: how many tokens of its sentence's terms it has written. In each step the
-continuations of every hypothesis are the model's favourites and, beside them, those that lead further into a
-term. The places of the beam are shared out among the levels, so that a hypothesis which has just begun a term
-need not compete with one that has none: the likeliest of each level first, the highest level first of all.
-The highest level thus rises with every step until all is written, whatever the model thinks of it. Only then
-may a hypothesis end.
+The bank of a hypothesis is the number of tokens of its sentence's terms that it has written. In each step the
+candidates to continue a hypothesis are its most probable tokens and, beside them, those that lead on in a
+term. The slots of the beam are allocated to the banks, so that a hypothesis which has just begun a term need
+not compete with one that has none: the most probable candidate of each bank first, the highest bank first of
+all. The highest bank thus rises with every step until all is written, whatever the model thinks of it. Only
+then may a hypothesis end.
 
-Unlike in the paper a term has several ways to be written and must not be glued to another word, and how far a
-hypothesis has come follows from its tokens alone: a term counts, however it came to be there. Where it is
-known which word of its own the model would use for a term, the term takes that word's place and probability.
+Unlike in the paper a term has several tokenizations and must not be joined to another word, and the bank
+follows from the tokens of a hypothesis alone (see `automaton`). Where it is known which word the model itself
+would use for a term (see `placement`), the term takes that word's place and probability.
 """
 
 from __future__ import annotations
@@ -26,93 +26,95 @@ from torch import Tensor
 from interlingua.kinds import EOS
 from interlingua.search.beam import Beams, Continuations
 from interlingua.search.topk import top_k
-from interlingua.terms.automaton import Progress, Wanted
+from interlingua.terms.automaton import Progress, SentenceTerms
 
-__all__ = ["Constraints", "beam_width"]
+__all__ = ["TermConstraints", "beam_width"]
 
-_MOST = 32
-"""The widest that a beam is made for terms; with more tokens than places some levels go without one."""
+_MAX_WIDTH = 32
+"""The widest that a beam is made for terms; with more tokens than slots some banks go without one."""
 
 
-class _Live(NamedTuple):
+class _LiveHypothesis(NamedTuple):
     """A hypothesis that goes on."""
 
     sentence: int
+    """Index among the sentences still searched."""
     slot: int
     row: int
-    number: int
-    """Of its sentence in the batch."""
+    """Index among the slots of all sentences."""
+    terms: SentenceTerms
+    width: int
+    """How many of its tokens can matter."""
     total: float
+    """Its log-probability, with the bonus."""
     progress: Progress
-    credit: float
+    bonus: float
+    """What the total holds beyond the model's log-probability for a term that may yet fail."""
 
 
-class _Way(NamedTuple):
-    """A way on for a sentence; greater means more probable."""
+class _Candidate(NamedTuple):
+    """A continuation that competes for a slot; greater means more probable."""
 
     total: float
     slot: int
+    """Of the hypothesis that it continues."""
     token: int
-    level: int
-    late: bool
+    bank: int
+    past_end: bool
     """Whether the model would rather have ended before the token."""
-    credit: float = 0.0
-    """By how much the total is too high if the term that is begun does not come to its end."""
+    bonus: float = 0.0
+    """As of a live hypothesis."""
 
 
-class Constraints:
-    """The terms of a batch, as far as a beam search has come with them.
+class TermConstraints:
+    """The terms of a batch, and how far a beam search has come with them (a search.beam.Constraint).
 
     Args:
-        wanted: of each sentence, with at least one term.
-        beam: the places of a sentence without terms; each token of a term adds one.
+        sentences: the terms of each, at least one.
+        beam: the slots of a sentence without terms; each token of a term adds one.
         device: where the search is.
     """
 
-    def __init__(self, wanted: Sequence[Wanted], beam: int, device: torch.device | str = "cpu") -> None:
-        self.wanted = wanted
-        self._widths = [beam_width(each, beam) for each in wanted]
+    def __init__(
+        self, sentences: Sequence[SentenceTerms], beam: int, device: torch.device | str = "cpu"
+    ) -> None:
+        self.sentences = sentences
+        self._widths = [beam_width(terms, beam) for terms in sentences]
         self.widths = torch.tensor(self._widths, device=device)
         """How many slots the beam of each sentence has."""
-        self._joins = torch.tensor(wanted[0].phrasing.joins_before, device=device)
-        # Of each slot of the sentences still searched.
-        self._slots: list[list[tuple[Progress, float]]] = [[(Progress(), 0.0)] for _ in wanted]
+        self._joins_left = torch.tensor(sentences[0].tokenizer.joins_left, device=device)
+        # Progress and bonus of each slot of the sentences still searched.
+        self._slots: list[list[tuple[Progress, float]]] = [[(Progress(), 0.0)] for _ in sentences]
 
     @property
     def guided(self) -> bool:
         """Whether hypotheses are compared by other log-probabilities than the model's."""
-        return any(any(each.own) for each in self.wanted)
+        return any(any(terms.replaced) for terms in self.sentences)
 
     def choose(
         self, logits: Float[Tensor, "rows vocabulary"], beams: Beams, forbidden: Int[Tensor, " ids"]
     ) -> Continuations:
-        """The continuations that are given a place, best first."""
+        """The continuations that get a slot, best first."""
         log_probs = torch.log_softmax(logits.float(), dim=1)
-        ending = log_probs[:, EOS].tolist()
+        end_log_probs = log_probs[:, EOS].tolist()
         log_probs.index_fill_(1, forbidden, -math.inf)
         hypotheses = list(self._hypotheses(beams))
-        ways: list[list[_Way]] = [[] for _ in beams.live]
-        for each, tokens in zip(hypotheses, self._tokens(log_probs, hypotheses), strict=True):
-            wanted, own = self.wanted[each.number], ways[each.sentence]
-            late = False
-            if wanted.complete(each.progress):
-                own.append(_Way(each.total + ending[each.row], each.slot, EOS, wanted.tokens, late))
-            else:
-                late = ending[each.row] > max(tokens.values())
-            own += _ways(wanted, each, tokens, late)
-        left = (beams.limits - beams.ids.shape[2]).tolist()
-        numbers = beams.numbers.tolist()
+        candidates: list[list[_Candidate]] = [[] for _ in beams.live]
+        for hypothesis, tokens in zip(hypotheses, self._tokens(log_probs, hypotheses), strict=True):
+            candidates[hypothesis.sentence] += _candidates(hypothesis, tokens, end_log_probs[hypothesis.row])
+        steps_left = (beams.limits - beams.ids.shape[2]).tolist()
+        searched = [self.sentences[number] for number in beams.numbers.tolist()]
         chosen = [
-            _share(
-                own, places, left=steps, needed=self.wanted[number].tokens + len(self.wanted[number].terms)
+            _allocate(each, free, terms, left)
+            for each, free, terms, left in zip(
+                candidates, beams.free.tolist(), searched, steps_left, strict=True
             )
-            for own, places, steps, number in zip(ways, beams.free.tolist(), left, numbers, strict=True)
         ]
         self._slots = [
-            [(self.wanted[number].after(before[way.slot][0], way.token), way.credit) for way in own]
-            for number, before, own in zip(numbers, self._slots, chosen, strict=True)
+            [(terms.advance(slots[each.slot][0], each.token), each.bonus) for each in chosen_here]
+            for terms, slots, chosen_here in zip(searched, self._slots, chosen, strict=True)
         ]
-        return _tensors(chosen, log_probs.device)
+        return _to_tensors(chosen, log_probs.device)
 
     def reorder(self, kept: Int[Tensor, " kept"], order: Int[Tensor, "kept slots"]) -> None:
         """Takes over which sentences go on, and which of their slots in which order."""
@@ -122,108 +124,126 @@ class Constraints:
             for i, slots in zip(kept.tolist(), order.tolist(), strict=True)
         ]
 
-    def _hypotheses(self, beams: Beams) -> Iterator[_Live]:
+    def _hypotheses(self, beams: Beams) -> Iterator[_LiveHypothesis]:
         numbers, live = beams.numbers.tolist(), beams.live.tolist()
         for i, (number, totals) in enumerate(zip(numbers, live, strict=True)):
-            for slot, (total, (progress, credit)) in enumerate(zip(totals, self._slots[i], strict=False)):
+            terms, width = self.sentences[number], self._widths[number]
+            for slot, (total, (progress, bonus)) in enumerate(zip(totals, self._slots[i], strict=False)):
                 if total > -math.inf:
-                    yield _Live(i, slot, i * len(totals) + slot, number, total, progress, credit)
+                    row = i * len(totals) + slot
+                    yield _LiveHypothesis(i, slot, row, terms, width, total, progress, bonus)
 
-    def _tokens(self, log_probs: Tensor, hypotheses: Sequence[_Live]) -> list[dict[int, float]]:
-        """For each hypothesis the tokens worth a place, with their log-probabilities."""
+    def _tokens(
+        self, log_probs: Float[Tensor, "rows vocabulary"], hypotheses: Sequence[_LiveHypothesis]
+    ) -> list[dict[int, float]]:
+        """For each hypothesis the tokens that may be worth a slot, with their log-probabilities."""
         values, tokens = top_k(log_probs, min(max(self._widths), log_probs.shape[1]))
-        favourites = list(zip(tokens.tolist(), values.tolist(), strict=True))
+        best = list(zip(tokens.tolist(), values.tolist(), strict=True))
         found = []
-        extra: list[tuple[int, int, int]] = []  # which hypothesis, its row, and a token
-        # A letter would undo a term just written, and all favourites may be letters.
-        fresh = [i for i, each in enumerate(hypotheses) if each.progress.fresh]
-        if fresh:
-            rows = [hypotheses[i].row for i in fresh]
-            apart = log_probs[rows].masked_fill(self._joins, -math.inf).argmax(dim=1)
-            extra += zip(fresh, rows, apart.tolist(), strict=True)
+        added: list[tuple[int, int, int]] = []  # index of a hypothesis, its row, and a token
+        # A letter would break a term just completed, and all of the best tokens may be letters.
+        breakable = [i for i, each in enumerate(hypotheses) if each.progress.breakable]
+        if breakable:
+            rows = [hypotheses[i].row for i in breakable]
+            unjoined = log_probs[rows].masked_fill(self._joins_left, -math.inf).argmax(dim=1)
+            added += zip(breakable, rows, unjoined.tolist(), strict=True)
         for i, each in enumerate(hypotheses):
-            own, scores = (some[: self._widths[each.number]] for some in favourites[each.row])
-            found.append(dict(zip(own, scores, strict=True)))
-            wanted = self.wanted[each.number]
-            further = wanted.onward(each.progress).union(token for token in wanted.own if token is not None)
-            extra += [(i, each.row, token) for token in further]
-        some = log_probs[[row for _, row, _ in extra], [token for _, _, token in extra]].tolist()
-        for (i, _, token), log_prob in zip(extra, some, strict=True):
+            best_tokens, best_log_probs = (column[: each.width] for column in best[each.row])
+            found.append(dict(zip(best_tokens, best_log_probs, strict=True)))
+            replaced = (token for token in each.terms.replaced if token is not None)
+            further = each.terms.next_tokens(each.progress).union(replaced)
+            added += [(i, each.row, token) for token in further]
+        added_log_probs = log_probs[[row for _, row, _ in added], [token for _, _, token in added]].tolist()
+        for (i, _, token), log_prob in zip(added, added_log_probs, strict=True):
             found[i][token] = log_prob
         return found
 
 
-def _ways(wanted: Wanted, live: _Live, log_probs: Mapping[int, float], late: bool) -> Iterator[_Way]:
-    """The ways on for a hypothesis."""
-    progress, total, slot = live.progress, live.total, live.slot
-    onward, twice = wanted.onward(progress), wanted.just_replaced(progress)
-    written, undone = wanted.standing(progress)
-    kept = total if progress.ended else total - live.credit
-    joins, fresh = wanted.phrasing.joins_before, progress.fresh
+def beam_width(terms: SentenceTerms, beam: int) -> int:
+    """How many slots the beam of a sentence with terms has; `beam` is that of one without."""
+    return min(beam + terms.num_tokens, max(beam, _MAX_WIDTH))
+
+
+def _candidates(
+    hypothesis: _LiveHypothesis, log_probs: Mapping[int, float], end_log_prob: float
+) -> Iterator[_Candidate]:
+    """What may continue a hypothesis: some tokens, or its end if all terms are written."""
+    terms, progress, total, slot = hypothesis.terms, hypothesis.progress, hypothesis.total, hypothesis.slot
+    past_end = False
+    if terms.finished(progress):
+        yield _Candidate(total + end_log_prob, slot, EOS, terms.num_tokens, past_end)
+    else:
+        past_end = end_log_prob > max(log_probs.values())
+    next_tokens, repetition = terms.next_tokens(progress), terms.repetition(progress)
+    bank, breakable = terms.completed_bank(progress), progress.breakable
+    without_bonus = total - hypothesis.bonus
+    base_total = total if progress.just_completed else without_bonus
     for token, log_prob in log_probs.items():
-        if token in onward:
-            value, credit = _worth(wanted, live, token, log_probs)
-            level = wanted.level(wanted.after(progress, token))
-            yield _Way(total + value, slot, token, level, late, credit)
-        elif fresh and joins[token]:
-            yield _Way(total - live.credit + log_prob, slot, token, undone, late)
-        elif token != twice:
-            yield _Way(kept + log_prob, slot, token, written, late)
+        if token in next_tokens:
+            gain, bonus = _gain(hypothesis, token, log_probs)
+            next_bank = terms.bank(terms.advance(progress, token))
+            yield _Candidate(total + gain, slot, token, next_bank, past_end, bonus)
+        elif breakable and terms.breaks(progress, token):
+            broken = terms.lengths[progress.completed[-1].term]
+            yield _Candidate(without_bonus + log_prob, slot, token, bank - broken, past_end)
+        elif token != repetition:
+            yield _Candidate(base_total + log_prob, slot, token, bank, past_end)
 
 
-def _worth(wanted: Wanted, live: _Live, token: int, log_probs: Mapping[int, float]) -> tuple[float, float]:
-    """What a token of a term adds to the log-probability that hypotheses are compared by; then the credit.
+def _gain(hypothesis: _LiveHypothesis, token: int, log_probs: Mapping[int, float]) -> tuple[float, float]:
+    """What a token of a term adds to the total of a hypothesis, and the bonus that is then in it.
 
-    A term stands for the model's own word, where that is known: it is as probable as the beginning of that
-    word would be, and so is put where the word would have stood. What it was credited with is taken back
-    when something else comes of it.
+    A term stands for a word of the model's own, where that is known: it is as probable as the beginning of
+    that word would be, and so is put where the word would have stood. What this is more than the model's
+    log-probability is a bonus, taken back when something else comes of the term.
     """
-    log_prob, credit = log_probs[token], live.credit
-    if live.progress.ended and not (live.progress.fresh and wanted.phrasing.joins_before[token]):
-        credit = 0.0
-    led = wanted.led(wanted.after(live.progress, token))
-    if credit and any(count > 1 for _, count in led):
-        return 0.0, credit - log_prob
-    own = [log_probs[start] for term, count in led if count == 1 and (start := wanted.own[term]) is not None]
-    gain = max(0.0, max(own, default=log_prob) - log_prob)
-    return log_prob + gain - credit, gain
+    terms, progress = hypothesis.terms, hypothesis.progress
+    log_prob, bonus = log_probs[token], hypothesis.bonus
+    if progress.just_completed and not terms.breaks(progress, token):
+        bonus = 0.0  # the term has earned it
+    current = terms.current_terms(terms.advance(progress, token))
+    if bonus and any(length > 1 for _, length in current):
+        return 0.0, bonus - log_prob
+    replaced = [terms.replaced[term] for term, length in current if length == 1]
+    replaced_log_probs = [log_probs[first] for first in replaced if first is not None]
+    new_bonus = max(0.0, max(replaced_log_probs, default=log_prob) - log_prob)
+    return log_prob + new_bonus - bonus, new_bonus
 
 
-def beam_width(wanted: Wanted, beam: int) -> int:
-    """How many places the beam of a sentence with terms has; `beam` is that of one without."""
-    return min(beam + wanted.tokens, max(beam, _MOST))
+def _allocate(
+    candidates: list[_Candidate], free: int, terms: SentenceTerms, steps_left: int
+) -> list[_Candidate]:
+    """Gives the slots to the best candidate of each bank, highest first, then to the second best, and so on.
 
-
-def _share(ways: list[_Way], places: int, *, left: int, needed: int) -> list[_Way]:
-    """Gives the places to the best way of each level, highest first, then to the second best, and so on.
-
-    Last come ways on from hypotheses that the model would end, so that no term is tacked on to one as long as
-    there are others, and time.
+    Last come those that go past the end that the model would choose, so that no term is tacked on to a
+    hypothesis as long as there are others, and time.
 
     Args:
-        ways: on for a sentence.
-        places: how many it has left.
-        left: how many tokens the length limit allows; of the last only the highest level counts.
-        needed: how many tokens it takes at most to write all terms.
+        candidates: of a sentence.
+        free: how many slots it has.
+        terms: of it.
+        steps_left: how many tokens the length limit allows; of the last only the highest bank counts.
     """
-    ways = sorted((way for way in ways if way.total > -math.inf), reverse=True)
-    if left == 1:
-        highest = max((way.level for way in ways), default=0)
-        ways = [way for way in ways if way.level == highest]
+    steps_needed = terms.num_tokens + len(terms.tokenizations)  # at most: a space before each term
+    candidates = sorted((each for each in candidates if each.total > -math.inf), reverse=True)
+    if steps_left == 1:
+        highest = max((each.bank for each in candidates), default=0)
+        candidates = [each for each in candidates if each.bank == highest]
     ranks: Counter[tuple[bool, int]] = Counter()
     order = []
-    for way in ways:
-        late = way.late and left > needed
-        order.append((late, ranks[late, way.level], -way.level, way))
-        ranks[late, way.level] += 1
-    return sorted((way for *_, way in sorted(order)[:places]), reverse=True)
+    for each in candidates:
+        deferred = each.past_end and steps_left > steps_needed
+        order.append((deferred, ranks[deferred, each.bank], -each.bank, each))
+        ranks[deferred, each.bank] += 1
+    return sorted((each for *_, each in sorted(order)[:free]), reverse=True)
 
 
-def _tensors(chosen: Sequence[Sequence[_Way]], device: torch.device) -> Continuations:
-    """The ways of each sentence; an empty place has a log-probability of -inf."""
+def _to_tensors(chosen: Sequence[Sequence[_Candidate]], device: torch.device) -> Continuations:
+    """The candidates of each sentence; an empty slot has a log-probability of -inf."""
     width = max(1, max(map(len, chosen)))
-    full = [[*ways, *[_Way(-math.inf, 0, EOS, 0, False)] * (width - len(ways))] for ways in chosen]
-    totals = torch.tensor([[way.total for way in ways] for ways in full], device=device)
-    slots = torch.tensor([[way.slot for way in ways] for ways in full], device=device)
-    tokens = torch.tensor([[way.token for way in ways] for ways in full], device=device)
+    empty = _Candidate(-math.inf, 0, EOS, 0, past_end=False)
+    full = [[*candidates, *[empty] * (width - len(candidates))] for candidates in chosen]
+    totals = torch.tensor([[each.total for each in row] for row in full], device=device)
+    slots = torch.tensor([[each.slot for each in row] for row in full], device=device)
+    tokens = torch.tensor([[each.token for each in row] for row in full], device=device)
     return totals, slots, tokens

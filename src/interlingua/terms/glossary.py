@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from interlingua.errors import DataError
 
-__all__ = ["Glossary", "Term", "capitalised", "joins", "kept"]
+__all__ = ["Glossary", "Term", "capitalised", "check_terms", "joins_words"]
 
 # Written without spaces, or with endings that are words of their own: Thai, Lao, Tibetan, Burmese, Khmer,
 # Hangul, kana, ideographs.
@@ -24,7 +24,7 @@ _UNSPACED = re.compile(
     "[\u0e00-\u0fff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u31ff\u3400-\u9fff\uac00-\ud7ff\uf900-\ufaff"
     "\U00020000-\U0003ffff]"
 )
-_START = re.compile(r"""(?:^|[.!?\u2026]["'”’»)\]]*\s+)\W*""")
+_SENTENCE_START = re.compile(r"""(?:^|[.!?\u2026]["'”’»)\]]*\s+)\W*""")
 
 
 class Term(NamedTuple):
@@ -34,7 +34,7 @@ class Term(NamedTuple):
     target: str
 
 
-def joins(character: str) -> bool:
+def joins_words(character: str) -> bool:
     """Whether a character is part of the word that it stands beside.
 
     Letters, digits, combining marks and the underscore are, except in scripts without spaces between words.
@@ -57,44 +57,47 @@ class Glossary:
 
     def __init__(self, terms: Mapping[str, str], normalise: Callable[[str], str] = str) -> None:
         self._normalise = normalise
-        self.terms = {normalise(_tidy(source)): _tidy(target) for source, target in terms.items()}
+        self.terms = {
+            normalise(_collapse_spaces(source)): _collapse_spaces(target) for source, target in terms.items()
+        }
         if not (all(self.terms) and all(self.terms.values())):
             raise DataError("a term of the glossary is empty", found=dict(terms))
         self._lengths = _lengths(self.terms)
 
     def under(self, terms: Mapping[str, str]) -> Glossary:
-        """The same with other terms, whose translations come first."""
-        both = Glossary(terms, self._normalise)
-        both.terms = {**self.terms, **both.terms}
-        both._lengths = _lengths(both.terms)
-        return both
+        """The same with further terms, whose translations override its own."""
+        merged = Glossary(terms, self._normalise)
+        merged.terms = {**self.terms, **merged.terms}
+        merged._lengths = _lengths(merged.terms)
+        return merged
 
     def find(self, text: str) -> list[Term]:
         """The terms that occur in a text, in order; one for each occurrence."""
         return [term for _, term in self.locate(text)]
 
     def locate(self, text: str) -> list[tuple[int, Term]]:
-        """The same, with the places where they stand in the normalised text."""
+        """The same, each with the position where it begins in the normalised text."""
         if not self.terms:
             return []
         text = self._normalise(text)
-        starts = {match.end() for match in _START.finditer(text)}
-        found, at = [], 0
-        while at < len(text):
-            source = self._at(text, at, at in starts)
+        sentence_starts = {match.end() for match in _SENTENCE_START.finditer(text)}
+        found, start = [], 0
+        while start < len(text):
+            source = self._longest_at(text, start, start in sentence_starts)
             if source:
-                found.append((at, Term(source, self.terms[source])))
-            at += len(source) or 1
+                found.append((start, Term(source, self.terms[source])))
+            start += len(source) or 1
         return found
 
-    def _at(self, text: str, at: int, begins: bool) -> str:
-        """The longest term that stands at a place; none is the empty text."""
-        for first in dict.fromkeys((text[at], text[at].lower() if begins else text[at])):
+    def _longest_at(self, text: str, start: int, starts_sentence: bool) -> str:
+        """The longest term that begins at a position, as the glossary spells it; "" if there is none."""
+        character = text[start]
+        for first in dict.fromkeys((character, character.lower() if starts_sentence else character)):
             for length in self._lengths.get(first, ()):
-                written = text[at : at + length]
+                written = text[start : start + length]
                 source = first + written[1:]
                 same = written in (source, capitalised(source))
-                if source in self.terms and same and _alone(text, at, at + length):
+                if source in self.terms and same and _are_whole_words(text, start, start + length):
                     return source
         return ""
 
@@ -107,20 +110,20 @@ def _lengths(terms: Iterable[str]) -> dict[str, list[int]]:
     return {first: sorted(each, reverse=True) for first, each in lengths.items()}
 
 
-def kept(targets: Sequence[str], text: str) -> list[bool]:
-    """Which terms have come out in a translation, each at a place of its own.
+def check_terms(targets: Sequence[str], text: str) -> list[bool]:
+    """Says of each term whether it came out in a translation, without overlap with another.
 
-    Longer ones choose their places first. The text may begin with a term's capital.
+    Longer ones come first. At the beginning of the text a term may have a capital.
     """
     taken = [False] * len(text)
-    found = [False] * len(targets)
+    satisfied = [False] * len(targets)
     for i in sorted(range(len(targets)), key=lambda i: -len(targets[i])):
-        for start, end in _places(targets[i], text):
+        for start, end in _occurrences(targets[i], text):
             if not any(taken[start:end]):
                 taken[start:end] = [True] * (end - start)
-                found[i] = True
+                satisfied[i] = True
                 break
-    return found
+    return satisfied
 
 
 def capitalised(term: str) -> str:
@@ -129,23 +132,22 @@ def capitalised(term: str) -> str:
     return term[:1].upper() + term[1:] if word == word.lower() else term
 
 
-def _tidy(term: str) -> str:
+def _collapse_spaces(term: str) -> str:
     return " ".join(term.split())
 
 
-def _places(term: str, text: str) -> Iterator[tuple[int, int]]:
-    for each, places in ((term, _all(term, text)), (capitalised(term), [0])):
-        for at in places:
-            if text.startswith(each, at) and _alone(text, at, at + len(each)):
-                yield at, at + len(each)
+def _occurrences(term: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where a term stands as whole words: start and end."""
+    anywhere = (match.start() for match in re.finditer(f"(?={re.escape(term)})", text))
+    for written, starts in ((term, anywhere), (capitalised(term), [0])):
+        for start in starts:
+            end = start + len(written)
+            if text.startswith(written, start) and _are_whole_words(text, start, end):
+                yield start, end
 
 
-def _all(term: str, text: str) -> Iterable[int]:
-    return (match.start() for match in re.finditer(f"(?={re.escape(term)})", text))
-
-
-def _alone(text: str, start: int, end: int) -> bool:
+def _are_whole_words(text: str, start: int, end: int) -> bool:
     """Whether whole words stand at text[start:end]."""
-    before = start > 0 and joins(text[start - 1]) and joins(text[start])
-    after = end < len(text) and joins(text[end - 1]) and joins(text[end])
+    before = start > 0 and joins_words(text[start - 1]) and joins_words(text[start])
+    after = end < len(text) and joins_words(text[end - 1]) and joins_words(text[end])
     return end <= len(text) and not before and not after
