@@ -24,6 +24,7 @@ from torch import Tensor
 
 import interlingua
 from interlingua.inference.translator import Translator
+from interlingua.kinds import Source
 from interlingua.text.vocabulary import BOS, EOS
 
 Link = tuple[int, int]
@@ -91,9 +92,8 @@ def error_rates(
         source_ids, source_words = owners(translator.tokenizers.source, source)
         target_ids, target_words = owners(translator.tokenizers.target, target)
         ids = torch.tensor([[*source_ids, EOS]])
-        with torch.inference_mode():
-            seen = translator.model.attend(ids, torch.ones_like(ids, dtype=torch.bool),
-                                           torch.tensor([[BOS, *target_ids]]))  # fmt: skip
+        source_batch = Source(ids, torch.ones_like(ids, dtype=torch.bool))
+        seen = translator.engine.attend(source_batch, torch.tensor([[BOS, *target_ids]]))
         for way, weights in ways_of(seen.cross[0].float()).items():
             best = weights[:-1, :-1].argmax(1).tolist()
             found = {(source_words[at], target_words[i]) for i, at in enumerate(best)}

@@ -32,9 +32,9 @@ from interlingua.evaluation.metrics import Metric, metric_named
 from interlingua.evaluation.scores import evaluate
 from interlingua.model.architectures import build_model
 from interlingua.model.presets import PRESETS
-from interlingua.text.vocabulary import PAD, SPECIALS
+from interlingua.text.vocabulary import SPECIALS
 from interlingua.training.loop import Learner
-from interlingua.training.objective import cross_entropy_sum
+from interlingua.training.objective import CrossEntropy
 from interlingua.training.settings import TrainingSettings
 
 MODELS = {
@@ -185,8 +185,8 @@ def speed_by_length() -> dict[str, dict[str, list[float]]]:
 def pass_speed(learner: Learner, batch: Batch) -> float:
     """Target tokens a second of one forward and backward pass."""
     started = time.perf_counter()
-    hidden = learner.model(batch.source, batch.source_mask, batch.target_in)
-    cross_entropy_sum(learner.model.project, hidden, batch.target_out, smoothing=0.1, padding=PAD).backward()
+    loss = CrossEntropy(smoothing=0.1)(learner.model, batch)
+    loss.sums["cross_entropy"].backward()
     learner.weights.collect_gradient()
     return batch.target_tokens / (time.perf_counter() - started)
 

@@ -10,12 +10,12 @@ log-probabilities of the references are compared with those of single precision 
 from __future__ import annotations
 
 import argparse
+import copy
 import random
 from pathlib import Path
 
 import interlingua
 from interlingua.data.corpus import Corpus, CorpusSettings
-from interlingua.inference import translator as translator_module
 from interlingua.inference.translation import Translation
 from interlingua.inference.translator import Translator
 
@@ -58,7 +58,9 @@ def main() -> None:
 
 def translate(translator: Translator, sources: list[str], size: int, beam: int) -> list[Translation]:
     """Translates so many sentences at a time, in an order of its own."""
-    translator_module._ROWS = size * beam
+    translator = copy.copy(translator)
+    translator.engine = copy.copy(translator.engine)
+    translator.engine.capacity = translator.engine.capacity._replace(rows=size * beam)
     order = random.Random(size).sample(range(len(sources)), len(sources))
     found: dict[int, Translation] = {}
     for start in range(0, len(order), size):

@@ -33,7 +33,9 @@ import interlingua
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.loader import Position, load_batches
 from interlingua.data.preparation import Prepared, prepare
+from interlingua.engine.eager import EagerEngine
 from interlingua.inference.translator import Translator
+from interlingua.model.architectures import build_model
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.runs.experiment import cache_directory, length_limits
 from interlingua.runs.validation import LENGTH_PENALTIES, best_hypothesis
@@ -158,7 +160,8 @@ def as_ours(model: Plain, prepared: Prepared) -> Translator:
     """The plain model's weights in our Transformer, which computes the same and searches faster."""
     sizes = TransformerSettings(norm="post", dropout=0.0)
     size = len(prepared.tokenizers.target)
-    copy = Transformer(sizes, size, size, shared=True)
+    copy = build_model(sizes, size, size, shared=True)
+    assert isinstance(copy, Transformer)
     with torch.no_grad():
         copy.target_embedding.weight.copy_(model.embedding.weight)
         for mine, layer in zip(copy.encoder, model.transformer.encoder.layers, strict=True):
@@ -174,7 +177,7 @@ def as_ours(model: Plain, prepared: Prepared) -> Translator:
             rest(mine, layer, [(mine.attention_sublayer, layer.norm1), (mine.cross_sublayer, layer.norm2),
                                (mine.feed_forward_sublayer, layer.norm3)])  # fmt: skip
     limits = length_limits(prepared.train)
-    return Translator(copy.eval(), prepared.tokenizers, max_ratio=limits.max_ratio)
+    return Translator(EagerEngine(copy.eval()), prepared.tokenizers, max_ratio=limits.max_ratio)
 
 
 def attention(mine: Any, theirs: nn.MultiheadAttention) -> None:

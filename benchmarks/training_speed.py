@@ -36,6 +36,7 @@ from interlingua.model.transformer import TransformerSettings
 from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.text.vocabulary import PAD
 from interlingua.training.loop import Learner, optimise
+from interlingua.training.objective import build_objective
 from interlingua.training.settings import TrainingSettings
 
 DROPOUT, SMOOTHING, RATE = 0.1, 0.1, 7e-4
@@ -55,9 +56,10 @@ class Plain(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """The logits."""
-        padding = torch.zeros(batch.source.shape).masked_fill(~batch.source_mask, -math.inf)
+        source, mask = batch.source
+        padding = torch.zeros(source.shape).masked_fill(~mask, -math.inf)
         hidden = self.transformer(
-            self.embed(batch.source), self.embed(batch.target_in),
+            self.embed(source), self.embed(batch.target_in),
             tgt_mask=nn.Transformer.generate_square_subsequent_mask(batch.target_in.shape[1]),
             src_key_padding_mask=padding, memory_key_padding_mask=padding, tgt_is_causal=True,
         )  # fmt: skip
@@ -98,7 +100,8 @@ def our_loop(
     model = build_model(sizes, vocabulary, vocabulary, shared=True)
     learner = Learner(model, settings, choose_dtype(precision, torch.device("cpu")))
     waiting: list[Batch] = []
-    reports = optimise(learner, ((waiting.pop(), Position()) for _ in itertools.count()), lambda step: RATE)
+    batches = ((waiting.pop(), Position()) for _ in itertools.count())
+    reports = optimise(learner, batches, build_objective(settings), lambda step: RATE)
 
     def step(batch: Batch) -> float:
         waiting.append(batch)

@@ -26,10 +26,11 @@ from typing import Any
 import torch
 from sacrebleu import corpus_bleu
 
+from interlingua.engine.eager import EagerEngine
 from interlingua.engine.packed import prepare
-from interlingua.inference import translator as translator_module
 from interlingua.inference.bundle import Bundle, load_bundle
 from interlingua.inference.translator import Translator
+from interlingua.kinds import Source
 from interlingua.model.transformer import Transformer
 from interlingua.search.hypothesis import length_limit
 from interlingua.search.scoring import forced_log_probs
@@ -125,12 +126,11 @@ def prepare_systems(bundle: Bundle, threads: int) -> dict[str, Run]:
 
 
 def ours(bundle: Bundle, precision: Any) -> Run:
-    translator = Translator(
-        prepare(bundle.model, precision), bundle.tokenizers, max_ratio=bundle.limits.max_ratio
-    )
+    engine = EagerEngine(prepare(bundle.model, precision))
+    translator = Translator(engine, bundle.tokenizers, max_ratio=bundle.limits.max_ratio)
 
     def run(texts: list[str], beam: int, width: int) -> list[str]:
-        translator_module._ROWS = width
+        engine.capacity = engine.capacity._replace(rows=width)
         return [
             translation.text for translation in translator.translate(texts, beam=beam, length_penalty=0.6)
         ]
@@ -245,7 +245,7 @@ def marian(model: Transformer) -> Any:
     source = torch.randint(4, config.vocab_size, (4, 9))
     source[:, -1] = EOS
     target_in, target_out = source.roll(1, dims=1).index_fill(1, torch.tensor([0]), BOS), source
-    expected = forced_log_probs(model, source, source != PAD, target_in, target_out)
+    expected = forced_log_probs(model, Source(source, source != PAD), target_in, target_out)
     with torch.no_grad():
         logits = peer(input_ids=source, decoder_input_ids=target_in).logits
     found = logits.log_softmax(-1).gather(2, target_out.unsqueeze(2)).squeeze(2)
