@@ -24,8 +24,7 @@ from torch import Tensor
 
 import interlingua
 from interlingua.inference.translator import Translator
-from interlingua.kinds import Source
-from interlingua.text.vocabulary import BOS, EOS
+from interlingua.kinds import BOS, EOS, Source
 
 Link = tuple[int, int]
 MARK = "▁"  # of a word's start, in pieces

@@ -30,9 +30,9 @@ from interlingua.data.batch import Batch, batch_of
 from interlingua.engine.device import choose_dtype
 from interlingua.evaluation.metrics import Metric, metric_named
 from interlingua.evaluation.scores import evaluate
+from interlingua.kinds import SPECIALS
 from interlingua.model.architectures import build_model
 from interlingua.model.presets import PRESETS
-from interlingua.text.vocabulary import SPECIALS
 from interlingua.training.loop import Learner
 from interlingua.training.objective import CrossEntropy
 from interlingua.training.settings import TrainingSettings

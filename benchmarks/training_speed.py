@@ -30,11 +30,11 @@ from interlingua.data.corpus import CorpusSettings
 from interlingua.data.loader import Position, load_batches
 from interlingua.data.preparation import prepare
 from interlingua.engine.device import choose_dtype
+from interlingua.kinds import PAD
 from interlingua.model.architectures import build_model
 from interlingua.model.positions import SinusoidalPositions
 from interlingua.model.transformer import TransformerSettings
 from interlingua.text.tokenizer import TokenizerSettings
-from interlingua.text.vocabulary import PAD
 from interlingua.training.loop import Learner, optimise
 from interlingua.training.objective import build_objective
 from interlingua.training.settings import TrainingSettings

@@ -30,11 +30,10 @@ from interlingua.engine.eager import EagerEngine
 from interlingua.engine.packed import prepare
 from interlingua.inference.bundle import Bundle, load_bundle
 from interlingua.inference.translator import Translator
-from interlingua.kinds import Source
+from interlingua.kinds import BOS, EOS, PAD, UNK, Source
 from interlingua.model.transformer import Transformer
-from interlingua.search.hypothesis import length_limit
 from interlingua.search.scoring import forced_log_probs
-from interlingua.text.vocabulary import BOS, EOS, PAD, UNK
+from interlingua.text.lengths import length_limit
 
 engine: Any = None
 """CTranslate2's, in its process."""
