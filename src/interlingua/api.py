@@ -8,17 +8,16 @@ from typing import Any, cast
 
 import torch
 
-import interlingua
 from interlingua.engine.device import choose_device, choose_dtype, set_threads
 from interlingua.engine.eager import EagerEngine
 from interlingua.engine.packed import Precision, prepare
 from interlingua.errors import ConfigurationError
+from interlingua.evaluation.metrics import task_metrics
 from interlingua.evaluation.scores import Score
 from interlingua.evaluation.scores import evaluate as evaluate_outputs
 from interlingua.inference.bundle import load_bundle
 from interlingua.inference.translator import Translator
 from interlingua.runs.run import start
-from interlingua.runs.validation import task_metrics
 
 __all__ = ["evaluate", "load", "train"]
 
@@ -68,13 +67,14 @@ def train(
         out: the directory to make.
         valid: a file of validation pairs; without it a share of the training pairs is held out.
         force: whether an earlier run in `out` is replaced.
-        **sections: of the configuration, such as training={"minutes": 10}, model={"dim": 128}.
+        **sections: of the configuration, such as training={"minutes": 10}, model={"dim": 128}; the minutes
+            count from this call.
 
     Raises:
         InterlinguaError: whatever the user can put right; see interlingua.errors.
     """
     data = {**sections.pop("data", {}), "train": str(train)} | ({"valid": str(valid)} if valid else {})
-    for _ in start({**sections, "data": data}, Path(out), force=force, started=interlingua.STARTED):
+    for _ in start({**sections, "data": data}, Path(out), force=force):
         pass
     return load(out)
 
@@ -91,4 +91,6 @@ def evaluate(model: Translator, pairs: Iterable[tuple[str, str]], **options: Any
     outputs = [
         translation.text for translation in model.translate([source for source, _ in known], **options)
     ]
-    return evaluate_outputs(outputs, known, metrics=task_metrics([t for _, t in known], model.tokenizers))
+    return evaluate_outputs(
+        outputs, known, metrics=task_metrics([t for _, t in known], model.tokenizers.target)
+    )

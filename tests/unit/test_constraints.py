@@ -7,6 +7,7 @@ import random
 import pytest
 import torch
 
+from interlingua.kinds import BOS, EOS, PAD
 from interlingua.model.architectures import build_model
 from interlingua.model.recurrent import RecurrentSettings
 from interlingua.search.hypothesis import SearchSettings, Sources, length_penalty
@@ -16,7 +17,7 @@ from interlingua.terms.automaton import Progress, SentenceTerms
 from interlingua.terms.constraints import TermConstraints
 from interlingua.terms.tokenization import TermTokenizer, Tokenization
 from interlingua.text.symbols import SymbolTokenizer
-from interlingua.text.vocabulary import BOS, EOS, PAD, Vocabulary
+from interlingua.text.vocabulary import Vocabulary
 from tests.unit.test_search import (
     LETTERS,
     Table,

@@ -19,7 +19,7 @@ from interlingua.evaluation.baselines import copy_source, look_up
 from interlingua.evaluation.metrics import bleu, chrf, metric_named, sequence_error, symbol_error
 from interlingua.evaluation.references import Example, group_references
 from interlingua.evaluation.scores import compare, default_metrics, evaluate
-from interlingua.evaluation.task import recognise_task
+from interlingua.evaluation.tasks import recognise_task
 
 WORDS = (
     "the",

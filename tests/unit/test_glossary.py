@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from interlingua.engine.eager import EagerEngine
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.inference.translator import Translator
+from interlingua.kinds import EOS, UNK
 from interlingua.model.architectures import build_model
 from interlingua.model.recurrent import RecurrentSettings
 from interlingua.model.transformer import Transformer, TransformerSettings
@@ -22,7 +23,6 @@ from interlingua.terms.tokenization import TermTokenizer
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 from interlingua.text.tokenizer import Tokenizer, TokenizerPair
-from interlingua.text.vocabulary import EOS, UNK
 from tests.models import build
 
 TEXTS = [

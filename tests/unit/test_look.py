@@ -14,12 +14,12 @@ import torch
 from interlingua.engine.eager import EagerEngine
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.inference.translator import Translator
+from interlingua.kinds import EOS
 from interlingua.model.architectures import build_model, parse_model_settings
 from interlingua.model.transformer import TransformerSettings
 from interlingua.search.hypothesis import SearchSettings
 from interlingua.text.symbols import ByteTokenizer
 from interlingua.text.tokenizer import TokenizerPair
-from interlingua.text.vocabulary import EOS
 from interlingua.views.look import look, look_page
 from interlingua.views.page import as_json
 from tests.models import build

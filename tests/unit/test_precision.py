@@ -6,11 +6,10 @@ import pytest
 import torch
 
 from interlingua.engine.packed import prepare
-from interlingua.kinds import Source
+from interlingua.kinds import BOS, EOS, PAD, Source
 from interlingua.model.architectures import build_model
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.search.scoring import forced_log_probs
-from interlingua.text.vocabulary import BOS, EOS, PAD
 
 pytestmark = pytest.mark.skipif(
     not torch.backends.mkldnn.is_available(), reason="PyTorch was built without oneDNN"

@@ -16,8 +16,8 @@ from interlingua.data.batch import Batch, make_batch, pad
 from interlingua.data.loader import Position, SubwordSampling, load_batches
 from interlingua.data.sampler import epoch_batches
 from interlingua.data.store import Store, build_store
+from interlingua.kinds import BOS, EOS, PAD
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers
-from interlingua.text.vocabulary import BOS, EOS, PAD
 
 lengths = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=300)
 
@@ -79,9 +79,9 @@ def test_a_batch_is_shifted_and_masked(store: Store) -> None:
         assert batch.target_out[row][: len(target) + 1].tolist() == [*target, EOS]
         assert (batch.target_out[row][len(target) + 1 :] == PAD).all()
     assert batch.target_tokens == (batch.target_out != PAD).sum()
-    positions = batch.source.numel() + batch.target_out.numel()
+    positions = batch.source.values.numel() + batch.target_out.numel()
     assert batch.padding == pytest.approx(
-        ((batch.source == PAD).sum() + (batch.target_out == PAD).sum()) / positions
+        ((batch.source.values == PAD).sum() + (batch.target_out == PAD).sum()) / positions
     )
 
 
@@ -98,7 +98,7 @@ def test_loading_goes_on_exactly_where_it_stopped(store: Store) -> None:
         rest = islice(load_batches(store, 60, 7, start), 60 - stop)
         for (batch, position), (expected, expected_position) in zip(rest, whole[stop:], strict=True):
             assert position == expected_position
-            assert torch.equal(batch.source, expected.source)
+            assert torch.equal(batch.source.values, expected.source.values)
             assert torch.equal(batch.target_out, expected.target_out)
 
 
@@ -117,7 +117,7 @@ def test_sampled_subwords_keep_the_texts_and_depend_on_the_position_alone(tmp_pa
     for (batch, position), (stored, _) in zip(whole, plain, strict=True):
         assert texts(tokenizers, batch) == texts(tokenizers, stored)
         again, _ = batches(0.3, position._replace(batch=position.batch - 1), 1)[0]
-        assert torch.equal(again.source, batch.source)
+        assert torch.equal(again.source.values, batch.source.values)
         assert torch.equal(again.target_out, batch.target_out)
     for side in ("source", "target_out"):
         assert sum(getattr(b, side).ne(PAD).sum() for b, _ in whole) > sum(
@@ -126,7 +126,7 @@ def test_sampled_subwords_keep_the_texts_and_depend_on_the_position_alone(tmp_pa
 
 
 def texts(tokenizers: TokenizerPair, batch: Batch) -> list[tuple[str, str]]:
-    source, target = batch.source.tolist(), batch.target_out.tolist()
+    source, target = batch.source.values.tolist(), batch.target_out.tolist()
     return [
         (tokenizers.source.decode(s), tokenizers.target.decode(t))
         for s, t in zip(source, target, strict=True)

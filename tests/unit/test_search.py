@@ -13,15 +13,15 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from interlingua.kinds import Source
+from interlingua.kinds import BOS, EOS, PAD, UNK, Source
 from interlingua.model.protocol import Memory, Seq2Seq, kept_sentences, select
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.search.beam import beam_search
-from interlingua.search.hypothesis import SearchSettings, Sources, length_limit, length_penalty
+from interlingua.search.hypothesis import SearchSettings, Sources, length_penalty
 from interlingua.search.scoring import forced_log_probs
 from interlingua.search.search import search
 from interlingua.search.topk import top_k
-from interlingua.text.vocabulary import BOS, EOS, PAD, UNK
+from interlingua.text.lengths import length_limit
 from tests.models import build
 
 LETTERS = 2  # besides EOS: three tokens that may be generated

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import json
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,19 +18,20 @@ import pytest
 from interlingua.errors import ConfigurationError
 from interlingua.serving import logs
 from interlingua.serving.app import build_app
-from interlingua.serving.http.limits import Gate, read_keys
+from interlingua.serving.http.limits import AccessControl, read_keys
 from interlingua.serving.metrics import Metrics
-from interlingua.serving.models.catalogue import Languages, Served
-from interlingua.serving.pool.pool import Engine
-from interlingua.serving.pool.queue import Flow, Job, Queue
+from interlingua.serving.models.catalogue import Catalogue, ServedModel
+from interlingua.serving.pool.pool import Pool
+from interlingua.serving.pool.process import AboutModel, WorkerGoneError
+from interlingua.serving.pool.queue import Job, Queue, RequestTurn
 from interlingua.serving.pool.worker import repeats
-from interlingua.serving.pool.workers import WorkerGoneError
 from interlingua.serving.refusal import RefusalError
+from interlingua.serving.routes.files import TranslatedFiles
 from interlingua.serving.settings import ServeSettings
 from interlingua.text.symbols import ByteTokenizer
 
 MODELS = [
-    Served(f"{source}-{target}", Path(), source, target, ByteTokenizer("NFC"))
+    ServedModel(f"{source}-{target}", Path(), source, target, ByteTokenizer("NFC"))
     for source, target in (("en", "de"), ("de", "en"), ("fr", "de"))
 ]
 
@@ -44,7 +46,7 @@ class Pretended:
     gate = asyncio.Event()
 
     def __init__(self) -> None:
-        self.ready = {model.name: {"max_source_length": 100, "beam": 1, "maps": 32} for model in MODELS}
+        self.about = {model.name: AboutModel(100, beam=1, attention_heads=32) for model in MODELS}
         self.gone: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.process = SimpleNamespace(pid=len(self.started))
         self.started.append(self)
@@ -53,17 +55,17 @@ class Pretended:
     async def start(cls, models: Any, precision: str) -> Pretended:
         return cls()
 
-    async def translate(self, task: dict[str, Any], told: Any, unwanted: Any) -> list[dict[str, Any]]:
+    async def translate(self, task: dict[str, Any], on_drafts: Any, abandoned: Any) -> list[dict[str, Any]]:
         self.batches.append(task["texts"])
         self.options.append(task["options"])
         for text in task["watched"]:
             for end in range(1, 4):
-                told({text: text.upper()[:end]})
+                on_drafts({text: text.upper()[:end]})
                 await asyncio.sleep(0.06)
         if any("slow" in text for text in task["texts"]):
             opened = asyncio.ensure_future(self.gate.wait())
-            await asyncio.wait([opened, unwanted, self.gone], return_when="FIRST_COMPLETED")
-            if unwanted.done():
+            await asyncio.wait([opened, abandoned, self.gone], return_when="FIRST_COMPLETED")
+            if abandoned.done():
                 self.dropped.append(task["texts"])
                 return []
         if self.gone.done() or any("kill" in text for text in task["texts"]):
@@ -91,7 +93,7 @@ class Pretended:
 
 
 class Client(httpx.AsyncClient):
-    engine: Engine
+    pool: Pool
     metrics: Metrics
 
 
@@ -102,7 +104,7 @@ Work = Callable[[Client], Awaitable[None]]
 def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Runs some work against a service with these settings."""
 
-    def run(work: Work, models: list[Served] = MODELS, **values: Any) -> None:
+    def run(work: Work, models: list[ServedModel] = MODELS, **values: Any) -> None:
         settings = ServeSettings.parse({"workers": 1, "wait_ms": 0, **values})
 
         async def main() -> None:
@@ -110,15 +112,15 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             Pretended.gate = asyncio.Event()
             monkeypatch.setattr("interlingua.serving.pool.pool.Worker", Pretended)
             metrics = Metrics()
-            engine = Engine({model.name: "" for model in models}, settings, metrics)
-            await engine.start()
-            app = build_app(Languages(models), engine, settings, metrics)
+            pool = Pool({model.name: "" for model in models}, settings, metrics)
+            await pool.start()
+            app = build_app(Catalogue(models), pool, settings, metrics)
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
             async with Client(transport=transport, base_url="http://here") as client:
-                client.engine, client.metrics = engine, metrics
+                client.pool, client.metrics = pool, metrics
                 async with asyncio.timeout(20):
                     await work(client)
-            await engine.stop()
+            await pool.stop()
 
         asyncio.run(main())
 
@@ -241,7 +243,7 @@ def test_attention_is_told_of_a_bounded_number_of_tokens(visit):
 
 def test_without_attention_the_rest_still_works(visit, monkeypatch):
     async def work(client: Client) -> None:
-        client.engine.maps = dict.fromkeys(client.engine.maps, 0)
+        client.pool.about = {name: AboutModel(100, 1, attention_heads=0) for name in client.pool.about}
         answer = await client.post("/translate", json=ask("<b>a</b> see https://a.org", format="html"))
         assert answer.json() == {
             "translatedText": "<b>A</b> SEE HTTPS://A.ORG", "notKept": ["https://a.org"]
@@ -304,7 +306,7 @@ def test_many_requests_at_once_do_not_overfill_the_queue(visit):
         most = 0
         for _ in range(50):
             await asyncio.sleep(0.002)
-            most = max(most, len(client.engine.queue))
+            most = max(most, len(client.pool.queue))
         Pretended.gate.set()
         statuses = await asyncio.gather(*sent)
         assert most <= 20
@@ -350,6 +352,16 @@ def test_files_come_back_translated_under_a_name_that_cannot_be_guessed(visit):
     visit(work)
 
 
+def test_files_are_kept_for_a_while_and_within_bounds():
+    files = TranslatedFiles(seconds=1000, max_bytes=10)
+    first, second = files.put("../../etc/pa ss\n.txt", b"123456"), files.put("b.txt", b"123456")
+    assert files.get(first) is None
+    assert files.get(second) == b"123456"
+    assert re.fullmatch(r"[\w-]{32}\.[\w.-]+", first)
+    gone = TranslatedFiles(seconds=0)
+    assert gone.get(gone.put("a.txt", b"1")) is None
+
+
 BAD = [
     ("/translate", {"json": {}}, 400, "missing q"),
     ("/translate", {"json": ask("")}, 400, "q:"),
@@ -372,6 +384,8 @@ BAD = [
     ("/translate", {"content": b"q=a" + b"&x=1" * 500}, 400, "too long"),
     ("/translate", {"content": b"-", "headers": {"content-type": "multipart/form-data"}}, 400, "form"),
     ("/translate", {"content": b"", "headers": {"content-encoding": "gzip"}}, 415, "Compressed"),
+    ("/translate", {"data": ask(glossary="x=y")}, 400, "glossary: Input should be an object"),
+    ("/v1/translate", {"data": ask()}, 415, "JSON"),
     ("/v1/corrections", {"data": ask(translation="x")}, 415, "JSON"),
     ("/v1/corrections", {"content": b"", "headers": {"content-type": "text/plain"}}, 415, "JSON"),
     ("/translate", {"json": ask("boom")}, 500, "could not be translated"),
@@ -427,7 +441,7 @@ def test_a_full_queue_refuses_and_recovers_at_once(visit):
         while not Pretended.batches:
             await asyncio.sleep(0.001)
         busy += [asyncio.create_task(client.post("/translate", json=ask(f"slow {i}"))) for i in range(3)]
-        while len(client.engine.queue) < 3:
+        while len(client.pool.queue) < 3:
             await asyncio.sleep(0.001)
         refused = await client.post("/translate", json=ask())
         assert refused.status_code == 503
@@ -447,7 +461,7 @@ def test_a_long_request_leaves_room_for_others(visit):
         long = asyncio.create_task(client.post("/translate", json=ask(lines)))
         while not Pretended.batches:
             await asyncio.sleep(0.001)
-        assert len(client.engine.queue) < 130
+        assert len(client.pool.queue) < 130
         short = asyncio.create_task(client.post("/translate", json=ask("short")))
         Pretended.gate.set()
         assert (await short).status_code == (await long).status_code == 200
@@ -482,8 +496,8 @@ def test_a_request_past_its_deadline_is_given_up_and_leaves_nothing_behind(visit
     async def work(client: Client) -> None:
         answers = await asyncio.gather(*(client.post("/translate", json=ask(f"slow {i}")) for i in range(3)))
         assert {answer.status_code for answer in answers} == {503}
-        client.engine.queue.sweep()
-        assert len(client.engine.queue) == 0
+        client.pool.queue.drop_abandoned()
+        assert len(client.pool.queue) == 0
         assert Pretended.dropped  # the worker need not go on with it
         assert (await client.post("/translate", json=ask())).status_code == 200
 
@@ -494,7 +508,7 @@ def test_what_waits_for_a_client_that_left_is_dropped(visit):
     async def work(client: Client) -> None:
         first = asyncio.create_task(client.post("/translate", json=ask("slow")))
         second = asyncio.create_task(client.post("/translate", json=ask("later")))
-        while not len(client.engine.queue):
+        while not len(client.pool.queue):
             await asyncio.sleep(0.001)
         second.cancel()
         await asyncio.gather(second, return_exceptions=True)
@@ -572,13 +586,13 @@ def test_keys_and_rates(visit, tmp_path):
 
 
 def test_rates_are_remembered_for_a_bounded_number_of_addresses(monkeypatch):
-    monkeypatch.setattr("interlingua.serving.http.limits._MOST", 10)
-    gate = Gate(ServeSettings(requests_per_minute=1))
+    monkeypatch.setattr("interlingua.serving.http.limits._MAX_CLIENTS", 10)
+    access = AccessControl(ServeSettings(requests_per_minute=1))
     for i in range(1000):
-        gate.check(None, str(i))
-    assert len(gate._buckets) <= 11
+        access.check(None, str(i))
+    assert len(access._buckets) <= 11
     with pytest.raises(RefusalError):
-        gate.check(None, "999")
+        access.check(None, "999")
 
 
 def test_the_log_holds_no_texts_unless_asked(visit, monkeypatch):
@@ -613,39 +627,39 @@ def test_pages_may_load_nothing_from_elsewhere(visit):
 
 
 def job(text: str, group: str = "g") -> Job:
-    return Job(text, len(text), group, asyncio.get_running_loop().create_future())
+    return Job(text, len(text), group)
 
 
 def test_batches_hold_one_group_and_similar_lengths_and_requests_take_turns():
     async def main() -> None:
         queue = Queue(batch=3, wait_s=0)
-        flow = Flow()
+        turn = RequestTurn()
         for length in [5, 40, 6, 41, 7, 42]:
-            queue.add(job("x" * length), flow)
+            queue.add(job("x" * length), turn)
         for letter in "yz":
-            queue.add(job(letter * 5, "other"), flow)
+            queue.add(job(letter * 5, "other"), turn)
         sizes = []
-        while batch := queue.take():
+        while batch := queue.take_batch():
             assert len({each.group for each in batch}) == 1
-            sizes.append([each.effort for each in batch])
+            sizes.append([each.cost for each in batch])
         assert sizes == [[5, 6, 7], [40, 41, 42], [5, 5]]
 
-        long, short = Flow(), Flow()
+        long, short = RequestTurn(), RequestTurn()
         for _ in range(9):
             queue.add(job("x" * 120), long)
-        assert len(queue.take()) == 1  # one is as much work as three of 40 tokens
+        assert len(queue.take_batch()) == 1  # one is as much work as three of 40 tokens
         queue.add(job("y" * 50, "other"), short)
-        assert queue.take()[0].group == "other"  # it need not wait for all that came before
-        while queue.take():
+        assert queue.take_batch()[0].model == "other"  # it need not wait for all that came before
+        while queue.take_batch():
             pass
 
         for i in range(4):
-            queue.add(job(str(i)), Flow())
-        assert [len(queue.take(free=2)), len(queue.take(free=1))] == [2, 2]
+            queue.add(job(str(i)), RequestTurn())
+        assert [len(queue.take_batch(2)), len(queue.take_batch(1))] == [2, 2]
 
         lost = [job("a"), job("b")]
         queue.put_back(lost)
-        assert [queue.take(), queue.take()] == [[lost[0]], [lost[1]]]  # each alone
+        assert [queue.take_batch(), queue.take_batch()] == [[lost[0]], [lost[1]]]  # each alone
 
     asyncio.run(main())
 

@@ -14,10 +14,10 @@ import pytest
 from interlingua.errors import ConfigurationError, DataError, OutputError
 from interlingua.serving.app import build_app
 from interlingua.serving.metrics import Metrics
-from interlingua.serving.models.catalogue import Languages
+from interlingua.serving.models.catalogue import Catalogue
+from interlingua.serving.models.corrections import Corrections, to_pairs
 from interlingua.serving.models.glossaries import Glossaries
-from interlingua.serving.pool.pool import Engine
-from interlingua.serving.routes.corrections import Corrections, as_pairs
+from interlingua.serving.pool.pool import Pool
 from interlingua.serving.settings import ServeSettings
 from tests.unit.test_serving_api import MODELS, Pretended
 
@@ -29,9 +29,9 @@ class Obedient(Pretended):
 
     asked: list[list[list[tuple[str, str]]]] = []  # noqa: RUF012
 
-    async def translate(self, task: dict[str, Any], told: Any, unwanted: Any) -> list[dict[str, Any]]:
+    async def translate(self, task: dict[str, Any], on_drafts: Any, abandoned: Any) -> list[dict[str, Any]]:
         self.asked.append(task["terms"])
-        answers = await super().translate(task, told, unwanted)
+        answers = await super().translate(task, on_drafts, abandoned)
         for answer, text, terms in zip(answers, task["texts"], task["terms"], strict=True):
             for source, target in terms:
                 text = text.replace(source, target)
@@ -54,18 +54,18 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         async def main() -> None:
             Obedient.asked, Pretended.started, Pretended.batches = [], [], []
             monkeypatch.setattr("interlingua.serving.pool.pool.Worker", Obedient)
-            metrics, languages = Metrics(), Languages(MODELS)
-            engine = Engine({model.name: "" for model in MODELS}, settings, metrics)
-            await engine.start()
+            metrics, catalogue = Metrics(), Catalogue(MODELS)
+            pool = Pool({model.name: "" for model in MODELS}, settings, metrics)
+            await pool.start()
             kept = None
             if settings.corrections:
                 kept = Corrections(settings.corrections, [model.name for model in MODELS])
-            app = build_app(languages, engine, settings, metrics, kept)
+            app = build_app(catalogue, pool, settings, metrics, kept)
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
                 async with asyncio.timeout(60):
                     await work(client)
-            await engine.stop()
+            await pool.stop()
             if kept:
                 kept.close()
 
@@ -167,7 +167,7 @@ def test_mistaken_glossaries_are_explained_at_the_start(tmp_path):
     path.write_text("dog\tHund\ncat\n", encoding="utf-8")
 
     def start(*given: str, models: int = 3) -> Glossaries:
-        return Glossaries(Languages(MODELS[:models]), ServeSettings.parse({"glossary": given}))
+        return Glossaries(Catalogue(MODELS[:models]), ServeSettings.parse({"glossary": given}))
 
     with pytest.raises(DataError, match=r"terms.tsv:2: the line has no tab"):
         start(f"en-de={path}")
@@ -272,7 +272,7 @@ def test_nobody_writes_before_a_cancelled_write_is_done(tmp_path, monkeypatch):
         time.sleep(0.1)
         order.append(f"end {lines!r}")
 
-    monkeypatch.setattr("interlingua.serving.routes.corrections._append", slowly)
+    monkeypatch.setattr("interlingua.serving.models.corrections._append", slowly)
 
     async def work() -> None:
         first = asyncio.create_task(kept.save("en-de", [("a", "b")]))
@@ -288,6 +288,6 @@ def test_nobody_writes_before_a_cancelled_write_is_done(tmp_path, monkeypatch):
 
 
 def test_lines_that_do_not_match_become_one_pair():
-    assert as_pairs("a\u2028b", "c\nd") == [("a", "c"), ("b", "d")]
-    assert as_pairs("a\nb\nc", "d\te") == [("a b c", "d e")]
-    assert as_pairs(" \x00 ", "a") == []
+    assert to_pairs("a\u2028b", "c\nd") == [("a", "c"), ("b", "d")]
+    assert to_pairs("a\nb\nc", "d\te") == [("a b c", "d e")]
+    assert to_pairs(" \x00 ", "a") == []

@@ -35,7 +35,7 @@ async def _left(receive: Any) -> None:
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[[Work], None]:
-    monkeypatch.setattr(protocol, "_PATIENCE_S", 0.3)
+    monkeypatch.setattr(protocol, "_TIMEOUT_S", 0.3)
 
     def run(work: Work) -> None:
         async def main() -> None:

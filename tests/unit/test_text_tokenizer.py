@@ -7,13 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlingua.errors import BundleError, ConfigurationError, DataError
+from interlingua.kinds import BOS, EOS, PAD, UNK
 from interlingua.text import subwords
 from interlingua.text.normalise import normalise
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 from interlingua.text.tokenizer import Tokenizer, TokenizerSettings, train_tokenizers
 from interlingua.text.tokenizer_files import digest, load_tokenizer, save_tokenizer
-from interlingua.text.vocabulary import BOS, EOS, PAD, UNK, Vocabulary
+from interlingua.text.vocabulary import Vocabulary
 
 SENTENCES = [
     f"The {colour} {animal} {verb} over {number} lazy dogs, doesn't it?"

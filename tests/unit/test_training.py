@@ -16,17 +16,16 @@ from torch.nn import functional as F
 from interlingua.data.batch import Batch, pad
 from interlingua.data.loader import Position
 from interlingua.errors import ConfigurationError, TrainingError
-from interlingua.kinds import Source
+from interlingua.kinds import BOS, EOS, PAD, Source
 from interlingua.model.architectures import build_model
 from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.runs.events import Note, Progress
 from interlingua.runs.journal import Log
 from interlingua.runs.recipes import merge
-from interlingua.text.vocabulary import BOS, EOS, PAD
 from interlingua.training import objective as objective_module
 from interlingua.training.loop import Learner, optimise
-from interlingua.training.objective import build_objective, cross_entropy_sum
+from interlingua.training.objective import CrossEntropy, build_objective, cross_entropy_sum
 from interlingua.training.optimizer import orthogonalise
 from interlingua.training.schedule import Clock, Schedule, StepBudget, TimeBudget, budget_rate, paper_rate
 from interlingua.training.settings import TrainingSettings
@@ -205,13 +204,17 @@ def test_gradients_are_clipped_to_a_norm() -> None:
 def test_not_a_number_stops_with_advice() -> None:
     learner = Learner(make_model(), TrainingSettings(), torch.float32)
     learner.weights.master.fill_(math.nan)
+    updates = optimise(
+        learner, itertools.cycle([(make_batch(2), Position())]), CrossEntropy(0.1), lambda step: 0.1
+    )
     with pytest.raises(TrainingError, match=r"diverged.*step 1\n.*learning_rate"):
-        next(optimise(learner, itertools.cycle([(make_batch(2), Position())]), lambda step: 0.1))
+        next(updates)
 
 
 def test_a_loss_that_only_rises_stops_with_advice() -> None:
     learner = Learner(make_model(), TrainingSettings(clip_norm=0), torch.float32)
-    reports = optimise(learner, itertools.cycle([(make_batch(8), Position())]), lambda step: 5.0)
+    stream = itertools.cycle([(make_batch(8), Position())])
+    reports = optimise(learner, stream, CrossEntropy(0.1), lambda step: 5.0)
     with pytest.raises(TrainingError, match=r"diverged.*\n.*learning_rate"):
         list(itertools.islice(reports, 300))
 

@@ -13,12 +13,12 @@ from interlingua.engine.eager import EagerEngine
 from interlingua.evaluation.scores import evaluate
 from interlingua.inference.bundle import Limits
 from interlingua.inference.translator import Translator
+from interlingua.kinds import EOS
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.runs.validation import LENGTH_PENALTIES, Validator
 from interlingua.search.hypothesis import SearchSettings
 from interlingua.text.symbols import ByteTokenizer
 from interlingua.text.tokenizer import TokenizerPair
-from interlingua.text.vocabulary import EOS
 from tests.models import build
 
 BYTES = TokenizerPair(ByteTokenizer("NFC"), ByteTokenizer("NFC"))

@@ -131,14 +131,13 @@ def _show(systems: Sequence[System], title: str) -> None:
 
 
 def _metrics(names: list[str] | None, pairs: Sequence[Pair], model: Translator) -> list[Metric]:
-    from interlingua.evaluation.metrics import metric_named
-    from interlingua.evaluation.task import recognise_task
-    from interlingua.runs.validation import task_metrics
+    from interlingua.evaluation.metrics import metric_named, task_metrics
+    from interlingua.evaluation.tasks import recognise_task
 
     targets = [pair.target for pair in pairs]
     if not names:
-        return task_metrics(targets, model.tokenizers)
-    symbols = "words" if model.tokenizers.target.kind == "words" else recognise_task(targets).symbols
+        return task_metrics(targets, model.tokenizers.target)
+    symbols = model.tokenizers.target.compared_by or recognise_task(targets).symbols
     return [metric_named(name, symbols) for name in names]
 
 

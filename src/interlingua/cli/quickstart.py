@@ -87,8 +87,8 @@ def _train(
 
 
 def _show(model: Translator, pairs: Sequence[tuple[str, str]], console: Console) -> None:
+    from interlingua.evaluation.metrics import task_metrics
     from interlingua.evaluation.scores import evaluate
-    from interlingua.runs.validation import task_metrics
 
     truths: dict[str, list[str]] = {}
     for word, said in pairs:
@@ -97,7 +97,7 @@ def _show(model: Translator, pairs: Sequence[tuple[str, str]], console: Console)
     outputs = {word: found.text for word, found in zip(words, model.translate(words), strict=True)}
     shown = [word for word in words if 5 <= len(word) <= 12][:: max(1, len(words) // (2 * SHOWN))][:SHOWN]
     console.print(_examples(shown, outputs, truths))
-    metrics = task_metrics([said for _, said in pairs], model.tokenizers)
+    metrics = task_metrics([said for _, said in pairs], model.tokenizers.target)
     scores = evaluate([outputs[word] for word, _ in pairs], pairs, metrics=metrics)
     right = sum(outputs[word] in truths[word] for word in words)
     console.print(score_table([System("this model", scores)], f"{len(words):,} words never seen in training"))

@@ -87,8 +87,8 @@ def _quality(
     options: dict[str, Any], compute: dict[str, Any],
 ) -> Quality:  # fmt: skip
     from interlingua.api import load
+    from interlingua.evaluation.metrics import task_metrics
     from interlingua.evaluation.quality import measure
-    from interlingua.runs.validation import task_metrics
     from interlingua.views.report import distinct_names
 
     outputs: dict[str, list[str]] = {}
@@ -96,7 +96,7 @@ def _quality(
     for directory, name in zip(runs, distinct_names(runs), strict=True):
         print(f"{name}: translating {len(pairs):,} sources", file=sys.stderr)
         translator = load(directory, **compute)
-        metrics = metrics or task_metrics([pair.target for pair in pairs], translator.tokenizers)
+        metrics = metrics or task_metrics([pair.target for pair in pairs], translator.tokenizers.target)
         found = translator.translate([pair.source for pair in pairs], **options)
         outputs[name] = [translation.text for translation in found]
     return measure(outputs, pairs, metrics or [], test=test, train_sources=sources)

@@ -12,8 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from interlingua.data.store import Store
-from interlingua.kinds import Source
-from interlingua.text.vocabulary import BOS, EOS, PAD
+from interlingua.kinds import BOS, EOS, PAD, Source
 
 __all__ = ["Batch", "batch_of", "make_batch", "pad"]
 

@@ -6,7 +6,7 @@ That the score depends on the sums alone is what makes resampling cheap: a resam
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any, NamedTuple, Protocol
 
@@ -18,7 +18,8 @@ from sacrebleu.metrics.chrf import CHRF
 
 from interlingua.errors import ConfigurationError, nearest
 from interlingua.evaluation.references import Lines
-from interlingua.evaluation.task import Symbols
+from interlingua.evaluation.tasks import recognise_task
+from interlingua.kinds import Codec, Symbols
 
 __all__ = [
     "Counts",
@@ -29,6 +30,7 @@ __all__ = [
     "metric_named",
     "sequence_error",
     "symbol_error",
+    "task_metrics",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -201,6 +203,20 @@ def metric_named(name: str, symbols: Symbols = "characters") -> Metric:
         if name.lower() in (known.lower(), metric.name.lower()):
             return metric
     raise ConfigurationError("unknown metric", found=name, accepted=nearest(name, metrics))
+
+
+def task_metrics(targets: Iterable[str], codec: Codec) -> list[Metric]:
+    """The metrics that fit a task, the one that decides first.
+
+    Args:
+        targets: of the task.
+        codec: made them; where it does not say what outputs are compared by, the targets tell.
+    """
+    task = recognise_task(targets)
+    if task.headline == "sequence_error" or codec.compared_by is not None:
+        symbols = codec.compared_by or task.symbols
+        return [metric_named(name, symbols) for name in ("sequence_error", "symbol_error")]
+    return [metric_named(name) for name in sorted(("BLEU", "chrF"), key=lambda name: name != task.headline)]
 
 
 def _reference_count(lines: Lines) -> int | None:

@@ -15,7 +15,7 @@ from interlingua.evaluation.metrics import Metric, metric_named
 from interlingua.evaluation.references import single_lines
 from interlingua.evaluation.resampling import Interval
 from interlingua.evaluation.scores import compare, evaluate
-from interlingua.evaluation.task import Symbols
+from interlingua.kinds import Symbols
 
 __all__ = ["Bin", "Difference", "Quality", "RunQuality", "Sentence", "measure"]
 

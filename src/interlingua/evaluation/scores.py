@@ -10,7 +10,7 @@ import numpy as np
 from interlingua.evaluation.metrics import Metric, metric_named
 from interlingua.evaluation.references import Lines, grouped_lines, single_lines
 from interlingua.evaluation.resampling import Interval, p_value, resample
-from interlingua.evaluation.task import recognise_task
+from interlingua.evaluation.tasks import recognise_task
 
 __all__ = ["Comparison", "Score", "compare", "default_metrics", "evaluate"]
 

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from interlingua.data.batch import pad
 from interlingua.engine.protocol import Engine
-from interlingua.kinds import Source
+from interlingua.kinds import BOS, Source
 from interlingua.model.protocol import Attention
-from interlingua.text.vocabulary import BOS
 
 __all__ = ["align", "attention_of", "mean_cross_attention"]
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Int
+from torch import Tensor
 
 from interlingua.data.batch import pad
 from interlingua.engine.protocol import Engine
@@ -17,8 +18,8 @@ from interlingua.errors import ConfigurationError, DataError
 from interlingua.inference.alignment import align, attention_of, mean_cross_attention
 from interlingua.inference.scoring import score
 from interlingua.inference.translation import EMPTY, Flag, PairScore, Translation, join
-from interlingua.kinds import Source
-from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, length_limit
+from interlingua.kinds import EOS, PAD, Source
+from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources
 from interlingua.terms.automaton import SentenceTerms
 from interlingua.terms.constraints import TermConstraints, beam_width
 from interlingua.terms.glossary import Term
@@ -26,7 +27,6 @@ from interlingua.terms.placement import find_replaced
 from interlingua.terms.terminology import Glossaries, Terminology
 from interlingua.text.sentences import split_long
 from interlingua.text.tokenizer import TokenizerPair
-from interlingua.text.vocabulary import EOS, PAD
 
 __all__ = ["Drafts", "PairScore", "Translation", "Translator"]
 
@@ -168,7 +168,7 @@ class Translator:
             )
         ]
         sentence_terms = [
-            self._terminology.encode(*part, length_limit(len(ids), self.max_ratio)) if ids else None
+            self._terminology.encode(*part, self._length_limit(len(ids))) if ids else None
             for part, ids in zip(parts, encoded, strict=True)
         ]
         translations = [EMPTY] * len(parts)
@@ -230,7 +230,7 @@ class Translator:
                 for ids, terms in zip(encoded, sentence_terms, strict=True)
             ]
             # A hypothesis takes memory for what it wrote so far, which may come to the limit.
-            memory_tokens = [rows * length_limit(length, self.max_ratio) for length in lengths]
+            memory_tokens = [rows * self._length_limit(length) for length in lengths]
             yield from batches(lengths, memory_tokens, self.engine.capacity, rows)
 
     def _drafts(
@@ -245,12 +245,14 @@ class Translator:
     def _sources(self, inputs: Sequence[_Input]) -> Sources:
         """A batch; terms may make a target longer."""
         limits = [
-            length_limit(len(one.ids), self.max_ratio)
-            + (one.sentence_terms.num_tokens if one.sentence_terms else 0)
+            self._length_limit(len(one.ids)) + (one.sentence_terms.num_tokens if one.sentence_terms else 0)
             for one in inputs
         ]
         ids = pad([one.ids for one in inputs], after=EOS).to(self.engine.device)
         return Sources(Source(ids, ids != PAD), torch.tensor(limits, device=self.engine.device))
+
+    def _length_limit(self, source_length: int) -> int:
+        return self.tokenizers.target.length_limit(source_length, self.max_ratio)
 
     def _translation(
         self, source: list[int], hypotheses: list[Hypothesis], terms: tuple[Term, ...]

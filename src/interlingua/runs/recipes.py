@@ -12,9 +12,9 @@ import torch
 from interlingua.data.preparation import Prepared
 from interlingua.data.store import Store
 from interlingua.errors import ConfigurationError, nearest
+from interlingua.kinds import SPECIALS
 from interlingua.model.presets import PRESETS
 from interlingua.text.tokenizer import TokenizerPair
-from interlingua.text.vocabulary import SPECIALS
 from interlingua.training.settings import TrainingSettings
 
 __all__ = ["Recipe", "choose_recipe", "default_steps", "merge", "target_tokens"]

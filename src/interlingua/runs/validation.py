@@ -13,9 +13,8 @@ from interlingua.data.batch import make_batch
 from interlingua.data.sampler import epoch_batches
 from interlingua.data.store import Store
 from interlingua.engine.eager import EagerEngine
-from interlingua.evaluation.metrics import Metric, metric_named
+from interlingua.evaluation.metrics import task_metrics
 from interlingua.evaluation.scores import Score, evaluate
-from interlingua.evaluation.task import recognise_task
 from interlingua.inference.bundle import Limits
 from interlingua.inference.translator import Translation, Translator
 from interlingua.model.protocol import Model
@@ -24,7 +23,7 @@ from interlingua.search.hypothesis import SearchSettings, length_penalty
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.training.objective import CrossEntropy
 
-__all__ = ["LENGTH_PENALTIES", "Validation", "Validator", "best_hypothesis", "task_metrics"]
+__all__ = ["LENGTH_PENALTIES", "Validation", "Validator", "best_hypothesis"]
 
 Pair = tuple[str, str]
 SHOWN_SAMPLES = 10
@@ -79,7 +78,7 @@ class Validator:
         self.decoded_indices = np.sort(order[:decode_pairs])
         self.tokenizers, self.limits, self.search = tokenizers, limits, search
         self.chooses_length_penalty = choose_length_penalty and search.beam > 1 and not search.sample
-        self.metrics = task_metrics([store.target_text(int(i)) for i in self.indices], tokenizers)
+        self.metrics = task_metrics([store.target_text(int(i)) for i in self.indices], tokenizers.target)
 
     def validate(self, model: Model, *, thorough: bool = False) -> Validation:
         """Loss of all pairs, scores of `decode_pairs` greedy translations; thorough: of all, by `search`."""
@@ -146,14 +145,3 @@ def best_hypothesis(translation: Translation, alpha: float) -> Translation:
 
 def _larger_is_better(score: Score) -> float:
     return score.score if score.higher_is_better else -score.score
-
-
-def task_metrics(targets: list[str], tokenizers: TokenizerPair) -> list[Metric]:
-    """The metrics that fit the task, the one that decides first."""
-    task = recognise_task(targets)
-    # A tokenizer of words knows better what a symbol is than a guess from the targets.
-    by_words = tokenizers.target.kind == "words"
-    if task.headline == "sequence_error" or by_words:
-        symbols = "words" if by_words else task.symbols
-        return [metric_named(name, symbols) for name in ("sequence_error", "symbol_error")]
-    return [metric_named(name) for name in sorted(("BLEU", "chrF"), key=lambda name: name != task.headline)]

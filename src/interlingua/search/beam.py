@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from interlingua.kinds import BOS, EOS
 from interlingua.model.protocol import Seq2Seq
 from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, forbidden_ids, length_penalty
 from interlingua.search.topk import top_k
-from interlingua.text.vocabulary import BOS, EOS
 
 __all__ = ["BeamStep", "Beams", "Constraint", "Continuations", "beam_search"]
 

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from interlingua.kinds import BOS, EOS
 from interlingua.model.protocol import Memory, Seq2Seq
 from interlingua.search.hypothesis import (
     Hypothesis,
@@ -19,7 +20,6 @@ from interlingua.search.hypothesis import (
     length_penalty,
 )
 from interlingua.search.topk import top_k
-from interlingua.text.vocabulary import BOS, EOS
 
 __all__ = ["extend", "greedy_search"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Annotated, Literal, NamedTuple
 
@@ -11,9 +10,8 @@ from jaxtyping import Int
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from interlingua.kinds import Source
+from interlingua.kinds import BOS, PAD, UNK, Source
 from interlingua.settings import Settings
-from interlingua.text.vocabulary import BOS, PAD, UNK
 
 __all__ = [
     "Hypothesis",
@@ -21,7 +19,6 @@ __all__ = [
     "SearchSettings",
     "Sources",
     "forbidden_ids",
-    "length_limit",
     "length_penalty",
 ]
 
@@ -83,16 +80,6 @@ class Hypothesis(NamedTuple):
 Observer = Callable[[Int[Tensor, " sentences"], Int[Tensor, "sentences length"]], object]
 """Told after every step which sentences are still searched and what leads in each, which may end in EOS;
 it may raise to give the search up."""
-
-
-def length_limit(source_length: int, max_ratio: float) -> int:
-    """The most target tokens looked for: half as many again as the training data's extreme, and ten.
-
-    Args:
-        source_length: source tokens, without EOS.
-        max_ratio: the largest target length / source length of the training pairs, without EOS.
-    """
-    return math.ceil(1.5 * max_ratio * source_length) + 10
 
 
 def length_penalty(length: Tensor | int, alpha: float) -> Tensor:

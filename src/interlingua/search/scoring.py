@@ -10,10 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from interlingua.data.batch import pad
-from interlingua.kinds import Source
+from interlingua.kinds import BOS, EOS, PAD, Source
 from interlingua.model.protocol import Seq2Seq
 from interlingua.search.hypothesis import Hypothesis, Sources, length_penalty
-from interlingua.text.vocabulary import BOS, EOS, PAD
 
 __all__ = ["forced_log_probs", "rescore"]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
@@ -14,14 +15,15 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 import interlingua
-from interlingua.serving.http.limits import Gate
+from interlingua.serving.http.fields import explain
+from interlingua.serving.http.limits import AccessControl
 from interlingua.serving.http.reception import Reception
 from interlingua.serving.metrics import Metrics
-from interlingua.serving.models.catalogue import Languages
-from interlingua.serving.pool.pool import Engine
+from interlingua.serving.models.catalogue import Catalogue
+from interlingua.serving.models.corrections import Corrections
+from interlingua.serving.pool.pool import Pool
 from interlingua.serving.refusal import RefusalError
-from interlingua.serving.routes import corrections, libretranslate, native
-from interlingua.serving.routes.corrections import Corrections
+from interlingua.serving.routes import corrections, files, libretranslate, native
 from interlingua.serving.routes.schema import answers
 from interlingua.serving.routes.service import Service
 from interlingua.serving.settings import ServeSettings
@@ -39,17 +41,10 @@ class Health(BaseModel):
 
 
 def build_app(
-    languages: Languages, engine: Engine, settings: ServeSettings, metrics: Metrics,
-    kept: Corrections | None = None,
+    catalogue: Catalogue, pool: Pool, settings: ServeSettings, metrics: Metrics,
+    store: Corrections | None = None,
 ) -> ASGIApp:  # fmt: skip
     """Puts the application together.
-
-    Args:
-        languages: the models.
-        engine: the workers.
-        settings: of the service.
-        metrics: what is counted.
-        kept: where corrections are saved, if they are.
 
     Raises:
         ConfigurationError: the API keys or a glossary cannot be used.
@@ -60,14 +55,15 @@ def build_app(
         title="interlingua", version=interlingua.__version__, docs_url=None, redoc_url=None,
         description="Translation by your own models. Speaks LibreTranslate's API, and one of its own.",
     )  # fmt: skip
-    service, gate = Service(languages, engine, settings), Gate(settings)
-    app.include_router(libretranslate.routes(service, gate, settings))
-    app.include_router(native.routes(service, gate))
-    app.include_router(corrections.routes(service, gate, kept))
+    service, access = Service(catalogue, pool, settings), AccessControl(settings)
+    app.include_router(libretranslate.routes(service, access))
+    app.include_router(files.routes(service, access))
+    app.include_router(native.routes(service, access))
+    app.include_router(corrections.routes(service, access, store))
 
     @app.get("/health", tags=["operation"], response_model=Health, responses=answers(503))
     async def health() -> Any:
-        if not engine.alive:
+        if not pool.alive:
             raise RefusalError(503, "No worker is up.", retry_after_s=5)
         return {"status": "ok"}
 
@@ -79,16 +75,17 @@ def build_app(
         return Response(metrics.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     app.add_exception_handler(RefusalError, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _failed)
     _add_page(app)
-    whole: ASGIApp = Reception(app, settings, metrics, engine)
+    guarded: ASGIApp = Reception(app, settings, metrics, pool)
     if settings.cors:  # around it, so that other sites' pages can read its refusals as well
-        whole = CORSMiddleware(
-            whole, allow_origins=settings.cors, allow_methods=["GET", "POST"],
+        guarded = CORSMiddleware(
+            guarded, allow_origins=settings.cors, allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type"], expose_headers=["Retry-After"],
         )  # fmt: skip
-    return whole
+    return guarded
 
 
 def _add_page(app: FastAPI) -> None:
@@ -106,7 +103,12 @@ def _add_page(app: FastAPI) -> None:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, RefusalError)
-    return JSONResponse({"error": error.message}, error.status, headers=error.headers)
+    return error.response()
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return RefusalError(400, explain(error)).response()
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -115,4 +117,4 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": "Something went wrong here."}, 500)
+    return RefusalError(500, "Something went wrong here.").response()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypedDict
+from functools import partial
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,12 +17,6 @@ from prometheus_client import (
 
 __all__ = ["Metrics"]
 
-
-class _Own(TypedDict):
-    registry: CollectorRegistry
-    namespace: str
-
-
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _SENTENCES = (1, 2, 4, 8, 16, 32, 64, 128)
 
@@ -34,21 +28,21 @@ class Metrics:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        own = _Own(registry=self.registry, namespace="interlingua")
-        self.requests = Counter("requests", "Requests by route and status.", ["route", "status"], **own)
-        self.latency = Histogram(
-            "request_seconds", "From the first byte to the last.", ["route"], buckets=_SECONDS, **own
+        counter = partial(Counter, namespace="interlingua", registry=self.registry)
+        gauge = partial(Gauge, namespace="interlingua", registry=self.registry)
+        histogram = partial(Histogram, namespace="interlingua", registry=self.registry)
+        self.requests = counter("requests", "Requests by route and status.", ["route", "status"])
+        self.latency = histogram(
+            "request_seconds", "From the first byte to the last.", ["route"], buckets=_SECONDS
         )
-        self.refused = Counter("refused", "Requests turned down to stay healthy.", ["reason"], **own)
-        self.sentences = Counter("sentences", "Sentences translated.", **own)
-        self.tokens = Counter("tokens", "Target tokens generated; their rate is tokens a second.", **own)
-        self.batches = Histogram("batch_sentences", "Sentences decoded together.", buckets=_SENTENCES, **own)
-        self.decoding = Histogram(
-            "decode_seconds", "Time that a worker takes for a batch.", buckets=_SECONDS, **own
-        )
-        self.restarts = Counter("worker_restarts", "Workers replaced because they died.", **own)
-        self._queue = Gauge("queue_sentences", "Sentences that wait.", **own)
-        self._workers = Gauge("workers", "Workers that are up.", **own)
+        self.refused = counter("refused", "Requests turned down to stay healthy.", ["reason"])
+        self.sentences = counter("sentences", "Sentences translated.")
+        self.tokens = counter("tokens", "Target tokens generated; their rate is tokens a second.")
+        self.batches = histogram("batch_sentences", "Sentences decoded together.", buckets=_SENTENCES)
+        self.decoding = histogram("decode_seconds", "Time that a worker takes for a batch.", buckets=_SECONDS)
+        self.restarts = counter("worker_restarts", "Workers replaced because they died.")
+        self._queue = gauge("queue_sentences", "Sentences that wait.")
+        self._workers = gauge("workers", "Workers that are up.")
 
     def watch(self, queue: Callable[[], int], workers: Callable[[], int]) -> None:
         """Says where the present values come from."""

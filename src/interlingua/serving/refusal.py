@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from pydantic import BaseModel
+from starlette.responses import JSONResponse
 
-__all__ = ["ErrorAnswer", "RefusalError", "too_late"]
+__all__ = ["ErrorAnswer", "RefusalError", "deadline_missed"]
 
 
 class ErrorAnswer(BaseModel):
@@ -31,7 +32,11 @@ class RefusalError(Exception):
         if retry_after_s is not None:
             self.headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
 
+    def response(self) -> JSONResponse:
+        """The answer that says so."""
+        return JSONResponse({"error": self.message}, self.status, headers=self.headers)
 
-def too_late() -> RefusalError:
+
+def deadline_missed() -> RefusalError:
     """For a request whose deadline has passed, or cannot be kept."""
     return RefusalError(503, "This took too long. Please try again.", retry_after_s=5)

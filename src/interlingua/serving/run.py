@@ -1,7 +1,7 @@
 """A service from its start to its end.
 
     request ─ reception (body, limits, log) ─ libretranslate | native (fields, keys) ─ service (text -> parts)
-      ─ engine (queue, batches) ─ worker processes (models)
+      ─ pool (queue, batches) ─ worker processes (models)
 
 The service itself never loads PyTorch: it stays small, and starts while the workers load the models.
 """
@@ -22,9 +22,9 @@ from interlingua.serving import logs
 from interlingua.serving.app import build_app
 from interlingua.serving.http.protocol import bounded
 from interlingua.serving.metrics import Metrics
-from interlingua.serving.models.catalogue import Languages, read_model
-from interlingua.serving.pool.pool import Engine
-from interlingua.serving.routes.corrections import Corrections
+from interlingua.serving.models.catalogue import Catalogue, read_model
+from interlingua.serving.models.corrections import Corrections
+from interlingua.serving.pool.pool import Pool
 from interlingua.serving.settings import ServeSettings
 
 __all__ = ["serve"]
@@ -38,7 +38,7 @@ def serve(directories: Sequence[Path], settings: ServeSettings, announce: Callab
     Args:
         directories: of the models.
         settings: of the service.
-        announce: told the address once requests are answered.
+        announce: called with the address once requests are answered.
 
     Raises:
         BundleError: a model cannot be loaded.
@@ -46,25 +46,25 @@ def serve(directories: Sequence[Path], settings: ServeSettings, announce: Callab
         DataError: a glossary is not one.
         OutputError: corrections cannot be saved.
     """
-    languages = Languages([read_model(directory) for directory in directories])
-    names = [model.name for model in languages.models.values()]
+    catalogue = Catalogue([read_model(directory) for directory in directories])
+    names = [model.name for model in catalogue.models.values()]
     corrections = Corrections(settings.corrections, names) if settings.corrections else None
     try:
         with logs.json_lines():
-            asyncio.run(_serve(languages, settings, corrections, announce))
+            asyncio.run(_serve(catalogue, settings, corrections, announce))
     finally:
         if corrections:
             corrections.close()
 
 
 async def _serve(
-    languages: Languages, settings: ServeSettings, corrections: Corrections | None,
+    catalogue: Catalogue, settings: ServeSettings, corrections: Corrections | None,
     announce: Callable[[str], None],
 ) -> None:  # fmt: skip
     metrics = Metrics()
-    models = {model.name: str(model.directory.absolute()) for model in languages.models.values()}
-    engine = Engine(models, settings, metrics)
-    app = build_app(languages, engine, settings, metrics, corrections)
+    models = {model.name: str(model.directory.absolute()) for model in catalogue.models.values()}
+    pool = Pool(models, settings, metrics)
+    app = build_app(catalogue, pool, settings, metrics, corrections)
     config = uvicorn.Config(
         app, host=settings.host, port=settings.port, http=bounded(settings.max_connections), ws="none",
         lifespan="off", log_config=None, access_log=False, server_header=False, timeout_keep_alive=15,
@@ -73,7 +73,7 @@ async def _serve(
     )  # fmt: skip
     listener = _bind(settings)
     try:
-        await engine.start()
+        await pool.start()
         # uvicorn raises a signal again once it has shut down; being asked to stop is no failure.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
@@ -82,13 +82,13 @@ async def _serve(
         while not server.started and not running.done():
             await asyncio.sleep(0.01)
         host, port = listener.getsockname()[:2]
-        logs.tell(log, "started", host=host, port=port, models=list(models), workers=engine.processes)
+        logs.log_event(log, "started", host=host, port=port, models=list(models), workers=pool.processes)
         announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
         await running
-        logs.tell(log, "stopped")
+        logs.log_event(log, "stopped")
     finally:
         listener.close()
-        await engine.stop()
+        await pool.stop()
 
 
 def _bind(settings: ServeSettings) -> socket.socket:

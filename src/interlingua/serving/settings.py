@@ -31,11 +31,11 @@ class ServeSettings(Settings):
     wait_ms: Annotated[float, Field(ge=0, le=1000)] = 5
     """How long a sentence may wait for others to be decoded with while a worker is free."""
     draft_ms: Annotated[float, Field(ge=0, le=10_000)] = 80
-    """How often the translation so far is told while it is decoded, at most."""
+    """The least time between two drafts of a translation while it is decoded."""
     queue: Annotated[int, Field(ge=1)] = 1000
     """How many sentences may wait; beyond it requests are refused with 503."""
     timeout_s: Annotated[float, Field(gt=0, le=3600)] = 30
-    """A request that takes longer is given up with 503."""
+    """A request that takes longer is ended with 503."""
     body_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 15
     """How long a client may take to send a request."""
     max_characters: Annotated[int, Field(ge=1)] = 10_000
@@ -67,7 +67,7 @@ class ServeSettings(Settings):
     file_minutes: Annotated[float, Field(gt=0)] = 15
     """How long a translated file can be downloaded."""
     log_texts: bool = False
-    """Whether the log holds the texts of the users; they are told nowhere else."""
+    """Whether the log holds the texts of the users; they are written nowhere else."""
 
     def worker_count(self) -> int:
         """How many processes translate."""

@@ -23,10 +23,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from interlingua.kinds import EOS
 from interlingua.search.beam import Beams, Continuations
 from interlingua.search.topk import top_k
 from interlingua.terms.automaton import Progress, SentenceTerms
-from interlingua.text.vocabulary import EOS
 
 __all__ = ["TermConstraints", "beam_width"]
 

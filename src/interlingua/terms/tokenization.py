@@ -5,10 +5,10 @@ from __future__ import annotations
 import unicodedata
 from typing import NamedTuple
 
+from interlingua.kinds import SPECIALS, UNK
 from interlingua.terms.glossary import capitalised, joins_words
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.tokenizer import Tokenizer
-from interlingua.text.vocabulary import SPECIALS, UNK
 
 __all__ = ["TermTokenizer", "Tokenization"]
 

@@ -12,8 +12,9 @@ from typing import Any, Literal
 import sentencepiece
 
 from interlingua.errors import BundleError, ConfigurationError, DataError
+from interlingua.kinds import BOS, EOS, PAD, SPECIALS, UNK, Symbols
+from interlingua.text.lengths import length_limit
 from interlingua.text.normalise import Normalisation, normalise
-from interlingua.text.vocabulary import BOS, EOS, PAD, SPECIALS, UNK
 
 __all__ = ["SubwordTokenizer", "smallest_vocabulary"]
 
@@ -48,6 +49,9 @@ class SubwordTokenizer:
         kind: "unigram" or "bpe".
         normalisation: applied before encoding; SentencePiece's own normalisation is off.
     """
+
+    compared_by: Symbols | None = None
+    length_limit = staticmethod(length_limit)
 
     def __init__(self, model: bytes, kind: str, normalisation: Normalisation) -> None:
         self.kind = kind

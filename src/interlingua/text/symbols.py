@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from interlingua.errors import DataError
+from interlingua.kinds import SPECIALS, Symbols
+from interlingua.text.lengths import length_limit
 from interlingua.text.normalise import Normalisation, normalise
-from interlingua.text.vocabulary import SPECIALS, Vocabulary
+from interlingua.text.vocabulary import Vocabulary
 
 __all__ = ["ByteTokenizer", "SymbolTokenizer"]
 
@@ -28,10 +30,13 @@ class SymbolTokenizer:
         normalisation: applied before splitting.
     """
 
+    length_limit = staticmethod(length_limit)
+
     def __init__(
         self, kind: Literal["words", "characters"], vocabulary: Vocabulary, normalisation: Normalisation
     ) -> None:
         self.kind: str = kind
+        self.compared_by: Symbols | None = "words" if kind == "words" else None
         self.vocabulary = vocabulary
         self.normalisation = normalisation
         self._separator = " " if kind == "words" else ""
@@ -93,6 +98,8 @@ class ByteTokenizer:
     """The bytes of the text in UTF-8: byte b has the id 4 + b; nothing to learn, nothing unknown."""
 
     kind = "bytes"
+    compared_by: Symbols | None = None
+    length_limit = staticmethod(length_limit)
 
     def __init__(self, normalisation: Normalisation) -> None:
         self.normalisation = normalisation

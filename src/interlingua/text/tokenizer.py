@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from interlingua.errors import ConfigurationError, DataError
+from interlingua.kinds import Codec
 from interlingua.settings import Settings
 from interlingua.text.choice import (
     SideStatistics,
@@ -22,15 +23,12 @@ from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 __all__ = ["Tokenizer", "TokenizerPair", "TokenizerSettings", "train_tokenizers"]
 
 
-class Tokenizer(Protocol):
-    """Turns a text into ids and ids into a text; for every id below 4 see `vocabulary`."""
+class Tokenizer(Codec, Protocol):
+    """Turns a text into ids and ids into a text: the codec of text, and the way of a source to its ids."""
 
     kind: str
     """ "unigram", "bpe", "characters", "bytes" or "words"."""
     normalisation: Normalisation
-
-    def __len__(self) -> int:
-        """The number of ids, the special ones included."""
 
     def normalise(self, text: str) -> str:
         """Returns the text as it is seen by `encode`, and as it is worth keeping."""
@@ -38,14 +36,11 @@ class Tokenizer(Protocol):
     def encode(self, text: str) -> list[int]:
         """Returns the ids of a text, without BOS and EOS; the empty text has none."""
 
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+    def encode_batch(self, targets: Sequence[str]) -> list[list[int]]:
         """Encodes several texts, faster than one by one."""
 
     def decode(self, ids: Sequence[int]) -> str:
         """Returns the text of the ids; special ids are skipped."""
-
-    def pieces(self, ids: Sequence[int]) -> list[str]:
-        """Returns one string to show for each id."""
 
 
 class TokenizerPair(NamedTuple):

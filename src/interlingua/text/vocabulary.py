@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["BOS", "EOS", "PAD", "SPECIALS", "UNK", "Vocabulary"]
+from interlingua.kinds import SPECIALS, UNK
 
-PAD, UNK, BOS, EOS = 0, 1, 2, 3
-SPECIALS = ("<pad>", "<unk>", "<s>", "</s>")
-"""How the special ids are shown; a text that holds such a string is not turned into a special id."""
+__all__ = ["Vocabulary"]
 
 
 class Vocabulary:

@@ -13,8 +13,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interlingua.data.batch import Batch
+from interlingua.kinds import PAD
 from interlingua.model.protocol import Seq2Seq
-from interlingua.text.vocabulary import PAD
 from interlingua.training.settings import TrainingSettings
 
 __all__ = ["CrossEntropy", "Loss", "Objective", "build_objective", "cross_entropy_sum"]

@@ -11,13 +11,12 @@ from interlingua.engine.eager import EagerEngine
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.inference.translation import Translation
 from interlingua.inference.translator import Translator
-from interlingua.kinds import Source
+from interlingua.kinds import BOS, EOS, SPECIALS, Source
 from interlingua.model.attention import causal_mask
 from interlingua.model.protocol import Explanation, Seq2Seq
 from interlingua.search.beam import BeamStep, beam_search
-from interlingua.search.hypothesis import SearchSettings, Sources, length_limit
+from interlingua.search.hypothesis import SearchSettings, Sources
 from interlingua.text.sentences import split_long
-from interlingua.text.vocabulary import BOS, EOS, SPECIALS
 from interlingua.views.look_data import (
     AttentionKind,
     AttentionMaps,
@@ -58,7 +57,8 @@ def look(translator: Translator, text: str, *, name: str, beam: int | None = Non
     assert isinstance(engine, EagerEngine), "only a model of this package can be looked into"
     ids = torch.tensor([encoded], device=engine.device)
     source = Source(ids, torch.ones_like(ids, dtype=torch.bool))
-    limits = torch.tensor([length_limit(len(encoded) - 1, translator.max_ratio)], device=engine.device)
+    limit = translator.tokenizers.target.length_limit(len(encoded) - 1, translator.max_ratio)
+    limits = torch.tensor([limit], device=engine.device)
     steps: list[BeamStep] = []
     (found,) = beam_search(engine.model, Sources(source, limits), settings, steps.append)
     written = [*found[0].ids, *([] if found[0].limited else [EOS])]

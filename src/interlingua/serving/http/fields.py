@@ -1,122 +1,119 @@
-"""The fields of a request, whichever way a client sends them: JSON, a form, or the query string."""
+"""The fields of a request, whichever way a client sends them: JSON, a form, or the query string.
+
+FastAPI's own typed bodies take one content type each; this is for routes that take them all, and raises the
+same error. Starlette's form parser is not asked for urlencoded forms: it takes unescaped UTF-8, as `curl -d`
+sends it, for Latin-1.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import parse_qs
+from urllib.parse import parse_qsl
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator, ValidationError
-from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from interlingua.serving.refusal import RefusalError
 
-__all__ = ["WHOLE", "read_fields", "read_upload"]
+__all__ = ["INTEGRAL", "explain", "read_fields", "require_json"]
 
-M = TypeVar("M", bound=BaseModel)
+Json = TypeVar("Json", bound=BaseModel)
+Form = TypeVar("Form", bound=BaseModel)
 
-_FIELDS = 200
+_MAX_FIELDS = 200
 
 
-def _whole(value: Any) -> Any:
+def _to_integer(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-WHOLE = BeforeValidator(_whole)
+INTEGRAL = BeforeValidator(_to_integer)
 """Makes an integer what JSON Schema means by it: 3.0 is one as well."""
 
 
+def require_json(request: Request) -> None:
+    """A dependency of routes that take JSON only: any web site could send a form without asking.
+
+    Raises:
+        RefusalError: with 415.
+    """
+    if not _is_json(_content_type(request)):
+        raise RefusalError(415, "Please send JSON, with Content-Type: application/json.")
+
+
 async def read_fields(
-    request: Request, model: type[M], *, lists: tuple[str, ...] = (), forms: bool = True
-) -> M:
+    request: Request, json_model: type[Json], form_model: type[Form], *, lists: tuple[str, ...] = ()
+) -> Json | Form:
     """The fields of a request as a model.
 
     Args:
         request: JSON if its content type says so, else a form; that may also be in the query.
-        model: what is expected.
-        lists: the fields that may come several times in a form.
-        forms: whether anything but JSON is accepted.
+        json_model: what is expected of JSON.
+        form_model: what is expected of a form.
+        lists: the fields that may come several times in a form; of others the last counts.
 
     Raises:
-        RefusalError: with 400, naming the field that is wrong; with 415 for a form where none is accepted.
+        RefusalError: with 400, a form cannot be read.
+        RequestValidationError: a field is wrong.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = _content_type(request)
     try:
-        if kind == "application/json" or kind.endswith("+json"):
-            return model.model_validate_json(await request.body(), strict=True)
-        if not forms:
-            raise RefusalError(415, "Please send JSON, with Content-Type: application/json.")
-        given = _parse(request.url.query.encode(), lists)
-        if kind == "multipart/form-data":
-            form = await _form(request)
-            given |= _texts(form, lists)
-            await form.close()
+        if _is_json(content_type):
+            return json_model.model_validate_json(await request.body(), strict=True)
+        fields = _by_name(_parse(request.url.query.encode()), lists)
+        if content_type == "multipart/form-data":
+            fields |= _by_name(await _multipart(request), lists)
         else:
-            given |= _parse(await request.body(), lists)
-        return model.model_validate(given)
+            fields |= _by_name(_parse(await request.body()), lists)
+        return form_model.model_validate(fields)
     except ValidationError as error:
-        raise RefusalError(400, explain(error)) from None
+        errors = [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+        raise RequestValidationError(errors) from None
 
 
-async def read_upload(request: Request, model: type[M]) -> tuple[M, str, bytes]:
-    """The fields of a form with a file, the file's name and its content.
-
-    Raises:
-        RefusalError: with 400.
-    """
-    form = await _form(request)
-    try:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise RefusalError(400, "Invalid request: missing file parameter")
-        return model.model_validate(_texts(form)), file.filename or "", await file.read()
-    except ValidationError as error:
-        raise RefusalError(400, explain(error)) from None
-    finally:
-        await form.close()
-
-
-def explain(error: ValidationError) -> str:
+def explain(error: RequestValidationError) -> str:
     """The first thing that is wrong, for the user."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
-    if first["type"] == "missing":
-        return f"Invalid request: missing {name} parameter"
-    if first["type"] == "json_invalid":
+    first: Mapping[str, Any] = error.errors()[0]
+    names = first["loc"][1:]  # after "body"
+    if first["type"] == "json_invalid" or (first["type"] == "missing" and not names):
         return "Invalid request: the body is not valid JSON"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"Invalid request: {name}: {message}" if name else f"Invalid request: {message}"
+    if first["type"] == "missing":
+        return f"Invalid request: missing {names[0]} parameter"
+    message = first["msg"].removeprefix("Value error, ").replace("a valid dictionary", "an object")
+    return f"Invalid request: {names[0]}: {message}" if names else f"Invalid request: {message}"
 
 
-async def _form(request: Request) -> FormData:
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type == "application/json" or content_type.endswith("+json")
+
+
+async def _multipart(request: Request) -> list[tuple[str, str]]:
+    """A form's fields that are no files."""
     try:
-        return await request.form(max_files=_FIELDS, max_fields=_FIELDS, max_part_size=1 << 30)
+        async with request.form(max_files=_MAX_FIELDS, max_fields=_MAX_FIELDS, max_part_size=1 << 30) as form:
+            return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
     except (HTTPException, ValueError, LookupError) as error:
         raise RefusalError(400, "Invalid request: the form cannot be read") from error
 
 
-def _parse(text: bytes, lists: tuple[str, ...]) -> dict[str, Any]:
-    """A form's fields, in UTF-8 whether or not escaped; the last of a name counts."""
+def _parse(form: bytes) -> list[tuple[str, str]]:
+    """A form's fields, in UTF-8 whether or not escaped."""
     try:
-        given = parse_qs(text.decode(), keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
+        return parse_qsl(form.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS)
     except ValueError:
         raise RefusalError(400, "Invalid request: the form is not valid UTF-8, or too long") from None
-    return {name: _one_or_all(name, values, lists) for name, values in given.items()}
 
 
-def _texts(form: FormData, lists: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The fields of a form that are no files."""
-    texts: dict[str, list[str]] = {}
-    for name, value in form.multi_items():
-        if isinstance(value, str):
-            texts.setdefault(name, []).append(value)
-    return {name: _one_or_all(name, values, lists) for name, values in texts.items()}
-
-
-def _one_or_all(name: str, values: list[str], lists: tuple[str, ...]) -> str | list[str]:
-    if name not in lists or len(values) == 1:
-        return values[-1]
-    if "" in values:
-        raise RefusalError(400, f"Invalid request: {name}: an empty text")
-    return values
+def _by_name(fields: Iterable[tuple[str, str]], lists: tuple[str, ...]) -> dict[str, str | list[str]]:
+    values: defaultdict[str, list[str]] = defaultdict(list)
+    for name, value in fields:
+        values[name].append(value)
+    return {name: found if name in lists and len(found) > 1 else found[-1] for name, found in values.items()}

@@ -8,13 +8,16 @@ import re
 import time
 from pathlib import Path
 
+from cachetools import TTLCache
+from fastapi import Request
+
 from interlingua.errors import ConfigurationError
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.settings import ServeSettings
 
-__all__ = ["Gate", "read_keys"]
+__all__ = ["AccessControl", "read_keys"]
 
-_MOST = 100_000  # keys and addresses remembered
+_MAX_CLIENTS = 100_000  # keys and addresses remembered
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
 
 
@@ -42,60 +45,61 @@ def read_keys(path: Path) -> list[str]:
     return hashes
 
 
-class Gate:
+class AccessControl:
     """Lets requests through that name a known key, if keys are asked for, and are not too many a minute.
 
     Each key, or else each address, has a bucket of as many requests as it may make a minute, which fills up
-    again evenly.
+    again evenly. Only so many are remembered (the memory storage of the `limits` package has no such bound).
     """
 
     def __init__(self, settings: ServeSettings) -> None:
         self.hashes = read_keys(settings.api_keys) if settings.api_keys else None
         self.per_minute = settings.requests_per_minute
-        self._buckets: dict[str, tuple[float, float]] = {}  # requests left, and when that was so
+        # Requests left, and when that was so. A bucket that was not used for a minute is full again.
+        self._buckets: TTLCache[str, tuple[float, float]] = TTLCache(_MAX_CLIENTS, ttl=60)
 
     @property
     def key_required(self) -> bool:
         """Whether requests must name a key."""
         return self.hashes is not None
 
-    def check(self, key: str | None, address: str) -> None:
-        """Counts a request.
+    def check_request(self, request: Request, key_field: str | None) -> None:
+        """Counts a request, whose key is in a field or the header "Authorization: Bearer".
 
         Raises:
             RefusalError: 403 without a known key, 429 when there were too many.
         """
-        known = self._known(key) if key else None
+        scheme, _, key = request.headers.get("authorization", "").partition(" ")
+        bearer = key.strip() or None if scheme.lower() == "bearer" else None
+        self.check(key_field or bearer, request.client.host if request.client else "unknown")
+
+    def check(self, key: str | None, address: str) -> None:
+        """Counts a request with a key, or from an address.
+
+        Raises:
+            RefusalError: 403 without a known key, 429 when there were too many.
+        """
+        known = self._known_hash(key) if key else None
         self._count(known or address)
         if self.hashes is not None and known is None:
             message = "This API key is not known." if key else "Please name an API key: api_key."
             raise RefusalError(403, message)
 
-    def _known(self, key: str) -> str | None:
+    def _known_hash(self, key: str) -> str | None:
         """The hash of a key, if it is one of ours; takes as long whatever the key."""
-        own = hashlib.sha256(key.encode(errors="replace")).hexdigest()
-        equal = [hmac.compare_digest(own, each) for each in self.hashes or []]
-        return own if any(equal) else None
+        digest = hashlib.sha256(key.encode(errors="replace")).hexdigest()
+        equal = [hmac.compare_digest(digest, known) for known in self.hashes or []]
+        return digest if any(equal) else None
 
-    def _count(self, who: str) -> None:
+    def _count(self, client: str) -> None:
         if not self.per_minute:
             return
         now = time.monotonic()
-        left, before = self._buckets.get(who, (float(self.per_minute), now))
+        left, before = self._buckets.get(client, (float(self.per_minute), now))
         left = min(self.per_minute, left + (now - before) * self.per_minute / 60)
         if left < 1:
             raise RefusalError(
                 429, f"Slow down: {self.per_minute} requests a minute are allowed.",
                 retry_after_s=(1 - left) * 60 / self.per_minute,
             )  # fmt: skip
-        if who not in self._buckets and len(self._buckets) >= _MOST:
-            self._forget(now)
-        self._buckets[who] = (left - 1, now)
-
-    def _forget(self, now: float) -> None:
-        """Drops buckets that are full again; if there are none, the older half."""
-        recent = {who: kept for who, kept in self._buckets.items() if now - kept[1] < 60}
-        if len(recent) >= _MOST:
-            order = sorted(recent, key=lambda who: recent[who][1])
-            recent = {who: recent[who] for who in order[_MOST // 2 :]}
-        self._buckets = recent
+        self._buckets[client] = (left - 1, now)

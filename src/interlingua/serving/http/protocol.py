@@ -1,54 +1,57 @@
 """HTTP as uvicorn speaks it, with bounds on what a connection may hold and how long it may take.
 
-A request's body is the reception's business; here it is all else: headers that never end, what is sent
-between requests, answers that nobody reads, and how many connections there are.
+The time of a request's body is bounded in reception.py; here it is all else: headers that never end, what is
+sent between requests, answers that nobody reads, and how many connections there are. uvicorn itself bounds
+none of these (0.54): its timeout_keep_alive begins after a first answer and any byte stops it, and its
+limit_concurrency counts connections only once they have sent a whole request.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 __all__ = ["BoundedProtocol", "bounded"]
 
-_HEADER_BYTES = 64 * 1024
-_PATIENCE_S = 15.0
-_FULL = b'{"error": "Too many connections. Please try again."}'
-_FULL_ANSWER = (
+_MAX_HEADER_BYTES = 64 * 1024
+_TIMEOUT_S = 15.0
+_TOO_MANY = b'{"error": "Too many connections. Please try again."}'
+_TOO_MANY_ANSWER = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n"
-    b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(_FULL), _FULL)
+    b"connection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(_TOO_MANY), _TOO_MANY)
 )
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """Ends connections that are too many, and those that cost something and get nowhere."""
 
-    most_connections = 1000
+    max_connections = 1000
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._header_bytes = 0
         self._in_headers = True
-        self._waiting: asyncio.TimerHandle | None = None
-        """For a request; while none is under way."""
-        self._unread: asyncio.TimerHandle | None = None
-        """For the client to read what was written."""
+        self._request_timer: asyncio.TimerHandle | None = None
+        """Runs while the client is to send a request's headers."""
+        self._write_timer: asyncio.TimerHandle | None = None
+        """Runs while the client is to read what was written."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Starts the clock."""
+        """Starts the timer, or turns the client away."""
         super().connection_made(transport)
-        self._waiting = self.loop.call_later(_PATIENCE_S, self._too_slow)
-        if len(self.connections) > self.most_connections:
-            transport.write(_FULL_ANSWER)
-            self._end()
+        self._request_timer = self._later(self._request_timed_out)
+        if len(self.connections) > self.max_connections:
+            transport.write(_TOO_MANY_ANSWER)
+            self._close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the clocks."""
-        self._stop_waiting()
-        if self._unread is not None:
-            self._unread.cancel()
+        """Stops the timers."""
+        self._stop_request_timer()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -58,61 +61,64 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_headers:
             self._header_bytes += len(data)
         super().data_received(data)
-        if self._in_headers and self._header_bytes > _HEADER_BYTES and not self.transport.is_closing():
+        if self._in_headers and self._header_bytes > _MAX_HEADER_BYTES and not self.transport.is_closing():
             self.send_400_response("The headers are too large.")
-        if self._waiting is None and self._idle():  # whatever this was, it stopped uvicorn's own clock
-            self._waiting = self.loop.call_later(_PATIENCE_S, self._too_slow)
+        if self._request_timer is None and self._idle():  # whatever this was, it stopped uvicorn's own timer
+            self._request_timer = self._later(self._request_timed_out)
 
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
         self._in_headers = True
         self._header_bytes = 0
-        if self._waiting is None:
-            self._waiting = self.loop.call_later(_PATIENCE_S, self._too_slow)
+        if self._request_timer is None:
+            self._request_timer = self._later(self._request_timed_out)
 
     def on_headers_complete(self) -> None:
         """Its body begins."""
         self._in_headers = False
-        self._stop_waiting()
+        self._stop_request_timer()
         super().on_headers_complete()
 
     def pause_writing(self) -> None:
         """The client reads more slowly than is written."""
         super().pause_writing()
-        self._unread = self.loop.call_later(_PATIENCE_S, self.transport.abort)
+        self._write_timer = self._later(self.transport.abort)
 
     def resume_writing(self) -> None:
         """It has read most of it."""
         super().resume_writing()
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
     def timeout_keep_alive_handler(self) -> None:
         """No further request came."""
-        self._end()
+        self._close()
+
+    def _later(self, call: Callable[[], object]) -> asyncio.TimerHandle:
+        return self.loop.call_later(_TIMEOUT_S, call)
 
     def _idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
-    def _stop_waiting(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
+    def _stop_request_timer(self) -> None:
+        if self._request_timer is not None:
+            self._request_timer.cancel()
+            self._request_timer = None
 
-    def _too_slow(self) -> None:
-        self._waiting = None
+    def _request_timed_out(self) -> None:
+        self._request_timer = None
         if self._in_headers or self._idle():
-            self._end()
+            self._close()
 
-    def _end(self) -> None:
+    def _close(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
             if self.transport.get_write_buffer_size():  # closed once that is read, or never
-                self.loop.call_later(_PATIENCE_S, self.transport.abort)
+                self._later(self.transport.abort)
 
 
-def bounded(most_connections: int) -> type[BoundedProtocol]:
+def bounded(max_connections: int) -> type[BoundedProtocol]:
     """The protocol of a service that serves so many connections at a time."""
-    return type("Bounded", (BoundedProtocol,), {"most_connections": most_connections})
+    return type("Bounded", (BoundedProtocol,), {"max_connections": max_connections})

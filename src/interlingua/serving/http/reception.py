@@ -1,53 +1,49 @@
 """The first to see a request: reads its body within limits, watches for the client leaving, writes the log.
 
 An ASGI application around another one. Bodies are read whole before anything else happens, so that a slow or
-huge one costs no more than its own connection.
+huge one costs no more than its own connection. (Starlette's RequestBodyLimitMiddleware has no limit of time,
+and does not read on, so that a client that still sends never sees its 413.)
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from interlingua.serving.logs import tell
+from interlingua.serving.logs import log_event
 from interlingua.serving.metrics import Metrics
-from interlingua.serving.pool.pool import Engine
+from interlingua.serving.pool.pool import Pool
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.settings import ServeSettings
 
-__all__ = ["Reception"]
+__all__ = ["Reception", "log_texts"]
 
-_HEADERS = {
-    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-}
-_TRANSLATING = frozenset({"/translate", "/translate_file", "/v1/translate"})
-_PATIENCE = 8  # times the body limit that is read and thrown away, so that the client gets to see the answer
+_SECURITY_HEADERS = [
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        b"font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+]
+_TRANSLATION_PATHS = frozenset({"/translate", "/translate_file", "/v1/translate"})
+_DISCARDED_BODIES = 8  # times the body limit that is read and thrown away, so that the client sees the answer
 
 log = logging.getLogger("interlingua.requests")
 
 
 class Reception:
-    """Guards an application.
+    """Guards an application, which answers the requests."""
 
-    Args:
-        app: what answers the requests.
-        settings: limits.
-        metrics: what is counted.
-        engine: says early when it is full.
-    """
-
-    def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics, engine: Engine) -> None:
-        self.app, self.settings, self.metrics, self.engine = app, settings, metrics, engine
-        self._headers = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
+    def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics, pool: Pool) -> None:
+        self.app, self.settings, self.metrics, self.pool = app, settings, metrics, pool
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request."""
@@ -57,31 +53,31 @@ class Reception:
         started = time.monotonic()
         status = 0
 
-        async def sending(message: Message) -> None:
+        async def send_secured(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message.get("headers", []), *self._headers]}
+                message = {**message, "headers": [*message.get("headers", []), *_SECURITY_HEADERS]}
             await send(message)
 
         try:
-            body = await self._body(scope, receive)
-            scope.setdefault("state", {})["arrived"] = time.monotonic()  # a slow client is not our delay
-            if scope["path"] in _TRANSLATING:
-                self.engine.admit()  # refusing must cost little when there is much to refuse
-            await self._answer(scope, body, receive, sending)
+            body = await self._read_body(scope, receive)
+            scope.setdefault("state", {})["arrived_at"] = time.monotonic()  # a slow client is not our delay
+            if scope["path"] in _TRANSLATION_PATHS:
+                self.pool.admit()  # refusing must cost little when there is much to refuse
+            await self._run_app(scope, body, receive, send_secured)
         except RefusalError as refusal:
-            await _refuse(refusal, sending)
+            await refusal.response()(scope, receive, send_secured)
         except _ClientGoneError:
             status = status or 499  # as nginx calls it; nobody sees it but the log
         except Exception as error:
             # The application has sent its 500 already, if it still could.
             log.exception("request_failed", exc_info=error)
             if not status:
-                await _refuse(RefusalError(500, "Something went wrong here."), sending)
-        self._note(scope, status, time.monotonic() - started)
+                await RefusalError(500, "Something went wrong here.").response()(scope, receive, send_secured)
+        self._record(scope, status, time.monotonic() - started)
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+    async def _read_body(self, scope: Scope, receive: Receive) -> bytes:
         """The whole body.
 
         Raises:
@@ -90,8 +86,8 @@ class Reception:
         headers = dict(scope["headers"])
         if headers.get(b"content-encoding", b"identity") != b"identity":
             raise _closing(RefusalError(415, "Compressed requests are not accepted."))
-        most = self.settings.max_body_bytes
-        parts: list[bytes] = []
+        max_bytes = self.settings.max_body_bytes
+        body = bytearray()
         size = 0
         try:
             async with asyncio.timeout(self.settings.body_timeout_s):
@@ -99,53 +95,61 @@ class Reception:
                     message = await receive()
                     if message["type"] == "http.disconnect":
                         raise _ClientGoneError
-                    size += len(message.get("body", b""))
-                    if size <= most:
-                        parts.append(message.get("body", b""))
-                    if not message.get("more_body") or size > _PATIENCE * most:
+                    content = message.get("body", b"")
+                    size += len(content)
+                    if size <= max_bytes:
+                        body += content
+                    if not message.get("more_body") or size > _DISCARDED_BODIES * max_bytes:
                         break
         except TimeoutError:
             raise _closing(RefusalError(408, "The request came too slowly.")) from None
-        if size > most:
-            raise _closing(RefusalError(413, f"The request is larger than {most:,} bytes."))
-        return b"".join(parts)
+        if size > max_bytes:
+            raise _closing(RefusalError(413, f"The request is larger than {max_bytes:,} bytes."))
+        return bytes(body)
 
-    async def _answer(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+    async def _run_app(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         """Runs the application until it is done or the client has gone."""
-        gone = asyncio.Event()
-        given = False
+        client_gone = asyncio.Event()
+        messages = iter([{"type": "http.request", "body": body, "more_body": False}])
 
-        async def receiving() -> Message:
-            nonlocal given
-            if not given:
-                given = True
-                return {"type": "http.request", "body": body, "more_body": False}
-            await gone.wait()
+        async def receive_body() -> Message:
+            for message in messages:
+                return message
+            await client_gone.wait()
             return {"type": "http.disconnect"}
 
-        work = asyncio.ensure_future(self.app(scope, receiving, send))
-        watch = asyncio.ensure_future(receive())
+        work = asyncio.ensure_future(self.app(scope, receive_body, send))
+        disconnect = asyncio.ensure_future(receive())
         try:
-            await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({work, disconnect}, return_when=asyncio.FIRST_COMPLETED)
             if not work.done():
-                gone.set()
+                client_gone.set()
                 work.cancel()
                 raise _ClientGoneError
             await work
         finally:
-            for task in (work, watch):
+            for task in (work, disconnect):
                 task.cancel()
-            await asyncio.gather(work, watch, return_exceptions=True)
+            await asyncio.gather(work, disconnect, return_exceptions=True)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        """Counts and logs a request."""
         # The route, not the path: a path may hold whatever a user put there.
         route = getattr(scope.get("route"), "path", None)
-        route = route or (scope["path"] if scope["path"] in _TRANSLATING else "other")
+        route = route or (scope["path"] if scope["path"] in _TRANSLATION_PATHS else "other")
         self.metrics.requests.labels(route, str(status)).inc()
         self.metrics.latency.labels(route).observe(seconds)
-        notes: dict[str, Any] = scope.get("state", {}).get("notes", {})
-        fields = {"method": scope["method"], "route": route, "status": status, "ms": round(1000 * seconds, 1)}
-        tell(log, "request", **fields, **notes)
+        fields: dict[str, Any] = {
+            "method": scope["method"], "route": route, "status": status, "ms": round(1000 * seconds, 1)
+        }  # fmt: skip
+        log_event(log, "request", **fields, **scope.get("state", {}).get("log_fields", {}))
+
+
+def log_texts(request: Request, settings: ServeSettings, texts: Sequence[str], model: str) -> None:
+    """Adds to the request's line in the log: how long the texts are; the texts themselves if that is set."""
+    request.state.log_fields = {"model": model, "texts": len(texts), "characters": sum(map(len, texts))}
+    if settings.log_texts:
+        request.state.log_fields["q"] = list(texts)
 
 
 class _ClientGoneError(Exception):
@@ -156,11 +160,3 @@ def _closing(refusal: RefusalError) -> RefusalError:
     """The rest of the body is not read, so the connection is of no further use."""
     refusal.headers["Connection"] = "close"
     return refusal
-
-
-async def _refuse(refusal: RefusalError, send: Send) -> None:
-    content = json.dumps({"error": refusal.message}).encode()
-    headers = {"Content-Type": "application/json", "Content-Length": str(len(content)), **refusal.headers}
-    pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": refusal.status, "headers": pairs})
-    await send({"type": "http.response.body", "body": content})

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import functools
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import langcodes
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
 from interlingua.errors import BundleError, ConfigurationError
+from interlingua.serving.models.detection import DetectedLanguage, LanguageDetector, base_of
 from interlingua.serving.refusal import RefusalError
 from interlingua.text.tokenizer import Tokenizer
 from interlingua.text.tokenizer_files import load_tokenizer
 
-__all__ = ["AUTO", "Detection", "Languages", "Served", "name_of", "read_model"]
+__all__ = ["AUTO", "Catalogue", "ServedModel", "name_of", "read_model"]
 
 AUTO = "auto"
-_ENOUGH = 2000  # characters that a language is told by
-_SURE = 90.0  # percent from which a text is taken to be in the wanted language already
+_CERTAIN = 90.0  # percent from which a text is taken to be in the target's language already
 
 
-class Served(NamedTuple):
+class ServedModel(NamedTuple):
     """A model directory that is served."""
 
     name: str
@@ -40,15 +38,7 @@ class Served(NamedTuple):
         return self.source == self.target
 
 
-class Detection(NamedTuple):
-    """A language that a text may be in."""
-
-    language: str
-    confidence: float
-    """In percent."""
-
-
-def read_model(directory: Path) -> Served:
+def read_model(directory: Path) -> ServedModel:
     """Reads what the service itself must know of a model; its weights are the workers' business.
 
     Raises:
@@ -71,31 +61,28 @@ def read_model(directory: Path) -> Served:
         )  # fmt: skip
     source, target = languages
     name = "joint" if (directory / "joint.json").exists() else "source"
-    return Served(f"{source}-{target}", directory, source, target, load_tokenizer(directory, name))
+    return ServedModel(f"{source}-{target}", directory, source, target, load_tokenizer(directory, name))
 
 
-class Languages:
+class Catalogue:
     """The languages that are served, and the models between them.
 
     Raises:
         ConfigurationError: two models translate between the same languages.
     """
 
-    def __init__(self, models: Sequence[Served]) -> None:
+    def __init__(self, models: Sequence[ServedModel]) -> None:
         self.models = {(model.source, model.target): model for model in models}
         if len(self.models) < len(models):
             names = [model.name for model in models]
-            twice = next(name for name in names if names.count(name) > 1)
+            duplicate = next(name for name in names if names.count(name) > 1)
             raise ConfigurationError(
-                f"two models translate {twice}", where="serve",
-                found=[str(model.directory) for model in models if model.name == twice],
+                f"two models translate {duplicate}", where="serve",
+                found=[str(model.directory) for model in models if model.name == duplicate],
                 accepted="Serve one of them, or start a second service on another port.",
             )  # fmt: skip
         self.codes = list(dict.fromkeys(code for pair in self.models for code in pair))
-        self.sources = list(dict.fromkeys(source for source, _ in self.models))
-        self._identifier = _identifier()
-        known = set(map(str, self._identifier.nb_classes))
-        self._bases = {code: base for code in self.codes if (base := _base(code)) in known}
+        self.detector = LanguageDetector(self.codes)
 
     def targets(self, source: str) -> list[str]:
         """What a language can be translated to."""
@@ -107,13 +94,15 @@ class Languages:
         Raises:
             RefusalError: it is not served.
         """
-        for same in (str, str.lower, _base):
+        for normalise in (str, str.lower, base_of):
             for served in self.codes:
-                if same(served) == same(code):
+                if normalise(served) == normalise(code):
                     return served
         raise RefusalError(400, f"{code[:40]} is not supported. Known: {', '.join(self.codes)}.")
 
-    def choose(self, source: str, target: str, texts: Sequence[str]) -> tuple[Served, Detection | None]:
+    def choose(
+        self, source: str, target: str, texts: Sequence[str]
+    ) -> tuple[ServedModel, DetectedLanguage | None]:
         """The model for a request, and the language that was detected if the source is "auto".
 
         A text that is in the target's language already stays as it is, as with LibreTranslate.
@@ -122,7 +111,7 @@ class Languages:
             RefusalError: there is no such model.
         """
         target = self.find(target)
-        same = next(iter(self.models.values()))._replace(
+        unchanged = next(iter(self.models.values()))._replace(
             name=f"{target}-{target}", source=target, target=target
         )
         if source == AUTO:
@@ -130,39 +119,18 @@ class Languages:
             if not sources:
                 raise RefusalError(400, f"Nothing is translated into {target} here.")
             text = "\n".join(texts)
-            among_all = self.detect(text, [*sources, target])[0]
-            if among_all.language == target and among_all.confidence >= _SURE:
-                return same, among_all
-            found = self.detect(text, sources)[0]
+            likeliest = self.detector.detect(text, [*sources, target])[0]
+            if likeliest.language == target and likeliest.confidence >= _CERTAIN:
+                return unchanged, likeliest
+            found = self.detector.detect(text, sources)[0]
             return self.models[found.language, target], found
         source = self.find(source)
         if source == target:
-            return same, None
+            return unchanged, None
         model = self.models.get((source, target))
         if model is None:
             raise RefusalError(400, f"{target} is not available as a target language from {source}.")
         return model, None
-
-    def detect(self, text: str, among: Iterable[str] | None = None) -> list[Detection]:
-        """The languages that a text may be in, most likely first; never empty.
-
-        Args:
-            text: its first characters decide.
-            among: served languages; all by default.
-        """
-        codes = list(self.codes if among is None else among)
-        known = {base: code for code in reversed(codes) if (base := self._bases.get(code))}
-        if len(codes) == 1 or not known:
-            return [Detection(codes[0], 100.0 if len(codes) == 1 else 0.0)]
-        scores = [(str(base), float(share)) for base, share in self._identifier.rank(text[:_ENOUGH])]
-        shares = {known[base]: share for base, share in scores if base in known}
-        total = sum(shares.values()) or 1.0
-        return [Detection(code, round(100 * share / total, 1)) for code, share in shares.items()]
-
-
-@functools.cache
-def _identifier() -> LanguageIdentifier:
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 def name_of(code: str) -> str:
@@ -172,7 +140,3 @@ def name_of(code: str) -> str:
         return language.display_name() if language.is_valid() else code
     except ValueError:
         return code
-
-
-def _base(code: str) -> str:
-    return code.replace("_", "-").split("-")[0].lower()

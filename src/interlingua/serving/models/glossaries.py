@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from interlingua.errors import ConfigurationError, DataError
-from interlingua.serving.models.catalogue import Languages, Served
+from interlingua.serving.models.catalogue import Catalogue, ServedModel
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.settings import ServeSettings
 from interlingua.terms.glossary import Glossary
@@ -29,25 +29,21 @@ class UsedTerm(BaseModel):
 class Glossaries:
     """Which terms apply to a request.
 
-    Args:
-        languages: the models.
-        settings: the files, and the limits of a request's own terms.
-
     Raises:
         ConfigurationError: a file is not said to belong to a model.
         DataError: a file is not a glossary.
     """
 
-    def __init__(self, languages: Languages, settings: ServeSettings) -> None:
+    def __init__(self, catalogue: Catalogue, settings: ServeSettings) -> None:
         self.settings = settings
-        models = {model.name: model for model in languages.models.values()}
+        models = {model.name: model for model in catalogue.models.values()}
         files = _files(settings.glossary, list(models))
-        self._own = {
+        self._of_models = {
             name: Glossary(read_glossary(files[name]) if name in files else {}, model.tokenizer.normalise)
             for name, model in models.items()
         }
 
-    def choose(self, served: Served, terms: Mapping[str, str] | None) -> Glossary:
+    def choose(self, served: ServedModel, terms: Mapping[str, str] | None) -> Glossary:
         """The terms of a request and, where it has no other translation for them, those of the model.
 
         Raises:
@@ -55,23 +51,25 @@ class Glossaries:
         """
         if served.unchanged:
             return Glossary({}, served.tokenizer.normalise)
-        own = self._own[served.name]
+        of_model = self._of_models[served.name]
         if not terms:
-            return own
-        most, longest = self.settings.max_terms, self.settings.max_term_characters
-        if len(terms) > most:
+            return of_model
+        max_terms, max_characters = self.settings.max_terms, self.settings.max_term_characters
+        if len(terms) > max_terms:
             raise RefusalError(
-                400, f"Invalid request: glossary: {len(terms)} terms exceed the limit of {most}"
+                400, f"Invalid request: glossary: {len(terms)} terms exceed the limit of {max_terms}"
             )
         for term in terms.items():
-            if any(len(side) > longest for side in term):
-                raise RefusalError(400, f"Invalid request: glossary: a term of over {longest} characters")
+            if any(len(side) > max_characters for side in term):
+                raise RefusalError(
+                    400, f"Invalid request: glossary: a term of over {max_characters} characters"
+                )
             try:
                 "".join(term).encode()
             except UnicodeEncodeError:
                 raise RefusalError(400, "Invalid request: glossary: a lone surrogate") from None
         try:
-            return own.under(terms)
+            return of_model.under(terms)
         except DataError:
             raise RefusalError(400, "Invalid request: glossary: a term is empty") from None
 
@@ -79,13 +77,13 @@ class Glossaries:
 def _files(given: Sequence[str], names: Sequence[str]) -> dict[str, Path]:
     """The file of each model, from FILE or MODEL=FILE."""
     files = {}
-    for each in given:
-        name, equals, path = each.partition("=")
+    for value in given:
+        name, equals, path = value.partition("=")
         if not equals and len(names) == 1:
-            name, path = names[0], each
+            name, path = names[0], value
         if name not in names:
             raise ConfigurationError(
-                "it is not said which model the glossary is for", where="--glossary", found=each,
+                "it is not said which model the glossary is for", where="--glossary", found=value,
                 accepted=f"Such as: --glossary {names[0]}=FILE. Models: {', '.join(names)}.",
             )  # fmt: skip
         files[name] = Path(path)

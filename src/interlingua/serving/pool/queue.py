@@ -3,48 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-__all__ = ["SHORT", "Flow", "Job", "Queue", "Sentence"]
+__all__ = ["SHORT_COST", "Job", "Queue", "RequestTurn"]
 
-SHORT = 64.0
-"""The effort of a sentence that need not wait for the end of a longer one.
+SHORT_COST = 64.0
+"""The cost of a sentence that need not wait for the end of a longer one.
 
 A batch holds as much for each of its places: long sentences go in smaller batches."""
 
-_LATE_S = 1.0
-_PACE_S = 0.0012
+_OVERDUE_S = 1.0
+_TURN_S = 0.0012
 """For each token of a request: about 50 sentences a second."""
 
 
-class Flow:
-    """The sentences of one request, as far as their turns go."""
+class RequestTurn:
+    """When the next sentence of a request is to have its turn."""
 
-    due = 0.0
+    next_at = 0.0
 
 
-class Sentence(NamedTuple):
-    """A sentence to translate."""
-
-    text: str
-    """Within the model's limit."""
-    terms: Sequence[tuple[str, str]]
-    """(source, target) of the glossary, for each time that one occurs."""
-    effort: float
-    model: str
-    """Its name."""
-    options: Mapping[str, Any]
-    """What `Translator.translate` takes beside the texts."""
-    detail: bool
-    """Whether tokens and log-probabilities are wanted."""
-    deadline: float
-    """When it is of no use any more, by the monotonic clock."""
-    tell: Callable[[str], object] | None = None
-    """Wants to know the translation so far."""
+def _new_future() -> asyncio.Future[dict[str, Any]]:
+    return asyncio.get_running_loop().create_future()
 
 
 @dataclass(eq=False)
@@ -52,22 +38,32 @@ class Job:
     """A sentence to translate."""
 
     text: str
-    effort: float
-    """Its tokens, and more of them if more than the usual number of hypotheses are wanted."""
-    group: str
-    """Only jobs of one group are decoded together: model and options, as JSON."""
-    done: asyncio.Future[dict[str, Any]]
-    """Its translation; cancelled when nobody waits for it any more."""
+    """Within the model's limit."""
+    cost: float
+    """Its tokens, and more of them if more than the usual number of hypotheses are asked for."""
+    model: str
+    """Its name."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What `Translator.translate` takes beside the texts."""
+    detail: bool = False
+    """Whether tokens and log-probabilities are asked for."""
+    terms: Sequence[tuple[str, str]] = ()
+    """(source, target) of the glossary for each occurrence; they need not be those of the other jobs."""
     deadline: float = math.inf
     """When its translation is of no use any more, by the monotonic clock."""
-    tell: Callable[[str], object] | None = None
-    """Wants to know the translation so far."""
-    terms: Sequence[tuple[str, str]] = ()
-    """Of the glossary, for each time that one occurs; they need not be those of the other jobs."""
+    on_draft: Callable[[str], object] | None = None
+    """Called with the translation so far."""
+    done: asyncio.Future[dict[str, Any]] = field(default_factory=_new_future)
+    """Its translation, or a RefusalError; to be cancelled when nobody waits for it any more."""
     since: float = field(default_factory=time.monotonic)
-    due: float = 0.0
+    turn_at: float = 0.0
     attempts: int = 0
     """How often a worker died over it; it then goes alone."""
+
+    @functools.cached_property
+    def group(self) -> str:
+        """Only jobs of one group are decoded together: model, detail and options, as JSON."""
+        return json.dumps([self.model, self.detail, self.options], sort_keys=True)
 
 
 class Queue:
@@ -81,50 +77,48 @@ class Queue:
     def __init__(self, batch: int, wait_s: float) -> None:
         self.batch, self.wait_s = batch, wait_s
         self._jobs: list[Job] = []
-        self._some = asyncio.Event()
+        self._not_empty = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._jobs)
 
-    def add(self, job: Job, flow: Flow) -> None:
+    def add(self, job: Job, turn: RequestTurn) -> None:
         """Puts a sentence in the queue.
 
-        The sentences of a request are due one after the other at some pace, so that a short request need not
-        wait for all of a long one, and none waits for ever.
+        The sentences of a request have their turns one after the other, some time apart, so that a short
+        request need not wait for all of a long one, and none waits for ever.
         """
-        job.due = max(job.since, flow.due)
-        flow.due = job.due + job.effort * _PACE_S
+        job.turn_at = max(job.since, turn.next_at)
+        turn.next_at = job.turn_at + job.cost * _TURN_S
         self._jobs.append(job)
-        self._some.set()
+        self._not_empty.set()
 
-    def effort(self) -> tuple[float, float]:
+    def costs(self) -> tuple[float, float]:
         """Of the short sentences that wait, and of the long ones."""
-        short = sum(job.effort for job in self._jobs if job.effort <= SHORT)
-        return short, sum(job.effort for job in self._jobs) - short
+        short = sum(job.cost for job in self._jobs if job.cost <= SHORT_COST)
+        return short, sum(job.cost for job in self._jobs) - short
 
     def put_back(self, jobs: Sequence[Job]) -> None:
         """Takes jobs back whose worker died."""
         for job in jobs:
             job.attempts += 1
-        self._jobs += jobs
-        if jobs:
-            self._some.set()
+        self._replace([*self._jobs, *jobs])
 
-    def sweep(self) -> None:
+    def drop_abandoned(self) -> None:
         """Drops the jobs that nobody waits for any more."""
-        self._jobs = [job for job in self._jobs if not job.done.done()]
-        if not self._jobs:
-            self._some.clear()
+        self._replace([job for job in self._jobs if not job.done.done()])
 
-    def late(self, takes_s: Callable[[float], float]) -> list[Job]:
-        """The jobs that cannot be done by their deadline; `takes_s` says how long an effort takes."""
+    def too_late(self, duration_s: Callable[[float], float]) -> list[Job]:
+        """The jobs that cannot be done by their deadline; `duration_s` says how long a cost takes."""
         now = time.monotonic()
-        return [job for job in self._jobs if job.deadline < now + takes_s(job.effort) and not job.done.done()]
+        return [
+            job for job in self._jobs if job.deadline < now + duration_s(job.cost) and not job.done.done()
+        ]
 
-    async def ready(self) -> None:
+    async def wait_for_batch(self) -> None:
         """Waits until there is a batch to take: a full one, or one whose first job has waited long enough."""
         while True:
-            await self._some.wait()
+            await self._not_empty.wait()
             if len(self._jobs) >= self.batch:
                 return
             left = min(job.since for job in self._jobs) + self.wait_s - time.monotonic()
@@ -132,34 +126,42 @@ class Queue:
                 return
             await asyncio.sleep(left)
 
-    def take(self, free: int = 1, *, beside: bool = False) -> list[Job]:
-        """The next batch, perhaps empty: the job that is due first and others of its group of similar length.
+    def take_batch(self, idle_workers: int = 1, *, short_only: bool = False) -> list[Job]:
+        """The next batch, perhaps empty: the job whose turn is next and others like it, similar in length.
 
-        Those due next, two batches of them, are cut in two by length; when they wait for long already, the
+        Those whose turn is next, two batches of them, are split in two by length; when they are overdue, the
         order alone counts, so that none is passed over again and again.
 
         Args:
-            free: how many workers have nothing to do, the asking one included; each gets its share.
-            beside: whether the batch is to run beside another; it is then of short sentences only.
+            idle_workers: how many have nothing to do, the asking one included; each gets its share.
+            short_only: whether the batch is to run beside another; it is then of short sentences only.
         """
-        self.sweep()
-        fit = [job for job in self._jobs if not beside or (job.effort <= SHORT and not job.attempts)]
-        jobs = sorted(fit, key=lambda job: job.due)
+        self.drop_abandoned()
+        jobs = sorted(self._jobs, key=lambda job: job.turn_at)
+        if short_only:
+            jobs = [job for job in jobs if job.cost <= SHORT_COST and not job.attempts]
         if not jobs:
             return []
         first = jobs[0]
-        chosen = [first]
-        if not first.attempts:
-            size = min(self.batch, -(-len(jobs) // free))
-            same = [job for job in jobs if job.group == first.group and not job.attempts]
-            late = time.monotonic() - first.due > _LATE_S
-            near = sorted(same[: size if late else 2 * size], key=lambda job: job.effort)
-            start = near.index(first) // size * size
-            half = near[start : start + size]
-            fitting = max(1, int(self.batch * SHORT / max(1, half[-1].effort)))
-            chosen = sorted(half, key=lambda job: abs(job.effort - first.effort))[:fitting]
+        chosen = [first] if first.attempts else self._similar(first, jobs, -(-len(jobs) // idle_workers))
         taken = set(map(id, chosen))
-        self._jobs = [job for job in self._jobs if id(job) not in taken]
-        if not self._jobs:
-            self._some.clear()
+        self._replace([job for job in self._jobs if id(job) not in taken])
         return chosen
+
+    def _similar(self, first: Job, jobs: Sequence[Job], share: int) -> list[Job]:
+        """The jobs to decode together with the first, itself among them."""
+        size = min(self.batch, share)
+        same_group = [job for job in jobs if job.group == first.group and not job.attempts]
+        overdue = time.monotonic() - first.turn_at > _OVERDUE_S
+        by_cost = sorted(same_group[: size if overdue else 2 * size], key=lambda job: job.cost)
+        start = by_cost.index(first) // size * size
+        half = by_cost[start : start + size]
+        fitting = max(1, int(self.batch * SHORT_COST / max(1, half[-1].cost)))
+        return sorted(half, key=lambda job: abs(job.cost - first.cost))[:fitting]
+
+    def _replace(self, jobs: list[Job]) -> None:
+        self._jobs = jobs
+        if jobs:
+            self._not_empty.set()
+        else:
+            self._not_empty.clear()

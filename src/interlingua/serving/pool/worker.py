@@ -1,22 +1,24 @@
 """A worker: a process that loads the models and translates what it is sent, by one thread for each batch.
 
-`python -m interlingua.serving.pool.worker` reads messages from standard input and writes to standard output.
-The first says which models to load; then each holds a batch, or the number of one that nobody waits for any
-more. A batch is answered once, and before that it is told what has become so far of the texts that are
-watched. A worker ends when its standard input does, so it never outlives the service.
+`python -m interlingua.serving.pool.worker` reads JSON objects from standard input and writes them to standard
+output, one a line. The first says which models to load; then each holds a batch, or the number of one to
+cancel. A batch is answered once, and before that with drafts of the texts that are watched. A worker ends
+when its standard input does, so it never outlives the service.
 """
 
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import suppress
+from typing import Any, BinaryIO
 
 import torch
 
@@ -24,16 +26,12 @@ import interlingua
 from interlingua.errors import ConfigurationError, InterlinguaError
 from interlingua.inference.translation import Translation
 from interlingua.inference.translator import Drafts, Translator
-from interlingua.serving.logs import describe
-from interlingua.serving.pool import frames
+from interlingua.serving.logs import describe_error
 
 __all__ = ["main", "repeats"]
 
-_CELLS = 1 << 20  # attention weights of a text that are told: more would be tens of megabytes of JSON
-
+_MAX_WEIGHTS = 1 << 20  # attention weights of a text that are sent: more would be tens of megabytes of JSON
 _TRIM_S = 3.0  # between times that freed memory is given back: it takes some time to get it again
-
-Answer = Callable[[dict[str, Any]], None]
 
 
 def main() -> None:
@@ -43,14 +41,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library may print must not be taken for an answer
-    lock = threading.Lock()
-
-    def answer(message: dict[str, Any]) -> None:
-        with lock:
-            answers.write(frames.pack(message))
-            answers.flush()
-
-    setup = frames.read(sys.stdin.buffer)
+    messages = _read_messages(sys.stdin.buffer)
+    setup = next(messages, None)
     if setup is None:
         return
     try:
@@ -59,53 +51,74 @@ def main() -> None:
             for name, path in setup["models"].items()
         }
     except InterlinguaError as error:
-        answer({"error": str(error)})
+        _write(answers, {"error": str(error)})
         return
-    about = {
-        name: {
-            "max_source_length": model.max_source_length,
-            "beam": model.settings.beam,
-            "maps": _maps(model),
-        }
-        for name, model in models.items()
-    }
-    answer({"ready": about})
-    running: dict[int, _Watch] = {}
-    worked = threading.Event()
+    _write(answers, {"ready": {name: _about(model) for name, model in models.items()}})
+    _Worker(models, answers).run(messages)
 
-    def work(task: dict[str, Any], watch: _Watch) -> None:
+
+class _Worker:
+    """The models, and the batches that are being decoded."""
+
+    def __init__(self, models: Mapping[str, Translator], answers: BinaryIO) -> None:
+        self.models, self.answers = models, answers
+        self.running: dict[int, _Watch] = {}
+        self.worked = threading.Event()
+        self._writing = threading.Lock()
+
+    def run(self, messages: Iterable[dict[str, Any]]) -> None:
+        """Serves until the messages end."""
+        threading.Thread(target=_trim_memory, args=[self.worked], daemon=True).start()
+        # Two threads, so that short sentences need not wait for the end of a long one.
+        with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as threads:
+            for message in messages:
+                if watch := self.running.get(message.get("cancel", 0)):
+                    watch.cancelled = True
+                elif "texts" in message:
+                    self.running[message["number"]] = _Watch(message, self.answer)
+                    threads.submit(self._work, message, self.running[message["number"]])
+            os._exit(0)  # nobody waits for what is still running
+
+    def answer(self, message: dict[str, Any]) -> None:
+        """Sends a message to the service."""
+        with self._writing:
+            _write(self.answers, message)
+
+    def _work(self, task: dict[str, Any], watch: _Watch) -> None:
         try:
-            done = _translate(models[task["model"]], task, watch)
-        except _UnwantedError:
+            done = _translate(self.models[task["model"]], task, watch)
+        except _CancelledError:
             done = []
-        del running[task["number"]]
-        answer({"number": task["number"], "done": done})
-        worked.set()
-
-    threading.Thread(target=_tidy, args=[worked], daemon=True).start()
-    # Two threads, so that short sentences need not wait for the end of a long one.
-    with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        while (message := frames.read(sys.stdin.buffer)) is not None:
-            if watch := running.get(message.get("unwanted", 0)):
-                watch.unwanted = True
-            elif "texts" in message:
-                running[message["number"]] = _Watch(message, answer)
-                pool.submit(work, message, running[message["number"]])
-        os._exit(0)  # nobody waits for what is still running
+        del self.running[task["number"]]
+        self.answer({"number": task["number"], "done": done})
+        self.worked.set()
 
 
-def _maps(model: Translator) -> int:
-    """The heads of all layers whose attention can be told of; also the first call, which is slow."""
+def _read_messages(stream: BinaryIO) -> Iterator[dict[str, Any]]:
+    for line in stream:
+        if line.endswith(b"\n"):  # else the service was killed while it wrote
+            yield json.loads(line)
+
+
+def _write(stream: BinaryIO, message: dict[str, Any]) -> None:
+    stream.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+    stream.flush()
+
+
+def _about(model: Translator) -> dict[str, int]:
+    """What the service must know of a model; also its first call, which is slow."""
     model.translate(["."], beam=1)
-    try:
+    heads = 0
+    with suppress(ConfigurationError):  # it has no attention
         (translation,) = model.translate(["."], beam=1, attention=True)
-    except ConfigurationError:
-        return 0
-    assert translation.attention is not None
-    return sum(len(weights) * weights.shape[1] for weights in translation.attention)
+        assert translation.attention is not None
+        heads = sum(len(weights) * weights.shape[1] for weights in translation.attention)
+    return {
+        "max_source_length": model.max_source_length, "beam": model.settings.beam, "attention_heads": heads
+    }  # fmt: skip
 
 
-def _tidy(worked: threading.Event) -> None:
+def _trim_memory(worked: threading.Event) -> None:
     """Gives freed memory back to the system after work, where the C library can.
 
     Otherwise a process would hold on to what its largest batch took, in pieces that fit nothing else.
@@ -118,27 +131,27 @@ def _tidy(worked: threading.Event) -> None:
         trim(0)
 
 
-class _UnwantedError(Exception):
+class _CancelledError(Exception):
     """Nobody waits for the batch any more."""
 
 
 class _Watch:
-    """Looks at a batch after every step of its decoding."""
+    """Looks at a batch after every step of its decoding: sends drafts, or ends it."""
 
-    def __init__(self, task: dict[str, Any], answer: Answer) -> None:
-        self.number, self.answer, self.unwanted = task["number"], answer, False
-        self.drafts, self.every_s = dict.fromkeys(task["watched"], ""), task["draft_s"]
-        self.told = time.monotonic()
+    def __init__(self, task: dict[str, Any], answer: Callable[[dict[str, Any]], None]) -> None:
+        self.number, self.answer, self.cancelled = task["number"], answer, False
+        self.sent, self.every_s = dict.fromkeys(task["watched"], ""), task["draft_s"]
+        self.sent_at = time.monotonic()
 
     def __call__(self, drafts: Drafts) -> None:
-        if self.unwanted:
-            raise _UnwantedError
-        if self.drafts and time.monotonic() - self.told >= self.every_s:
-            some = {text: draft for text, draft in drafts().items() if self.drafts.get(text, draft) != draft}
-            if some:
-                self.answer({"number": self.number, "drafts": some})
-            self.drafts |= some
-            self.told = time.monotonic()
+        if self.cancelled:
+            raise _CancelledError
+        if self.sent and time.monotonic() - self.sent_at >= self.every_s:
+            changed = {text: draft for text, draft in drafts().items() if self.sent.get(text, draft) != draft}
+            if changed:
+                self.answer({"number": self.number, "drafts": changed})
+            self.sent |= changed
+            self.sent_at = time.monotonic()
 
 
 def _translate(model: Translator, task: dict[str, Any], watch: _Watch) -> list[dict[str, Any]]:
@@ -148,11 +161,11 @@ def _translate(model: Translator, task: dict[str, Any], watch: _Watch) -> list[d
         options["glossary"] = [dict(terms) for terms in task["terms"]]
     try:
         return [_record(each, detail) for each in model.translate(texts, watch=watch, **options)]
-    except _UnwantedError:
+    except _CancelledError:
         raise
     except Exception as error:
         if len(texts) == 1:
-            return [describe(error)]
+            return [describe_error(error)]
     return [
         _translate(model, {**task, "texts": [text], "terms": [terms]}, watch)[0]
         for text, terms in zip(texts, task["terms"], strict=True)
@@ -174,7 +187,7 @@ def _record(translation: Translation, detail: bool) -> dict[str, Any]:
         record["terms"] = [term._asdict() for term in translation.terms]
     if translation.alignment is not None:
         record["alignment"] = translation.alignment
-    if translation.attention is not None and sum(map(torch.numel, translation.attention)) <= _CELLS:
+    if translation.attention is not None and sum(map(torch.numel, translation.attention)) <= _MAX_WEIGHTS:
         record["attention"] = {
             name: weights.mul(10_000).round().div(10_000).tolist()
             for name, weights in translation.attention._asdict().items()

@@ -1,147 +1,34 @@
-"""Translations that users put right, saved as pairs that a model can learn from.
-
-One file for each model, such as en-de.tsv, ready for `interlingua train --from runs/en-de --train en-de.tsv`.
-Lines are only ever added, each written and synced as a whole before the user is told that it is saved. One
-that a crash cut short is put aside at the next start.
-"""
+"""Better translations from users, saved to train on."""
 
 from __future__ import annotations
 
-import asyncio
-import errno
-import os
-import re
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
-from filelock import FileLock, Timeout
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, ConfigDict, Field
 
-from interlingua.errors import OutputError
-from interlingua.serving.http.fields import read_fields
-from interlingua.serving.http.limits import Gate
-from interlingua.serving.http.visitor import address, key_of, note
+from interlingua.serving.http.fields import require_json
+from interlingua.serving.http.limits import AccessControl
+from interlingua.serving.http.reception import log_texts
+from interlingua.serving.models.corrections import Corrections, to_pairs
 from interlingua.serving.refusal import RefusalError
-from interlingua.serving.routes.schema import answers, body, pairs
+from interlingua.serving.routes.libretranslate import ApiKey, LanguageCode
+from interlingua.serving.routes.schema import JSON, answers, body, pairs
 from interlingua.serving.routes.service import Service
 
-__all__ = ["Corrections", "routes"]
-
-_LINE_END = re.compile("[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_BLOCK = 1 << 16
-
-Pair = tuple[str, str]
-
-
-class Corrections:
-    """The files that corrections are saved in.
-
-    Args:
-        directory: made if it is not there.
-        names: of the models.
-
-    Raises:
-        OutputError: the directory cannot be written, or another service saves into it.
-    """
-
-    def __init__(self, directory: Path, names: Iterable[str]) -> None:
-        self.directory = directory
-        self._writing = asyncio.Lock()
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(directory / ".lock", timeout=0)
-            self._lock.acquire()
-            for name in names:
-                _mend(self._file(name))
-        except Timeout:
-            raise OutputError("another service saves corrections here", where=directory) from None
-        except OSError as error:
-            raise OutputError(
-                "corrections cannot be saved here", where=directory, found=error.strerror
-            ) from None
-
-    def close(self) -> None:
-        """Lets other services save here."""
-        self._lock.release()
-
-    async def save(self, name: str, found: Sequence[Pair]) -> None:
-        """Adds pairs to the file of a model; they are on the disk when this returns.
-
-        Raises:
-            OSError: they could not be written, and none of them was.
-        """
-        lines = "".join(f"{source}\t{target}\n" for source, target in found)
-        async with self._writing:
-            # Not to be given up halfway when the client goes away; nobody else may write before it is done.
-            writing = asyncio.ensure_future(asyncio.to_thread(_append, self._file(name), lines.encode()))
-            try:
-                await asyncio.shield(writing)
-            except asyncio.CancelledError:
-                await asyncio.wait({writing})
-                raise
-
-    def _file(self, name: str) -> Path:
-        return self.directory / f"{name}.tsv"
-
-
-def _append(path: Path, lines: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        before = os.fstat(handle).st_size
-        try:
-            if os.write(handle, lines) < len(lines):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(handle)
-        except OSError:
-            with suppress(OSError):
-                os.ftruncate(handle, before)
-            raise
-    finally:
-        os.close(handle)
-
-
-def _mend(path: Path) -> None:
-    """Moves a last line without an end to a file beside."""
-    if not path.exists():
-        return
-    with path.open("rb+") as file:
-        end = at = file.seek(0, os.SEEK_END)
-        torn = b""
-        while at and b"\n" not in torn:
-            at = max(0, at - _BLOCK)
-            file.seek(at)
-            torn = file.read(end - at)
-        torn = torn[torn.rfind(b"\n") + 1 :]
-        if torn:
-            _append(path.with_suffix(".torn"), torn + b"\n")
-            file.truncate(end - len(torn))
-            os.fsync(file.fileno())
-
-
-def as_pairs(text: str, translation: str) -> list[Pair]:
-    """Line by line if both have as many lines, else as one pair; on one line each, without tabs."""
-    sides = [[_line(line) for line in _LINE_END.split(each.strip())] for each in (text, translation)]
-    if len(sides[0]) != len(sides[1]):
-        sides = [[" ".join(filter(None, side))] for side in sides]
-    return [(source, target) for source, target in zip(*sides, strict=True) if source and target]
-
-
-def _line(text: str) -> str:
-    return _UNSAFE.sub(" ", text).strip()
+__all__ = ["routes"]
 
 
 class CorrectionRequest(BaseModel):
     """A text and how it should be translated."""
 
+    model_config = ConfigDict(strict=True)
+
     q: Annotated[str, Field(min_length=1, description="The text that was translated.")]
     translation: Annotated[str, Field(min_length=1, description="What it should be.")]
-    source: Annotated[str, Field(description="A language code, or auto.")]
+    source: LanguageCode
     target: str
-    api_key: Annotated[str | None, Field(description="Needed if the service asks for API keys.")] = None
+    api_key: ApiKey = None
 
 
 class CorrectionAnswer(BaseModel):
@@ -150,32 +37,29 @@ class CorrectionAnswer(BaseModel):
     saved: Annotated[int, Field(description="How many pairs: one for each line that has a translation.")]
 
 
-def routes(service: Service, gate: Gate, corrections: Corrections | None) -> APIRouter:
+def routes(service: Service, access: AccessControl, corrections: Corrections | None) -> APIRouter:
     """The route for corrections; without a place to save them it answers 404."""
     router = APIRouter(tags=["interlingua"], prefix="/v1")
 
     @router.post(
         "/corrections", summary="Save a better translation, to train on later",
-        response_model=CorrectionAnswer,
+        response_model=CorrectionAnswer, dependencies=[Depends(require_json)],
         openapi_extra=body(
-            CorrectionRequest, service.settings, also=pairs(service.languages, same=False),
-            kinds=("application/json",),
+            service.settings, {JSON: CorrectionRequest}, pairs(service.catalogue, same=False)
         ),
         responses=answers(400, 403, 404, 429, 500, 503, body=True),
     )  # fmt: skip
-    async def correct(request: Request) -> Any:
-        # A form of any web site could be sent here without asking; JSON from elsewhere needs --cors.
-        asked = await read_fields(request, CorrectionRequest, forms=False)
-        gate.check(key_of(request, asked.api_key), address(request))
+    async def correct(request: Request, asked: CorrectionRequest) -> Any:
+        access.check_request(request, asked.api_key)
         if corrections is None:
             raise RefusalError(404, "Corrections are not saved here.")
         for text in (asked.q, asked.translation):
             service.check([text])
-        served, _ = service.languages.choose(asked.source, asked.target, [asked.q])
+        served, _ = service.catalogue.choose(asked.source, asked.target, [asked.q])
         if served.unchanged:
             raise RefusalError(400, f"The text is in {served.target} already.")
-        note(request, service.settings, [asked.q, asked.translation], served.name)
-        found = as_pairs(asked.q, asked.translation)
+        log_texts(request, service.settings, [asked.q, asked.translation], served.name)
+        found = to_pairs(asked.q, asked.translation)
         try:
             await corrections.save(served.name, found)
         except OSError:

@@ -2,47 +2,59 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
 
-from interlingua.documents.document import Format
-from interlingua.documents.file_formats import SUFFIXES, read_file
-from interlingua.serving.http.fields import WHOLE, read_fields, read_upload
-from interlingua.serving.http.limits import Gate
-from interlingua.serving.http.visitor import address, arrived, key_of, note
-from interlingua.serving.models.catalogue import Detection, name_of
+from interlingua.documents.file_formats import SUFFIXES
+from interlingua.serving.http.fields import INTEGRAL, read_fields
+from interlingua.serving.http.limits import AccessControl
+from interlingua.serving.http.reception import log_texts
+from interlingua.serving.models.catalogue import name_of
+from interlingua.serving.models.detection import DetectedLanguage
 from interlingua.serving.models.glossaries import UsedTerm
 from interlingua.serving.refusal import RefusalError
-from interlingua.serving.routes.schema import answers, body, pairs
-from interlingua.serving.routes.service import Service, Translated, Wanted
-from interlingua.serving.routes.shelf import Shelf
+from interlingua.serving.routes.schema import FORM, JSON, MULTIPART, answers, body, pairs
+from interlingua.serving.routes.service import Service, TranslatedText, TranslationOptions
 from interlingua.serving.settings import ServeSettings
 
-__all__ = ["routes"]
+__all__ = ["ApiKey", "LanguageCode", "Terms", "Text", "beam_search", "routes"]
 
-Key = Annotated[str | None, Field(description="Needed if the service asks for API keys.")]
+ApiKey = Annotated[str | None, Field(description="Needed if the service asks for API keys.")]
+Text = Annotated[str, Field(min_length=1)]
+LanguageCode = Annotated[str, Field(description="A language code, or auto.")]
+Terms = Annotated[
+    dict[str, str] | None,
+    Field(description="{source term: target term}; they come before those of the service."),
+]
+Digits = Annotated[str, Field(pattern="^(0|[1-9][0-9]?)$")]
 
 
 class TranslateRequest(BaseModel):
     """One or several texts to translate."""
 
-    q: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)]
-    source: Annotated[str, Field(description="A language code, or auto.")]
+    q: Text | Annotated[list[str], Field(min_length=1)]
+    source: LanguageCode
     target: str
     format: Literal["text", "html", ""] | None = "text"
-    alternatives: Annotated[int, Field(ge=0), WHOLE] | Annotated[str, Field(pattern="^(0|[1-9][0-9]?)$")] = 0
-    glossary: dict[str, str] | None = None
-    api_key: Key = None
+    alternatives: Annotated[int, Field(ge=0), INTEGRAL] | Digits = 0
+    glossary: Terms = None
+    api_key: ApiKey = None
 
 
-class DetectedLanguage(BaseModel):
-    """A language that a text may be in."""
+class TranslateForm(BaseModel):
+    """The same as a form, which holds texts only; a glossary in it is refused."""
 
-    language: str
-    confidence: Annotated[float, Field(ge=0, le=100)]
+    q: Text | Annotated[list[Text], Field(min_length=1)]
+    source: LanguageCode
+    target: str
+    format: Literal["text", "html", ""] = "text"
+    alternatives: Digits = "0"
+    glossary: SkipJsonSchema[Terms] = None
+    api_key: Annotated[str, Field(description="Needed if the service asks for API keys.")] = ""
 
 
 class TranslateAnswer(BaseModel):
@@ -66,8 +78,8 @@ class TranslateAnswer(BaseModel):
 class DetectRequest(BaseModel):
     """A text of unknown language."""
 
-    q: Annotated[str, Field(min_length=1)]
-    api_key: Key = None
+    q: Text
+    api_key: ApiKey = None
 
 
 class Language(BaseModel):
@@ -76,20 +88,6 @@ class Language(BaseModel):
     code: str
     name: str
     targets: list[str]
-
-
-class FileRequest(BaseModel):
-    """What is said of a file to translate."""
-
-    source: str
-    target: str
-    api_key: Key = None
-
-
-class FileAnswer(BaseModel):
-    """Where the translation can be downloaded, for some minutes."""
-
-    translatedFileUrl: str  # noqa: N815
 
 
 class LanguageName(BaseModel):
@@ -109,57 +107,55 @@ class LanguageChoice(BaseModel):
 class FrontendSettings(BaseModel):
     """What a web page must know of the service."""
 
-    charLimit: int  # noqa: N815
-    frontendTimeout: Annotated[int, Field(description="Milliseconds to wait while typing.")]  # noqa: N815
-    apiKeys: bool  # noqa: N815
-    keyRequired: bool  # noqa: N815
-    suggestions: bool
-    filesTranslation: bool  # noqa: N815
-    supportedFilesFormat: list[str]  # noqa: N815
-    maxFileCharacters: int  # noqa: N815
-    maxBodyBytes: int  # noqa: N815
-    fileMinutes: float  # noqa: N815
-    maxAlternatives: int  # noqa: N815
-    maxTerms: Annotated[int, Field(description="The most terms of a glossary.")]  # noqa: N815
-    maxTermCharacters: int  # noqa: N815
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+    char_limit: int
+    frontend_timeout: Annotated[int, Field(description="Milliseconds to wait while typing.")] = 500
+    api_keys: bool
+    key_required: bool
+    suggestions: bool = False
+    files_translation: bool = True
+    supported_files_format: list[str] = list(SUFFIXES)
+    max_file_characters: int
+    max_body_bytes: int
+    file_minutes: float
+    max_alternatives: int
+    max_terms: Annotated[int, Field(description="The most terms of a glossary.")]
+    max_term_characters: int
     corrections: Annotated[bool, Field(description="Whether POST /v1/corrections saves them.")]
     language: LanguageChoice
 
 
-def routes(service: Service, gate: Gate, settings: ServeSettings) -> APIRouter:
-    """LibreTranslate's routes for some models."""
+def routes(service: Service, access: AccessControl) -> APIRouter:
+    """LibreTranslate's routes, but for those of files."""
     router = APIRouter(tags=["LibreTranslate"])
-    languages = service.languages
-    _translating(router, service, gate)
-    _files(router, service, gate, Shelf(settings.file_minutes * 60), settings)
+    _add_translation(router, service, access)
+    catalogue, settings = service.catalogue, service.settings
 
     @router.post(
-        "/detect", summary="Say which language a text is in", openapi_extra=body(DetectRequest, settings),
-        response_model=list[DetectedLanguage], responses=answers(400, 403, 429, body=True),
+        "/detect", summary="Say which language a text is in", response_model=list[DetectedLanguage],
+        openapi_extra=body(settings, dict.fromkeys((JSON, FORM, MULTIPART), DetectRequest), {}),
+        responses=answers(400, 403, 429, body=True),
     )  # fmt: skip
     async def detect(request: Request) -> Any:
-        asked = await read_fields(request, DetectRequest)
-        gate.check(key_of(request, asked.api_key), address(request))
+        asked = await read_fields(request, DetectRequest, DetectRequest)
+        access.check_request(request, asked.api_key)
         service.check([asked.q])
-        return [each._asdict() for each in languages.detect(asked.q)]
+        return catalogue.detector.detect(asked.q)
 
     @router.get("/languages", summary="List the languages", response_model=list[Language])
-    async def all_languages() -> Any:
+    async def list_languages() -> Any:
         return [
-            {"code": code, "name": name_of(code), "targets": languages.targets(code)}
-            for code in languages.codes
+            {"code": code, "name": name_of(code), "targets": catalogue.targets(code)}
+            for code in catalogue.codes
         ]
 
-    @router.get("/frontend/settings", summary="Tell what a page must know", response_model=FrontendSettings)
-    async def frontend_settings() -> Any:
-        source, target = next(iter(languages.models))
+    @router.get("/frontend/settings", summary="Say what a page must know", response_model=FrontendSettings)
+    async def show_settings() -> Any:
+        source, target = next(iter(catalogue.models))
         return {
-            "charLimit": settings.max_characters, "frontendTimeout": 500, "apiKeys": gate.key_required,
-            "keyRequired": gate.key_required, "suggestions": False, "filesTranslation": True,
-            "supportedFilesFormat": list(SUFFIXES), "maxFileCharacters": settings.max_file_characters,
-            "maxBodyBytes": settings.max_body_bytes, "fileMinutes": settings.file_minutes,
-            "maxAlternatives": settings.max_alternatives,
-            "maxTerms": settings.max_terms, "maxTermCharacters": settings.max_term_characters,
+            **settings.model_dump(), "char_limit": settings.max_characters,
+            "api_keys": access.key_required, "key_required": access.key_required,
             "corrections": settings.corrections is not None,
             "language": {
                 side: {"code": code, "name": name_of(code)}
@@ -170,105 +166,59 @@ def routes(service: Service, gate: Gate, settings: ServeSettings) -> APIRouter:
     return router
 
 
-def _translating(router: APIRouter, service: Service, gate: Gate) -> None:
+def _add_translation(router: APIRouter, service: Service, access: AccessControl) -> None:
     @router.post(
         "/translate", summary="Translate a text or several",
-        openapi_extra=body(TranslateRequest, service.settings, also=pairs(service.languages)),
+        openapi_extra=body(
+            service.settings,
+            {JSON: TranslateRequest, FORM: TranslateForm, MULTIPART: TranslateForm},
+            pairs(service.catalogue),
+        ),
         response_model=TranslateAnswer, response_model_exclude_unset=True,
         responses=answers(400, 403, 429, 500, 503, body=True),
     )  # fmt: skip
     async def translate(request: Request) -> Any:
-        asked = await read_fields(request, TranslateRequest, lists=("q",))
-        gate.check(key_of(request, asked.api_key), address(request))
-        several = isinstance(asked.q, list)
+        asked = await read_fields(request, TranslateRequest, TranslateForm, lists=("q",))
+        access.check_request(request, asked.api_key)
         texts = asked.q if isinstance(asked.q, list) else [asked.q]
         service.check(texts)
-        count = int(asked.alternatives)
-        if count > service.settings.max_alternatives:
-            raise RefusalError(
-                400, f"Invalid request: alternatives must be <= {service.settings.max_alternatives}"
-            )
-        served, detected = service.languages.choose(asked.source, asked.target, texts)
-        note(request, service.settings, texts, served.name)
-        wanted = Wanted(
-            beams(service.settings, count), asked.format or "text", since=arrived(request),
+        alternatives = int(asked.alternatives)
+        search = beam_search(service.settings, alternatives)
+        served, detected = service.catalogue.choose(asked.source, asked.target, texts)
+        log_texts(request, service.settings, texts, served.name)
+        options = TranslationOptions(
+            search, asked.format or "text", arrived_at=request.state.arrived_at,
             glossary=service.glossaries.choose(served, asked.glossary),
         )  # fmt: skip
-        done = await service.translate(texts, served, wanted)
-        return _answer(done, detected, several, count)
+        done = await service.translate(texts, served, options)
+        answer = _answer(done, detected, alternatives)
+        return answer if texts is asked.q else {name: values[0] for name, values in answer.items()}
 
 
-def _answer(done: list[Translated], detected: Detection | None, several: bool, count: int) -> dict[str, Any]:
-    answer: dict[str, Any] = {"translatedText": [each.text for each in done]}
+def _answer(
+    done: list[TranslatedText], detected: DetectedLanguage | None, alternatives: int
+) -> dict[str, list[Any]]:
+    answer: dict[str, list[Any]] = {"translatedText": [text.text for text in done]}
     if detected is not None:
-        answer["detectedLanguage"] = [detected._asdict() for _ in done]
-    if count:
-        answer["alternatives"] = [each.alternatives for each in done]
-    if any(each.not_kept for each in done):
-        answer["notKept"] = [each.not_kept for each in done]
-    if any(each.terms for each in done):
-        answer["terms"] = [each.terms for each in done]
-    return answer if several else {name: values[0] for name, values in answer.items()}
+        answer["detectedLanguage"] = [detected for _ in done]
+    if alternatives:
+        answer["alternatives"] = [text.alternatives for text in done]
+    if any(text.not_kept for text in done):
+        answer["notKept"] = [text.not_kept for text in done]
+    if any(text.terms for text in done):
+        answer["terms"] = [text.terms for text in done]
+    return answer
 
 
-def beams(settings: ServeSettings, alternatives: int) -> dict[str, Any]:
-    """The search settings for so many alternatives."""
+def beam_search(settings: ServeSettings, alternatives: int) -> dict[str, Any]:
+    """The search settings for so many alternatives.
+
+    Raises:
+        RefusalError: with 400, they are too many.
+    """
+    if alternatives > settings.max_alternatives:
+        raise RefusalError(400, f"Invalid request: alternatives must be <= {settings.max_alternatives}")
     search: dict[str, Any] = {} if settings.beam is None else {"beam": settings.beam}
     if alternatives:
         search |= {"n_best": alternatives + 1, "beam": max(settings.beam or 5, alternatives + 1)}
     return search
-
-
-def _files(router: APIRouter, service: Service, gate: Gate, shelf: Shelf, settings: ServeSettings) -> None:
-    file = {"file": {"type": "string", "format": "binary", "description": f"One of {', '.join(SUFFIXES)}."}}
-
-    @router.post(
-        "/translate_file", summary="Translate a file", response_model=FileAnswer,
-        openapi_extra=body(
-            FileRequest, settings, also=pairs(service.languages), kinds=("multipart/form-data",), more=file
-        ),
-        responses=answers(400, 403, 429, 500, 503, body=True),
-    )  # fmt: skip
-    async def translate_file(request: Request) -> Any:
-        asked, name, content = await read_upload(request, FileRequest)
-        gate.check(key_of(request, asked.api_key), address(request))
-        suffix = PurePath(name).suffix.lower()
-        if suffix not in SUFFIXES:
-            raise RefusalError(
-                400, f"Invalid request: file format not supported. Known: {', '.join(SUFFIXES)}"
-            )
-        try:
-            text = content.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise RefusalError(400, "Invalid request: the file is not UTF-8") from None
-        service.check([text], settings.max_file_characters)
-        served, _ = service.languages.choose(asked.source, asked.target, [text])
-        note(request, settings, [text], served.name)
-        search = beams(settings, 0)
-
-        async def translate(texts: list[str], format: Format) -> list[str]:
-            wanted = Wanted(
-                search, format, since=arrived(request),
-                glossary=service.glossaries.choose(served, None),
-            )  # fmt: skip
-            return [each.text for each in await service.translate(texts, served, wanted)]
-
-        file = read_file(suffix, text)
-        translations = {format: await translate(texts, format) for format, texts in file.texts.items()}
-        done = file.fill(translations)
-        key = shelf.put(f"{PurePath(name).stem}_{served.target}{suffix}", done.encode())
-        return {"translatedFileUrl": str(request.url_for("download_file", name=key))}
-
-    @router.get(
-        "/download_file/{name}", summary="Download a translated file", response_class=Response,
-        responses={200: {"content": {"application/octet-stream": {}}}, **answers(404)},
-    )  # fmt: skip
-    async def download_file(name: str) -> Response:
-        content = shelf.get(name)
-        if content is None:
-            raise RefusalError(404, "There is no such file, or not any more.")
-        shown = name.partition(".")[2]
-        headers = {
-            "Content-Disposition": f'attachment; filename="{shown}"', "Cache-Control": "no-store, private"
-        }  # fmt: skip
-        return Response(content, media_type="application/octet-stream", headers=headers)

@@ -7,25 +7,28 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from interlingua.serving.http.fields import WHOLE, read_fields
-from interlingua.serving.http.limits import Gate
-from interlingua.serving.http.visitor import address, arrived, key_of, note
-from interlingua.serving.models.catalogue import Detection, Served
+from interlingua.serving.http.fields import INTEGRAL, require_json
+from interlingua.serving.http.limits import AccessControl
+from interlingua.serving.http.reception import log_texts
+from interlingua.serving.models.catalogue import ServedModel
+from interlingua.serving.models.detection import DetectedLanguage
 from interlingua.serving.models.glossaries import UsedTerm
 from interlingua.serving.refusal import RefusalError
-from interlingua.serving.routes.libretranslate import DetectedLanguage, beams
-from interlingua.serving.routes.schema import answers, body, pairs
-from interlingua.serving.routes.service import Service, Translated, Wanted
+from interlingua.serving.routes.libretranslate import ApiKey, LanguageCode, Terms, Text, beam_search
+from interlingua.serving.routes.schema import JSON, answers, body, pairs
+from interlingua.serving.routes.service import Service, TranslatedText, TranslationOptions
 
 __all__ = ["routes"]
 
-_SEARCH = ("beam", "length_penalty", "sample", "temperature", "top_k", "top_p", "seed")
-
-
+_SEARCH_FIELDS = {"beam", "length_penalty", "sample", "temperature", "top_k", "top_p", "seed"}
+_SAMPLE_WITH_GLOSSARY = {
+    "properties": {"sample": {"const": True}, "glossary": {"type": "object", "minProperties": 1}},
+    "required": ["sample", "glossary"],
+}
 _EVENT = {
     "type": "object",
     "description": "progress: {index, text}, where the text replaces all earlier ones of that index; "
@@ -39,25 +42,27 @@ _EVENT = {
 
 
 class TranslateRequest(BaseModel):
-    """Texts to translate, how to search, and what to tell."""
+    """Texts to translate, how to search, and what to answer with."""
 
-    q: Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)]
-    source: Annotated[str, Field(description="A language code, or auto.")] = "auto"
+    model_config = ConfigDict(strict=True)
+
+    q: Text | Annotated[list[str], Field(min_length=1)]
+    source: LanguageCode = "auto"
     target: str
     format: Literal["text", "html"] = "text"
-    alternatives: Annotated[int, Field(ge=0, le=20, description="How many beside the best."), WHOLE] = 0
-    beam: Annotated[int, Field(ge=1, le=50, description="Hypotheses kept a sentence."), WHOLE] | None = None
+    alternatives: Annotated[int, Field(ge=0, le=20, description="How many beside the best."), INTEGRAL] = 0
+    beam: Annotated[int, Field(ge=1, le=50, description="Beam size."), INTEGRAL] | None = None
     length_penalty: Annotated[float, Field(ge=0, le=10)] | None = None
     sample: Annotated[bool, Field(description="Draw at random instead of searching.")] = False
     temperature: Annotated[float, Field(ge=0.05, le=10)] | None = None
-    top_k: Annotated[int, Field(ge=0, le=1_000_000), WHOLE] | None = None
+    top_k: Annotated[int, Field(ge=0, le=1_000_000), INTEGRAL] | None = None
     top_p: Annotated[float, Field(ge=0.01, le=1)] | None = None
-    seed: Annotated[int, Field(ge=0, lt=2**31), WHOLE] | None = None
-    glossary: dict[str, str] | None = None
-    alignment: Annotated[bool, Field(description="Tell each token's source token.")] = False
-    attention: Annotated[bool, Field(description="Tell all attention weights.")] = False
+    seed: Annotated[int, Field(ge=0, lt=2**31), INTEGRAL] | None = None
+    glossary: Terms = None
+    alignment: Annotated[bool, Field(description="Add each token's source token.")] = False
+    attention: Annotated[bool, Field(description="Add all attention weights.")] = False
     stream: Annotated[bool, Field(description="Answer with server-sent events.")] = False
-    api_key: Annotated[str | None, Field(description="Needed if the service asks for API keys.")] = None
+    api_key: ApiKey = None
 
 
 class Hypothesis(BaseModel):
@@ -122,86 +127,86 @@ class TranslateAnswer(BaseModel):
     translations: list[TextAnswer]
 
 
-def routes(service: Service, gate: Gate) -> APIRouter:
+def routes(service: Service, access: AccessControl) -> APIRouter:
     """Our own routes for some models."""
     router = APIRouter(tags=["interlingua"], prefix="/v1")
 
     @router.post(
-        "/translate", summary="Translate, with all that the model tells", response_model=TranslateAnswer,
-        response_model_exclude_unset=True,
+        "/translate", summary="Translate, with all that the model says", response_model=TranslateAnswer,
+        response_model_exclude_unset=True, dependencies=[Depends(require_json)],
         openapi_extra=body(
-            TranslateRequest, service.settings, also=pairs(service.languages), kinds=("application/json",)
+            service.settings, {JSON: TranslateRequest},
+            {**pairs(service.catalogue), "not": _SAMPLE_WITH_GLOSSARY},
         ),
         responses={
             200: {"content": {"text/event-stream": {"schema": _EVENT}}},
             **answers(400, 403, 429, 500, 503, body=True),
         },
     )  # fmt: skip
-    async def translate(request: Request) -> Any:
-        asked = await read_fields(request, TranslateRequest, lists=("q",))
-        gate.check(key_of(request, asked.api_key), address(request))
+    async def translate(request: Request, asked: TranslateRequest) -> Any:
+        access.check_request(request, asked.api_key)
         texts = asked.q if isinstance(asked.q, list) else [asked.q]
         service.check(texts)
-        served, detected = service.languages.choose(asked.source, asked.target, texts)
-        if (asked.alignment or asked.attention) and service.engine.maps.get(served.name) == 0:
+        served, detected = service.catalogue.choose(asked.source, asked.target, texts)
+        attends = served.unchanged or service.pool.about[served.name].attention_heads > 0
+        if (asked.alignment or asked.attention) and not attends:
             raise RefusalError(400, "Invalid request: this model has no attention to tell of.")
-        note(request, service.settings, texts, served.name)
-        wanted = Wanted(
-            _search(asked, service), asked.format, detail=True, since=arrived(request),
-            # A draw at random cannot be told what to hold.
+        log_texts(request, service.settings, texts, served.name)
+        options = TranslationOptions(
+            _search(asked, service), asked.format, detail=True, arrived_at=request.state.arrived_at,
+            # A draw at random cannot be made to hold terms.
             glossary=None if asked.sample else service.glossaries.choose(served, asked.glossary),
         )  # fmt: skip
         if asked.stream:
-            service.engine.admit()  # while the answer can still be a 503
-            events = _events(service, texts, served, detected, wanted)
+            service.pool.admit()  # while the answer can still be a 503
+            events = _events(service, texts, served, detected, options)
             headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
             return StreamingResponse(events, media_type="text/event-stream", headers=headers)
-        return _answer(served, detected, await service.translate(texts, served, wanted))
+        return _answer(served, detected, await service.translate(texts, served, options))
 
     return router
 
 
 def _search(asked: TranslateRequest, service: Service) -> dict[str, Any]:
-    most = service.settings.max_alternatives
-    if asked.alternatives > most:
-        raise RefusalError(400, f"Invalid request: alternatives must be <= {most}")
+    search = beam_search(service.settings, asked.alternatives)
     if asked.sample and asked.glossary:
         raise RefusalError(400, "Invalid request: glossary: does not go with sample")
-    search = beams(service.settings, asked.alternatives)
-    given = {name: getattr(asked, name) for name in _SEARCH}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = asked.model_dump(include=_SEARCH_FIELDS, exclude_none=True)
     if asked.alternatives and not asked.sample:
         given["beam"] = max(asked.beam or search["beam"], search["n_best"])
     return {**search, **given, "alignment": asked.alignment, "attention": asked.attention}
 
 
-def _answer(served: Served, detected: Detection | None, done: Sequence[Translated]) -> dict[str, Any]:
+def _answer(
+    served: ServedModel, detected: DetectedLanguage | None, done: Sequence[TranslatedText]
+) -> dict[str, Any]:
     answer: dict[str, Any] = {"model": served.name, "source": served.source, "target": served.target}
     if detected is not None:
-        answer["detected"] = detected._asdict()
+        answer["detected"] = detected
     answer["translations"] = [
         {
-            "text": each.text, "alternatives": each.alternatives, "flags": each.flags,
-            "not_kept": each.not_kept, "terms": each.terms,
-            "parts": [{"source": source, **answer} for source, answer in each.sentences],
+            "text": text.text, "alternatives": text.alternatives, "flags": text.flags,
+            "not_kept": text.not_kept, "terms": text.terms,
+            "parts": [{"source": source, **answer} for source, answer in text.sentences],
         }
-        for each in done
+        for text in done
     ]  # fmt: skip
     return answer
 
 
 async def _events(
-    service: Service, texts: list[str], served: Served, detected: Detection | None, wanted: Wanted
-) -> AsyncIterator[str]:
+    service: Service, texts: list[str], served: ServedModel, detected: DetectedLanguage | None,
+    options: TranslationOptions,
+) -> AsyncIterator[str]:  # fmt: skip
     """The translation as it grows, then all about it."""
     queue: asyncio.Queue[str | None] = asyncio.Queue()
 
-    def progress(index: int, text: str) -> None:
+    def on_progress(index: int, text: str) -> None:
         queue.put_nowait(_event("progress", {"index": index, "text": text}))
 
     async def work() -> None:
         try:
-            done = await service.translate(texts, served, wanted, progress)
+            done = await service.translate(texts, served, options, on_progress)
             answer = TranslateAnswer.model_validate(_answer(served, detected, done))
             queue.put_nowait(_event("done", answer.model_dump(exclude_unset=True)))
         except RefusalError as refusal:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 from statistics import fmean
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-__all__ = ["Symbols", "Task", "recognise_task"]
+from interlingua.kinds import Symbols
 
-Symbols = Literal["words", "characters"]
-"""What one symbol of a target is: a word between spaces, or a character."""
+__all__ = ["Task", "recognise_task"]
 
 _MAX_TARGETS = 20_000
 _MAX_INVENTORY = 500

@@ -1,0 +1,141 @@
+"""A worker process seen from the service: start it, give it batches, notice its end."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from interlingua.errors import BundleError
+
+__all__ = ["AboutModel", "OnDrafts", "Worker", "WorkerGoneError"]
+
+_MAX_MESSAGE_BYTES = 1 << 30
+
+OnDrafts = Callable[[dict[str, str]], object]
+
+
+class AboutModel(NamedTuple):
+    """What a worker says of a model."""
+
+    max_source_length: int
+    """The most source tokens that it takes at once."""
+    beam: int
+    """Hypotheses kept a sentence, unless a request says otherwise."""
+    attention_heads: int
+    """How many it has whose attention can be shown."""
+
+
+class WorkerGoneError(Exception):
+    """The process ended, or does not answer any more."""
+
+
+class Worker:
+    """One process that translates; made by `start`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, about: dict[str, AboutModel]) -> None:
+        self.process, self.about = process, about
+        self.gone = asyncio.create_task(self._read())
+        """Done as soon as the process has ended."""
+        self._numbers = itertools.count(1)
+        self._batches: dict[int, tuple[asyncio.Future[dict[str, Any]], OnDrafts]] = {}
+
+    @classmethod
+    async def start(cls, models: Mapping[str, str], precision: str) -> Worker:
+        """Starts a process and waits until it has loaded the models: directories by name.
+
+        Raises:
+            BundleError: a model cannot be loaded.
+            WorkerGoneError: the process ended early.
+        """
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "interlingua.serving.pool.worker",
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_MAX_MESSAGE_BYTES,
+            # A second arena of memory for the second thread would hold about as much as the first.
+            env={"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", **os.environ},
+        )  # fmt: skip
+        try:
+            _send(process, {"models": dict(models), "precision": precision})
+            message = await _receive(process)
+            if message is None:
+                raise WorkerGoneError
+            if "error" in message:
+                raise BundleError(message["error"])
+        except BaseException:
+            await _kill(process)
+            raise
+        return cls(process, {name: AboutModel(**about) for name, about in message["ready"].items()})
+
+    async def translate(
+        self, task: Mapping[str, Any], on_drafts: OnDrafts, abandoned: asyncio.Future[Any]
+    ) -> list[dict[str, Any]]:
+        """Has some texts translated together; one answer for each, or none when they were abandoned.
+
+        Args:
+            task: model, texts and their terms, the texts that are watched, options of the search, `detail`.
+            on_drafts: is given the texts that are watched and their translations so far.
+            abandoned: done when nobody waits for any of them any more.
+
+        Raises:
+            WorkerGoneError: the process ended meanwhile.
+        """
+        number = next(self._numbers)
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._batches[number] = answer, on_drafts
+        try:
+            self._send({"number": number, **task})
+            await asyncio.wait({answer, abandoned}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                self._send({"cancel": number})
+            done: list[dict[str, Any]] = (await answer)["done"]
+            return done
+        finally:
+            del self._batches[number]
+
+    async def stop(self) -> None:
+        """Ends the process at once; it holds nothing that could be lost."""
+        await _kill(self.process)
+        await asyncio.wait({self.gone})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        if self.gone.done():
+            raise WorkerGoneError
+        _send(self.process, message)
+
+    async def _read(self) -> None:
+        try:
+            while (message := await _receive(self.process)) is not None:
+                answer, on_drafts = self._batches[message["number"]]
+                if "drafts" in message:
+                    on_drafts(message["drafts"])
+                else:
+                    answer.set_result(message)
+        finally:
+            await self.process.wait()
+            for answer, _ in self._batches.values():
+                if not answer.done():
+                    answer.set_exception(WorkerGoneError())
+
+
+def _send(process: asyncio.subprocess.Process, message: dict[str, Any]) -> None:
+    assert process.stdin is not None
+    # Not drained: a worker has few batches at a time, and each is small.
+    process.stdin.write(json.dumps(message).encode() + b"\n")
+
+
+async def _receive(process: asyncio.subprocess.Process) -> dict[str, Any] | None:
+    """The next message; None when the process has ended, perhaps while it wrote."""
+    assert process.stdout is not None
+    line = await process.stdout.readline()
+    message: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
+    return message
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+        await process.wait()

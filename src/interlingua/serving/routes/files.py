@@ -1,0 +1,113 @@
+"""Files to translate, and where their translations wait to be downloaded."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import PurePath
+from typing import Annotated, Any
+
+from cachetools import TTLCache
+from fastapi import APIRouter, Form, Request, Response, UploadFile
+from pydantic import BaseModel
+
+from interlingua.documents.file_formats import SUFFIXES, read_file
+from interlingua.serving.http.limits import AccessControl
+from interlingua.serving.http.reception import log_texts
+from interlingua.serving.refusal import RefusalError
+from interlingua.serving.routes.libretranslate import beam_search
+from interlingua.serving.routes.schema import MULTIPART, answers, pairs
+from interlingua.serving.routes.service import Service, TranslationOptions
+
+__all__ = ["TranslatedFiles", "routes"]
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class FileAnswer(BaseModel):
+    """Where the translation can be downloaded, for some minutes."""
+
+    translatedFileUrl: str  # noqa: N815
+
+
+class TranslatedFiles:
+    """Translated files, in memory, under names that cannot be guessed.
+
+    Args:
+        seconds: how long each can be downloaded.
+        max_bytes: of all together; beyond, the least recently used go early.
+    """
+
+    def __init__(self, seconds: float, max_bytes: int = 64 << 20) -> None:
+        self._files: TTLCache[str, bytes] = TTLCache(
+            max_bytes, seconds, getsizeof=lambda content: min(len(content), max_bytes)
+        )
+
+    def put(self, name: str, content: bytes) -> str:
+        """Adds a file; returns the name to ask for it by."""
+        key = f"{secrets.token_urlsafe(24)}.{_UNSAFE.sub('_', name)[-80:].lstrip('.')}"
+        self._files[key] = content
+        return key
+
+    def get(self, key: str) -> bytes | None:
+        """The file of that name, if it is still there."""
+        content: bytes | None = self._files.get(key)
+        return content
+
+
+def routes(service: Service, access: AccessControl) -> APIRouter:
+    """LibreTranslate's routes of files."""
+    router = APIRouter(tags=["LibreTranslate"])
+    settings = service.settings
+    files = TranslatedFiles(settings.file_minutes * 60)
+
+    @router.post(
+        "/translate_file", summary=f"Translate a file: {', '.join(SUFFIXES)}", response_model=FileAnswer,
+        openapi_extra={"requestBody": {"content": {MULTIPART: {"schema": pairs(service.catalogue)}}}},
+        responses=answers(400, 403, 429, 500, 503, body=True),
+    )  # fmt: skip
+    async def translate_file(
+        request: Request, file: UploadFile, source: Annotated[str, Form()], target: Annotated[str, Form()],
+        api_key: Annotated[str | None, Form(description="Needed if the service asks for API keys.")] = None,
+    ) -> Any:  # fmt: skip
+        access.check_request(request, api_key)
+        path = PurePath(file.filename or "")
+        suffix = path.suffix.lower()
+        if suffix not in SUFFIXES:
+            raise RefusalError(
+                400, f"Invalid request: file format not supported. Known: {', '.join(SUFFIXES)}"
+            )
+        try:
+            text = (await file.read()).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise RefusalError(400, "Invalid request: the file is not UTF-8") from None
+        service.check([text], settings.max_file_characters)
+        served, _ = service.catalogue.choose(source, target, [text])
+        log_texts(request, settings, [text], served.name)
+
+        document, translations = read_file(suffix, text), {}
+        for format, texts in document.texts.items():
+            options = TranslationOptions(
+                beam_search(settings, 0), format, arrived_at=request.state.arrived_at,
+                glossary=service.glossaries.choose(served, None),
+            )  # fmt: skip
+            done = await service.translate(texts, served, options)
+            translations[format] = [translated.text for translated in done]
+        key = files.put(f"{path.stem}_{served.target}{suffix}", document.fill(translations).encode())
+        return {"translatedFileUrl": str(request.url_for("download_file", name=key))}
+
+    @router.get(
+        "/download_file/{name}", summary="Download a translated file", response_class=Response,
+        responses={200: {"content": {"application/octet-stream": {}}}, **answers(404)},
+    )  # fmt: skip
+    async def download_file(name: str) -> Response:
+        content = files.get(name)
+        if content is None:
+            raise RefusalError(404, "There is no such file, or not any more.")
+        shown = name.partition(".")[2]
+        headers = {
+            "Content-Disposition": f'attachment; filename="{shown}"', "Cache-Control": "no-store, private"
+        }  # fmt: skip
+        return Response(content, media_type="application/octet-stream", headers=headers)
+
+    return router

@@ -1,0 +1,17 @@
+"""How long a text may become."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["length_limit"]
+
+
+def length_limit(source_length: int, max_ratio: float) -> int:
+    """The most target tokens looked for: half as many again as the training data's extreme, and ten.
+
+    Args:
+        source_length: source tokens, without EOS.
+        max_ratio: the largest target length / source length of the training pairs, without EOS.
+    """
+    return math.ceil(1.5 * max_ratio * source_length) + 10

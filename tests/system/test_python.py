@@ -1,0 +1,26 @@
+"""The package's functions for Python programs."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+import interlingua
+from tests.tiny import tiny_values, write_reversals
+
+
+def test_minutes_count_from_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A notebook may have been open for hours before it trains."""
+    monkeypatch.setattr(interlingua, "STARTED", time.monotonic() - 3600)
+    pairs = write_reversals(tmp_path / "pairs.tsv", 300)
+    values = tiny_values(pairs)
+    interlingua.train(
+        pairs, tmp_path / "run", model=values["model"], tokenizer=values["tokenizer"],
+        data={"valid_share": 0.05}, training={**values["training"], "minutes": 0.1},
+    )  # fmt: skip
+    info = json.loads((tmp_path / "run" / "info.json").read_text())
+    assert info["steps"] > 2  # it was one when an hour had gone already
+    assert info["elapsed_s"] < 60
