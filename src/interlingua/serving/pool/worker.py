@@ -160,7 +160,7 @@ def _translate(model: Translator, task: dict[str, Any], watch: _Watch) -> list[d
     if any(task["terms"]):
         options["glossary"] = [dict(terms) for terms in task["terms"]]
     try:
-        return [_record(each, detail) for each in model.translate(texts, watch=watch, **options)]
+        return [_record(each, detail) for each in model.translate(texts, observe=watch, **options)]
     except _CancelledError:
         raise
     except Exception as error:
