@@ -48,7 +48,7 @@ class Constraint(Protocol):
     """Of each sentence's beam."""
 
     @property
-    def rescored(self) -> bool:
+    def needs_rescoring(self) -> bool:
         """Whether hypotheses are compared by other log-probabilities than the model's."""
         ...
 

@@ -32,6 +32,6 @@ def search(
     # The best continuation comes first.
     observe_best = None if observe is None else lambda step: observe(step.numbers, step.ids[:, 0])
     found = beam_search(model, sources, settings, observe_best, constraint)
-    if constraint is not None and constraint.rescored:
+    if constraint is not None and constraint.needs_rescoring:
         return rescore(model, sources, found, settings.length_penalty)
     return found

@@ -87,7 +87,7 @@ class TermConstraints:
         self._slots: list[list[tuple[Progress, float]]] = [[(Progress(), 0.0)] for _ in sentences]
 
     @property
-    def rescored(self) -> bool:
+    def needs_rescoring(self) -> bool:
         """Whether hypotheses are compared by other log-probabilities than the model's."""
         return any(any(terms.replaced) for terms in self.sentences)
 
