@@ -13,7 +13,7 @@ import typer.main
 from interlingua.cli.main import app
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def fenced(page: Path, language: str) -> str:
@@ -54,6 +54,14 @@ def test_options_named_in_tables_exist() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_names_are_where_the_links_say(page: Path) -> None:
+    for name, target in re.findall(r"\[`(\w+)`[^\]]*\]\((?!http)([^)#]+\.py)\)", page.read_text()):
+        assert re.search(
+            rf"(class|def) {name}\b|^{name}\b", (page.parent / target).read_text(), re.MULTILINE
+        ), name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
