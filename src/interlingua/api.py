@@ -10,7 +10,7 @@ import torch
 
 from interlingua.engine.device import choose_device, choose_dtype, set_threads
 from interlingua.engine.eager import EagerEngine
-from interlingua.engine.packed import Precision, prepare
+from interlingua.engine.packed import Precision, pack
 from interlingua.errors import ConfigurationError
 from interlingua.evaluation.metrics import task_metrics
 from interlingua.evaluation.scores import Score
@@ -49,10 +49,10 @@ def load(
     bundle = load_bundle(path, chosen)
     if precision == "auto":
         precision = "bf16" if choose_dtype("auto", chosen) == torch.bfloat16 else "fp32"
-    model = prepare(bundle.model, cast(Precision, precision))
+    model = pack(bundle.model, cast(Precision, precision))
     return Translator(
         EagerEngine(model, chosen), bundle.tokenizers, settings=bundle.search,
-        max_ratio=bundle.limits.max_ratio, max_source_length=bundle.limits.max_source_length,
+        max_ratio=bundle.lengths.max_ratio, max_source_length=bundle.lengths.max_source_length,
     )  # fmt: skip
 
 

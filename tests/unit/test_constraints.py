@@ -10,9 +10,10 @@ import torch
 from interlingua.kinds import BOS, EOS, PAD
 from interlingua.model.architectures import build_model
 from interlingua.model.recurrent import RecurrentSettings
-from interlingua.search.hypothesis import SearchSettings, Sources, length_penalty
-from interlingua.search.scoring import forced_log_probs
+from interlingua.search.forced import forced_log_probs
+from interlingua.search.hypothesis import SearchInput, length_penalty
 from interlingua.search.search import search
+from interlingua.search.settings import SearchSettings
 from interlingua.terms.automaton import Progress, SentenceTerms
 from interlingua.terms.constraints import TermConstraints
 from interlingua.terms.tokenization import TermTokenizer, Tokenization
@@ -64,12 +65,12 @@ def occurrences(term: str, text: str) -> int:
     return count
 
 
-def constrained(model, batch: Sources, all_terms: list[SentenceTerms], **settings):
+def constrained(model, batch: SearchInput, all_terms: list[SentenceTerms], **settings):
     chosen = SearchSettings(**settings)
     return search(model, batch, chosen, constraint=TermConstraints(all_terms, chosen.beam))
 
 
-def room(batch: Sources, all_terms: list[SentenceTerms]) -> Sources:
+def room(batch: SearchInput, all_terms: list[SentenceTerms]) -> SearchInput:
     more = torch.tensor([each.num_tokens + 2 * len(each.tokenizations) for each in all_terms])
     return batch._replace(limits=batch.limits + more)
 

@@ -16,7 +16,7 @@ from interlingua.kinds import EOS, UNK
 from interlingua.model.architectures import build_model
 from interlingua.model.recurrent import RecurrentSettings
 from interlingua.model.transformer import Transformer, TransformerSettings
-from interlingua.search.hypothesis import SearchSettings
+from interlingua.search.settings import SearchSettings
 from interlingua.terms.glossary import Glossary, check_terms
 from interlingua.terms.reading import read_glossary
 from interlingua.terms.tokenization import TermTokenizer

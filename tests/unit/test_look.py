@@ -17,7 +17,7 @@ from interlingua.inference.translator import Translator
 from interlingua.kinds import EOS
 from interlingua.model.architectures import build_model, parse_model_settings
 from interlingua.model.transformer import TransformerSettings
-from interlingua.search.hypothesis import SearchSettings
+from interlingua.search.settings import SearchSettings
 from interlingua.text.symbols import ByteTokenizer
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.views.look import look, look_page

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from interlingua.engine.packed import prepare
+from interlingua.engine.packed import pack
 from interlingua.kinds import BOS, EOS, PAD, Source
 from interlingua.model.architectures import build_model
 from interlingua.model.transformer import Transformer, TransformerSettings
-from interlingua.search.scoring import forced_log_probs
+from interlingua.search.forced import forced_log_probs
 
 pytestmark = pytest.mark.skipif(
     not torch.backends.mkldnn.is_available(), reason="PyTorch was built without oneDNN"
@@ -40,7 +40,7 @@ def log_probs(model: Transformer, rows: int = 6) -> torch.Tensor:
 )
 def test_log_probabilities_stay(model, precision, mean, most):
     expected = log_probs(model)
-    prepared = prepare(model, precision)
+    prepared = pack(model, precision)
     difference = (log_probs(prepared) - expected).abs()
     assert difference.mean() < mean
     assert difference.max() < most
@@ -50,14 +50,14 @@ def test_log_probabilities_stay(model, precision, mean, most):
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
 def test_a_row_does_not_depend_on_the_others(model, precision):
-    prepared = prepare(model, precision)
+    prepared = pack(model, precision)
     together, fewer = log_probs(prepared), log_probs(prepared, rows=2)
     assert torch.allclose(together[:2].sum(1), fewer.sum(1), atol=0.01 * 12)
 
 
 def test_the_model_can_still_be_trained_and_saved(model):
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    prepare(model, "int8")
+    pack(model, "int8")
     assert model.projection.weight is model.target_embedding.weight
     after = model.state_dict()
     assert list(after) == list(before)

@@ -17,9 +17,10 @@ from interlingua.kinds import BOS, EOS, PAD, UNK, Source
 from interlingua.model.protocol import Memory, Seq2Seq, kept_sentences, select
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.search.beam import beam_search
-from interlingua.search.hypothesis import SearchSettings, Sources, length_penalty
-from interlingua.search.scoring import forced_log_probs
+from interlingua.search.forced import forced_log_probs
+from interlingua.search.hypothesis import SearchInput, length_penalty
 from interlingua.search.search import search
+from interlingua.search.settings import SearchSettings
 from interlingua.search.topk import top_k
 from interlingua.text.lengths import length_limit
 from tests.models import build
@@ -70,11 +71,11 @@ def every_sequence(limit: int) -> list[list[int]]:
     return [[*ids, EOS] for length in range(limit) for ids in itertools.product(letters, repeat=length)]
 
 
-def sources(batch: int = 5, limit: int = 5, width: int = 3) -> Sources:
+def sources(batch: int = 5, limit: int = 5, width: int = 3) -> SearchInput:
     ids = torch.arange(4, 4 + batch).unsqueeze(1).expand(batch, width).clone()
     ids[:, -1] = EOS
     source = Source(ids, torch.ones_like(ids, dtype=torch.bool))
-    return Sources(source, torch.full((batch,), limit))
+    return SearchInput(source, torch.full((batch,), limit))
 
 
 class Wild(Transformer):
@@ -105,10 +106,10 @@ def random_sources(count: int, vocabulary: int = 30, seed: int = 1) -> list[list
     return [[*torch.randint(4, vocabulary, (n,), generator=generator).tolist(), EOS] for n in lengths]
 
 
-def padded(rows: list[list[int]], limit: int = 14) -> Sources:
+def padded(rows: list[list[int]], limit: int = 14) -> SearchInput:
     width = max(map(len, rows))
     ids = torch.tensor([row + [PAD] * (width - len(row)) for row in rows])
-    return Sources(Source(ids, ids != PAD), torch.tensor([min(limit, 2 * len(row) + 6) for row in rows]))
+    return SearchInput(Source(ids, ids != PAD), torch.tensor([min(limit, 2 * len(row) + 6) for row in rows]))
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.6, 1.0])

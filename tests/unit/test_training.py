@@ -299,7 +299,9 @@ def test_stacks_are_the_hidden_matrices_and_nothing_else(preset: str) -> None:
         if parameter.dim() == 2 and "embedding" not in name
     }
     stacks = weights.stacks(weights.master)
-    assert sum(stack.numel() for stack in stacks) == sum(map(torch.numel, hidden.values())) == weights.hidden
+    assert (
+        sum(stack.numel() for stack in stacks) == sum(map(torch.numel, hidden.values())) == weights.hidden_end
+    )
     for stack in stacks:
         stack.fill_(7.0)
     for name, parameter in model.named_parameters():

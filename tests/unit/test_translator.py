@@ -16,7 +16,7 @@ from interlingua.errors import ConfigurationError, DataError
 from interlingua.inference.translator import Translator
 from interlingua.kinds import EOS
 from interlingua.model.transformer import Transformer, TransformerSettings
-from interlingua.search.hypothesis import SearchSettings
+from interlingua.search.settings import SearchSettings
 from interlingua.text.sentences import split_long
 from interlingua.text.symbols import ByteTokenizer
 from interlingua.text.tokenizer import TokenizerPair

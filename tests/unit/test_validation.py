@@ -11,18 +11,18 @@ import torch
 from interlingua.data.store import build_store
 from interlingua.engine.eager import EagerEngine
 from interlingua.evaluation.scores import evaluate
-from interlingua.inference.bundle import Limits
+from interlingua.inference.bundle import LengthStatistics
 from interlingua.inference.translator import Translator
 from interlingua.kinds import EOS
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.runs.validation import LENGTH_PENALTIES, Validator
-from interlingua.search.hypothesis import SearchSettings
+from interlingua.search.settings import SearchSettings
 from interlingua.text.symbols import ByteTokenizer
 from interlingua.text.tokenizer import TokenizerPair
 from tests.models import build
 
 BYTES = TokenizerPair(ByteTokenizer("NFC"), ByteTokenizer("NFC"))
-LIMITS = Limits(max_ratio=1.0, max_source_length=64)
+LIMITS = LengthStatistics(max_ratio=1.0, max_source_length=64)
 
 
 class Wild(Transformer):

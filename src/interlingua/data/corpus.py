@@ -59,7 +59,7 @@ class CorpusSettings(Settings):
     on_empty: Literal["error", "skip"] = "error"
     """What to do about a pair with a side that is empty or nothing but white space."""
     max_length: int = Field(512, ge=1)
-    """Pairs with more ids than this on a side are left out of training."""
+    """Pairs with more ids than this on a side are left out, of training and of validation."""
     drop_duplicates: bool = False
     """Whether exact repetitions of a pair are left out; they are counted in any case."""
     valid_share: float | None = Field(None, gt=0, lt=1)

@@ -38,7 +38,7 @@ def load_batches(
 
     Args:
         store: the pairs.
-        max_tokens: the most ids of a side of a batch, padding included.
+        max_tokens: the most ids of a side of a batch, padding included, BOS and EOS not counted.
         seed: with the epoch, decides the order.
         position: of the first batch to yield.
         sampling: segment the texts anew instead of taking the stored ids; batches then come out somewhat

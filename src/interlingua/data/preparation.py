@@ -18,7 +18,7 @@ from interlingua.data.split import split
 from interlingua.data.store import FORMAT, Store, build_store
 from interlingua.errors import BundleError, DataError, OutputError
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers
-from interlingua.text.tokenizer_files import digest, load_tokenizer, save_tokenizer
+from interlingua.text.tokenizer_files import digest, load_tokenizers, save_tokenizers
 
 __all__ = ["Prepared", "prepare"]
 
@@ -123,9 +123,7 @@ def _write(
         tokenizers, report["tokenizers"] = train_tokenizers(parts[0], settings)
     else:
         report["tokenizers"] = "given"
-    names = ("joint",) if tokenizers.joint else ("source", "target")
-    for name, side in zip(names, tokenizers, strict=False):
-        save_tokenizer(side, directory, name)
+    save_tokenizers(tokenizers, directory)
     for name, part in zip(("train", "valid"), parts, strict=True):
         store = build_store(part, tokenizers, directory / name, train.settings.max_length)
         report[f"{name}_stored"] = len(store)
@@ -152,9 +150,6 @@ def _open(directory: Path) -> Prepared:
         report = json.loads((directory / "report.json").read_bytes())
     except (OSError, ValueError):
         raise DataError("nothing is prepared", where=directory) from None
-    if (directory / "joint.json").exists():
-        joint = load_tokenizer(directory, "joint")
-        tokenizers = TokenizerPair(joint, joint)
-    else:
-        tokenizers = TokenizerPair(load_tokenizer(directory, "source"), load_tokenizer(directory, "target"))
-    return Prepared(tokenizers, Store(directory / "train"), Store(directory / "valid"), report)
+    return Prepared(
+        load_tokenizers(directory), Store(directory / "train"), Store(directory / "valid"), report
+    )

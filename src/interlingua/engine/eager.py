@@ -10,9 +10,10 @@ from interlingua.engine.protocol import Capacity
 from interlingua.kinds import Source
 from interlingua.model.protocol import Attention, Seq2Seq
 from interlingua.search.beam import Constraint
-from interlingua.search.hypothesis import Hypothesis, Observer, SearchSettings, Sources
-from interlingua.search.scoring import forced_log_probs
+from interlingua.search.forced import forced_log_probs
+from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
 from interlingua.search.search import search
+from interlingua.search.settings import SearchSettings
 
 __all__ = ["EagerEngine"]
 
@@ -25,15 +26,15 @@ class EagerEngine:
         device: where it is.
     """
 
-    # Wider batches leave the processor's cache and are slower; more workers would wait for the
-    # interpreter's lock.
+    # Found on CPUs: wider batches leave the processor's cache and are slower; more workers would wait for the
+    # interpreter's lock. A GPU would take more rows.
     capacity = Capacity(rows=192, tokens=16_384, workers=8)
 
     def __init__(self, model: Seq2Seq, device: torch.device | str = "cpu") -> None:
         self.model, self.device = model, torch.device(device)
 
     def search(
-        self, sources: Sources, settings: SearchSettings, observe: Observer | None = None,
+        self, sources: SearchInput, settings: SearchSettings, observe: StepObserver | None = None,
         constraint: Constraint | None = None,
     ) -> list[list[Hypothesis]]:  # fmt: skip
         """Finds `n_best` hypotheses for each source, best first (see search.search)."""

@@ -13,13 +13,13 @@ from interlingua.errors import ConfigurationError
 from interlingua.model.layers import FeedForward
 from interlingua.model.protocol import Model
 
-__all__ = ["Precision", "prepare"]
+__all__ = ["Precision", "pack"]
 
 Precision = Literal["fp32", "bf16", "int8"]
 
 
-def prepare(model: Model, precision: Precision) -> Model:
-    """A copy of the model that only infers, and faster.
+def pack(model: Model, precision: Precision) -> Model:
+    """A model that only infers, and faster: a copy, or the model itself where nothing would be gained.
 
     On a CPU the linear layers are packed for oneDNN, and everything but the matrix products stays in single
     precision. Elsewhere, and where PyTorch was built without oneDNN, bf16 means the whole model.
@@ -30,7 +30,7 @@ def prepare(model: Model, precision: Precision) -> Model:
             int8 rounds each weight row and each activation row to 255 steps of its own.
 
     Returns:
-        A model in evaluation mode that can be neither trained nor saved.
+        A model in evaluation mode; a copy can be neither trained nor saved.
 
     Raises:
         ConfigurationError: int8 is asked for where there are no kernels for it.
@@ -46,7 +46,7 @@ def prepare(model: Model, precision: Precision) -> Model:
         )
     if not packed:
         if precision == "fp32":
-            return model
+            return model.eval()
         rounded = copy.deepcopy(model)
         cast(nn.Module, rounded).to(torch.bfloat16)
         return rounded.eval()

@@ -11,7 +11,8 @@ from torch import Tensor
 from interlingua.kinds import Source
 from interlingua.model.protocol import Attention
 from interlingua.search.beam import Constraint
-from interlingua.search.hypothesis import Hypothesis, Observer, SearchSettings, Sources
+from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
+from interlingua.search.settings import SearchSettings
 
 __all__ = ["Capacity", "Engine"]
 
@@ -35,7 +36,7 @@ class Engine(Protocol):
     capacity: Capacity
 
     def search(
-        self, sources: Sources, settings: SearchSettings, observe: Observer | None = None,
+        self, sources: SearchInput, settings: SearchSettings, observe: StepObserver | None = None,
         constraint: Constraint | None = None,
     ) -> list[list[Hypothesis]]:  # fmt: skip
         """Finds `n_best` hypotheses for each source, best first (see search.search)."""

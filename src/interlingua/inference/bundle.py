@@ -25,13 +25,13 @@ from interlingua.files import write_text
 from interlingua.inference.tensors import DamagedFileError, read_tensors, write_tensors
 from interlingua.model.architectures import build_model, parse_model_settings
 from interlingua.model.protocol import Model
-from interlingua.search.hypothesis import SearchSettings
+from interlingua.search.settings import SearchSettings
 from interlingua.text.tokenizer import TokenizerPair
-from interlingua.text.tokenizer_files import load_tokenizer, save_tokenizer
+from interlingua.text.tokenizer_files import load_tokenizers, save_tokenizers
 
 __all__ = [
     "Bundle",
-    "Limits",
+    "LengthStatistics",
     "load_bundle",
     "read_config",
     "read_info",
@@ -49,7 +49,7 @@ RENAMED = {"source_embedding.weight": "frontend.embedding.weight"}
 """Weights that earlier versions called otherwise."""
 
 
-class Limits(NamedTuple):
+class LengthStatistics(NamedTuple):
     """What search must know of the training data."""
 
     max_ratio: float
@@ -64,7 +64,7 @@ class Bundle(NamedTuple):
     model: Model
     tokenizers: TokenizerPair
     search: SearchSettings
-    limits: Limits
+    lengths: LengthStatistics
     config: dict[str, Any]
     info: dict[str, Any]
 
@@ -82,7 +82,7 @@ def load_bundle(path: str | Path, device: torch.device | str = "cpu") -> Bundle:
     tokenizers = load_tokenizers(directory)
     try:
         weights, about = read_tensors(directory / WEIGHTS)
-        limits = Limits(**about["limits"])
+        lengths = LengthStatistics(**about["limits"])
     except FileNotFoundError:
         raise BundleError(
             "the model has no weights yet",
@@ -98,7 +98,7 @@ def load_bundle(path: str | Path, device: torch.device | str = "cpu") -> Bundle:
         ) from None
     model = build_model(model_settings, *map(len, tokenizers), shared=tokenizers.joint)
     _fill(model, weights, directory / WEIGHTS)
-    return Bundle(model.to(device).eval(), tokenizers, search, limits, config, read_info(directory))
+    return Bundle(model.to(device).eval(), tokenizers, search, lengths, config, read_info(directory))
 
 
 def read_config(directory: Path) -> dict[str, Any]:
@@ -119,30 +119,14 @@ def read_config(directory: Path) -> dict[str, Any]:
 
 
 def save_config(directory: Path, config: Mapping[str, Any], tokenizers: TokenizerPair) -> None:
-    """Writes what does not change while training goes on."""
-    if tokenizers.joint:
-        save_tokenizer(tokenizers.source, directory, "joint")
-    else:
-        save_tokenizer(tokenizers.source, directory, "source")
-        save_tokenizer(tokenizers.target, directory, "target")
+    """Writes the configuration and the tokenizers, which do not change while training goes on."""
+    save_tokenizers(tokenizers, directory)
     write_text(directory / CONFIG, tomli_w.dumps(config))
 
 
-def load_tokenizers(directory: Path) -> TokenizerPair:
-    """The tokenizers of a model directory.
-
-    Raises:
-        BundleError: they are missing or damaged.
-    """
-    if (directory / "joint.json").exists():
-        joint = load_tokenizer(directory, "joint")
-        return TokenizerPair(joint, joint)
-    return TokenizerPair(load_tokenizer(directory, "source"), load_tokenizer(directory, "target"))
-
-
-def save_weights(directory: Path, weights: Mapping[str, Tensor], limits: Limits) -> None:
+def save_weights(directory: Path, weights: Mapping[str, Tensor], lengths: LengthStatistics) -> None:
     """Writes the weights, whole or not at all."""
-    write_tensors(directory / WEIGHTS, weights, {"limits": limits._asdict()})
+    write_tensors(directory / WEIGHTS, weights, {"limits": lengths._asdict()})
 
 
 def save_info(directory: Path, info: Mapping[str, Any], card: str) -> None:

@@ -18,7 +18,8 @@ from interlingua.errors import ConfigurationError
 from interlingua.inference.alignment import align, attention_of, mean_cross_attention
 from interlingua.inference.translation import EMPTY, Flag, Translation
 from interlingua.kinds import EOS, PAD, Source
-from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources
+from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
+from interlingua.search.settings import SearchSettings
 from interlingua.terms.automaton import SentenceTerms
 from interlingua.terms.constraints import TermConstraints, beam_width
 from interlingua.terms.glossary import Term
@@ -26,13 +27,13 @@ from interlingua.terms.placement import find_replaced
 from interlingua.terms.terminology import Terminology
 from interlingua.text.tokenizer import TokenizerPair
 
-__all__ = ["Drafts", "Extras", "Observer", "Part", "PartTranslator"]
+__all__ = ["DraftObserver", "Drafts", "Extras", "Part", "PartTranslator"]
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 Drafts = Callable[[], dict[str, str]]
 """Gives the translation so far of each part that is being decoded, by the part."""
-Observer = Callable[[Drafts], object]
+DraftObserver = Callable[[Drafts], object]
 
 
 class Part(NamedTuple):
@@ -76,7 +77,11 @@ class PartTranslator:
         self._terminology = terminology
 
     def translate(
-        self, parts: Sequence[Part], settings: SearchSettings, extras: Extras, observe: Observer | None = None
+        self,
+        parts: Sequence[Part],
+        settings: SearchSettings,
+        extras: Extras,
+        observe: DraftObserver | None = None,
     ) -> list[Translation]:
         """A translation for each part, in order.
 
@@ -100,7 +105,7 @@ class PartTranslator:
 
         def translate_batch(batch: list[int]) -> list[Translation]:
             inputs = [_Input(parts[i], encoded[i], sentence_terms[i]) for i in batch]
-            return self._batch(inputs, settings, extras, observe)
+            return self._translate_batch(inputs, settings, extras, observe)
 
         together = list(self._batches(encoded, sentence_terms, settings))
         found = side_by_side(translate_batch, together, self.engine)
@@ -109,17 +114,22 @@ class PartTranslator:
                 translations[i] = translation
         return translations
 
-    def _batch(
-        self, inputs: Sequence[_Input], settings: SearchSettings, extras: Extras, observe: Observer | None
+    def _translate_batch(
+        self,
+        inputs: Sequence[_Input],
+        settings: SearchSettings,
+        extras: Extras,
+        observe: DraftObserver | None,
     ) -> list[Translation]:
-        """Translates parts together."""
+        """Translates parts together: either all of them have terms or none has."""
         sources = self._sources(inputs)
         constraint = None
         if terms := [one.sentence_terms for one in inputs if one.sentence_terms]:
+            assert len(terms) == len(inputs), "constraints are told apart by their place in the batch"
             self._find_replaced(terms, sources)
             constraint = TermConstraints(terms, settings.beam, self.engine.device)
         texts = [one.part.text for one in inputs]
-        observe_step = None if observe is None else lambda *step: observe(lambda: self._drafts(texts, *step))
+        observe_step = None if observe is None else self._step_observer(texts, observe)
         found = self.engine.search(sources, settings, observe_step, constraint)
         translations = [
             self._translation(one.ids, hypotheses, one.part.terms)
@@ -130,8 +140,8 @@ class PartTranslator:
             return self._with_attention(translations, sources.source, best, extras)
         return translations
 
-    def _find_replaced(self, sentence_terms: Sequence[SentenceTerms], sources: Sources) -> None:
-        """Finds in a greedy translation which words the terms of a batch replace."""
+    def _find_replaced(self, sentence_terms: Sequence[SentenceTerms], sources: SearchInput) -> None:
+        """Translates once without the terms, greedily, and finds there which words they replace."""
         unconstrained = [best.ids for best, *_ in self.engine.search(sources, SearchSettings(beam=1))]
         try:
             attentions = list(attention_of(self.engine, sources.source, unconstrained))
@@ -150,6 +160,7 @@ class PartTranslator:
         width = settings.n_best if settings.sample else settings.beam
         widest = max((beam_width(terms, width) for terms in sentence_terms if terms), default=width)
         for rows, constrained in ((width, False), (widest, True)):
+            # A length of 0 leaves a part out: an empty one, or one of the other group.
             lengths = [
                 len(ids) if (terms is not None) == constrained else 0
                 for ids, terms in zip(encoded, sentence_terms, strict=True)
@@ -158,23 +169,29 @@ class PartTranslator:
             memory_tokens = [rows * self._length_limit(length) for length in lengths]
             yield from batches(lengths, memory_tokens, self.engine.capacity, rows)
 
+    def _step_observer(self, texts: list[str], observe: DraftObserver) -> StepObserver:
+        def observe_step(numbers: Tensor, ids: Tensor) -> None:
+            observe(lambda: self._drafts(texts, numbers, ids))  # texts are made only if they are wanted
+
+        return observe_step
+
     def _drafts(
         self, texts: list[str], numbers: Int[Tensor, " sentences"], ids: Int[Tensor, "sentences length"]
     ) -> dict[str, str]:
         drafts = {}
         for number, row in zip(numbers.tolist(), ids.tolist(), strict=True):
-            text, _ = self._text(row[: row.index(EOS)] if EOS in row else row)
+            text, _ = self._decode(row[: row.index(EOS)] if EOS in row else row)
             drafts[texts[number]] = text.rstrip("\ufffd")  # a character of which some bytes are to come
         return drafts
 
-    def _sources(self, inputs: Sequence[_Input]) -> Sources:
+    def _sources(self, inputs: Sequence[_Input]) -> SearchInput:
         """A batch; terms may make a target longer."""
         limits = [
             self._length_limit(len(one.ids)) + (one.sentence_terms.num_tokens if one.sentence_terms else 0)
             for one in inputs
         ]
         ids = pad([one.ids for one in inputs], after=EOS).to(self.engine.device)
-        return Sources(Source(ids, ids != PAD), torch.tensor(limits, device=self.engine.device))
+        return SearchInput(Source(ids, ids != PAD), torch.tensor(limits, device=self.engine.device))
 
     def _length_limit(self, source_length: int) -> int:
         return self.tokenizers.target.length_limit(source_length, self.max_ratio)
@@ -183,20 +200,22 @@ class PartTranslator:
         self, source: list[int], hypotheses: list[Hypothesis], terms: tuple[Term, ...]
     ) -> Translation:
         source_tokens = tuple(self.tokenizers.source.pieces(source))
-        first, *others = (self._one(hypothesis, source_tokens, terms) for hypothesis in hypotheses)
+        first, *others = (
+            self._hypothesis_to_translation(hypothesis, source_tokens, terms) for hypothesis in hypotheses
+        )
         return replace(first, alternatives=tuple(others)) if others else first
 
-    def _text(self, ids: list[int]) -> tuple[str, int]:
+    def _decode(self, ids: list[int]) -> tuple[str, int]:
         """What the ids say, and how many control characters became spaces."""
         return _CONTROL.subn(" ", self.tokenizers.target.decode(ids))
 
-    def _one(
+    def _hypothesis_to_translation(
         self, hypothesis: Hypothesis, source_tokens: tuple[str, ...], terms: tuple[Term, ...]
     ) -> Translation:
-        text, replaced = self._text(hypothesis.ids)
+        text, control_characters = self._decode(hypothesis.ids)
         used = self._terminology.check(terms, text)
         found: dict[Flag, bool] = {
-            "limit": hypothesis.limited, "control": replaced > 0,
+            "limit": hypothesis.limited, "control": control_characters > 0,
             "unmet": not all(term.satisfied for term in used),
         }  # fmt: skip
         return Translation(

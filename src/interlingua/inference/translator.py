@@ -8,11 +8,11 @@ from typing import Any
 from interlingua.engine.protocol import Engine
 from interlingua.engine.workload import chunks
 from interlingua.errors import ConfigurationError, DataError
-from interlingua.inference.parts import Drafts, Extras, Observer, Part, PartTranslator
+from interlingua.inference.parts import DraftObserver, Drafts, Extras, Part, PartTranslator
 from interlingua.inference.scoring import score
 from interlingua.inference.translation import PairScore, Translation, join
-from interlingua.search.hypothesis import SearchSettings
-from interlingua.terms.terminology import Glossaries, Terminology
+from interlingua.search.settings import SearchSettings
+from interlingua.terms.terminology import GlossaryInput, Terminology
 from interlingua.text.sentences import split_long
 from interlingua.text.tokenizer import TokenizerPair
 
@@ -51,8 +51,8 @@ class Translator:
         self._parts = PartTranslator(engine, tokenizers, self._terminology, max_ratio)
 
     def translate(
-        self, texts: Sequence[str], *, glossary: Glossaries | None = None, alignment: bool = False,
-        attention: bool = False, observe: Observer | None = None, **changes: Any,
+        self, texts: Sequence[str], *, glossary: GlossaryInput | None = None, alignment: bool = False,
+        attention: bool = False, observe: DraftObserver | None = None, **changes: Any,
     ) -> list[Translation]:  # fmt: skip
         """Translates texts; the order and the company of a text do not matter to its translation.
 

@@ -24,7 +24,7 @@ class Memory(NamedTuple):
     """What each layer of a recurrent encoder came to at its end; no others have it."""
 
     def repeat(self, times: int) -> Memory:
-        """Every sentence so many times, one copy after the other."""
+        """Every sentence so many times: copies of one lie side by side (torch.repeat_interleave)."""
         repeated = [part.repeat_interleave(times, dim=0) for part in (self.states, self.mask, *self.ends)]
         return Memory(repeated[0], repeated[1], tuple(repeated[2:]))
 

@@ -113,7 +113,7 @@ class Transformer(nn.Module):
     def encode(self, source: Source) -> Memory:
         """Every source position after all layers of the encoder (3.1)."""
         vectors, mask = self.frontend(source)
-        x = self._place(vectors, 0)
+        x = self._add_positions(vectors, 0)
         bias = attention_bias(mask.unsqueeze(1), self.settings.heads, x.dtype)
         for layer in self.encoder:
             x, _ = layer(x, bias)
@@ -123,7 +123,7 @@ class Transformer(nn.Module):
         self, memory: Memory, target_in: Int[Tensor, "batch target"]
     ) -> Float[Tensor, "batch target dim"]:
         """Hidden states of all target positions in parallel (shifted targets, hidden future: 3.1, 3.2.3)."""
-        x, bias, memory_bias = self._teach(memory, target_in)
+        x, bias, memory_bias = self._embed_targets(memory, target_in)
         for layer in self.decoder:
             x, _, _ = layer(x, layer.start(memory.states), bias, memory_bias)
         return self.decoder_norm(x)
@@ -142,7 +142,7 @@ class Transformer(nn.Module):
         self, tokens: Int[Tensor, " rows"], state: TransformerState
     ) -> tuple[Float[Tensor, "rows vocabulary"], TransformerState]:
         """One token a row, with the keys and values of all earlier ones from the state."""
-        x = self._place(self._embed(tokens.unsqueeze(1)), state.position)
+        x = self._add_positions(self._embed(tokens.unsqueeze(1)), state.position)
         bias = state.memory_bias.flatten(0, 1)
         caches = []
         for layer, cache in zip(self.decoder, state.layers, strict=True):
@@ -155,13 +155,13 @@ class Transformer(nn.Module):
         """The weights that `encode` and `decode` compute with."""
         encoder, decoder, cross = [], [], []
         vectors, mask = self.frontend(source)
-        x = self._place(vectors, 0)
+        x = self._add_positions(vectors, 0)
         bias = attention_bias(mask.unsqueeze(1), self.settings.heads, x.dtype)
         for encoder_layer in self.encoder:
             x, weights = encoder_layer(x, bias)
             encoder.append(weights)
         memory = Memory(self.encoder_norm(x), mask)
-        x, bias, memory_bias = self._teach(memory, target_in)
+        x, bias, memory_bias = self._embed_targets(memory, target_in)
         for layer in self.decoder:
             x, _, (weights, cross_weights) = layer(x, layer.start(memory.states), bias, memory_bias)
             decoder.append(weights)
@@ -192,20 +192,22 @@ class Transformer(nn.Module):
         learned = [self.positions.table] if isinstance(self.positions, LearnedPositions) else []
         return [self.target_embedding.weight, *self.frontend.tables(), *learned, self.projection.weight]
 
-    def _teach(
+    def _embed_targets(
         self, memory: Memory, target_in: Int[Tensor, "batch target"]
     ) -> tuple[Float[Tensor, "batch target dim"], Tensor, Tensor]:
         """The embedded targets, and the biases that hide their future and the source's padding."""
         heads = self.settings.heads
         memory_bias = attention_bias(memory.mask.unsqueeze(1), heads, memory.states.dtype)
-        x = self._place(self._embed(target_in), 0)
+        x = self._add_positions(self._embed(target_in), 0)
         causal = causal_mask(target_in.shape[1], x.device).expand(len(x), -1, -1)
         return x, attention_bias(causal, heads, x.dtype), memory_bias
 
     def _embed(self, ids: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length dim"]:
         return self.target_embedding(ids) * math.sqrt(self.settings.dim)
 
-    def _place(self, x: Float[Tensor, "batch length dim"], first: int) -> Float[Tensor, "batch length dim"]:
+    def _add_positions(
+        self, x: Float[Tensor, "batch length dim"], first: int
+    ) -> Float[Tensor, "batch length dim"]:
         """Tells vectors their positions, where that is not attention's business, and drops some out (5.4)."""
         return self.dropout(self.positions(x, first) if self.positions is not None else x)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from interlingua.errors import CheckpointError
 from interlingua.inference.tensors import DamagedFileError, read_tensors, write_tensors
 
-__all__ = ["Checkpoint", "load_newest", "save_checkpoint"]
+__all__ = ["Checkpoint", "load_newest", "restore_generators", "save_checkpoint"]
 
 MAX_CHECKPOINTS = 2
 """So many of the newest stay: if the last is damaged, the one before it is used."""
@@ -21,7 +21,7 @@ class Checkpoint(NamedTuple):
     """The state of a training between two updates."""
 
     tensors: dict[str, Tensor]
-    """Weights, averaged weights, optimizer; the generators' states are added when saving."""
+    """Weights, averaged weights, optimizer; the states of the random generators are added when saving."""
     about: dict[str, Any]
     """Plain values: step, data position, elapsed time, the best score so far and so on."""
 
@@ -41,7 +41,7 @@ def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> Path:
 
 
 def load_newest(directory: Path) -> tuple[Checkpoint | None, list[str]]:
-    """The newest whole checkpoint, with the generators set to its states.
+    """The newest whole checkpoint.
 
     Returns:
         the checkpoint, None when none was written yet; and a line for each damaged one that was passed over.
@@ -56,7 +56,6 @@ def load_newest(directory: Path) -> tuple[Checkpoint | None, list[str]]:
         except DamagedFileError as error:
             damaged.append(f"{path} is damaged and was passed over ({error})")
             continue
-        _restore_generators(tensors)
         return Checkpoint(tensors, about), damaged
     if damaged:
         raise CheckpointError(
@@ -77,9 +76,10 @@ def _generators() -> dict[str, Tensor]:
     return states
 
 
-def _restore_generators(tensors: dict[str, Tensor]) -> None:
-    for name in [name for name in tensors if name.startswith("generator.")]:
-        state = tensors.pop(name)
+def restore_generators(checkpoint: Checkpoint) -> None:
+    """Gives PyTorch's random generators the states that they had when the checkpoint was written."""
+    for name in [name for name in checkpoint.tensors if name.startswith("generator.")]:
+        state = checkpoint.tensors[name]
         _, device, *index = name.split(".")
         if device == "cpu":
             torch.set_rng_state(state)

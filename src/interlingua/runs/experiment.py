@@ -18,18 +18,19 @@ from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.store import Store
 from interlingua.engine.device import choose_device
 from interlingua.errors import OutputError
-from interlingua.inference.bundle import Bundle, Limits, load_bundle, load_tokenizers, read_config
+from interlingua.inference.bundle import Bundle, LengthStatistics, load_bundle, read_config
 from interlingua.model.architectures import AnyModelSettings
 from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import TransformerSettings
 from interlingua.runs.recipes import choose_recipe, default_steps, merge, target_tokens
 from interlingua.runs.tensorboard import require_tensorboard
-from interlingua.search.hypothesis import SearchSettings
+from interlingua.search.settings import SearchSettings
 from interlingua.settings import Settings
 from interlingua.text.tokenizer import TokenizerSettings
+from interlingua.text.tokenizer_files import load_tokenizers
 from interlingua.training.settings import TrainingSettings
 
-__all__ = ["Experiment", "Plan", "cache_directory", "length_limits", "load_plan", "make_plan"]
+__all__ = ["Experiment", "Plan", "cache_directory", "load_plan", "make_plan", "measure_lengths"]
 
 MIN_SOURCE_LENGTH = 64
 """Sources up to this many tokens are never split, however short those of the training were."""
@@ -76,7 +77,7 @@ class Plan(NamedTuple):
 
     experiment: Experiment
     prepared: Prepared
-    limits: Limits
+    lengths: LengthStatistics
     notes: list[str]
     """What was found and chosen, for people."""
 
@@ -111,7 +112,7 @@ def make_plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
     if experiment.training.max_steps is None and experiment.training.minutes is None:
         experiment, note = _with_default_budget(experiment, prepared)
         notes.append(note)
-    return Plan(experiment, prepared, length_limits(prepared.train), notes)
+    return Plan(experiment, prepared, measure_lengths(prepared.train), notes)
 
 
 def load_plan(directory: Path, values: Mapping[str, Any]) -> Plan:
@@ -124,7 +125,7 @@ def load_plan(directory: Path, values: Mapping[str, Any]) -> Plan:
     experiment = Experiment.parse(values, where=str(directory / "config.toml"))
     tokenizers = load_tokenizers(directory) if experiment.start else None
     prepared = prepare(experiment.data, experiment.tokenizer, cache_directory(), tokenizers)
-    return Plan(experiment, prepared, length_limits(prepared.train), [])
+    return Plan(experiment, prepared, measure_lengths(prepared.train), [])
 
 
 def _start_values(bundle: Bundle) -> dict[str, Any]:
@@ -155,7 +156,7 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "interlingua"
 
 
-def length_limits(train: Store) -> Limits:
+def measure_lengths(train: Store) -> LengthStatistics:
     """What search must know of the training data; reads the lengths in pieces, to hold little memory."""
     max_ratio, longest = 0.0, MIN_SOURCE_LENGTH
     for start in range(0, len(train), 1 << 18):
@@ -163,7 +164,7 @@ def length_limits(train: Store) -> Limits:
         source, target = train.source_lengths[piece], train.target_lengths[piece]
         max_ratio = max(max_ratio, float(np.max(target / np.maximum(source, 1))))
         longest = max(longest, int(source.max()))
-    return Limits(max_ratio, longest)
+    return LengthStatistics(max_ratio, longest)
 
 
 def _with_absolute_paths(data: CorpusSettings) -> CorpusSettings:

@@ -20,7 +20,7 @@ from interlingua.runs.events import Event, Note
 from interlingua.runs.experiment import Plan
 from interlingua.runs.tensorboard import TensorBoard
 from interlingua.runs.validation import Validation
-from interlingua.search.hypothesis import SearchSettings
+from interlingua.search.settings import SearchSettings
 
 __all__ = ["Journal", "Log"]
 
@@ -56,7 +56,7 @@ class Journal:
 
     def save_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Writes the weights that are the best so far."""
-        save_weights(self.out, weights, self.plan.limits)
+        save_weights(self.out, weights, self.plan.lengths)
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Writes a checkpoint."""

@@ -11,7 +11,7 @@ import torch
 
 import interlingua
 from interlingua.engine.device import choose_device, choose_dtype, set_threads
-from interlingua.engine.packed import prepare
+from interlingua.engine.packed import pack
 from interlingua.errors import ConfigurationError
 from interlingua.inference.bundle import load_bundle, read_config, save_config
 from interlingua.model.architectures import build_model
@@ -111,7 +111,7 @@ def _build_learner(plan: Plan, device: torch.device, dtype: torch.dtype, resumed
 def _build_validator(plan: Plan, device: torch.device) -> Validator:
     settings = plan.experiment.training
     return Validator(
-        plan.prepared.valid, plan.prepared.tokenizers, plan.limits, plan.experiment.search,
+        plan.prepared.valid, plan.prepared.tokenizers, plan.lengths, plan.experiment.search,
         settings.choose_length_penalty, settings.decode_pairs, settings.max_tokens, device,
     )  # fmt: skip
 
@@ -159,7 +159,7 @@ def _finish(trainer: Trainer, machine: Machine, reason: str) -> Generator[Event,
     """Scores what was saved, thoroughly, and writes how it was made and how it is best searched."""
     journal, validator = trainer.journal, trainer.validator
     saved = load_bundle(journal.out, validator.device).model
-    validation = validator.validate(prepare(saved, "fp32"), thorough=True)
+    validation = validator.validate(pack(saved, "fp32"), thorough=True)
     if validator.chooses_length_penalty:
         penalty = validation.search.length_penalty
         yield Note(f"length penalty {penalty:g} suits the validation pairs best")

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 
 from interlingua.data.batch import Batch
 from interlingua.data.loader import Position, SubwordSampling, load_batches
-from interlingua.runs.checkpoint import Checkpoint
+from interlingua.runs.checkpoint import Checkpoint, restore_generators
 from interlingua.runs.events import Event, Validated
 from interlingua.runs.experiment import Plan
 from interlingua.runs.journal import Journal
@@ -50,8 +50,10 @@ class Trainer:
             patience=0 if self.settings.minutes is not None else self.settings.patience
         )
         self.position = Position()
-        self.validations_due = 0  # how many the budget's progress has asked for so far
-        self.validated_s = self.validation_s = 0.0  # when the last one ended, and how long it took
+        self.validations_done = 0  # how many the budget's progress has asked for so far
+        self.last_validation_ended_s = self.last_validation_took_s = (
+            0.0  # when the last one ended, and how long it took
+        )
 
     @property
     def used_up(self) -> bool:
@@ -76,8 +78,8 @@ class Trainer:
                 yield self.validate(progress)
                 window = Window(self.clock)
             patience_ended = self.selection.patience_ended
-            due = time.monotonic() - checkpointed >= self.settings.checkpoint_every_s
-            if last or patience_ended or validating or due:
+            checkpoint_due = time.monotonic() - checkpointed >= self.settings.checkpoint_every_s
+            if last or patience_ended or validating or checkpoint_due:
                 self.journal.save_checkpoint(self.checkpoint())
                 checkpointed = time.monotonic()
             if stopped.is_set():
@@ -90,12 +92,12 @@ class Trainer:
 
     def validate(self, progress: float) -> Validated:
         """Validates the averaged weights, and saves them when they are the best so far."""
-        self.validations_due = self._validations_by(progress)
+        self.validations_done = self._validations_by(progress)
         learner = self.learner
         with learner.averaged_weights():
             validation = self.validator.validate(learner.model)
         self._reserve_time(validation.seconds)
-        self.validated_s, self.validation_s = self.clock(), validation.seconds
+        self.last_validation_ended_s, self.last_validation_took_s = self.clock(), validation.seconds
         best = self.selection.add(validation.selection_score, learner.step)
         if best:
             self.journal.save_weights(learner.weights.split(learner.averaged))
@@ -118,18 +120,19 @@ class Trainer:
             "elapsed_s": self.clock(),
             "data": self.plan.prepared.train.digest,
             **self.selection.state(),
-            "validated": self.validations_due,
+            "validated": self.validations_done,
         }
         return Checkpoint(self.learner.tensors(), about)
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Continues from what `checkpoint` returned."""
+        """Continues from what `checkpoint` returned, the random generators as well."""
+        restore_generators(checkpoint)
         about = checkpoint.about
         self.learner.restore(checkpoint.tensors, about["step"])
         self.position = Position(*about["position"])
         self.clock.before_s = float(about["elapsed_s"])
         self.selection.restore(about)
-        self.validations_due = about["validated"]
+        self.validations_done = about["validated"]
 
     def _batches(self) -> Iterator[tuple[Batch, Position]]:
         settings, sampling = self.settings, None
@@ -143,11 +146,14 @@ class Trainer:
         return int(progress * self.settings.validations)
 
     def _validation_due(self, progress: float) -> bool:
-        if self._validations_by(progress) == self.validations_due:
+        if self._validations_by(progress) == self.validations_done:
             return False
         if progress >= 1 or isinstance(self.budget, StepBudget):
             return True
-        return self.clock() - self.validated_s >= TRAINING_PER_VALIDATION * self.validation_s
+        return (
+            self.clock() - self.last_validation_ended_s
+            >= TRAINING_PER_VALIDATION * self.last_validation_took_s
+        )
 
     def _reserve_time(self, validation_s: float) -> None:
         """Keeps time for the end, when the saved model is scored on more pairs and with a beam."""

@@ -15,11 +15,12 @@ from interlingua.data.store import Store
 from interlingua.engine.eager import EagerEngine
 from interlingua.evaluation.metrics import task_metrics
 from interlingua.evaluation.scores import Score, evaluate
-from interlingua.inference.bundle import Limits
+from interlingua.inference.bundle import LengthStatistics
 from interlingua.inference.translator import Translation, Translator
 from interlingua.model.protocol import Model
 from interlingua.runs.events import Sample
-from interlingua.search.hypothesis import SearchSettings, length_penalty
+from interlingua.search.hypothesis import length_penalty
+from interlingua.search.settings import SearchSettings
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.training.objective import CrossEntropy
 
@@ -60,7 +61,7 @@ class Validator:
     Args:
         store: the validation pairs; many are thinned out, always in the same way.
         tokenizers: of both sides.
-        limits: for search.
+        lengths: of the training data, for search.
         search: how the saved model is meant to be used.
         choose_length_penalty: whether that one's length penalty is to be chosen by its score.
         decode_pairs: how many to translate each time.
@@ -69,14 +70,14 @@ class Validator:
     """
 
     def __init__(
-        self, store: Store, tokenizers: TokenizerPair, limits: Limits, search: SearchSettings,
+        self, store: Store, tokenizers: TokenizerPair, lengths: LengthStatistics, search: SearchSettings,
         choose_length_penalty: bool, decode_pairs: int, max_tokens: int, device: torch.device,
     ) -> None:  # fmt: skip
         order = np.random.default_rng(0).permutation(len(store))[:MAX_PAIRS]
         self.store, self.max_tokens, self.device = store, max_tokens, device
         self.indices = np.sort(order)
         self.decoded_indices = np.sort(order[:decode_pairs])
-        self.tokenizers, self.limits, self.search = tokenizers, limits, search
+        self.tokenizers, self.lengths, self.search = tokenizers, lengths, search
         self.chooses_length_penalty = choose_length_penalty and search.beam > 1 and not search.sample
         self.metrics = task_metrics([store.target_text(int(i)) for i in self.indices], tokenizers.target)
 
@@ -102,7 +103,7 @@ class Validator:
     def _translate(self, model: Model, search: SearchSettings, pairs: list[Pair]) -> list[Translation]:
         translator = Translator(
             EagerEngine(model, self.device), self.tokenizers, settings=search,
-            max_ratio=self.limits.max_ratio, max_source_length=self.limits.max_source_length,
+            max_ratio=self.lengths.max_ratio, max_source_length=self.lengths.max_source_length,
         )  # fmt: skip
         return translator.translate([source for source, _ in pairs])
 

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from interlingua.kinds import BOS, EOS
 from interlingua.model.protocol import Seq2Seq
-from interlingua.search.hypothesis import Hypothesis, SearchSettings, Sources, forbidden_ids, length_penalty
+from interlingua.search.hypothesis import Hypothesis, SearchInput, length_penalty
+from interlingua.search.settings import SearchSettings, forbidden_ids
 from interlingua.search.topk import top_k
 
-__all__ = ["BeamStep", "Beams", "Constraint", "Continuations", "beam_search"]
+__all__ = ["BeamObserver", "BeamStep", "Beams", "Constraint", "Continuations", "beam_search"]
 
 Continuations = tuple[
     Float[Tensor, "sentences ways"], Int[Tensor, "sentences ways"], Int[Tensor, "sentences ways"]
@@ -36,8 +37,11 @@ class BeamStep(NamedTuple):
     """Which have a slot in the beam and go on."""
     ends: Bool[Tensor, "sentences slots"]
     """Which ended by themselves."""
-    cut: Bool[Tensor, "sentences slots"]
+    limited: Bool[Tensor, "sentences slots"]
     """Which the length limit cut off."""
+
+
+BeamObserver = Callable[[BeamStep], object]
 
 
 @runtime_checkable
@@ -53,9 +57,15 @@ class Constraint(Protocol):
         ...
 
     def choose(
-        self, logits: Float[Tensor, "rows vocabulary"], beams: Beams, forbidden: Int[Tensor, " ids"]
+        self, logits: Float[Tensor, "rows vocabulary"], beams: Beams, not_continuing: Int[Tensor, " ids"]
     ) -> Continuations:
-        """The continuations that get a slot, no more than are free."""
+        """The continuations that get a slot, no more than are free.
+
+        Args:
+            logits: of the next token.
+            beams: the hypotheses so far.
+            not_continuing: the ids that no hypothesis goes on with; EOS, which ends one, is among them.
+        """
         ...
 
     def reorder(self, kept: Int[Tensor, " kept"], order: Int[Tensor, "kept slots"]) -> None:
@@ -66,9 +76,9 @@ class Constraint(Protocol):
 @torch.inference_mode()
 def beam_search(
     model: Seq2Seq,
-    sources: Sources,
+    sources: SearchInput,
     settings: SearchSettings,
-    observe: Callable[[BeamStep], object] | None = None,
+    observe: BeamObserver | None = None,
     constraint: Constraint | None = None,
 ) -> list[list[Hypothesis]]:
     """Finds the hypotheses of highest score that a beam of some width meets.
@@ -88,7 +98,7 @@ def beam_search(
         For each source its `n_best` hypotheses, best first; fewer only if the beam met fewer.
     """
     device = sources.limits.device
-    forbidden = torch.tensor([*forbidden_ids(settings), EOS], device=device)
+    not_continuing = torch.tensor([*forbidden_ids(settings), EOS], device=device)
     ended: list[list[Hypothesis]] = [[] for _ in sources.limits]
     widths = torch.full((len(ended),), settings.beam, device=device)
     beams = Beams.start(sources.limits, widths if constraint is None else constraint.widths)
@@ -97,22 +107,22 @@ def beam_search(
     while True:
         logits, state = model.step(tokens, state)
         if constraint is None:
-            totals, slots, tokens = _continuations(logits, beams.live, forbidden, settings.beam)
+            totals, slots, tokens = _continuations(logits, beams, not_continuing, settings.beam)
         else:
-            totals, slots, tokens = constraint.choose(logits, beams, forbidden)
-        width = beams.live.shape[1]
-        beams, ends, cut = beams.grow(totals, slots, tokens, settings.length_penalty)
+            totals, slots, tokens = constraint.choose(logits, beams, not_continuing)
+        width = beams.live_log_probs.shape[1]
+        beams, ends, limited = beams.grow(totals, slots, tokens, settings.length_penalty)
         if observe is not None:
-            live = beams.live > -math.inf
-            observe(BeamStep(beams.numbers, beams.ids, beams.totals, live, ends, cut))
-        for which, limited in ((ends, False), (cut, True)):
-            beams.collect(ended, which, settings.length_penalty, limited=limited)
+            live = beams.live_log_probs > -math.inf
+            observe(BeamStep(beams.numbers, beams.ids, beams.totals, live, ends, limited))
+        for which, is_limited in ((ends, False), (limited, True)):
+            beams.collect(ended, which, settings.length_penalty, limited=is_limited)
         unfinished = beams.unfinished(settings).nonzero().squeeze(1)
         if not len(unfinished):
             break
         # Live hypotheses move to the front, so that columns which no sentence needs any more can go.
-        order = beams.live[unfinished].argsort(dim=1, descending=True, stable=True)
-        order = order[:, : int((beams.live[unfinished] > -math.inf).sum(1).max())]
+        order = beams.live_log_probs[unfinished].argsort(dim=1, descending=True, stable=True)
+        order = order[:, : int((beams.live_log_probs[unfinished] > -math.inf).sum(1).max())]
         beams = beams.take(unfinished, order)
         if constraint is not None:
             constraint.reorder(unfinished, order)
@@ -124,20 +134,20 @@ def beam_search(
 
 def _continuations(
     logits: Float[Tensor, "rows vocabulary"],
-    live: Float[Tensor, "sentences width"],
-    forbidden: Int[Tensor, " ids"],
+    beams: Beams,
+    not_continuing: Int[Tensor, " ids"],
     count: int,
 ) -> Continuations:
     """The best next tokens of each sentence."""
     log_probs = torch.log_softmax(logits.float(), dim=1)
     ending = log_probs[:, EOS : EOS + 1].clone()
-    log_probs.index_fill_(1, forbidden, -math.inf)
+    log_probs.index_fill_(1, not_continuing, -math.inf)
     going, tokens = top_k(log_probs, min(count, log_probs.shape[1]))
     # A row has one way to end and at most `count` ways to go on that can matter.
-    totals = torch.cat([ending, going], dim=1) + live.view(-1, 1)
+    totals = torch.cat([ending, going], dim=1) + beams.live_log_probs.view(-1, 1)
     tokens = torch.cat([torch.full_like(ending, EOS, dtype=torch.long), tokens], dim=1)
-    ways = totals.shape[1]
-    totals, tokens = totals.view(len(live), -1), tokens.view(len(live), -1)  # (sentences, width * ways)
+    sentences, ways = len(beams.live_log_probs), totals.shape[1]
+    totals, tokens = totals.view(sentences, -1), tokens.view(sentences, -1)  # (sentences, width * ways)
     best, where = totals.topk(min(count, totals.shape[1]), dim=1)
     return best, where.div(ways, rounding_mode="floor"), tokens.gather(1, where)
 
@@ -153,7 +163,7 @@ class Beams(NamedTuple):
     """How many hypotheses may still end."""
     scores: Float[Tensor, "sentences beam"]
     """The scores of those that ended, best first, then -inf."""
-    live: Float[Tensor, "sentences slots"]
+    live_log_probs: Float[Tensor, "sentences slots"]
     """The log-probability of each slot's hypothesis so far; -inf where none is live."""
     ids: Int[Tensor, "sentences slots length"]
     """The tokens of each slot."""
@@ -169,31 +179,31 @@ class Beams(NamedTuple):
             limits=limits,
             free=widths,
             scores=torch.full((batch, int(widths.max())), -math.inf, device=device),
-            live=torch.zeros(batch, 1, device=device),
+            live_log_probs=torch.zeros(batch, 1, device=device),
             ids=torch.zeros(batch, 1, 0, dtype=torch.long, device=device),
             totals=torch.zeros(batch, 1, 0, device=device),
         )
 
     def grow(
-        self, totals: Tensor, slots: Tensor, tokens: Tensor, alpha: float
+        self, new_log_probs: Tensor, slots: Tensor, tokens: Tensor, alpha: float
     ) -> tuple[Beams, Bool[Tensor, "sentences slots"], Bool[Tensor, "sentences slots"]]:
         """The best continuations as new slots; which of them ended, and which the length limit cut off."""
         history = slots.unsqueeze(2).expand(-1, -1, self.ids.shape[2])
         ids = torch.cat([self.ids.gather(1, history), tokens.unsqueeze(2)], dim=2)
-        past = torch.cat([self.totals.gather(1, history), totals.unsqueeze(2)], dim=2)
-        ranks = torch.arange(totals.shape[1], device=totals.device)
-        kept = (ranks < self.free.unsqueeze(1)) & (totals > -math.inf)
+        totals_so_far = torch.cat([self.totals.gather(1, history), new_log_probs.unsqueeze(2)], dim=2)
+        ranks = torch.arange(new_log_probs.shape[1], device=new_log_probs.device)
+        kept = (ranks < self.free.unsqueeze(1)) & (new_log_probs > -math.inf)
         ends = kept & (tokens == EOS)
-        cut = kept & ~ends & (self.limits <= ids.shape[2]).unsqueeze(1)
-        scores = (totals / length_penalty(ids.shape[2], alpha)).masked_fill(~ends, -math.inf)
+        limited = kept & ~ends & (self.limits <= ids.shape[2]).unsqueeze(1)
+        scores = (new_log_probs / length_penalty(ids.shape[2], alpha)).masked_fill(~ends, -math.inf)
         grown = self._replace(
             free=self.free - ends.sum(1),
             scores=torch.cat([self.scores, scores], dim=1).topk(self.scores.shape[1]).values,
-            live=totals.masked_fill(~kept | ends | cut, -math.inf),
+            live_log_probs=new_log_probs.masked_fill(~kept | ends | limited, -math.inf),
             ids=ids,
-            totals=past,
+            totals=totals_so_far,
         )
-        return grown, ends, cut
+        return grown, ends, limited
 
     def collect(
         self,
@@ -222,7 +232,7 @@ class Beams(NamedTuple):
         A log-probability only falls, and the penalty divides it by no more than at the length limit: a bound
         on the score of all that can come of a hypothesis.
         """
-        hope = self.live.max(dim=1).values
+        hope = self.live_log_probs.max(dim=1).values
         if settings.stop == "all":
             return hope > -math.inf
         bound = hope / length_penalty(self.limits, settings.length_penalty)
@@ -236,7 +246,7 @@ class Beams(NamedTuple):
             self.limits[kept],
             self.free[kept],
             self.scores[kept],
-            self.live[kept].gather(1, order),
+            self.live_log_probs[kept].gather(1, order),
             self.ids[kept].gather(1, history),
             self.totals[kept].gather(1, history),
         )

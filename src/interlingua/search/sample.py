@@ -7,14 +7,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interlingua.model.protocol import Seq2Seq
-from interlingua.search.greedy import extend
-from interlingua.search.hypothesis import Hypothesis, Observer, SearchSettings, Sources
+from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
+from interlingua.search.paths import decode_paths
+from interlingua.search.settings import SearchSettings
 
 __all__ = ["sample"]
 
 
 def sample(
-    model: Seq2Seq, sources: Sources, settings: SearchSettings, observe: Observer | None = None
+    model: Seq2Seq, sources: SearchInput, settings: SearchSettings, observe: StepObserver | None = None
 ) -> list[list[Hypothesis]]:
     """Draws `n_best` targets for each source, independent of each other.
 
@@ -40,12 +41,12 @@ def sample(
         # As many sentences as rows, so that draws of one source end and leave one by one.
         memory = model.encode(sources.source).repeat(draws)
         limits = sources.limits.repeat_interleave(draws)
-        paths = extend(model, memory, limits, settings, choose, observe if draws == 1 else None)
+        paths = decode_paths(model, memory, limits, settings, choose, observe if draws == 1 else None)
     by_source = [paths[i * draws : (i + 1) * draws] for i in range(batch)]
     return [sorted(found, key=lambda path: -path.score) for found in by_source]
 
 
-def _numbers(sources: Sources, draws: int, seed: int) -> Float[Tensor, "rows steps"]:
+def _numbers(sources: SearchInput, draws: int, seed: int) -> Float[Tensor, "rows steps"]:
     """Uniform numbers in [0, 1), the same for a sentence in any batch."""
     steps = int(sources.limits.max())
     rows = []

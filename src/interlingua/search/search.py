@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from interlingua.model.protocol import Seq2Seq
 from interlingua.search.beam import Constraint, beam_search
-from interlingua.search.greedy import greedy_search
-from interlingua.search.hypothesis import Hypothesis, Observer, SearchSettings, Sources
+from interlingua.search.forced import rescore
+from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
+from interlingua.search.paths import greedy_search
 from interlingua.search.sample import sample
-from interlingua.search.scoring import rescore
+from interlingua.search.settings import SearchSettings
 
 __all__ = ["search"]
 
 
 def search(
-    model: Seq2Seq, sources: Sources, settings: SearchSettings, observe: Observer | None = None,
+    model: Seq2Seq, sources: SearchInput, settings: SearchSettings, observe: StepObserver | None = None,
     constraint: Constraint | None = None,
 ) -> list[list[Hypothesis]]:  # fmt: skip
     """Finds `n_best` hypotheses for each source, best first.
+
+    Under a constraint that needs rescoring they stay in the constraint's own order, in which a term counts as
+    much as the word that it replaces; their scores are the model's, and may be in another order.
 
     Args:
         model: any Seq2Seq, in evaluation mode.

@@ -89,7 +89,7 @@ class TermConstraints:
     @property
     def needs_rescoring(self) -> bool:
         """Whether hypotheses are compared by other log-probabilities than the model's."""
-        return any(any(terms.replaced) for terms in self.sentences)
+        return any(any(token is not None for token in terms.replaced) for terms in self.sentences)
 
     def choose(
         self, logits: Float[Tensor, "rows vocabulary"], beams: Beams, forbidden: Int[Tensor, " ids"]
@@ -99,7 +99,7 @@ class TermConstraints:
         end_log_probs = log_probs[:, EOS].tolist()
         log_probs.index_fill_(1, forbidden, -math.inf)
         hypotheses = list(self._hypotheses(beams))
-        candidates: list[list[_Candidate]] = [[] for _ in beams.live]
+        candidates: list[list[_Candidate]] = [[] for _ in beams.live_log_probs]
         for hypothesis, tokens in zip(hypotheses, self._tokens(log_probs, hypotheses), strict=True):
             candidates[hypothesis.sentence] += _candidates(hypothesis, tokens, end_log_probs[hypothesis.row])
         steps_left = (beams.limits - beams.ids.shape[2]).tolist()
@@ -125,7 +125,7 @@ class TermConstraints:
         ]
 
     def _hypotheses(self, beams: Beams) -> Iterator[_LiveHypothesis]:
-        numbers, live = beams.numbers.tolist(), beams.live.tolist()
+        numbers, live = beams.numbers.tolist(), beams.live_log_probs.tolist()
         for i, (number, totals) in enumerate(zip(numbers, live, strict=True)):
             terms, width = self.sentences[number], self._widths[number]
             for slot, (total, (progress, bonus)) in enumerate(zip(totals, self._slots[i], strict=False)):
@@ -203,7 +203,9 @@ def _gain(hypothesis: _LiveHypothesis, token: int, log_probs: Mapping[int, float
         bonus = 0.0  # the term has earned it
     current = terms.current_terms(terms.advance(progress, token))
     if bonus and any(length > 1 for _, length in current):
+        # Inside a term that took a word's place: the total stays, and the bonus pays for the token.
         return 0.0, bonus - log_prob
+    # At its beginning: as probable as the word that it replaces, if `_tokens` has found that more probable.
     replaced = [terms.replaced[term] for term, length in current if length == 1]
     replaced_log_probs = [log_probs[first] for first in replaced if first is not None]
     new_bonus = max(0.0, max(replaced_log_probs, default=log_prob) - log_prob)

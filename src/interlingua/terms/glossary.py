@@ -64,7 +64,7 @@ class Glossary:
             raise DataError("a term of the glossary is empty", found=dict(terms))
         self._lengths = _lengths(self.terms)
 
-    def under(self, terms: Mapping[str, str]) -> Glossary:
+    def overridden_by(self, terms: Mapping[str, str]) -> Glossary:
         """The same with further terms, whose translations override its own."""
         merged = Glossary(terms, self._normalise)
         merged.terms = {**self.terms, **merged.terms}

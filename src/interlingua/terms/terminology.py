@@ -10,9 +10,9 @@ from interlingua.terms.glossary import Glossary, Term, check_terms
 from interlingua.terms.tokenization import TermTokenizer, Tokenization
 from interlingua.text.tokenizer import TokenizerPair
 
-__all__ = ["Glossaries", "Terminology", "UsedTerm"]
+__all__ = ["GlossaryInput", "Terminology", "UsedTerm"]
 
-Glossaries = Mapping[str, str] | Sequence[Mapping[str, str]]
+GlossaryInput = Mapping[str, str] | Sequence[Mapping[str, str]]
 """{source term: target term}: one for all texts, or one for each."""
 
 _MAX_TERMS = 50
@@ -39,7 +39,7 @@ class Terminology:
         self.tokenizers = tokenizers
         self._term_tokenizer: TermTokenizer | None = None
 
-    def glossaries(self, given: Glossaries | None, count: int) -> list[Glossary]:
+    def glossaries(self, given: GlossaryInput | None, count: int) -> list[Glossary]:
         """The glossary of each of so many texts."""
         normalise = self.tokenizers.source.normalise
         if given is None or isinstance(given, Mapping):

@@ -28,7 +28,7 @@ class StepReport(NamedTuple):
     step: int
     """From 1."""
     loss: float
-    """Smoothed cross entropy, nats a target token."""
+    """Of the objective, a target token: usually smoothed cross entropy, in nats."""
     target_tokens: int
     learning_rate: float
     gradient_norm: float
@@ -68,7 +68,8 @@ class Learner:
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate
             optimizer.step()
-        self.weights.publish()
+        self.weights.update_model()
+        self.weights.clear_gradient()
         self.step += 1
         # The average starts with few weights and becomes as long as it is meant to be.
         decay = min(self.settings.average_decay, self.step / (10 + self.step))
@@ -107,7 +108,7 @@ class Learner:
                     saved["state"].setdefault(int(place[0]), {})[place[1]] = value
             optimizer.load_state_dict(saved)
         self.step = step
-        self.weights.publish()
+        self.weights.update_model()
 
 
 def optimise(
@@ -117,7 +118,8 @@ def optimise(
     """Yields after every update, for ever.
 
     The loss is a sum; the gradient is divided once by the update's target tokens, so that several batches an
-    update give what one large batch would.
+    update give what one large batch would. Each update waits for the device once a batch and once for the
+    gradient's norm, which tell of divergence before the weights are touched.
 
     Args:
         learner: is changed in place.
@@ -150,7 +152,7 @@ def optimise(
 
 
 class _Divergence:
-    """Notices when the loss, smoothed over some steps, has become worse than that of an untrained model."""
+    """Notices when the loss, smoothed over steps, is far above that of the first step of this process."""
 
     def __init__(self) -> None:
         self.first: float | None = None
@@ -163,7 +165,7 @@ class _Divergence:
         if self.first is None:
             self.first = self.recent = loss
         self.recent = 0.95 * self.recent + 0.05 * loss
-        if self.recent > 1.5 * self.first + 1:  # untrained models are as bad as guessing, so this is worse
+        if self.recent > 1.5 * self.first + 1:  # of an untrained model: worse than guessing
             raise _diverged(step, "the loss", self.recent)
 
 

@@ -90,8 +90,8 @@ def cross_entropy_sum(
     dropout, and adds for each target token consistency / 2 * (KL(first || second) + KL(second || first)).
 
     Args:
-        project: hidden states to logits, in memory of their own, which the gradient takes.
-        hidden: what the model's forward returned.
+        project: hidden states to logits, in memory of their own: the gradient is written over them.
+        hidden: what the model's `decode` returned.
         target_out: the tokens to predict.
         smoothing: share of the uniform distribution, 0 to 1.
         padding: the id of target_out that is no token.
@@ -111,7 +111,7 @@ def cross_entropy_sum(
 
 
 class _SmoothedCrossEntropy(torch.autograd.Function):
-    """Puts the gradient of the logits in their place, in their own precision."""
+    """The gradient of the logits, softmax - q, is written over them, in their precision: they are lost."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, tokens: Tensor, smoothing: float, consistency: float) -> Tensor:

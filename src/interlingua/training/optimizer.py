@@ -22,10 +22,10 @@ QUINTIC, ROUNDS = (3.4445, -4.7750, 2.0315), 5
 def build_optimizers(weights: FlatWeights, settings: TrainingSettings) -> list[torch.optim.Optimizer]:
     """AdamW for all weights, or Muon for the matrices of hidden layers and AdamW for the rest."""
     muon = settings.optimizer == "muon"
-    first = weights.hidden if muon else 0
+    first = weights.hidden_end if muon else 0
     groups = []
-    for part, decay in ((slice(first, weights.matrices), settings.weight_decay),
-                        (slice(weights.matrices, None), 0.0)):  # fmt: skip
+    for part, decay in ((slice(first, weights.matrices_end), settings.weight_decay),
+                        (slice(weights.matrices_end, None), 0.0)):  # fmt: skip
         parameter = nn.Parameter(weights.master[part])
         parameter.grad = weights.gradient[part]
         groups.append({"params": [parameter], "weight_decay": decay})

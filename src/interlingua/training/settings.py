@@ -21,7 +21,7 @@ class TrainingSettings(Settings):
     minutes: Annotated[float, Field(gt=0)] | None = None
     """Wall-clock budget from the start of the process to the saved model, validation included."""
     max_tokens: Positive = 2048
-    """The most tokens of a side of a batch, padding included."""
+    """The most tokens of a side of a batch, padding included, BOS and EOS not counted."""
     accumulate: Positive = 1
     """Batches per update."""
     learning_rate: Annotated[float, Field(gt=0)] = 1.5e-3

@@ -35,8 +35,8 @@ class FlatWeights:
         self.counts = Counter[tuple[int, int, int]]()
         for name in self.names:
             self.counts[blocks[name]] += named[name].numel()
-        self.hidden = sum(count for (kind, *_), count in self.counts.items() if kind == HIDDEN)
-        self.matrices = sum(count for (kind, *_), count in self.counts.items() if kind != VECTOR)
+        self.hidden_end = sum(count for (kind, *_), count in self.counts.items() if kind == HIDDEN)
+        self.matrices_end = sum(count for (kind, *_), count in self.counts.items() if kind != VECTOR)
         self.master = torch.cat([named[name].detach().float().flatten() for name in self.names])
         self.working = self.master if dtype == torch.float32 else self.master.to(dtype)
         self.working_gradient = torch.zeros_like(self.working)
@@ -54,7 +54,7 @@ class FlatWeights:
     def stacks(self, flat: Tensor) -> list[Tensor]:
         """Views of the hidden layers' matrices of a flat vector: (matrices, rows, columns) for each shape."""
         shapes = {block[1:]: count for block, count in self.counts.items() if block[0] == HIDDEN}
-        pieces = flat[: self.hidden].split(list(shapes.values()))
+        pieces = flat[: self.hidden_end].split(list(shapes.values()))
         return [piece.view(-1, *shape) for shape, piece in zip(shapes, pieces, strict=True)]
 
     def collect_gradient(self) -> None:
@@ -63,10 +63,13 @@ class FlatWeights:
             self.gradient.add_(self.working_gradient)
             self.working_gradient.zero_()
 
-    def publish(self) -> None:
-        """Gives the model the master weights as they are now, and clears the gradient."""
+    def update_model(self) -> None:
+        """Gives the model the master weights as they are now."""
         if self.working is not self.master:
             self.working.copy_(self.master)
+
+    def clear_gradient(self) -> None:
+        """Begins a new sum of gradients."""
         self.gradient.zero_()
 
 
@@ -74,7 +77,8 @@ def _block(parameter: Tensor, table: bool) -> tuple[int, int, int]:
     """What kind a parameter is, and the rows and columns of a hidden layer's matrix.
 
     One that is several times as tall as wide counts as so many square ones above each other, as keys and
-    values are; gates of a cell and the first feed-forward matrix are cut so as well, which costs less.
+    values are. Deviation from Muon as published: gates of a cell and the first feed-forward matrix, which are
+    one matrix each, are taken apart like that as well, which costs less.
     """
     if parameter.dim() < 2:
         return VECTOR, 0, 0

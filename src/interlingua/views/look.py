@@ -15,7 +15,8 @@ from interlingua.kinds import BOS, EOS, SPECIALS, Source
 from interlingua.model.attention import causal_mask
 from interlingua.model.protocol import Explanation, Seq2Seq
 from interlingua.search.beam import BeamStep, beam_search
-from interlingua.search.hypothesis import SearchSettings, Sources
+from interlingua.search.hypothesis import SearchInput
+from interlingua.search.settings import SearchSettings
 from interlingua.text.sentences import split_long
 from interlingua.views.look_data import (
     AttentionKind,
@@ -60,7 +61,7 @@ def look(translator: Translator, text: str, *, name: str, beam: int | None = Non
     limit = translator.tokenizers.target.length_limit(len(encoded) - 1, translator.max_ratio)
     limits = torch.tensor([limit], device=engine.device)
     steps: list[BeamStep] = []
-    (found,) = beam_search(engine.model, Sources(source, limits), settings, steps.append)
+    (found,) = beam_search(engine.model, SearchInput(source, limits), settings, steps.append)
     written = [*found[0].ids, *([] if found[0].limited else [EOS])]
     translation, reason = _translation(translator, shown, changes)
     attention = _attention(translation, len(written))

@@ -78,7 +78,7 @@ def _fate(step: BeamStep, place: int, last: bool) -> Fate:
     """What became of a continuation in its step; one that goes on is lost until something follows."""
     if bool(step.ends[0, place]):
         return "ended"
-    if bool(step.cut[0, place]):
+    if bool(step.limited[0, place]):
         return "limit"
     if not bool(step.live[0, place]):
         return "crowded"

@@ -33,7 +33,7 @@ class ServedModel(NamedTuple):
     """Of the source side."""
 
     @property
-    def unchanged(self) -> bool:
+    def same_language(self) -> bool:
         """Whether there is nothing to translate: both sides are the same language."""
         return self.source == self.target
 

@@ -49,7 +49,7 @@ class Glossaries:
         Raises:
             RefusalError: with 400, terms are too many, too long or empty.
         """
-        if served.unchanged:
+        if served.same_language:
             return Glossary({}, served.tokenizer.normalise)
         of_model = self._of_models[served.name]
         if not terms:
@@ -69,7 +69,7 @@ class Glossaries:
             except UnicodeEncodeError:
                 raise RefusalError(400, "Invalid request: glossary: a lone surrogate") from None
         try:
-            return of_model.under(terms)
+            return of_model.overridden_by(terms)
         except DataError:
             raise RefusalError(400, "Invalid request: glossary: a term is empty") from None
 

@@ -56,7 +56,7 @@ def routes(service: Service, access: AccessControl, corrections: Corrections | N
         for text in (asked.q, asked.translation):
             service.check([text])
         served, _ = service.catalogue.choose(asked.source, asked.target, [asked.q])
-        if served.unchanged:
+        if served.same_language:
             raise RefusalError(400, f"The text is in {served.target} already.")
         log_texts(request, service.settings, [asked.q, asked.translation], served.name)
         found = to_pairs(asked.q, asked.translation)

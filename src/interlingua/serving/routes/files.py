@@ -15,7 +15,7 @@ from interlingua.documents.file_formats import SUFFIXES, read_file
 from interlingua.serving.http.limits import AccessControl
 from interlingua.serving.http.reception import log_texts
 from interlingua.serving.refusal import RefusalError
-from interlingua.serving.routes.libretranslate import beam_search
+from interlingua.serving.routes.libretranslate import search_options
 from interlingua.serving.routes.schema import MULTIPART, answers, pairs
 from interlingua.serving.routes.service import Service, TranslationOptions
 
@@ -88,7 +88,7 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
         document, translations = read_file(suffix, text), {}
         for format, texts in document.texts.items():
             options = TranslationOptions(
-                beam_search(settings, 0), format, arrived_at=request.state.arrived_at,
+                search_options(settings, 0), format, arrived_at=request.state.arrived_at,
                 glossary=service.glossaries.choose(served, None),
             )  # fmt: skip
             done = await service.translate(texts, served, options)

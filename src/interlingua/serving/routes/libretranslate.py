@@ -21,7 +21,7 @@ from interlingua.serving.routes.schema import FORM, JSON, MULTIPART, answers, bo
 from interlingua.serving.routes.service import Service, TranslatedText, TranslationOptions
 from interlingua.serving.settings import ServeSettings
 
-__all__ = ["ApiKey", "LanguageCode", "Terms", "Text", "beam_search", "routes"]
+__all__ = ["ApiKey", "LanguageCode", "Terms", "Text", "routes", "search_options"]
 
 ApiKey = Annotated[str | None, Field(description="Needed if the service asks for API keys.")]
 Text = Annotated[str, Field(min_length=1)]
@@ -183,7 +183,7 @@ def _add_translation(router: APIRouter, service: Service, access: AccessControl)
         texts = asked.q if isinstance(asked.q, list) else [asked.q]
         service.check(texts)
         alternatives = int(asked.alternatives)
-        search = beam_search(service.settings, alternatives)
+        search = search_options(service.settings, alternatives)
         served, detected = service.catalogue.choose(asked.source, asked.target, texts)
         log_texts(request, service.settings, texts, served.name)
         options = TranslationOptions(
@@ -210,7 +210,7 @@ def _answer(
     return answer
 
 
-def beam_search(settings: ServeSettings, alternatives: int) -> dict[str, Any]:
+def search_options(settings: ServeSettings, alternatives: int) -> dict[str, Any]:
     """The search settings for so many alternatives.
 
     Raises:

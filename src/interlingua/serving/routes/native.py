@@ -18,7 +18,7 @@ from interlingua.serving.models.catalogue import ServedModel
 from interlingua.serving.models.detection import DetectedLanguage
 from interlingua.serving.models.glossaries import UsedTerm
 from interlingua.serving.refusal import RefusalError
-from interlingua.serving.routes.libretranslate import ApiKey, LanguageCode, Terms, Text, beam_search
+from interlingua.serving.routes.libretranslate import ApiKey, LanguageCode, Terms, Text, search_options
 from interlingua.serving.routes.schema import JSON, answers, body, pairs
 from interlingua.serving.routes.service import Service, TranslatedText, TranslationOptions
 
@@ -148,7 +148,7 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
         texts = asked.q if isinstance(asked.q, list) else [asked.q]
         service.check(texts)
         served, detected = service.catalogue.choose(asked.source, asked.target, texts)
-        attends = served.unchanged or service.pool.about[served.name].attention_heads > 0
+        attends = served.same_language or service.pool.about[served.name].attention_heads > 0
         if (asked.alignment or asked.attention) and not attends:
             raise RefusalError(400, "Invalid request: this model has no attention to tell of.")
         log_texts(request, service.settings, texts, served.name)
@@ -168,7 +168,7 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
 
 
 def _search(asked: TranslateRequest, service: Service) -> dict[str, Any]:
-    search = beam_search(service.settings, asked.alternatives)
+    search = search_options(service.settings, asked.alternatives)
     if asked.sample and asked.glossary:
         raise RefusalError(400, "Invalid request: glossary: does not go with sample")
     given = asked.model_dump(include=_SEARCH_FIELDS, exclude_none=True)
@@ -187,7 +187,7 @@ def _answer(
         {
             "text": text.text, "alternatives": text.alternatives, "flags": text.flags,
             "not_kept": text.not_kept, "terms": text.terms,
-            "parts": [{"source": source, **answer} for source, answer in text.sentences],
+            "parts": [{"source": source, **worker_answer} for source, worker_answer in text.sentences],
         }
         for text in done
     ]  # fmt: skip

@@ -94,7 +94,7 @@ class Service:
         Raises:
             RefusalError: too much is waiting already, the deadline has passed, or decoding failed.
         """
-        if served.unchanged:
+        if served.same_language:
             return [TranslatedText(text, [], [], []) for text in texts]
         about = self.pool.about[served.name]
         deadline = min(options.arrived_at, time.monotonic()) + _DEADLINE_SHARE * self.settings.timeout_s

@@ -1,4 +1,4 @@
-"""Following one path a row: greedy search, and the loop that it shares with sampling."""
+"""One path a row: the decoding loop that greedy search and sampling share, and greedy search itself."""
 
 from __future__ import annotations
 
@@ -11,24 +11,18 @@ from torch import Tensor
 
 from interlingua.kinds import BOS, EOS
 from interlingua.model.protocol import Memory, Seq2Seq
-from interlingua.search.hypothesis import (
-    Hypothesis,
-    Observer,
-    SearchSettings,
-    Sources,
-    forbidden_ids,
-    length_penalty,
-)
+from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver, length_penalty
+from interlingua.search.settings import SearchSettings, forbidden_ids
 from interlingua.search.topk import top_k
 
-__all__ = ["extend", "greedy_search"]
+__all__ = ["decode_paths", "greedy_search"]
 
-Choose = Callable[[Float[Tensor, "rows vocabulary"], Int[Tensor, " rows"], int], Int[Tensor, " rows"]]
-"""From log-probabilities, which of the first rows they belong to, and the step: a token for each."""
+ChooseTokens = Callable[[Float[Tensor, "rows vocabulary"], Int[Tensor, " rows"], int], Int[Tensor, " rows"]]
+"""A token each, from the log-probabilities of rows still decoded, their original numbers, and the step."""
 
 
 def greedy_search(
-    model: Seq2Seq, sources: Sources, settings: SearchSettings, observe: Observer | None = None
+    model: Seq2Seq, sources: SearchInput, settings: SearchSettings, observe: StepObserver | None = None
 ) -> list[list[Hypothesis]]:
     """Takes the most probable token every time.
 
@@ -43,7 +37,9 @@ def greedy_search(
     """
     with torch.inference_mode():
         memory = model.encode(sources.source)
-        return [[path] for path in extend(model, memory, sources.limits, settings, _most_probable, observe)]
+        return [
+            [path] for path in decode_paths(model, memory, sources.limits, settings, _most_probable, observe)
+        ]
 
 
 def _most_probable(log_probs: Tensor, rows: Tensor, step: int) -> Tensor:
@@ -51,10 +47,14 @@ def _most_probable(log_probs: Tensor, rows: Tensor, step: int) -> Tensor:
     return tokens.squeeze(1)
 
 
-def extend(
-    model: Seq2Seq, memory: Memory, limits: Int[Tensor, " rows"], settings: SearchSettings, choose: Choose,
-    observe: Observer | None = None,
-) -> list[Hypothesis]:  # fmt: skip
+def decode_paths(
+    model: Seq2Seq,
+    memory: Memory,
+    limits: Int[Tensor, " rows"],
+    settings: SearchSettings,
+    choose: ChooseTokens,
+    observe: StepObserver | None = None,
+) -> list[Hypothesis]:
     """Extends every row by one chosen token a step until EOS or its length limit.
 
     Args:

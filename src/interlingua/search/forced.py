@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from interlingua.data.batch import pad
 from interlingua.kinds import BOS, EOS, PAD, Source
 from interlingua.model.protocol import Seq2Seq
-from interlingua.search.hypothesis import Hypothesis, Sources, length_penalty
+from interlingua.search.hypothesis import Hypothesis, SearchInput, length_penalty
 
 __all__ = ["forced_log_probs", "rescore"]
 
@@ -48,7 +48,7 @@ def forced_log_probs(
 
 
 def rescore(
-    model: Seq2Seq, sources: Sources, found: Sequence[Sequence[Hypothesis]], alpha: float
+    model: Seq2Seq, sources: SearchInput, found: Sequence[Sequence[Hypothesis]], alpha: float
 ) -> list[list[Hypothesis]]:
     """The same hypotheses in the same order, with the model's own log-probabilities.
 
