@@ -12,8 +12,7 @@ from interlingua.serving.http.limits import AccessControl
 from interlingua.serving.http.reception import log_texts
 from interlingua.serving.models.corrections import Corrections, to_pairs
 from interlingua.serving.refusal import RefusalError
-from interlingua.serving.routes.libretranslate import ApiKey, LanguageCode
-from interlingua.serving.routes.schema import JSON, answers, body, pairs
+from interlingua.serving.routes.schema import JSON, ApiKey, LanguageCode, answers, body, pairs
 from interlingua.serving.routes.service import Service
 
 __all__ = ["routes"]

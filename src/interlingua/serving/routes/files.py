@@ -15,9 +15,8 @@ from interlingua.documents.file_formats import SUFFIXES, read_file
 from interlingua.serving.http.limits import AccessControl
 from interlingua.serving.http.reception import log_texts
 from interlingua.serving.refusal import RefusalError
-from interlingua.serving.routes.libretranslate import search_options
 from interlingua.serving.routes.schema import MULTIPART, answers, pairs
-from interlingua.serving.routes.service import Service, TranslationOptions
+from interlingua.serving.routes.service import Service, TranslationOptions, search_options
 
 __all__ = ["TranslatedFiles", "routes"]
 

@@ -16,20 +16,22 @@ from interlingua.serving.http.reception import log_texts
 from interlingua.serving.models.catalogue import name_of
 from interlingua.serving.models.detection import DetectedLanguage
 from interlingua.serving.models.glossaries import UsedTerm
-from interlingua.serving.refusal import RefusalError
-from interlingua.serving.routes.schema import FORM, JSON, MULTIPART, answers, body, pairs
-from interlingua.serving.routes.service import Service, TranslatedText, TranslationOptions
-from interlingua.serving.settings import ServeSettings
+from interlingua.serving.routes.schema import (
+    FORM,
+    JSON,
+    MULTIPART,
+    ApiKey,
+    LanguageCode,
+    Terms,
+    Text,
+    answers,
+    body,
+    pairs,
+)
+from interlingua.serving.routes.service import Service, TranslatedText, TranslationOptions, search_options
 
-__all__ = ["ApiKey", "LanguageCode", "Terms", "Text", "routes", "search_options"]
+__all__ = ["routes"]
 
-ApiKey = Annotated[str | None, Field(description="Needed if the service asks for API keys.")]
-Text = Annotated[str, Field(min_length=1)]
-LanguageCode = Annotated[str, Field(description="A language code, or auto.")]
-Terms = Annotated[
-    dict[str, str] | None,
-    Field(description="{source term: target term}; they come before those of the service."),
-]
 Digits = Annotated[str, Field(pattern="^(0|[1-9][0-9]?)$")]
 
 
@@ -208,17 +210,3 @@ def _answer(
     if any(text.terms for text in done):
         answer["terms"] = [text.terms for text in done]
     return answer
-
-
-def search_options(settings: ServeSettings, alternatives: int) -> dict[str, Any]:
-    """The search settings for so many alternatives.
-
-    Raises:
-        RefusalError: with 400, they are too many.
-    """
-    if alternatives > settings.max_alternatives:
-        raise RefusalError(400, f"Invalid request: alternatives must be <= {settings.max_alternatives}")
-    search: dict[str, Any] = {} if settings.beam is None else {"beam": settings.beam}
-    if alternatives:
-        search |= {"n_best": alternatives + 1, "beam": max(settings.beam or 5, alternatives + 1)}
-    return search

@@ -18,9 +18,8 @@ from interlingua.serving.models.catalogue import ServedModel
 from interlingua.serving.models.detection import DetectedLanguage
 from interlingua.serving.models.glossaries import UsedTerm
 from interlingua.serving.refusal import RefusalError
-from interlingua.serving.routes.libretranslate import ApiKey, LanguageCode, Terms, Text, search_options
-from interlingua.serving.routes.schema import JSON, answers, body, pairs
-from interlingua.serving.routes.service import Service, TranslatedText, TranslationOptions
+from interlingua.serving.routes.schema import JSON, ApiKey, LanguageCode, Terms, Text, answers, body, pairs
+from interlingua.serving.routes.service import Service, TranslatedText, TranslationOptions, search_options
 
 __all__ = ["routes"]
 

@@ -1,19 +1,27 @@
-"""The parts of the OpenAPI description that FastAPI cannot derive: what the settings limit, bodies of several
-content types, and errors.
+"""Fields that routes share, and the parts of the OpenAPI description that FastAPI cannot derive: what the
+settings limit, bodies of several content types, and errors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from interlingua.serving.models.catalogue import AUTO, Catalogue
 from interlingua.serving.refusal import ErrorAnswer
 from interlingua.serving.settings import ServeSettings
 
-__all__ = ["FORM", "JSON", "MULTIPART", "answers", "body", "pairs"]
+__all__ = ["FORM", "JSON", "MULTIPART", "ApiKey", "LanguageCode", "Terms", "Text", "answers", "body", "pairs"]
+
+ApiKey = Annotated[str | None, Field(description="Needed if the service asks for API keys.")]
+Text = Annotated[str, Field(min_length=1)]
+LanguageCode = Annotated[str, Field(description="A language code, or auto.")]
+Terms = Annotated[
+    dict[str, str] | None,
+    Field(description="{source term: target term}; they come before those of the service."),
+]
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"

@@ -22,7 +22,7 @@ from interlingua.serving.routes.drafts import Drafts, OnProgress
 from interlingua.serving.settings import ServeSettings
 from interlingua.terms.glossary import Glossary
 
-__all__ = ["Service", "TranslatedText", "TranslationOptions"]
+__all__ = ["Service", "TranslatedText", "TranslationOptions", "search_options"]
 
 _MAX_QUEUED = 128  # sentences of one request that may wait at a time, so that it leaves room for others
 _MAX_INLINE_CHARACTERS = 2000  # taking apart more than these is left to a thread
@@ -201,3 +201,17 @@ def _translated_part(answer: dict[str, Any]) -> TranslatedPart:
         answer["text"], [each["text"] for each in answer["alternatives"]], answer["flags"],
         answer.get("alignment") or (), answer.get("tokens", ()), answer.get("source_tokens", ()),
     )  # fmt: skip
+
+
+def search_options(settings: ServeSettings, alternatives: int) -> dict[str, Any]:
+    """The search settings for so many alternatives.
+
+    Raises:
+        RefusalError: with 400, they are too many.
+    """
+    if alternatives > settings.max_alternatives:
+        raise RefusalError(400, f"Invalid request: alternatives must be <= {settings.max_alternatives}")
+    search: dict[str, Any] = {} if settings.beam is None else {"beam": settings.beam}
+    if alternatives:
+        search |= {"n_best": alternatives + 1, "beam": max(settings.beam or 5, alternatives + 1)}
+    return search
