@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-import interlingua
 from interlingua.engine.device import choose_device, choose_dtype, set_threads
 from interlingua.engine.packed import pack
 from interlingua.errors import ConfigurationError
@@ -166,7 +166,7 @@ def _finish(trainer: Trainer, machine: Machine, reason: str) -> Generator[Event,
         journal.save_search(validation.search)
     scores = [score.as_json() for score in validation.scores]
     info = {
-        "interlingua": interlingua.__version__,
+        "interlingua": version("interlingua"),
         "torch": torch.__version__,
         **machine._asdict(),
         "parameters": _parameters(trainer.learner),
