@@ -13,14 +13,14 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+from interlingua.version import __version__
+
 if TYPE_CHECKING:
     from interlingua.api import evaluate, load, train
     from interlingua.errors import InterlinguaError
     from interlingua.inference.translator import Translation, Translator
 
 __all__ = ["InterlinguaError", "Translation", "Translator", "__version__", "evaluate", "load", "train"]
-
-__version__ = "0.1.0"
 
 STARTED = time.monotonic()
 """About when the process started: what a budget in minutes counts from."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable
-from importlib.metadata import version
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -20,6 +19,7 @@ from interlingua.errors import ConfigurationError, nearest
 from interlingua.evaluation.references import Lines
 from interlingua.evaluation.tasks import recognise_task
 from interlingua.kinds import Codec, Symbols
+from interlingua.version import __version__
 
 __all__ = [
     "Counts",
@@ -158,9 +158,7 @@ class _ErrorRate:
         references = "var" if counts.reference_count is None else counts.reference_count
         resampling = f"bs:{n_bootstrap}|seed:{seed}|" if n_bootstrap else ""
         # Like sacreBLEU's own, so that its readers can take it apart.
-        return (
-            f"nrefs:{references}|{resampling}symbols:{self.symbols}|norm:NFC|version:{version('interlingua')}"
-        )
+        return f"nrefs:{references}|{resampling}symbols:{self.symbols}|norm:NFC|version:{__version__}"
 
     def details(self, sums: Floats) -> str:
         return f"{sums[0]:.0f}/{sums[1]:.0f}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ from interlingua.runs.trainer import USED_UP, Trainer
 from interlingua.runs.validation import Validator
 from interlingua.training.loop import Learner
 from interlingua.training.schedule import Clock
+from interlingua.version import __version__
 
 __all__ = ["resume", "start"]
 
@@ -166,7 +166,7 @@ def _finish(trainer: Trainer, machine: Machine, reason: str) -> Generator[Event,
         journal.save_search(validation.search)
     scores = [score.as_json() for score in validation.scores]
     info = {
-        "interlingua": version("interlingua"),
+        "interlingua": __version__,
         "torch": torch.__version__,
         **machine._asdict(),
         "parameters": _parameters(trainer.learner),
