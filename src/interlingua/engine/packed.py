@@ -25,7 +25,7 @@ def pack(model: Model, precision: Precision) -> Model:
     precision. Elsewhere, and where PyTorch was built without oneDNN, bf16 means the whole model.
 
     Args:
-        model: not changed; the copy shares what is not converted.
+        model: its weights are not changed; the copy shares what is not converted.
         precision: fp32 gives the same outputs; bf16 rounds weights and activations to 8 significant bits;
             int8 rounds each weight row and each activation row to 255 steps of its own.
 

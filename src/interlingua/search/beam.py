@@ -42,6 +42,7 @@ class BeamStep(NamedTuple):
 
 
 BeamObserver = Callable[[BeamStep], object]
+"""Told of every step; not the `StepObserver` that other searches have."""
 
 
 @runtime_checkable
