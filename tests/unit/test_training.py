@@ -22,7 +22,7 @@ from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.runs.events import Note, Progress
 from interlingua.runs.journal import Log
-from interlingua.runs.recipes import merge
+from interlingua.settings import merge
 from interlingua.training import objective as objective_module
 from interlingua.training.loop import Learner, optimise
 from interlingua.training.objective import CrossEntropy, build_objective, cross_entropy_sum
