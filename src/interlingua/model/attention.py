@@ -89,15 +89,15 @@ class MultiHeadAttention(nn.Module):
         first: int,
     ) -> Float[Tensor, "batch_heads query key"]:
         batch, heads, length, head_dim = keys.shape
-        split = self.query(queries).view(batch, -1, heads, head_dim).transpose(1, 2).contiguous()
+        projected = self.query(queries).view(batch, -1, heads, head_dim).transpose(1, 2).contiguous()
         if self.rotary is not None:
-            split = self.rotary(split, first)
-        split = split.view(batch * heads, -1, head_dim)
+            projected = self.rotary(projected, first)
+        projected = projected.view(batch * heads, -1, head_dim)
         transposed = keys.view(batch * heads, length, head_dim).transpose(1, 2)
         if bias is None:
-            scores = torch.bmm(split, transposed) * self.scale
+            scores = torch.bmm(projected, transposed) * self.scale
         else:
-            scores = torch.baddbmm(bias, split, transposed, alpha=self.scale)
+            scores = torch.baddbmm(bias, projected, transposed, alpha=self.scale)
         return torch.softmax(scores, dim=-1)
 
 

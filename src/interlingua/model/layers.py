@@ -30,9 +30,10 @@ class LayerSettings(ModelSettings):
     feed_forward: Size = 1024
     """Inner width of the feed-forward layers."""
     norm: Literal["pre", "post"] = "pre"
-    """Norm before each sublayer (Xiong et al. 2020) or after it (the paper)."""
+    """Where the normalisation stands: before each sublayer (Xiong et al. 2020) or after it (the paper)."""
     normalisation: Literal["layer", "rms"] = "layer"
-    """Layer norm (Ba et al. 2016; the paper), or RMSNorm, which does not centre (Zhang & Sennrich 2019)."""
+    """Which normalisation: layer norm (Ba et al. 2016; the paper), or RMSNorm, which does not centre (Zhang &
+    Sennrich 2019)."""
     activation: Literal["relu", "gelu", "swiglu"] = "relu"
     """Of the feed-forward layers: ReLU (the paper), GELU (Hendrycks & Gimpel 2016) or SwiGLU (Shazeer 2020),
     which has three matrices: two thirds of the width make as many parameters."""
@@ -112,8 +113,9 @@ class FeedForward(nn.Module):
         super().__init__()
         self.inner = nn.Linear(settings.dim, settings.feed_forward)
         self.outer = nn.Linear(settings.feed_forward, settings.dim)
-        gated = settings.activation == "swiglu"
-        self.gated = nn.Linear(settings.dim, settings.feed_forward) if gated else None
+        swiglu = settings.activation == "swiglu"
+        # V, the value that the bent inner is the gate of; saved weights know it by this name.
+        self.gated = nn.Linear(settings.dim, settings.feed_forward) if swiglu else None
         self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[settings.activation]
         self.dropout = Dropout(settings.activation_dropout)
 

@@ -41,7 +41,7 @@ class TransformerSettings(LayerSettings):
 
     @property
     def tied(self) -> bool:
-        """Whether a joint vocabulary means one embedding for source and target."""
+        """Whether the projection is the target embedding, and with a joint vocabulary the source's is, too."""
         return self.embeddings == "tied"
 
     def describe(self) -> str:

@@ -7,8 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interlingua.model.protocol import Seq2Seq
+from interlingua.search.greedy import decode_paths
 from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
-from interlingua.search.paths import decode_paths
 from interlingua.search.settings import SearchSettings
 
 __all__ = ["sample"]

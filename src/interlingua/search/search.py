@@ -5,8 +5,8 @@ from __future__ import annotations
 from interlingua.model.protocol import Seq2Seq
 from interlingua.search.beam import Constraint, beam_search
 from interlingua.search.forced import rescore
+from interlingua.search.greedy import greedy_search
 from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
-from interlingua.search.paths import greedy_search
 from interlingua.search.sample import sample
 from interlingua.search.settings import SearchSettings
 

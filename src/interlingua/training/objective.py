@@ -50,14 +50,14 @@ class CrossEntropy:
         self.smoothing, self.consistency = smoothing, consistency
 
     def __call__(self, model: Seq2Seq, batch: Batch) -> Loss:
-        """The sum over the target tokens, in nats."""
+        """The sum over the target tokens, in nats: one part, "loss", since R-Drop's divergence is in it."""
         twice = batch.twice() if self.consistency else batch
         hidden = model.decode(model.encode(twice.source), twice.target_in)
         total = cross_entropy_sum(
             model.project, hidden, twice.target_out, smoothing=self.smoothing, padding=PAD,
             consistency=self.consistency,
         )  # fmt: skip
-        return Loss({"cross_entropy": total / 2 if self.consistency else total}, batch.target_tokens)
+        return Loss({"loss": total / 2 if self.consistency else total}, batch.target_tokens)
 
 
 def build_objective(settings: TrainingSettings) -> Objective:

@@ -1,4 +1,4 @@
-"""One path a row: the decoding loop that greedy search and sampling share, and greedy search itself."""
+"""Greedy search, and the loop of one path a row that it shares with sampling."""
 
 from __future__ import annotations
 
