@@ -41,7 +41,7 @@ class TransformerSettings(LayerSettings):
 
     @property
     def tied(self) -> bool:
-        """Whether the projection is the target embedding, and with a joint vocabulary the source's is, too."""
+        """Whether the projection is the target embedding, and the source's too with a joint vocabulary."""
         return self.embeddings == "tied"
 
     def describe(self) -> str:
