@@ -14,9 +14,9 @@ __all__ = ["Dropout", "draw_mask", "drop"]
 def draw_mask(like: Float[Tensor, "*shape"], rate: float) -> tuple[Float[Tensor, "*shape"], float]:
     """Draws 0 with probability `rate`, else 1, for every element of `like`; and what to scale the rest by.
 
-    The scale is a number apart, since bf16 would round it, and so the expectation, by up to 0.4%. On a CPU one
-    random byte decides an element, since drawing floats takes longer than the matrix products they are meant
-    for; the rate is therefore rounded to a multiple of 1/256, to one below 1, and the scale to match.
+    The scale is a number apart, since bf16 would round it, and the expectation with it, by up to 0.4%. On a
+    CPU one random byte decides an element, since drawing floats takes longer than the matrix products they
+    are meant for; the rate is therefore rounded to a multiple of 1/256 below 1, and the scale to match.
     """
     if like.device.type != "cpu":
         return torch.empty_like(like).bernoulli_(1 - rate), 1 / (1 - rate)
