@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from interlingua.model.dropout import keep_mask
+from interlingua.model.dropout import drop
 from interlingua.model.positions import RotaryPositions
 
 __all__ = ["MultiHeadAttention", "attention_bias", "causal_mask"]
@@ -76,7 +76,7 @@ class MultiHeadAttention(nn.Module):
         weights = self._weights(queries, keys, bias, first)  # (batch * heads, query, key)
         kept = weights
         if self.training and self.dropout:
-            kept = weights * keep_mask(weights, self.dropout)
+            kept = drop(weights, self.dropout)
         context = torch.bmm(kept, values.view(batch * heads, length, head_dim))
         context = context.view(batch, heads, -1, head_dim).transpose(1, 2)  # (batch, query, heads, head_dim)
         return self.output(context.reshape(queries.shape)), weights

@@ -64,7 +64,21 @@ def build_norm(settings: LayerSettings) -> nn.Module:
     """The norm of the settings, over the width of the model."""
     if settings.normalisation == "rms":
         return nn.RMSNorm(settings.dim, eps=1e-6)
-    return nn.LayerNorm(settings.dim)
+    return LayerNorm(settings.dim)
+
+
+class LayerNorm(nn.LayerNorm):
+    """Layer norm, in bf16 on CPUs by way of single precision.
+
+    PyTorch's own adds the gradients of its weight and bias up in bf16 there: 4,096 ones make 512.
+    """
+
+    def forward(self, x: Float[Tensor, "*shape dim"]) -> Float[Tensor, "*shape dim"]:
+        """Returns x with mean 0 and variance 1 along the width, times the weight, plus the bias."""
+        if x.dtype == torch.float32 or x.is_cuda:
+            return super().forward(x)
+        weight, bias = self.weight.float(), self.bias.float()
+        return F.layer_norm(x.float(), self.normalized_shape, weight, bias, self.eps).to(x.dtype)
 
 
 def self_attention(settings: LayerSettings) -> MultiHeadAttention:
