@@ -15,7 +15,7 @@ from interlingua.search.hypothesis import SearchInput, length_penalty
 from interlingua.search.search import search
 from interlingua.search.settings import SearchSettings
 from interlingua.terms.automaton import Progress, SentenceTerms
-from interlingua.terms.constraints import TermConstraints
+from interlingua.terms.constraints import TermConstraint
 from interlingua.terms.tokenization import TermTokenizer, Tokenization
 from interlingua.text.symbols import SymbolTokenizer
 from interlingua.text.vocabulary import Vocabulary
@@ -67,7 +67,7 @@ def occurrences(term: str, text: str) -> int:
 
 def constrained(model, batch: SearchInput, all_terms: list[SentenceTerms], **settings):
     chosen = SearchSettings(**settings)
-    return search(model, batch, chosen, constraint=TermConstraints(all_terms, chosen.beam))
+    return search(model, batch, chosen, constraint=TermConstraint(all_terms, chosen.beam))
 
 
 def room(batch: SearchInput, all_terms: list[SentenceTerms]) -> SearchInput:
@@ -223,11 +223,11 @@ def test_a_term_takes_the_place_of_the_models_own_word():
     batch, free = padded([rows[i] for i in long]), [drafts[i] for i in long]
     all_terms = [encode(term_tokenizer, ["w25 w24"]) for _ in free]
     for each, (best, *_) in zip(all_terms, free, strict=True):
-        each.replaced[0] = best.ids[len(best.ids) // 2]
+        each.replaced_tokens[0] = best.ids[len(best.ids) // 2]
     found = constrained(model, batch, all_terms, beam=3, n_best=2)
     exact = 0
     for each, (best, *_), hypotheses in zip(all_terms, free, found, strict=True):
-        at = best.ids.index(each.replaced[0])
+        at = best.ids.index(each.replaced_tokens[0])
         exact += hypotheses[0].ids[: at + 2] == [*best.ids[:at], 29, 28]
         for hypothesis in hypotheses:
             assert occurrences("w25 w24", term_tokenizer.tokenizer.decode(hypothesis.ids))
@@ -241,8 +241,10 @@ def test_a_capital_is_for_the_beginning_only():
     term_tokenizer = TermTokenizer(SymbolTokenizer("words", Vocabulary(["hund", "Hund", "HUND"]), "NFC"))
     small, capital, large = 4, 5, 6
     assert set(term_tokenizer.tokenize("hund")) == {
-        Tokenization((small,), at_start=True, after_start=True),
-        Tokenization((capital,), at_start=True, after_start=False),
+        Tokenization((small,), may_begin_target=True, may_stand_later=True),
+        Tokenization((capital,), may_begin_target=True, may_stand_later=False),
     }
-    assert term_tokenizer.tokenize("HUND") == (Tokenization((large,), at_start=True, after_start=True),)
+    assert term_tokenizer.tokenize("HUND") == (
+        Tokenization((large,), may_begin_target=True, may_stand_later=True),
+    )
     assert term_tokenizer.tokenize("Katze") == ()

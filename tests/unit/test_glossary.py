@@ -54,7 +54,7 @@ TEXTS = [
 )
 def test_where_terms_apply(terms, text, found):
     glossary = Glossary(terms, ByteTokenizer("NFC").normalise)
-    assert [term.source for term in glossary.find(text)] == found
+    assert [each.term.source for each in glossary.find(text)] == found
 
 
 @given(st.text("ab A.", max_size=20), st.dictionaries(st.text("ab A", min_size=1), st.just("x"), max_size=5))
@@ -62,8 +62,10 @@ def test_terms_are_found_in_order_without_overlap(text, terms):
     terms = {source: target for source, target in terms.items() if source.strip()}
     found = Glossary(terms).find(text)
     at = 0
-    for term in found:
-        at = text.lower().index(term.source.lower(), at) + len(term.source)
+    for start, term in found:
+        assert start >= at
+        assert text[start:].lower().startswith(term.source.lower())
+        at = start + len(term.source)
     assert Glossary({}).find(text) == []
 
 
@@ -102,12 +104,12 @@ def test_each_tokenization_of_a_term_reads_as_the_term(tokenizer: Tokenizer):
             assert tokenizer.kind == "words"
             assert tokenizations == ()
             continue
-        assert any(tokenization.at_start for tokenization in tokenizations)
-        assert any(tokenization.after_start for tokenization in tokenizations)
+        assert any(tokenization.may_begin_target for tokenization in tokenizations)
+        assert any(tokenization.may_stand_later for tokenization in tokenizations)
         for tokenization in tokenizations:
-            if tokenization.at_start:
+            if tokenization.may_begin_target:
                 assert check_terms([term], tokenizer.decode(tokenization.ids)) == [True]
-            if tokenization.after_start:
+            if tokenization.may_stand_later:
                 before = [
                     i for i in tokenizer.encode("die Wiese, und (") if i != tokenizer.encode("x y")[1:2]
                 ]
@@ -123,7 +125,7 @@ def test_what_would_be_glued_to_a_word(tokenizer: Tokenizer):
         ids = tokenizer.encode(text)
         for at in range(1, len(ids)):
             left, right = tokenizer.decode(ids[:at]), tokenizer.decode(ids[at:])
-            joined = terms.joins_right[ids[at - 1]] and terms.joins_left[ids[at]]
+            joined = terms.ends_in_word[ids[at - 1]] and terms.starts_in_word[ids[at]]
             whole = tokenizer.decode(ids)
             inside = left[-1:].isalnum() and right[:1].isalnum() and whole.startswith(left + right[:1])
             if "\ufffd" not in left + right and (tokenizer.kind != "bytes" or left[-1].isascii()):
@@ -167,7 +169,7 @@ def test_terms_come_out_with_every_tokenizer(tokenizer: Tokenizer):
     free = model.translate(texts, beam=1)
     done = model.translate(texts, beam=1, glossary=GLOSSARY)
     for text, before, after in zip(texts, free, done, strict=True):
-        terms = Glossary(GLOSSARY).find(text)
+        terms = [each.term for each in Glossary(GLOSSARY).find(text)]
         assert [(term.source, term.target) for term in after.terms] == terms
         if not terms:
             assert (before.text, before.flags) == (after.text, after.flags)

@@ -19,6 +19,7 @@ from interlingua.serving.models.corrections import Corrections, to_pairs
 from interlingua.serving.models.glossaries import Glossaries
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.settings import ServeSettings
+from interlingua.terms.glossary import Glossary
 from tests.unit.test_serving_api import MODELS, Pretended
 
 Work = Callable[[httpx.AsyncClient], Awaitable[None]]
@@ -27,13 +28,14 @@ Work = Callable[[httpx.AsyncClient], Awaitable[None]]
 class Obedient(Pretended):
     """Writes the target of each term in place of its source, but for those that are to be missing."""
 
-    asked: list[list[list[tuple[str, str]]]] = []  # noqa: RUF012
+    asked: list[list[dict[str, str]]] = []  # noqa: RUF012
 
     async def translate(self, task: dict[str, Any], on_drafts: Any, abandoned: Any) -> list[dict[str, Any]]:
-        self.asked.append(task["terms"])
+        self.asked.append(task["glossaries"])
         answers = await super().translate(task, on_drafts, abandoned)
-        for answer, text, terms in zip(answers, task["texts"], task["terms"], strict=True):
-            for source, target in terms:
+        for answer, text, glossary in zip(answers, task["texts"], task["glossaries"], strict=True):
+            terms = [each.term for each in Glossary(glossary).find(text)]
+            for source, target in glossary.items():
                 text = text.replace(source, target)
             answer["text"] = text
             if terms:
@@ -173,7 +175,7 @@ def test_mistaken_glossaries_are_explained_at_the_start(tmp_path):
         start(f"en-de={path}")
     with pytest.raises(ConfigurationError, match="which model"):
         start(str(path))
-    with pytest.raises(ConfigurationError, match="which model"):
+    with pytest.raises(ConfigurationError, match="no model 'en-xx'"):
         start(f"en-xx={path}")
     path.write_text("dog\tHund\n", encoding="utf-8")
     assert start(str(path), models=1).choose(MODELS[0], None).terms == {"dog": "Hund"}
