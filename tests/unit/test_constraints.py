@@ -16,8 +16,10 @@ from interlingua.search.search import search
 from interlingua.search.settings import SearchSettings
 from interlingua.terms.automaton import Progress, SentenceTerms
 from interlingua.terms.constraints import TermConstraint
+from interlingua.terms.glossary import check_terms
 from interlingua.terms.tokenization import TermTokenizer, Tokenization
-from interlingua.text.symbols import SymbolTokenizer
+from interlingua.text.subwords import SubwordTokenizer
+from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 from interlingua.text.vocabulary import Vocabulary
 from tests.unit.test_search import (
     LETTERS,
@@ -195,6 +197,61 @@ def test_what_counts_as_written(terms, text, completed):
     assert [terms[term] for term, _, _ in progress.completed] == completed
     assert own.finished(progress) == (len(completed) == len(terms))
     assert own.finished(progress) == (own.bank(progress) == own.num_tokens)
+
+
+MIXED = "ab東です。,é ไ("
+
+
+@pytest.mark.parametrize(
+    "tokenizer",
+    [SymbolTokenizer("characters", Vocabulary(MIXED), "NFC"), ByteTokenizer("NFC")],
+    ids=["characters", "bytes"],
+)
+def test_search_and_check_follow_one_rule(tokenizer):
+    term_tokenizer, draw = TermTokenizer(tokenizer), random.Random(0)
+    outcomes = set()
+    for _ in range(2000):
+        # A word after a comma needs a space in the search alone, and of a byte the script is but guessed.
+        exact = draw.random() < 0.5
+        alphabet = "ab東で " if exact else MIXED
+        term = "".join(draw.choices(alphabet.replace(" ", ""), k=draw.randint(1, 3)))
+        text = "".join(draw.choices(alphabet, k=draw.randint(0, 3)))
+        text += term + "".join(draw.choices(alphabet, k=draw.randint(0, 2)))
+        own = encode(term_tokenizer, [term])
+        counts = own.finished(progress_of(own, tokenizer.encode(text)))
+        (came_out,) = check_terms([term], text)
+        if exact:
+            assert counts == came_out, (term, text)
+            outcomes.add(counts)
+        assert came_out or not counts, (term, text)
+    assert outcomes == {True, False}
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe", "characters", "bytes"])
+@pytest.mark.parametrize(
+    ("before", "term", "after"),
+    [("新しい", "iPhone", "です"), ("。", "iPhone", "。"), ("「", "iPhone", "」"), ("x ", "東京", "y")],
+)
+def test_no_space_is_forced_between_scripts(kind, before, term, after):
+    texts = ["新しいiPhoneです。", "東京は大きい「都市」です。", "x 東京 y iPhone"]
+    tokenizer = {
+        "characters": lambda: SymbolTokenizer.train(texts, "characters", "NFC"),
+        "bytes": lambda: ByteTokenizer("NFC"),
+    }.get(kind, lambda: SubwordTokenizer.train(texts, kind, "NFC", 330))()
+    term_tokenizer = TermTokenizer(tokenizer)
+    own = encode(term_tokenizer, [term])
+    progress = progress_of(own, tokenizer.encode(before))
+    while not own.finished(progress):
+        space = [token for token in own.next_tokens(progress) if term_tokenizer.starts_with_space[token]]
+        progress = max(
+            (own.advance(progress, token) for token in own.next_tokens(progress).difference(space)),
+            key=own.bank,
+        )
+        assert progress.length < 60
+    for token in tokenizer.encode(after)[-len(after.encode()) :]:
+        if not term_tokenizer.starts_with_space[token]:
+            progress = own.advance(progress, token)
+    assert own.finished(progress)
 
 
 def test_some_token_always_leads_to_a_higher_bank():
