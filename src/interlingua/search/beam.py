@@ -77,7 +77,7 @@ class Constraint(Protocol):
 @torch.inference_mode()
 def beam_search(
     model: Seq2Seq,
-    sources: SearchInput,
+    batch: SearchInput,
     settings: SearchSettings,
     observe: BeamObserver | None = None,
     constraint: Constraint | None = None,
@@ -90,7 +90,7 @@ def beam_search(
 
     Args:
         model: any Seq2Seq, in evaluation mode.
-        sources: the batch.
+        batch: of sources.
         settings: beam, length_penalty, stop, n_best and unknown are used.
         observe: told of every step, to show what the search did.
         constraint: decides which continuations get a slot, and how many slots there are.
@@ -98,12 +98,12 @@ def beam_search(
     Returns:
         For each source its `n_best` hypotheses, best first; fewer only if the beam met fewer.
     """
-    device = sources.limits.device
+    device = batch.limits.device
     not_continuing = torch.tensor([*forbidden_ids(settings), EOS], device=device)
-    ended: list[list[Hypothesis]] = [[] for _ in sources.limits]
+    ended: list[list[Hypothesis]] = [[] for _ in batch.limits]
     widths = torch.full((len(ended),), settings.beam, device=device)
-    beams = Beams.start(sources.limits, widths if constraint is None else constraint.widths)
-    state = model.start(model.encode(sources.source))
+    beams = Beams.start(batch.limits, widths if constraint is None else constraint.widths)
+    state = model.start(model.encode(batch.source))
     tokens = torch.full((len(ended),), BOS, device=device)
     while True:
         logits, state = model.step(tokens, state)
