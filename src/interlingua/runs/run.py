@@ -27,6 +27,11 @@ from interlingua.version import __version__
 
 __all__ = ["resume", "start"]
 
+FEW_STEPS = 100
+"""A model of fewer updates writes nothing that makes sense."""
+SMALL_SHARE_LEFT = 0.7
+"""Of the minutes: when less is left for training, that is said."""
+
 
 def start(
     values: Mapping[str, Any], out: Path, *, force: bool = False, where: str = "configuration",
@@ -47,6 +52,7 @@ def start(
     started = time.monotonic() if started is None else started
     refuse_existing(out, force)
     plan = make_plan(values, where)
+    _refuse_late(plan, started)
     with locked(out):
         clear(out)
         (out / "training").mkdir(exist_ok=True)
@@ -118,6 +124,16 @@ def _build_validator(plan: Plan, device: torch.device) -> Validator:
     )  # fmt: skip
 
 
+def _refuse_late(plan: Plan, started: float) -> None:
+    minutes, took_s = plan.experiment.training.minutes, time.monotonic() - started
+    if minutes is not None and took_s >= 60 * minutes:
+        raise ConfigurationError(
+            "the time was over before training could begin", where="minutes",
+            found=f"{60 * minutes:.0f} s were given, and preparing the data took {took_s:.0f} s",
+            accepted="Give it more minutes, or start again: the prepared data is kept.",
+        )  # fmt: skip
+
+
 def _refuse_used_up(trainer: Trainer, journal: Journal) -> None:
     # A run that was killed between its last step and its end has yet to be scored.
     if trainer.used_up and journal.scored_step() == trainer.learner.step:
@@ -140,24 +156,42 @@ def _events(trainer: Trainer, machine: Machine, damaged: list[str]) -> Iterator[
         yield Note(text, warning=True)
     if learner.step:
         yield Note(f"going on after step {learner.step:,}")
+    yield from _time_left(trainer)
     with stop_on_signal() as stopped:
         reason = USED_UP if trainer.used_up else (yield from trainer.train(stopped))
     finished = not stopped.is_set()
+    if finished and learner.step < FEW_STEPS and plan.experiment.base_model is None:
+        few = f"only {learner.step:,} updates: too few for a model that has learnt anything"
+        yield Note(f"{few}. Give it more time, or take a smaller model (--preset).", warning=True)
     if finished and not selection.best_step:  # the time was over before anything was saved
         yield trainer.validate(1.0)
     scores = (yield from _finish(trainer, machine, reason)) if finished else []
     yield Ended(learner.step, trainer.clock(), reason, finished, selection.best_step, scores)
 
 
+def _time_left(trainer: Trainer) -> Iterator[Event]:
+    """Says so when getting ready took a large part of the minutes."""
+    minutes = trainer.settings.minutes
+    left_s = trainer.budget.ends_at - time.monotonic()
+    if minutes is not None and left_s < SMALL_SHARE_LEFT * 60 * minutes and not trainer.learner.step:
+        left = f"{max(0.0, left_s):.0f} s of the {60 * minutes:.0f} s"
+        yield Note(f"{left} are left for training and scoring: preparing took the rest", warning=True)
+
+
 def _finish(trainer: Trainer, machine: Machine, reason: str) -> Generator[Event, None, list[dict[str, Any]]]:
     """Scores what was saved, thoroughly, and writes how it was made and how it is best searched."""
     journal, validator = trainer.journal, trainer.validator
     saved = load_bundle(journal.out, validator.device).model
-    validation = validator.validate(pack(saved, "fp32"), thorough=True)
-    if validator.chooses_length_penalty:
+    validation = validator.score(pack(saved, "fp32"), trainer.scoring_ends_at())
+    if validator.chooses_length_penalty and validation.scores:
         penalty = validation.search.length_penalty
         yield Note(f"length penalty {penalty:g} suits the validation pairs best")
         journal.save_search(validation.search)
+    if not validation.scores and trainer.saved is not None:
+        validation = trainer.saved  # there was no time; these scores are of greedy search
+    if validation.pairs < len(validator.order):
+        few = f"{validation.pairs:,} of the {len(validator.order):,} validation pairs"
+        yield Note(f"the scores are of {few}: there was no time for more")
     scores = [score.as_json() for score in validation.scores]
     info = {
         "interlingua": __version__,
@@ -169,7 +203,7 @@ def _finish(trainer: Trainer, machine: Machine, reason: str) -> Generator[Event,
         "best_step": trainer.selection.best_step,
         "elapsed_s": round(trainer.clock(), 1),
         "ended": reason,
-        "validation_pairs": len(validator.indices),
+        "validation_pairs": validation.pairs,
         "validation_loss": validation.loss,
         "scores": scores,
         "data": trainer.plan.prepared.report,
