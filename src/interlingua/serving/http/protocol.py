@@ -43,6 +43,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Starts the timer, or turns the client away."""
         super().connection_made(transport)
+        if self.client and self.client[0].startswith("::ffff:"):  # IPv4 on a listener of both
+            self.client = self.client[0].removeprefix("::ffff:"), self.client[1]
         self._request_timer = self._later(self._request_timed_out)
         if len(self.connections) > self.max_connections:
             transport.write(_TOO_MANY_ANSWER)

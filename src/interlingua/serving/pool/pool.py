@@ -57,13 +57,21 @@ class Pool:
         Raises:
             InterlinguaError: a model cannot be loaded.
         """
-        count = self.settings.worker_count()
-        started = await asyncio.gather(*(self._start_worker() for _ in range(count)), return_exceptions=True)
-        workers = [result for result in started if isinstance(result, Worker)]
-        failures = [result for result in started if isinstance(result, BaseException)]
-        if failures:
-            await asyncio.gather(*(worker.stop() for worker in workers))
-            raise failures[0]
+        starting = [asyncio.create_task(self._start_worker()) for _ in range(self.settings.worker_count())]
+        try:
+            workers = await asyncio.gather(*starting)
+        except BaseException as error:  # the rest must not be left behind
+            for task in starting:
+                task.cancel()
+            started = await asyncio.gather(*starting, return_exceptions=True)
+            await asyncio.gather(*(each.stop() for each in started if not isinstance(each, BaseException)))
+            if isinstance(error, WorkerGoneError):
+                raise InterlinguaError(
+                    "a worker ended while it loaded the models", where="serve", found=str(error),
+                    accepted="Perhaps there is too little memory: each worker holds all models. Try fewer "
+                    "--workers.",
+                ) from error  # fmt: skip
+            raise
         self.about = workers[0].about
         self._tasks = [asyncio.create_task(self._run_worker(worker)) for worker in workers]
         self._tasks.append(asyncio.create_task(self._wait.watch(self._workers)))

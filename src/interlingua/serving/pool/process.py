@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -59,10 +60,10 @@ class Worker:
             env={"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", **os.environ},
         )  # fmt: skip
         try:
-            _send(process, {"models": dict(models), "precision": precision})
+            _send(process, {"models": dict(models), "precision": precision, "service": os.getpid()})
             message = await _receive(process)
             if message is None:
-                raise WorkerGoneError
+                raise WorkerGoneError(_describe_end(await process.wait()))
             if "error" in message:
                 raise BundleError(message["error"])
         except BaseException:
@@ -133,6 +134,12 @@ async def _receive(process: asyncio.subprocess.Process) -> dict[str, Any] | None
     line = await process.stdout.readline()
     message: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
     return message
+
+
+def _describe_end(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    return f"killed by signal {-code}, {signal.strsignal(-code)}"
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:

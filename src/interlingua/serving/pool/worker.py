@@ -31,6 +31,7 @@ from interlingua.serving.logs import describe_error
 __all__ = ["main", "repeats"]
 
 _MAX_WEIGHTS = 1 << 20  # attention weights of a text that are sent: more would be tens of megabytes of JSON
+_PR_SET_PDEATHSIG = 1
 _TRIM_S = 3.0  # between times that freed memory is given back: it takes some time to get it again
 
 
@@ -43,7 +44,7 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library may print must not be taken for an answer
     messages = _read_messages(sys.stdin.buffer)
     setup = next(messages, None)
-    if setup is None:
+    if setup is None or _is_left_behind(setup["service"]):
         return
     try:
         models = {
@@ -52,6 +53,9 @@ def main() -> None:
         }
     except InterlinguaError as error:
         _write(answers, {"error": str(error)})
+        return
+    except Exception as error:
+        _write(answers, {"error": f"a model cannot be loaded: {type(error).__name__}: {error}"})
         return
     _write(answers, {"ready": {name: _about(model) for name, model in models.items()}})
     _Worker(models, answers).run(messages)
@@ -92,6 +96,16 @@ class _Worker:
         del self.running[task["number"]]
         self.answer({"number": task["number"], "done": done})
         self.worked.set()
+
+
+def _is_left_behind(service: int) -> bool:
+    """Whether the service has gone already; where it can, the process ends with it from now on.
+
+    While a model is loaded nobody reads standard input to see its end.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.name == "posix" and os.getppid() != service
 
 
 def _read_messages(stream: BinaryIO) -> Iterator[dict[str, Any]]:
