@@ -53,12 +53,12 @@ class Worker:
             BundleError: a model cannot be loaded.
             WorkerGoneError: the process ended early.
         """
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "interlingua.serving.pool.worker",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_MAX_MESSAGE_BYTES,
-            # A second arena of memory for the second thread would hold about as much as the first.
-            env={"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", **os.environ},
-        )  # fmt: skip
+        creating = asyncio.ensure_future(_create_process())
+        try:
+            process = await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            await _end(await creating)
+            raise
         try:
             _send(process, {"models": dict(models), "precision": precision, "service": os.getpid()})
             message = await _receive(process)
@@ -67,7 +67,7 @@ class Worker:
             if "error" in message:
                 raise BundleError(message["error"])
         except BaseException:
-            await _kill(process)
+            await _end(process)
             raise
         return cls(process, {name: AboutModel(**about) for name, about in message["ready"].items()})
 
@@ -134,6 +134,21 @@ async def _receive(process: asyncio.subprocess.Process) -> dict[str, Any] | None
     line = await process.stdout.readline()
     message: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
     return message
+
+
+async def _create_process() -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "interlingua.serving.pool.worker",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_MAX_MESSAGE_BYTES,
+        # A second arena of memory for the second thread would hold about as much as the first.
+        env={"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", **os.environ},
+    )  # fmt: skip
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kills a process and waits until its pipes are closed as well."""
+    await _kill(process)
+    await process.communicate()
 
 
 def _describe_end(code: int) -> str:
