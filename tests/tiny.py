@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from interlingua.runs.events import Event
-from interlingua.runs.recipes import merge
 from interlingua.runs.run import resume, start
+from interlingua.settings import merge
 
 
 def write_reversals(

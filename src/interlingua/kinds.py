@@ -36,7 +36,8 @@ class Codec(Protocol):
     """Turns targets into ids and ids into targets; the special ids are the same for all."""
 
     compared_by: Symbols | None
-    """What outputs are compared by, right or wrong; None: the targets tell (evaluation.tasks)."""
+    """The unit in which errors are counted when outputs are simply right or wrong; None: evaluation/tasks.py
+    decides from the reference targets."""
 
     def __len__(self) -> int:
         """The number of ids, the special ones included."""

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from interlingua.errors import ConfigurationError, nearest
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "merge"]
 
 
 class Settings(BaseModel):
@@ -73,3 +73,13 @@ def _place(cls: type[BaseModel], loc: list[str]) -> tuple[type[BaseModel], list[
 
 def _kind(cls: type[BaseModel]) -> set[Any]:
     return {field.default for field in cls.model_fields.values() if isinstance(field.default, str)}
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables joined key by key; where both have a value, that of `above`."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        nested = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge(old, value) if nested else value  # type: ignore[arg-type]
+    return merged

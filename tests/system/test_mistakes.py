@@ -136,6 +136,12 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "no such info": (nothing, "info gone", ["gone", "no such model"]),
     "not a model": (nothing, "score . test.tsv", ["holds no model"]),
     "fine-tune nothing": (nothing, "train --from gone --train train.tsv --out new", ["gone"]),
+    "set on nothing": (nothing, f"{TRAIN} --from gone --set model.dim=5", ["gone", "no such model"]),
+    "a file of nothing": (write("e.toml", b"base_model = 'gone'\n"), "train e.toml", ["gone", "no such"]),
+    "nothing by its old key": (write("e.toml", b"start = 'gone'\n"), "train e.toml", ["gone", "no such"]),
+    "base is no text": (write("e.toml", b"start = 5\n"), "train e.toml", ["e.toml", "base_model", "5"]),
+    "the model is a text": (write("e.toml", b"model = 'gru'\n"), "train e.toml", ["e.toml", "model", "gru"]),
+    "the model is a number": (write("e.toml", b"model = 5\n"), "train e.toml", ["e.toml", "model", "5"]),
     "resume nothing": (nothing, "train --resume gone", ["gone"]),
     "shortened weights": (
         damage("model.safetensors", shorten), BROKEN, ["broken/model.safetensors", "damaged"]

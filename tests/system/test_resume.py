@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -182,11 +183,69 @@ def test_a_mistake_leaves_nothing_behind(pairs: Path, tmp_path: Path) -> None:
 def test_fine_tuning_starts_from_a_model(pairs: Path, undisturbed: Path, tmp_path: Path) -> None:
     other = write_reversals(tmp_path / "other.tsv", 300, seed=3)
     values = tiny_values(other, max_steps=1, learning_rate=1e-9)
-    values = {"data": values["data"], "training": values["training"], "start": str(undisturbed)}
+    values = {"data": values["data"], "training": values["training"], "base_model": str(undisturbed)}
     out = tmp_path / "tuned"
     list(start(values, out))
     for name, weight in weights(out).items():
         torch.testing.assert_close(weight, weights(undisturbed)[name], atol=1e-6, rtol=0)
+
+
+def test_the_base_model_may_still_be_called_start(pairs: Path, undisturbed: Path, tmp_path: Path) -> None:
+    values = tiny_values(pairs, max_steps=1, learning_rate=1e-9)
+    out = tmp_path / "tuned"
+    list(start({"data": values["data"], "training": values["training"], "start": str(undisturbed)}, out))
+    for name, weight in weights(out).items():
+        torch.testing.assert_close(weight, weights(undisturbed)[name], atol=1e-6, rtol=0)
+    config = out / "config.toml"
+    assert "base_model = " in config.read_text()
+    config.write_text(config.read_text().replace("base_model = ", "start = "))  # as earlier versions wrote it
+    *_, ended = resume_tiny(out, max_steps=2)
+    assert isinstance(ended, Ended)
+    assert (ended.step, ended.finished) == (2, True)
+
+
+@pytest.mark.parametrize("model", [5, "recurrent", ["dim"]])
+def test_a_model_section_that_is_none_is_a_clear_mistake(model: object, pairs: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="model"):
+        list(start({**tiny_values(pairs), "preset": "gru", "model": model}, tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_fine_tuning_killed_before_its_first_checkpoint_still_starts_from_the_model(
+    pairs: Path, undisturbed: Path, tmp_path: Path
+) -> None:
+    values = tiny_values(pairs, max_steps=1, learning_rate=1e-9)
+    values = {"data": values["data"], "training": values["training"], "base_model": str(undisturbed)}
+    out = tmp_path / "tuned"
+    events = start(values, out)
+    next(iter(events))
+    events.close()  # type: ignore[attr-defined]
+    checkpoints = out / "training" / "checkpoints"
+    checkpoints.mkdir()
+    (checkpoints / ".step-000000001.safetensors.part").write_bytes(b"killed while writ")
+    resume_tiny(out)
+    for name, weight in weights(out).items():
+        torch.testing.assert_close(weight, weights(undisturbed)[name], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("at", [Progress, Validated])
+def test_a_stop_while_an_event_is_handled_still_saves(
+    at: type, pairs: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlingua.runs.trainer.PROGRESS_EVERY_S", 0.0)
+    out = tmp_path / "run"
+    seen: list[object] = []
+    for event in start(tiny_values(pairs, max_steps=20), out):
+        if isinstance(event, at) and not any(isinstance(each, at) for each in seen):
+            signal.raise_signal(signal.SIGTERM)
+        seen.append(event)
+    ended = seen[-1]
+    assert isinstance(ended, Ended)
+    assert not ended.finished
+    (newest, *_) = sorted((out / "training" / "checkpoints").glob("*.safetensors"), reverse=True)
+    assert read_tensors(newest)[1]["step"] == ended.step
+    resume_tiny(out)
+    assert same(last_checkpoint(out), last_checkpoint(undisturbed))
 
 
 def test_a_full_disk_stops_with_the_last_model_kept(

@@ -72,6 +72,32 @@ def test_terms_come_out_and_mixed_requests_do_not_mix(service, models):
     assert all(str(i) in answers[i] and "8" in answers[i] for i in range(1, 10, 2))
 
 
+def test_drafts_hold_no_terms_of_others(models, tmp_path):
+    """One sentence from many clients at a time, each with terms of its own."""
+    options = ("--workers", 1, "--set", "draft_ms=0", "--set", "wait_ms=300")
+    service = test_serve.Served(tmp_path / "log", models[0], *options)
+
+    def stream(i: int) -> list[str]:
+        asked = {
+            "q": "1 2 3 4",
+            "source": "en",
+            "target": "de",
+            "stream": True,
+            "glossary": {"2": f"{i} {i}"},
+        }
+        with httpx.stream("POST", service.url + "/v1/translate", json=asked, timeout=60) as answer:
+            told = [line for line in answer.iter_lines() if line.startswith("data: ")]
+        return [json.loads(line.removeprefix("data: ")).get("text", "") for line in told[:-1]]
+
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        all_drafts = list(pool.map(stream, range(5, 10)))
+    for i, drafts in zip(range(5, 10), all_drafts, strict=True):
+        assert drafts
+        others = {str(other) * 2 for other in range(5, 10)} - {str(i) * 2}
+        assert not any(other in draft.replace(" ", "") for other in others for draft in drafts), drafts
+    assert service.stop() == 0
+
+
 def test_the_schema_is_what_the_service_does(service):
     description = schemathesis.openapi.from_url(service.url + "/openapi.json")
     for path in ("/v1/corrections", "/translate"):

@@ -221,6 +221,23 @@ def test_resuming_goes_on_longer_and_fine_tuning_starts_from_it(data: Path, tmp_
     assert json.loads(call("info", tmp_path / "mine", "--json").out)["config"]["model"]["dim"] == 32
 
 
+def test_an_experiment_names_its_base_model_and_the_option_goes_before_it(
+    data: Path, model: Path, tmp_path: Path
+) -> None:
+    shared = ("--train", data / "train.tsv", "--valid", data / "valid.tsv", "--max-steps", 1, "--threads", 1)
+    for key in ("base_model", "start"):  # the second is the key of earlier versions
+        experiment = tmp_path / f"{key}.toml"
+        experiment.write_text(f"{key} = {str(model)!r}\n")
+        out = tmp_path / key
+        tuned = call("train", experiment, *shared, "--out", out, "--set", "search.beam=2")
+        assert tuned.code == 0, tuned.err
+        other = call("train", experiment, *shared, "--out", tmp_path / f"{key}-2", "--from", out)
+        assert other.code == 0, other.err
+        config = json.loads(call("info", tmp_path / f"{key}-2", "--json").out)["config"]
+        assert (config["base_model"], config["model"]["dim"]) == (str(out), 32)
+    assert str(out) in call("info", tmp_path / "start-2").out
+
+
 def test_a_broken_pipe_is_quiet(model: Path) -> None:
     translate = f"{sys.executable} -m interlingua translate {model} --threads 1"
     command = f"yes '1 2 3' | head -n 20000 | {translate} | head -n 1"

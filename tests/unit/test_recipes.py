@@ -7,6 +7,7 @@ import torch
 
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
+from interlingua.model.architectures import ARCHITECTURES
 from interlingua.model.presets import PRESETS
 from interlingua.runs import recipes
 from interlingua.runs.recipes import Recipe, choose_recipe
@@ -84,6 +85,12 @@ def test_a_long_budget_gets_a_wider_model_of_letters(pretend, budget):
     widths = {amount: pretend(10**6, subwords=False, **{budget: amount}).values["model"]["dim"]
               for amount in (10, 10**5)}  # fmt: skip
     assert widths[10] == PRESETS["letters"].dim < widths[10**5] == PRESETS["letters-wide"].dim
+
+
+def test_every_architecture_has_a_preset_of_its_own():
+    assert set(recipes.DEFAULT_PRESET) == set(ARCHITECTURES) - {"transformer"}
+    for architecture, preset in recipes.DEFAULT_PRESET.items():
+        assert PRESETS[preset].architecture == architecture
 
 
 def test_only_a_gpu_gets_the_large_model(pretend):

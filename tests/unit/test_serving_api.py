@@ -58,9 +58,9 @@ class Pretended:
     async def translate(self, task: dict[str, Any], on_drafts: Any, abandoned: Any) -> list[dict[str, Any]]:
         self.batches.append(task["texts"])
         self.options.append(task["options"])
-        for text in task["watched"]:
+        for number in task["watched"]:
             for end in range(1, 4):
-                on_drafts({text: text.upper()[:end]})
+                on_drafts({number: task["texts"][number].upper()[:end]})
                 await asyncio.sleep(0.06)
         if any("slow" in text for text in task["texts"]):
             opened = asyncio.ensure_future(self.gate.wait())

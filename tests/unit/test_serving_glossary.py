@@ -18,8 +18,10 @@ from interlingua.serving.models.catalogue import Catalogue
 from interlingua.serving.models.corrections import Corrections, to_pairs
 from interlingua.serving.models.glossaries import Glossaries
 from interlingua.serving.pool.pool import Pool
+from interlingua.serving.pool.process import AboutModel
 from interlingua.serving.settings import ServeSettings
-from tests.unit.test_serving_api import MODELS, Pretended
+from interlingua.terms.glossary import Glossary
+from tests.unit.test_serving_api import MODELS, Pretended, events
 
 Work = Callable[[httpx.AsyncClient], Awaitable[None]]
 
@@ -27,13 +29,18 @@ Work = Callable[[httpx.AsyncClient], Awaitable[None]]
 class Obedient(Pretended):
     """Writes the target of each term in place of its source, but for those that are to be missing."""
 
-    asked: list[list[list[tuple[str, str]]]] = []  # noqa: RUF012
+    asked: list[list[dict[str, str]]] = []  # noqa: RUF012
 
     async def translate(self, task: dict[str, Any], on_drafts: Any, abandoned: Any) -> list[dict[str, Any]]:
-        self.asked.append(task["terms"])
-        answers = await super().translate(task, on_drafts, abandoned)
-        for answer, text, terms in zip(answers, task["texts"], task["terms"], strict=True):
-            for source, target in terms:
+        self.asked.append(task["glossaries"])
+        drafts = {
+            number: next(iter(task["glossaries"][number].values()), "none") for number in task["watched"]
+        }
+        on_drafts(drafts)
+        answers = await super().translate({**task, "watched": []}, on_drafts, abandoned)
+        for answer, text, glossary in zip(answers, task["texts"], task["glossaries"], strict=True):
+            terms = [each.term for each in Glossary(glossary).find(text)]
+            for source, target in glossary.items():
                 text = text.replace(source, target)
             answer["text"] = text
             if terms:
@@ -117,6 +124,19 @@ def test_requests_with_and_without_terms_are_decoded_together(visit):
     visit(work)
 
 
+def test_nobody_is_shown_drafts_of_another(visit):
+    async def work(client: httpx.AsyncClient) -> None:
+        asked = [ask("a dog", stream=True, glossary={"dog": f"secret{i}"} if i else {}) for i in range(8)]
+        answers = await asyncio.gather(*(client.post("/v1/translate", json=each) for each in asked))
+        for i, answer in enumerate(answers):
+            drafts = [content["text"] for name, content in events(answer) if name == "progress"]
+            assert drafts
+            assert set(drafts) <= {f"secret{i}" if i else "none", f"a secret{i}" if i else "a dog"}
+        assert len(Obedient.asked) < len(asked)
+
+    visit(work, draft_ms=0)
+
+
 def test_a_request_s_terms_come_before_those_of_the_service(visit, tmp_path):
     path = tmp_path / "terms.tsv"
     path.write_text("dog\tHund\ncat\tKatze\n", encoding="utf-8")
@@ -162,7 +182,7 @@ def test_terms_beyond_the_limits_are_refused(visit, path):
     visit(work, max_terms=3, max_term_characters=10)
 
 
-def test_mistaken_glossaries_are_explained_at_the_start(tmp_path):
+def test_mistaken_glossaries_are_explained_at_the_start(tmp_path, monkeypatch):
     path = tmp_path / "terms.tsv"
     path.write_text("dog\tHund\ncat\n", encoding="utf-8")
 
@@ -173,10 +193,38 @@ def test_mistaken_glossaries_are_explained_at_the_start(tmp_path):
         start(f"en-de={path}")
     with pytest.raises(ConfigurationError, match="which model"):
         start(str(path))
-    with pytest.raises(ConfigurationError, match="which model"):
+    with pytest.raises(ConfigurationError, match="no model 'en-xx'"):
         start(f"en-xx={path}")
     path.write_text("dog\tHund\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="no model 'en-xx'"):
+        start(f"en-xx={path}", models=1)
+    other = tmp_path / "more=terms.tsv"
+    other.write_text("cat\tKatze\n", encoding="utf-8")
+    for given in ((f"en-de={path}", f"en-de={other}"), (f"en-de={path}", f"en-de={path}")):
+        with pytest.raises(ConfigurationError, match="en-de has two glossaries"):
+            start(*given)
+    with pytest.raises(ConfigurationError, match="two glossaries"):
+        start(str(path), str(other), models=1)
+    with pytest.raises(ConfigurationError, match="which model"):
+        start(str(other))
+    for given in (str(other), f"en-de={other}"):
+        assert start(given, models=1).choose(MODELS[0], None).terms == {"cat": "Katze"}
+    monkeypatch.chdir(tmp_path)
+    assert start(other.name, models=1).choose(MODELS[0], None).terms == {"cat": "Katze"}
+    with pytest.raises(DataError, match="a=b"):
+        start(f"{tmp_path}/a=b/none.tsv", models=1)
     assert start(str(path), models=1).choose(MODELS[0], None).terms == {"dog": "Hund"}
+
+
+def test_many_terms_cost_no_more_than_the_widest_beam():
+    async def work() -> None:
+        pool = Pool({}, ServeSettings(), Metrics())
+        pool.about = {"en-de": AboutModel(100, beam=4, attention_heads=0)}
+        costs = [pool.cost("en-de", 10, {}, num_terms=count) for count in (0, 3, 14, 50)]
+        assert costs == [10, 20, 64, 64]
+        assert pool.cost("en-de", 10, {"beam": 40}, num_terms=50) == 80
+
+    asyncio.run(work())
 
 
 def correct(q: str, translation: str, **more: Any) -> dict[str, Any]:

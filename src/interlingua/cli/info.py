@@ -95,6 +95,6 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
         ("made with", f"interlingua {made['interlingua']}, torch {made['torch']}, {made['device']}, "
                       f"{made['precision']}, {made['threads']} threads, seed {training.get('seed')}"),
     ]  # fmt: skip
-    if "start" in config:
-        rows.append(("started from", config["start"]))
+    if base_model := config.get("base_model", config.get("start")):  # as it is called today, and was before
+        rows.append(("started from", base_model))
     return rows

@@ -51,7 +51,7 @@ def train(
     preset: Annotated[
         str | None, typer.Option(help="tiny, mini, small, base, gru, lstm, …; chosen from the data.")
     ] = None,
-    start: Annotated[
+    base_model: Annotated[
         Path | None, typer.Option("--from", help="A trained model to start from (fine-tuning).")
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="A run to go on with.")] = None,
@@ -85,7 +85,7 @@ def train(
         **pair_options(columns, keys, on_empty),
     }
     options = _without_empty({
-        "preset": preset, "languages": languages, "start": str(start) if start else None,
+        "preset": preset, "languages": languages, "base_model": str(base_model) if base_model else None,
         "data": _without_empty(data), "training": _without_empty(training),
     })  # fmt: skip
     _refuse_two_budgets(training)
@@ -124,17 +124,19 @@ def next_commands(commands: Sequence[str], console: Console) -> None:
 def _start(
     experiment: Path | None, options: dict[str, Any], settings: list[str], out: Path | None, force: bool
 ) -> None:
-    from interlingua.runs.experiment import Experiment
+    from interlingua.runs.experiment import Experiment, fill_in_architecture, rename_old_keys
     from interlingua.runs.run import start
 
     where, values = COMMAND_LINE, {}
     if experiment is not None:
-        where, values = str(experiment), _read_experiment(experiment)
+        where, values = str(experiment), rename_old_keys(_read_experiment(experiment))
         named = values.pop("out", f"runs/{experiment.stem}")
         if not isinstance(named, str):
             raise ConfigurationError("out is not a text", where=where, found=named)
         out = out or Path(named)
-        Experiment.parse(values, where)  # so that a mistake in the file is said to be in the file
+        Experiment.parse(
+            fill_in_architecture(values), where
+        )  # so that a mistake in the file is said to be in the file
     values = _override(values, settings, options)
     if out is None:
         raise ConfigurationError(
@@ -151,14 +153,14 @@ def _start(
 
 def _override(values: dict[str, Any], settings: list[str], options: dict[str, Any]) -> dict[str, Any]:
     """An experiment's values, replaced by those of --set and then by those of other options."""
-    from interlingua.runs.experiment import Experiment
-    from interlingua.runs.recipes import merge
+    from interlingua.runs.experiment import Experiment, fill_in_architecture, rename_old_keys
+    from interlingua.settings import merge
 
-    # The preset, or the model to start from, decides which keys there are.
-    architecture = {key: value for key, value in options.items() if key in ("preset", "start")}
+    # The preset, or the base model, decides which keys a [model] section has.
+    model_options = {key: value for key, value in options.items() if key in ("preset", "base_model")}
     for setting in settings:
-        values = merge(values, _setting(setting))
-        Experiment.parse(merge(values, architecture), f"--set {setting}")
+        values = merge(values, rename_old_keys(_setting(setting)))
+        Experiment.parse(fill_in_architecture(merge(values, model_options)), f"--set {setting}")
     if options.get("training", {}).keys() & {"minutes", "max_steps"}:
         training = {k: v for k, v in values.get("training", {}).items() if k not in ("minutes", "max_steps")}
         values = {**values, "training": training}  # a budget given here replaces that of the file

@@ -18,10 +18,18 @@ from pydantic import BeforeValidator, Field
 
 from interlingua.data.duplicates import DuplicateFinder
 from interlingua.data.reading import read_jsonl, read_parallel, read_tsv
-from interlingua.errors import DataError
+from interlingua.errors import DataError, OutputError
 from interlingua.settings import Settings
 
-__all__ = ["Corpus", "CorpusReport", "CorpusSettings", "Pair", "PairFile", "read_pairs"]
+__all__ = [
+    "Corpus",
+    "CorpusReport",
+    "CorpusSettings",
+    "Pair",
+    "PairFile",
+    "copy_standard_input",
+    "read_pairs",
+]
 
 
 class Pair(NamedTuple):
@@ -129,7 +137,7 @@ class Corpus:
         self.names = [_display_name(file) for file in files]
         self._files = list(files)
         if "-" in files:
-            copy = _copy_standard_input()
+            copy = copy_standard_input()
             weakref.finalize(self, copy.unlink, missing_ok=True)
             self._files = [str(copy) if file == "-" else file for file in files]
         self._duplicate: npt.NDArray[np.uint8] | None = None
@@ -222,7 +230,20 @@ def _empty_side_error(where: str, pair: Pair) -> DataError:
     return DataError(what, where=where, accepted="To leave such pairs out: --on-empty skip")
 
 
-def _copy_standard_input() -> Path:
-    with tempfile.NamedTemporaryFile(prefix="interlingua-stdin-", delete=False) as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
+def copy_standard_input(directory: Path | None = None) -> Path:
+    """Copies standard input to a file, in a directory for what is to be read again, or else for a while.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    try:
+        if directory is not None:
+            directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            prefix="standard-input-", suffix=".tsv", dir=directory, delete=False
+        ) as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+    except OSError as error:
+        where = directory or tempfile.gettempdir()
+        raise OutputError("standard input cannot be kept", where=where, found=error.strerror) from None
     return Path(copy.name)

@@ -41,28 +41,28 @@ class Prepared(NamedTuple):
 
 
 def prepare(
-    corpus: CorpusSettings,
-    tokenizer: TokenizerSettings,
+    corpus_settings: CorpusSettings,
+    tokenizer_settings: TokenizerSettings,
     cache: Path,
-    tokenizers: TokenizerPair | None = None,
+    given_tokenizers: TokenizerPair | None = None,
 ) -> Prepared:
     """Reads the corpus, learns tokenizers and builds both stores; or opens what an earlier call left.
 
     Args:
-        corpus: the files and how to read them.
-        tokenizer: how to learn tokenizers.
+        corpus_settings: the files and how to read them.
+        tokenizer_settings: how to learn tokenizers.
         cache: a directory, created when missing; each combination of data and settings gets its own in it.
-        tokenizers: those to use, of a trained model; nothing is learnt then.
+        given_tokenizers: those to use, of a trained model; nothing is learnt then.
 
     Raises:
         DataError: a mistake in the files, with the file and line.
         ConfigurationError: settings that contradict each other or the data.
         OutputError: the cache cannot be written.
     """
-    train = Corpus(corpus.train, corpus)
-    valid = Corpus(corpus.valid, corpus) if corpus.valid else None
+    train = Corpus(corpus_settings.train, corpus_settings)
+    valid = Corpus(corpus_settings.valid, corpus_settings) if corpus_settings.valid else None
     content = [part.digest() for part in (train, valid) if part]
-    entry = cache / _cache_key(content, corpus, tokenizer, tokenizers)
+    entry = cache / _cache_key(content, corpus_settings, tokenizer_settings, given_tokenizers)
     try:
         return _open(entry)
     except (DataError, BundleError):
@@ -74,7 +74,7 @@ def prepare(
         with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=cache, ignore_cleanup_errors=True) as name:
             complete = Path(name) / "complete"
             complete.mkdir()
-            _write(complete, train, valid, tokenizer, tokenizers, content)
+            _write(complete, train, valid, tokenizer_settings, given_tokenizers, content)
             if not entry.exists():  # another process may have been faster
                 complete.rename(entry)
     except OSError as error:
@@ -89,11 +89,18 @@ def _remove_stale(cache: Path) -> None:
 
 
 def _cache_key(
-    content: list[str], corpus: CorpusSettings, tokenizer: TokenizerSettings, given: TokenizerPair | None
+    content: list[str],
+    corpus_settings: CorpusSettings,
+    tokenizer_settings: TokenizerSettings,
+    given_tokenizers: TokenizerPair | None,
 ) -> str:
-    reading = corpus.model_dump(exclude={"train", "valid"})
-    tokenization = [digest(side) for side in given] if given else tokenizer.model_dump()
-    formats = [_suffixes(corpus.train), _suffixes(corpus.valid), FORMAT, sentencepiece.__version__]
+    reading = corpus_settings.model_dump(exclude={"train", "valid"})
+    if given_tokenizers:
+        tokenization: Any = [digest(side) for side in given_tokenizers]
+    else:
+        tokenization = tokenizer_settings.model_dump()
+    files = [_suffixes(corpus_settings.train), _suffixes(corpus_settings.valid)]
+    formats = [*files, FORMAT, sentencepiece.__version__]
     key = json.dumps([content, reading, tokenization, formats], sort_keys=True)
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
@@ -106,8 +113,8 @@ def _write(
     directory: Path,
     train: Corpus,
     valid: Corpus | None,
-    settings: TokenizerSettings,
-    tokenizers: TokenizerPair | None,
+    tokenizer_settings: TokenizerSettings,
+    given_tokenizers: TokenizerPair | None,
     content: list[str],
 ) -> None:
     reports = {"train": train.report()} | ({"valid": valid.report()} if valid else {})
@@ -119,10 +126,10 @@ def _write(
         rest, held_out = split(train)
         report["held_out"] = {"share": held_out.share, "seed": held_out.seed}
         parts = [rest, held_out]
-    if tokenizers is None:
-        tokenizers, report["tokenizers"] = train_tokenizers(parts[0], settings)
+    if given_tokenizers is None:
+        tokenizers, report["tokenizers"] = train_tokenizers(parts[0], tokenizer_settings)
     else:
-        report["tokenizers"] = "given"
+        tokenizers, report["tokenizers"] = given_tokenizers, "given"
     save_tokenizers(tokenizers, directory)
     for name, part in zip(("train", "valid"), parts, strict=True):
         store = build_store(part, tokenizers, directory / name, train.settings.max_length)

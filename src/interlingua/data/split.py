@@ -10,14 +10,14 @@ from interlingua.data.corpus import Corpus, Pair
 from interlingua.errors import DataError
 from interlingua.text.normalise import normalise
 
-__all__ = ["SplitSide", "split"]
+__all__ = ["SplitPart", "split"]
 
 
 @dataclass(frozen=True)
-class SplitSide:
+class SplitPart:
     """The pairs of a corpus whose sources are held out, or those whose are not.
 
-    All pairs of one source are on one side of the split, so nothing held out has been trained on. A hash of
+    All pairs of one source are in one part of the split, so nothing held out has been trained on. A hash of
     the seed and of the NFC form of the source decides: no memory, and the same whatever the order.
     """
 
@@ -36,7 +36,7 @@ class SplitSide:
                 yield pair
 
 
-def split(corpus: Corpus) -> tuple[SplitSide, SplitSide]:
+def split(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
     """Returns the pairs to train on, and those held out.
 
     The share is the settings' own, or else 5%, but about 2,000 pairs of a large corpus and up to half of
@@ -49,7 +49,7 @@ def split(corpus: Corpus) -> tuple[SplitSide, SplitSide]:
     share = settings.valid_share
     if share is None:
         share = max(min(0.05, 2_000 / pairs), min(0.5, 10 / pairs))
-    train, valid = (SplitSide(corpus, share, settings.split_seed, held_out) for held_out in (False, True))
+    train, valid = (SplitPart(corpus, share, settings.split_seed, held_out) for held_out in (False, True))
     for part in (train, valid):
         if next(iter(part), None) is None:
             raise DataError(

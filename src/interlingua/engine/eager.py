@@ -33,12 +33,17 @@ class EagerEngine:
     def __init__(self, model: Seq2Seq, device: torch.device | str = "cpu") -> None:
         self.model, self.device = model, torch.device(device)
 
+    @property
+    def has_attention(self) -> bool:
+        """Whether `attend` has something to show."""
+        return self.model.explain(1).scoring is not None
+
     def search(
-        self, sources: SearchInput, settings: SearchSettings, observe: StepObserver | None = None,
+        self, batch: SearchInput, settings: SearchSettings, observe: StepObserver | None = None,
         constraint: Constraint | None = None,
     ) -> list[list[Hypothesis]]:  # fmt: skip
         """Finds `n_best` hypotheses for each source, best first (see search.search)."""
-        return search(self.model, sources, settings, observe, constraint)
+        return search(self.model, batch, settings, observe, constraint)
 
     def log_probs(
         self, source: Source, target_in: Int[Tensor, "batch target"], target_out: Int[Tensor, "batch target"]

@@ -35,8 +35,13 @@ class Engine(Protocol):
     """Where the tensors are that it takes and gives."""
     capacity: Capacity
 
+    @property
+    def has_attention(self) -> bool:
+        """Whether `attend` has something to show."""
+        ...
+
     def search(
-        self, sources: SearchInput, settings: SearchSettings, observe: StepObserver | None = None,
+        self, batch: SearchInput, settings: SearchSettings, observe: StepObserver | None = None,
         constraint: Constraint | None = None,
     ) -> list[list[Hypothesis]]:  # fmt: skip
         """Finds `n_best` hypotheses for each source, best first (see search.search)."""

@@ -82,7 +82,8 @@ def load_bundle(path: str | Path, device: torch.device | str = "cpu") -> Bundle:
     tokenizers = load_tokenizers(directory)
     try:
         weights, about = read_tensors(directory / WEIGHTS)
-        lengths = LengthStatistics(**about["limits"])
+        # Earlier versions said "limits".
+        lengths = LengthStatistics(**about["lengths" if "lengths" in about else "limits"])
     except FileNotFoundError:
         raise BundleError(
             "the model has no weights yet",
@@ -126,7 +127,7 @@ def save_config(directory: Path, config: Mapping[str, Any], tokenizers: Tokenize
 
 def save_weights(directory: Path, weights: Mapping[str, Tensor], lengths: LengthStatistics) -> None:
     """Writes the weights, whole or not at all."""
-    write_tensors(directory / WEIGHTS, weights, {"limits": lengths._asdict()})
+    write_tensors(directory / WEIGHTS, weights, {"lengths": lengths._asdict()})
 
 
 def save_info(directory: Path, info: Mapping[str, Any], card: str) -> None:

@@ -14,34 +14,34 @@ from torch import Tensor
 from interlingua.data.batch import pad
 from interlingua.engine.protocol import Engine
 from interlingua.engine.workload import batches, side_by_side
-from interlingua.errors import ConfigurationError
 from interlingua.inference.alignment import align, attention_of, mean_cross_attention
 from interlingua.inference.translation import EMPTY, Flag, Translation
 from interlingua.kinds import EOS, PAD, Source
 from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
 from interlingua.search.settings import SearchSettings
 from interlingua.terms.automaton import SentenceTerms
-from interlingua.terms.constraints import TermConstraints, beam_width
-from interlingua.terms.glossary import Term
+from interlingua.terms.constraints import TermConstraint
+from interlingua.terms.encoding import TermEncoder
+from interlingua.terms.glossary import Occurrence
 from interlingua.terms.placement import find_replaced
-from interlingua.terms.terminology import Terminology
+from interlingua.terms.width import beam_width
 from interlingua.text.tokenizer import TokenizerPair
 
-__all__ = ["DraftObserver", "Drafts", "Extras", "Part", "PartTranslator"]
+__all__ = ["Extras", "Part", "PartDrafts", "PartObserver", "PartTranslator"]
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
-Drafts = Callable[[], dict[str, str]]
-"""Gives the translation so far of each part that is being decoded, by the part."""
-DraftObserver = Callable[[Drafts], object]
+PartDrafts = Callable[[], dict[int, str]]
+"""Gives the translation so far of each part that is being decoded, by the part's number."""
+PartObserver = Callable[[PartDrafts], object]
 
 
 class Part(NamedTuple):
     """What goes through the model as a whole."""
 
     text: str
-    terms: tuple[Term, ...]
-    """Of the glossary, for each time that one occurs."""
+    terms: tuple[Occurrence, ...]
+    """Where those of the glossary occur."""
 
 
 class Extras(NamedTuple):
@@ -51,9 +51,11 @@ class Extras(NamedTuple):
     attention: bool
 
 
-class _Input(NamedTuple):
+class _EncodedPart(NamedTuple):
     """A part ready for a batch."""
 
+    number: int
+    """Its place among all parts."""
     part: Part
     ids: list[int]
     sentence_terms: SentenceTerms | None
@@ -66,22 +68,22 @@ class PartTranslator:
     Args:
         engine: what computes.
         tokenizers: of the source and the target.
-        terminology: what glossaries mean for these.
+        term_encoder: of these.
         max_ratio: the largest target length / source length seen in training, in tokens.
     """
 
     def __init__(
-        self, engine: Engine, tokenizers: TokenizerPair, terminology: Terminology, max_ratio: float
+        self, engine: Engine, tokenizers: TokenizerPair, term_encoder: TermEncoder, max_ratio: float
     ) -> None:
         self.engine, self.tokenizers, self.max_ratio = engine, tokenizers, max_ratio
-        self._terminology = terminology
+        self._term_encoder = term_encoder
 
     def translate(
         self,
         parts: Sequence[Part],
         settings: SearchSettings,
         extras: Extras,
-        observe: DraftObserver | None = None,
+        observe: PartObserver | None = None,
     ) -> list[Translation]:
         """A translation for each part, in order.
 
@@ -98,13 +100,13 @@ class PartTranslator:
             )
         ]
         sentence_terms = [
-            self._terminology.encode(*part, self._length_limit(len(ids))) if ids else None
+            self._term_encoder.encode(part.text, part.terms, self._length_limit(len(ids))) if ids else None
             for part, ids in zip(parts, encoded, strict=True)
         ]
         translations = [EMPTY] * len(parts)
 
         def translate_batch(batch: list[int]) -> list[Translation]:
-            inputs = [_Input(parts[i], encoded[i], sentence_terms[i]) for i in batch]
+            inputs = [_EncodedPart(i, parts[i], encoded[i], sentence_terms[i]) for i in batch]
             return self._translate_batch(inputs, settings, extras, observe)
 
         together = list(self._batches(encoded, sentence_terms, settings))
@@ -116,39 +118,40 @@ class PartTranslator:
 
     def _translate_batch(
         self,
-        inputs: Sequence[_Input],
+        inputs: Sequence[_EncodedPart],
         settings: SearchSettings,
         extras: Extras,
-        observe: DraftObserver | None,
+        observe: PartObserver | None,
     ) -> list[Translation]:
         """Translates parts together: either all of them have terms or none has."""
-        sources = self._sources(inputs)
+        batch = self._search_input(inputs)
         constraint = None
-        if terms := [one.sentence_terms for one in inputs if one.sentence_terms]:
-            assert len(terms) == len(inputs), "constraints are told apart by their place in the batch"
-            self._find_replaced(terms, sources)
-            constraint = TermConstraints(terms, settings.beam, self.engine.device)
-        texts = [one.part.text for one in inputs]
-        observe_step = None if observe is None else self._step_observer(texts, observe)
-        found = self.engine.search(sources, settings, observe_step, constraint)
+        if sentence_terms := [one.sentence_terms for one in inputs if one.sentence_terms]:
+            assert len(sentence_terms) == len(inputs), (
+                "constraints are told apart by their place in the batch"
+            )
+            self._place_terms(sentence_terms, batch)
+            constraint = TermConstraint(sentence_terms, settings.beam, self.engine.device)
+        part_numbers = [one.number for one in inputs]
+        observe_step = None if observe is None else self._step_observer(part_numbers, observe)
+        found = self.engine.search(batch, settings, observe_step, constraint)
         translations = [
             self._translation(one.ids, hypotheses, one.part.terms)
             for one, hypotheses in zip(inputs, found, strict=True)
         ]
         if any(extras):
             best = [hypotheses[0].ids for hypotheses in found]
-            return self._with_attention(translations, sources.source, best, extras)
+            return self._with_attention(translations, batch.source, best, extras)
         return translations
 
-    def _find_replaced(self, sentence_terms: Sequence[SentenceTerms], sources: SearchInput) -> None:
+    def _place_terms(self, sentence_terms: Sequence[SentenceTerms], batch: SearchInput) -> None:
         """Translates once without the terms, greedily, and finds there which words they replace."""
-        unconstrained = [best.ids for best, *_ in self.engine.search(sources, SearchSettings(beam=1))]
-        try:
-            attentions = list(attention_of(self.engine, sources.source, unconstrained))
-        except ConfigurationError:
-            return  # a model without attention: the terms find their places by probability alone
-        for terms, ids, attention in zip(sentence_terms, unconstrained, attentions, strict=True):
-            find_replaced(terms, ids, mean_cross_attention(attention.cross))
+        if not self.engine.has_attention:
+            return  # the terms find their places by probability alone
+        unconstrained = [best.ids for best, *_ in self.engine.search(batch, SearchSettings(beam=1))]
+        attentions = attention_of(self.engine, batch.source, unconstrained)
+        for each, ids, attention in zip(sentence_terms, unconstrained, attentions, strict=True):
+            each.replaced_tokens = find_replaced(each, ids, mean_cross_attention(attention.cross))
 
     def _batches(
         self,
@@ -158,33 +161,40 @@ class PartTranslator:
     ) -> Iterator[list[int]]:
         """Which sources go together: those with terms, which need wider beams, on their own."""
         width = settings.n_best if settings.sample else settings.beam
-        widest = max((beam_width(terms, width) for terms in sentence_terms if terms), default=width)
+        widest = max((beam_width(each.num_tokens, width) for each in sentence_terms if each), default=width)
         for rows, constrained in ((width, False), (widest, True)):
             # A length of 0 leaves a part out: an empty one, or one of the other group.
             lengths = [
-                len(ids) if (terms is not None) == constrained else 0
-                for ids, terms in zip(encoded, sentence_terms, strict=True)
+                len(ids) if (own_terms is not None) == constrained else 0
+                for ids, own_terms in zip(encoded, sentence_terms, strict=True)
             ]
             # A hypothesis takes memory for what it wrote so far, which may come to the limit.
             memory_tokens = [rows * self._length_limit(length) for length in lengths]
             yield from batches(lengths, memory_tokens, self.engine.capacity, rows)
 
-    def _step_observer(self, texts: list[str], observe: DraftObserver) -> StepObserver:
+    def _step_observer(self, part_numbers: Sequence[int], observe: PartObserver) -> StepObserver:
         def observe_step(numbers: Tensor, ids: Tensor) -> None:
-            observe(lambda: self._drafts(texts, numbers, ids))  # texts are made only if they are wanted
+            observe(
+                lambda: self._drafts(part_numbers, numbers, ids)
+            )  # texts are made only if they are wanted
 
         return observe_step
 
     def _drafts(
-        self, texts: list[str], numbers: Int[Tensor, " sentences"], ids: Int[Tensor, "sentences length"]
-    ) -> dict[str, str]:
+        self,
+        part_numbers: Sequence[int],
+        numbers: Int[Tensor, " sentences"],
+        ids: Int[Tensor, "sentences length"],
+    ) -> dict[int, str]:
         drafts = {}
         for number, row in zip(numbers.tolist(), ids.tolist(), strict=True):
             text, _ = self._decode(row[: row.index(EOS)] if EOS in row else row)
-            drafts[texts[number]] = text.rstrip("\ufffd")  # a character of which some bytes are to come
+            drafts[part_numbers[number]] = text.rstrip(
+                "\ufffd"
+            )  # a character of which some bytes are to come
         return drafts
 
-    def _sources(self, inputs: Sequence[_Input]) -> SearchInput:
+    def _search_input(self, inputs: Sequence[_EncodedPart]) -> SearchInput:
         """A batch; terms may make a target longer."""
         limits = [
             self._length_limit(len(one.ids)) + (one.sentence_terms.num_tokens if one.sentence_terms else 0)
@@ -197,7 +207,7 @@ class PartTranslator:
         return self.tokenizers.target.length_limit(source_length, self.max_ratio)
 
     def _translation(
-        self, source: list[int], hypotheses: list[Hypothesis], terms: tuple[Term, ...]
+        self, source: list[int], hypotheses: list[Hypothesis], terms: tuple[Occurrence, ...]
     ) -> Translation:
         source_tokens = tuple(self.tokenizers.source.pieces(source))
         first, *others = (
@@ -210,13 +220,13 @@ class PartTranslator:
         return _CONTROL.subn(" ", self.tokenizers.target.decode(ids))
 
     def _hypothesis_to_translation(
-        self, hypothesis: Hypothesis, source_tokens: tuple[str, ...], terms: tuple[Term, ...]
+        self, hypothesis: Hypothesis, source_tokens: tuple[str, ...], terms: tuple[Occurrence, ...]
     ) -> Translation:
         text, control_characters = self._decode(hypothesis.ids)
-        used = self._terminology.check(terms, text)
+        checked = self._term_encoder.check(terms, text)
         found: dict[Flag, bool] = {
             "limit": hypothesis.limited, "control": control_characters > 0,
-            "unmet": not all(term.satisfied for term in used),
+            "unmet": not all(term.satisfied for term in checked),
         }  # fmt: skip
         return Translation(
             text,
@@ -225,7 +235,7 @@ class PartTranslator:
             tuple(hypothesis.log_probs),
             tuple(flag for flag, holds in found.items() if holds),
             source_tokens,
-            terms=used,
+            terms=checked,
         )
 
     def _with_attention(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from interlingua.model.protocol import Attention
-from interlingua.terms.terminology import UsedTerm
+from interlingua.terms.encoding import CheckedTerm
 
 __all__ = ["EMPTY", "Flag", "PairScore", "Translation", "join"]
 
@@ -39,7 +39,7 @@ class Translation:
     attention: Attention | None = None
     """On request: all weights, (layers, heads, queries, keys). The source ends with the end sign; the
     target is shifted: it begins with the begin sign, and query t is what token t was chosen by."""
-    terms: tuple[UsedTerm, ...] = ()
+    terms: tuple[CheckedTerm, ...] = ()
     """The glossary's terms in the source, one for each time they occur."""
     parts: tuple[Translation, ...] = ()
     """The translations that a split text was put together from; they hold the attention."""

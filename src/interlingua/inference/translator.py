@@ -1,22 +1,28 @@
-"""Texts to translations: cut into what the model can take, translated once each, put together again."""
+"""Texts to translations: split into what the model can take, translated once each, put together again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from interlingua.engine.protocol import Engine
 from interlingua.engine.workload import chunks
 from interlingua.errors import ConfigurationError, DataError
-from interlingua.inference.parts import DraftObserver, Drafts, Extras, Part, PartTranslator
+from interlingua.inference.parts import Extras, Part, PartDrafts, PartObserver, PartTranslator
 from interlingua.inference.scoring import score
 from interlingua.inference.translation import PairScore, Translation, join
 from interlingua.search.settings import SearchSettings
-from interlingua.terms.terminology import GlossaryInput, Terminology
+from interlingua.terms.encoding import TermEncoder
+from interlingua.terms.glossary import Glossary, GlossaryInput, glossary_for_each
 from interlingua.text.sentences import split_long
 from interlingua.text.tokenizer import TokenizerPair
 
-__all__ = ["Drafts", "PairScore", "Translation", "Translator"]
+__all__ = ["DraftObserver", "Drafts", "PairScore", "Translation", "Translator"]
+
+Drafts = Callable[[], dict[tuple[int, int], str]]
+"""Gives the translation so far of each part that is being decoded, by the numbers of its text and of the part
+in that; a text that is not split is part 0."""
+DraftObserver = Callable[[Drafts], object]
 
 CHUNK = 4096
 """Lines read ahead when streaming: enough for batches of nearly equal lengths."""
@@ -47,8 +53,7 @@ class Translator:
         self.settings = settings or SearchSettings()
         self.max_ratio = max_ratio
         self.max_source_length = max_source_length
-        self._terminology = Terminology(tokenizers)
-        self._parts = PartTranslator(engine, tokenizers, self._terminology, max_ratio)
+        self._parts = PartTranslator(engine, tokenizers, TermEncoder(tokenizers), max_ratio)
 
     def translate(
         self, texts: Sequence[str], *, glossary: GlossaryInput | None = None, alignment: bool = False,
@@ -67,52 +72,80 @@ class Translator:
 
         Raises:
             ConfigurationError: a search setting is not acceptable, or a glossary is to go with sampling.
-            DataError: a single string instead of a list, a text with a lone surrogate, or an empty term.
+            DataError: a single string instead of a list, a text with a lone surrogate, an empty term, or
+                glossaries that are not one for each text.
         """
         if isinstance(texts, str):
             raise DataError("translate takes a list of texts", found=texts, accepted="Use translate([text]).")
         settings = SearchSettings.parse({**self.settings.model_dump(), **changes}, where="search")
         if settings.sample and glossary:
             raise ConfigurationError("a glossary does not go with sampling", where="glossary")
-        glossaries = self._terminology.glossaries(glossary, len(texts))
-        cut = self._cut(texts)
+        glossaries = glossary_for_each(glossary, len(texts), self.tokenizers.source.normalise)
+        split_texts = self._split(texts)
         parts = [
-            [Part(part, tuple(terms.find(part))) for part, _ in pieces]
-            for pieces, terms in zip(cut, glossaries, strict=True)
+            [Part(piece, tuple(own.find(piece))) for piece, _ in pieces]
+            for pieces, own in zip(split_texts, glossaries, strict=True)
         ]
-        distinct = list(dict.fromkeys(part for of_text in parts for part in of_text))
-        found = self._parts.translate(distinct, settings, Extras(alignment, attention), observe)
-        by_part = dict(zip(distinct, found, strict=True))
+        places: dict[Part, list[tuple[int, int]]] = {}  # where each distinct part stands
+        for text_number, of_text in enumerate(parts):
+            for part_number, part in enumerate(of_text):
+                places.setdefault(part, []).append((text_number, part_number))
+        observe_parts = None if observe is None else _by_place(observe, list(places.values()))
+        found = self._parts.translate(list(places), settings, Extras(alignment, attention), observe_parts)
+        by_part = dict(zip(places, found, strict=True))
         return [
             by_part[of_text[0]] if len(of_text) == 1
             else join([by_part[part] for part in of_text], [gap for _, gap in pieces])
-            for of_text, pieces in zip(parts, cut, strict=True)
+            for of_text, pieces in zip(parts, split_texts, strict=True)
         ]  # fmt: skip
 
     def translate_lines(
-        self, lines: Iterable[str], *, chunk: int = CHUNK, **options: Any
+        self,
+        lines: Iterable[str],
+        *,
+        chunk: int = CHUNK,
+        glossary: Glossary | Mapping[str, str] | None = None,
+        **options: Any,
     ) -> Iterator[Translation]:
         """Translates a stream of lines with flat memory; one translation for each, in order.
 
         Args:
             lines: without their newlines.
             chunk: lines read before the first is translated; 1 answers line by line.
+            glossary: as `translate` takes it, one for all lines.
             **options: as `translate` takes them.
         """
+        if isinstance(glossary, Mapping):
+            # Made once: it may hold tens of thousands of terms.
+            glossary = Glossary(glossary, self.tokenizers.source.normalise) if glossary else None
+        elif glossary is not None and not isinstance(glossary, Glossary):
+            raise DataError(
+                "translate_lines takes one glossary for all lines", where="glossary", found=glossary,
+                accepted="{source term: target term}; translate(texts, glossary=[…]) takes one a text.",
+            )  # fmt: skip
         for read in chunks(lines, chunk):
-            yield from self.translate(read, **options)
+            yield from self.translate(read, glossary=glossary, **options)
 
     def score_pairs(self, pairs: Iterable[tuple[str, str]], *, chunk: int = CHUNK) -> Iterator[PairScore]:
         """Says how probable given targets are, in order, with flat memory; nothing is split."""
         for read in chunks(pairs, chunk):
             yield from score(self.engine, self.tokenizers, read)
 
-    def _cut(self, texts: Sequence[str]) -> list[list[tuple[str, str]]]:
-        """Each text as parts that the model can take, and what follows each part."""
+    def _split(self, texts: Sequence[str]) -> list[list[tuple[str, str]]]:
+        """Each text as pieces that the model can take, and what follows each."""
         encode = self.tokenizers.source.encode
         lengths = map(len, self.tokenizers.source.encode_batch(texts))
         return [
             [(text, "")] if length <= self.max_source_length
-            else split_long(text, lambda part: len(encode(part)), self.max_source_length)
+            else split_long(text, lambda piece: len(encode(piece)), self.max_source_length)
             for text, length in zip(texts, lengths, strict=True)
         ]  # fmt: skip
+
+
+def _by_place(observe: DraftObserver, places: Sequence[Sequence[tuple[int, int]]]) -> PartObserver:
+    """Tells the drafts of distinct parts by all places where each stands."""
+
+    def observe_parts(drafts: PartDrafts) -> None:
+        observe(lambda: {place: draft for number, draft in drafts().items() for place in places[number]})
+
+    return observe_parts

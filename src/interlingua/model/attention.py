@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from interlingua.model.dropout import keep_mask
+from interlingua.model.dropout import drop
 from interlingua.model.positions import RotaryPositions
 
 __all__ = ["MultiHeadAttention", "attention_bias", "causal_mask"]
@@ -76,7 +76,7 @@ class MultiHeadAttention(nn.Module):
         weights = self._weights(queries, keys, bias, first)  # (batch * heads, query, key)
         kept = weights
         if self.training and self.dropout:
-            kept = weights * keep_mask(weights, self.dropout)
+            kept = drop(weights, self.dropout)
         context = torch.bmm(kept, values.view(batch * heads, length, head_dim))
         context = context.view(batch, heads, -1, head_dim).transpose(1, 2)  # (batch, query, heads, head_dim)
         return self.output(context.reshape(queries.shape)), weights
@@ -89,15 +89,15 @@ class MultiHeadAttention(nn.Module):
         first: int,
     ) -> Float[Tensor, "batch_heads query key"]:
         batch, heads, length, head_dim = keys.shape
-        split = self.query(queries).view(batch, -1, heads, head_dim).transpose(1, 2).contiguous()
+        projected = self.query(queries).view(batch, -1, heads, head_dim).transpose(1, 2).contiguous()
         if self.rotary is not None:
-            split = self.rotary(split, first)
-        split = split.view(batch * heads, -1, head_dim)
+            projected = self.rotary(projected, first)
+        projected = projected.view(batch * heads, -1, head_dim)
         transposed = keys.view(batch * heads, length, head_dim).transpose(1, 2)
         if bias is None:
-            scores = torch.bmm(split, transposed) * self.scale
+            scores = torch.bmm(projected, transposed) * self.scale
         else:
-            scores = torch.baddbmm(bias, split, transposed, alpha=self.scale)
+            scores = torch.baddbmm(bias, projected, transposed, alpha=self.scale)
         return torch.softmax(scores, dim=-1)
 
 

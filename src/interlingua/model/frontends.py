@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from interlingua.kinds import Source
+from interlingua.model.embedding import embed
 
 __all__ = ["Frontend", "TokenFrontend"]
 
@@ -44,7 +45,7 @@ class TokenFrontend(nn.Module):
         self, source: Source
     ) -> tuple[Float[Tensor, "batch length dim"], Bool[Tensor, "batch length"]]:
         """A vector for each id."""
-        return self.embedding(source.values) * self.scale, source.mask
+        return embed(source.values, self.embedding.weight) * self.scale, source.mask
 
     def tables(self) -> list[Tensor]:
         """The embedding."""

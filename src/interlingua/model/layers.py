@@ -30,9 +30,10 @@ class LayerSettings(ModelSettings):
     feed_forward: Size = 1024
     """Inner width of the feed-forward layers."""
     norm: Literal["pre", "post"] = "pre"
-    """Norm before each sublayer (Xiong et al. 2020) or after it (the paper)."""
+    """Where the normalisation stands: before each sublayer (Xiong et al. 2020) or after it (the paper)."""
     normalisation: Literal["layer", "rms"] = "layer"
-    """Layer norm (Ba et al. 2016; the paper), or RMSNorm, which does not centre (Zhang & Sennrich 2019)."""
+    """Which normalisation: layer norm (Ba et al. 2016; the paper), or RMSNorm, which does not centre (Zhang &
+    Sennrich 2019)."""
     activation: Literal["relu", "gelu", "swiglu"] = "relu"
     """Of the feed-forward layers: ReLU (the paper), GELU (Hendrycks & Gimpel 2016) or SwiGLU (Shazeer 2020),
     which has three matrices: two thirds of the width make as many parameters."""
@@ -63,7 +64,21 @@ def build_norm(settings: LayerSettings) -> nn.Module:
     """The norm of the settings, over the width of the model."""
     if settings.normalisation == "rms":
         return nn.RMSNorm(settings.dim, eps=1e-6)
-    return nn.LayerNorm(settings.dim)
+    return LayerNorm(settings.dim)
+
+
+class LayerNorm(nn.LayerNorm):
+    """Layer norm, in bf16 on CPUs by way of single precision.
+
+    PyTorch's own adds the gradients of its weight and bias up in bf16 there: 4,096 ones make 512.
+    """
+
+    def forward(self, x: Float[Tensor, "*shape dim"]) -> Float[Tensor, "*shape dim"]:
+        """Returns x with mean 0 and variance 1 along the width, times the weight, plus the bias."""
+        if x.dtype == torch.float32 or x.is_cuda:
+            return super().forward(x)
+        weight, bias = self.weight.float(), self.bias.float()
+        return F.layer_norm(x.float(), self.normalized_shape, weight, bias, self.eps).to(x.dtype)
 
 
 def self_attention(settings: LayerSettings) -> MultiHeadAttention:
@@ -112,8 +127,9 @@ class FeedForward(nn.Module):
         super().__init__()
         self.inner = nn.Linear(settings.dim, settings.feed_forward)
         self.outer = nn.Linear(settings.feed_forward, settings.dim)
-        gated = settings.activation == "swiglu"
-        self.gated = nn.Linear(settings.dim, settings.feed_forward) if gated else None
+        swiglu = settings.activation == "swiglu"
+        # V, the value that the bent inner is the gate of; saved weights know it by this name.
+        self.gated = nn.Linear(settings.dim, settings.feed_forward) if swiglu else None
         self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[settings.activation]
         self.dropout = Dropout(settings.activation_dropout)
 

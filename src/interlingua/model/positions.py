@@ -95,7 +95,9 @@ class RotaryPositions(nn.Module):
         end = first + x.shape[2]
         table = self.table  # read once: batches side by side may replace it
         if end > table.shape[1] or table.dtype != x.dtype:
-            # Validation runs in inference mode; what grows there must serve the next training step, too.
+            # Validation runs in inference mode; what grows there must serve the next training step, too. A
+            # product keeps its factors for the gradient, which a tensor of inference mode cannot be; the sum
+            # that sinusoids are added by keeps nothing.
             with torch.inference_mode(False):
                 turned = angles(_roomy(end), self.head_dim)
                 cosines, sines = turned.cos().repeat(1, 2), torch.cat([-turned.sin(), turned.sin()], dim=1)

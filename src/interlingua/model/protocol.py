@@ -143,8 +143,6 @@ class Model(Seq2Seq, Protocol):
 
     def train(self, mode: bool = True) -> Any: ...  # noqa: D102
 
-    def eval(self) -> Any: ...  # noqa: D102
-
 
 def kept_sentences(
     rows: Int[Tensor, "sentences beams"], old_rows: int, old_sentences: int

@@ -15,6 +15,7 @@ from interlingua.errors import ConfigurationError
 from interlingua.kinds import Source
 from interlingua.model.attention import attention_bias
 from interlingua.model.dropout import Dropout
+from interlingua.model.embedding import embed
 from interlingua.model.frontends import Frontend
 from interlingua.model.projection import build_projection
 from interlingua.model.protocol import Attention, Explanation, Memory, kept_sentences, select
@@ -260,4 +261,4 @@ class Recurrent(nn.Module):
         return torch.cat([torch.tanh(hidden), *cell], dim=1)
 
     def _embed(self, ids: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length dim"]:
-        return self.dropout(self.target_embedding(ids) * math.sqrt(self.settings.dim))
+        return self.dropout(embed(ids, self.target_embedding.weight) * math.sqrt(self.settings.dim))

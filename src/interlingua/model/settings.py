@@ -26,7 +26,7 @@ class ModelSettings(Settings):
 
     @property
     def tied(self) -> bool:
-        """Whether a joint vocabulary means one embedding for source and target."""
+        """Whether the projection is the target embedding, and the source's too with a joint vocabulary."""
         return True
 
     def describe(self) -> str:

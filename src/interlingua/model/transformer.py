@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from interlingua.kinds import Source
 from interlingua.model.attention import attention_bias, causal_mask
 from interlingua.model.dropout import Dropout
+from interlingua.model.embedding import embed
 from interlingua.model.frontends import Frontend
 from interlingua.model.layers import DecoderLayer, EncoderLayer, LayerCache, LayerSettings, build_norm
 from interlingua.model.positions import LearnedPositions, SinusoidalPositions
@@ -41,7 +42,7 @@ class TransformerSettings(LayerSettings):
 
     @property
     def tied(self) -> bool:
-        """Whether a joint vocabulary means one embedding for source and target."""
+        """Whether the projection is the target embedding, and the source's too with a joint vocabulary."""
         return self.embeddings == "tied"
 
     def describe(self) -> str:
@@ -203,7 +204,7 @@ class Transformer(nn.Module):
         return x, attention_bias(causal, heads, x.dtype), memory_bias
 
     def _embed(self, ids: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length dim"]:
-        return self.target_embedding(ids) * math.sqrt(self.settings.dim)
+        return embed(ids, self.target_embedding.weight) * math.sqrt(self.settings.dim)
 
     def _add_positions(
         self, x: Float[Tensor, "batch length dim"], first: int

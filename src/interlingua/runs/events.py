@@ -23,7 +23,7 @@ class Progress:
     step: int
     elapsed_s: float
     loss: float
-    """Smoothed cross entropy, nats a target token."""
+    """What is minimised, nats a target token: smoothed cross entropy; and R-Drop's divergence if asked."""
     target_tokens: int
     """Real target tokens of these updates."""
     target_tokens_per_s: float

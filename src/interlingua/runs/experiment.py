@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import model_validator
 
-from interlingua.data.corpus import CorpusSettings
+from interlingua.data.corpus import CorpusSettings, copy_standard_input
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.store import Store
 from interlingua.engine.device import choose_device
-from interlingua.errors import OutputError
 from interlingua.inference.bundle import Bundle, LengthStatistics, load_bundle, read_config
 from interlingua.model.architectures import AnyModelSettings
 from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import TransformerSettings
-from interlingua.runs.recipes import choose_recipe, default_steps, merge, target_tokens
+from interlingua.runs.recipes import choose_recipe, default_steps, target_tokens
 from interlingua.runs.tensorboard import require_tensorboard
 from interlingua.search.settings import SearchSettings
-from interlingua.settings import Settings
+from interlingua.settings import Settings, merge
 from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.text.tokenizer_files import load_tokenizers
 from interlingua.training.settings import TrainingSettings
 
-__all__ = ["Experiment", "Plan", "cache_directory", "load_plan", "make_plan", "measure_lengths"]
+__all__ = [
+    "Experiment",
+    "Plan",
+    "cache_directory",
+    "fill_in_architecture",
+    "load_plan",
+    "make_plan",
+    "measure_lengths",
+    "rename_old_keys",
+]
 
 MIN_SOURCE_LENGTH = 64
 """Sources up to this many tokens are never split, however short those of the training were."""
@@ -43,29 +47,13 @@ class Experiment(Settings):
     """Named sizes to start from; chosen from the data when not given."""
     languages: tuple[str, str] | None = None
     """Codes of source and target, such as ["en", "de"]; for serving and for the model card."""
-    start: str | None = None
+    base_model: str | None = None
     """A model directory whose weights, tokenizers and sizes to start from (fine-tuning)."""
     data: CorpusSettings = CorpusSettings()
     tokenizer: TokenizerSettings = TokenizerSettings()
     model: AnyModelSettings = TransformerSettings()
     training: TrainingSettings = TrainingSettings()
     search: SearchSettings = SearchSettings()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _architecture_known(cls, values: Any) -> Any:
-        """A [model] section that does not name its architecture is of the preset's, or of `start`'s."""
-        if not isinstance(values, Mapping) or "architecture" in (values.get("model") or {}):
-            return values
-        start, preset = values.get("start"), values.get("preset")
-        model: Mapping[str, Any] = {}
-        if isinstance(start, str):
-            model = read_config(Path(start)).get("model", {})
-        elif isinstance(preset, str) and preset in PRESETS:
-            model = PRESETS[preset].model_dump()
-        if "architecture" not in model:
-            return values
-        return merge({"model": {"architecture": model["architecture"]}}, values)
 
     def as_toml(self) -> dict[str, Any]:
         """Plain values without those not given, which TOML cannot write."""
@@ -82,6 +70,35 @@ class Plan(NamedTuple):
     """What was found and chosen, for people."""
 
 
+def rename_old_keys(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with today's keys for those that earlier versions called otherwise."""
+    return {"base_model" if key == "start" and "base_model" not in values else key: value
+            for key, value in values.items()}  # fmt: skip
+
+
+def fill_in_architecture(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Names the architecture of a [model] section that does not: the base model's, or the preset's.
+
+    Args:
+        values: a configuration, not yet parsed; what is wrong in it is left to `Experiment.parse`.
+
+    Raises:
+        BundleError: the base model's configuration cannot be read.
+    """
+    given = values.get("model", {})
+    if not isinstance(given, Mapping) or "architecture" in given:
+        return dict(values)
+    base_model, preset = values.get("base_model"), values.get("preset")
+    model: Any = {}
+    if isinstance(base_model, str):
+        model = read_config(Path(base_model)).get("model", {})
+    elif isinstance(preset, str) and preset in PRESETS:
+        model = PRESETS[preset].model_dump()
+    if not isinstance(model, Mapping) or "architecture" not in model:
+        return dict(values)
+    return merge({"model": {"architecture": model["architecture"]}}, values)
+
+
 def make_plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
     """Parses a configuration, prepares its data, and chooses what it leaves open.
 
@@ -94,18 +111,21 @@ def make_plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
         DataError: the files are not as announced.
         BundleError: the model to start from cannot be used.
     """
+    values = fill_in_architecture(rename_old_keys(values))
     given = Experiment.parse(values, where)
     device = choose_device(given.training.device)  # what is wrong is found now, before anything is written
     if given.training.tensorboard:
         require_tensorboard()
-    start = None if given.start is None else load_bundle(given.start)
+    base = None if given.base_model is None else load_bundle(given.base_model)
     data = _with_absolute_paths(given.data)
-    prepared = prepare(data, given.tokenizer, cache_directory(), start.tokenizers if start else None)
+    prepared = prepare(data, given.tokenizer, cache_directory(), base.tokenizers if base else None)
     notes = [prepared.report["summary"]]
-    if start is not None:
-        values = merge(_start_values(start), _keep_length_penalty(values))
+    if base is not None:
+        # the base model's penalty is chosen anew, only the user's is kept
+        values = merge(_values_of_base(base), _keep_length_penalty(values))
     else:
         recipe = choose_recipe(given.preset, given.model.architecture, given.training, prepared, device)
+        # the user's penalty, or a paper's, is kept
         values = _keep_length_penalty(merge(recipe.values, values))
         notes.append(recipe.reason)
     experiment = Experiment.parse(values, where).model_copy(update={"data": data})
@@ -122,15 +142,15 @@ def load_plan(directory: Path, values: Mapping[str, Any]) -> Plan:
         directory: of the run.
         values: its configuration, perhaps with another budget.
     """
-    experiment = Experiment.parse(values, where=str(directory / "config.toml"))
-    tokenizers = load_tokenizers(directory) if experiment.start else None
+    experiment = Experiment.parse(rename_old_keys(values), where=str(directory / "config.toml"))
+    tokenizers = load_tokenizers(directory) if experiment.base_model else None
     prepared = prepare(experiment.data, experiment.tokenizer, cache_directory(), tokenizers)
     return Plan(experiment, prepared, measure_lengths(prepared.train), [])
 
 
-def _start_values(bundle: Bundle) -> dict[str, Any]:
+def _values_of_base(base: Bundle) -> dict[str, Any]:
     """What a run takes from the model that it starts from, beside weights and tokenizers."""
-    return {key: bundle.config[key] for key in ("model", "search", "languages") if key in bundle.config}
+    return {key: base.config[key] for key in ("model", "search", "languages") if key in base.config}
 
 
 def _keep_length_penalty(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -182,18 +202,5 @@ def _absolute_paths(files: tuple[str | tuple[str, str], ...]) -> tuple[str | tup
 
 
 def _absolute_path(file: str) -> str:
-    return _copy_standard_input() if file == "-" else str(Path(file).absolute())
-
-
-def _copy_standard_input() -> str:
-    """Copies standard input to a file, which a resumed run can read again, and returns its name."""
-    cache = cache_directory()
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            prefix="standard-input-", suffix=".tsv", dir=cache, delete=False
-        ) as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-    except OSError as error:
-        raise OutputError("standard input cannot be kept", where=cache, found=error.strerror) from None
-    return copy.name
+    # A resumed run can read the copy again.
+    return str(copy_standard_input(cache_directory()) if file == "-" else Path(file).absolute())

@@ -17,7 +17,7 @@ from interlingua.model.presets import PRESETS
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.training.settings import TrainingSettings
 
-__all__ = ["Recipe", "choose_recipe", "default_steps", "merge", "target_tokens"]
+__all__ = ["Recipe", "choose_recipe", "default_steps", "target_tokens"]
 
 PAPER_TRAINING: Mapping[str, Any] = {
     # Vaswani et al. 2017, 5.3: Adam with Eq. 3's rate, no clipping, no decay.
@@ -37,11 +37,11 @@ PAPER_TRAINING: Mapping[str, Any] = {
 PAPER_SEARCH: Mapping[str, Any] = {"beam": 4, "length_penalty": 0.6}
 """Vaswani et al. 2017, 6.1."""
 
-LARGE_DATA = 10_000_000
-"""Target tokens that a larger model pays for, on a device that is fast enough."""
-
 SMALL_VOCABULARY = 1_000
 """Vocabularies below this are letters, sounds or commands: a narrow model has room for them, and is fast."""
+
+LARGE_DATA = 10_000_000
+"""With so many target tokens a small vocabulary is no reason for a narrow model any more."""
 
 
 class Default(NamedTuple):
@@ -55,10 +55,15 @@ class Default(NamedTuple):
     """The preset for a budget of LONG_BUDGET tokens, where that is another one."""
 
 
-SUBWORDS = (Default(2e6, "mini", 2048), Default(1e7, "small", 2048), Default(math.inf, "base", 4096))
-SYMBOLS = (Default(2e5, "letters", 1024), Default(math.inf, "letters", 2048, long_preset="letters-wide"))
+WIDE = (Default(2e6, "mini", 2048), Default(1e7, "small", 2048), Default(math.inf, "base", 4096))
+"""For subwords, and for large data."""
+NARROW = (Default(2e5, "letters", 1024), Default(math.inf, "letters", 2048, long_preset="letters-wide"))
+"""For small vocabularies, while the data are not large."""
 COMMANDS = (Default(math.inf, "tiny", 1024),)
-"""Words of a closed list on both sides, where an answer is exact or wrong."""
+"""As NARROW, for words of a closed list on both sides, where an answer is exact or wrong."""
+
+DEFAULT_PRESET = {"recurrent": "lstm"}
+"""Of an architecture when no preset is asked for; the Transformer has no line: the data chooses its own."""
 
 LONG_BUDGET = 2e7
 """Target tokens of a budget in which a wider model of letters is ahead: half an hour on two cores."""
@@ -69,16 +74,16 @@ class Regularisation(NamedTuple):
 
     below_epochs: float
     dropout: float
-    subword_sampling: bool = False
+    samples_subwords: bool = False
     """Whether subwords are cut at random."""
 
 
-SUBWORD_REGULARISATION = (
+WIDE_REGULARISATION = (
     Regularisation(25, 0.1),
-    Regularisation(150, 0.1, subword_sampling=True),
-    Regularisation(math.inf, 0.2, subword_sampling=True),
+    Regularisation(150, 0.1, samples_subwords=True),
+    Regularisation(math.inf, 0.2, samples_subwords=True),
 )
-SYMBOL_REGULARISATION = (
+NARROW_REGULARISATION = (
     Regularisation(40, 0.0),
     Regularisation(60, 0.1),
     Regularisation(100, 0.2),
@@ -151,17 +156,17 @@ def _fit_recipe(
     device: torch.device,
 ) -> Recipe:  # fmt: skip
     tokens, target = target_tokens(prepared.train), prepared.tokenizers.target
-    symbols = max(map(len, prepared.tokenizers)) < SMALL_VOCABULARY and tokens < LARGE_DATA
-    defaults = SUBWORDS if not symbols else COMMANDS if are_commands(prepared.tokenizers) else SYMBOLS
+    narrow = max(map(len, prepared.tokenizers)) < SMALL_VOCABULARY and tokens < LARGE_DATA
+    defaults = WIDE if not narrow else COMMANDS if are_commands(prepared.tokenizers) else NARROW
     default = next(default for default in defaults if tokens < default.below_tokens)
     if preset is None:
-        preset = choose_preset(training, default, tokens, device) if architecture == "transformer" else "lstm"
+        preset = DEFAULT_PRESET.get(architecture) or choose_preset(training, default, tokens, device)
     max_tokens = choose_max_tokens(training, preset, default, device)
     epochs = expected_tokens(training, preset, max_tokens, tokens, device) / tokens
-    regularisations = SYMBOL_REGULARISATION if symbols else SUBWORD_REGULARISATION
+    regularisations = NARROW_REGULARISATION if narrow else WIDE_REGULARISATION
     regularisation = next(row for row in regularisations if epochs < row.below_epochs)
     dropout = regularisation.dropout
-    sampling = SUBWORD_SAMPLING.get(target.kind, 0.0) if regularisation.subword_sampling else 0.0
+    sampling = SUBWORD_SAMPLING.get(target.kind, 0.0) if regularisation.samples_subwords else 0.0
     optimizer = training.optimizer if "optimizer" in training.model_fields_set else choose_optimizer(preset)
     values = {
         "model": {**PRESETS[preset].model_dump(), "dropout": dropout},
@@ -237,13 +242,3 @@ def default_steps(tokens: int, update_tokens: int) -> int:
 def target_tokens(train: Store) -> int:
     """Tokens to predict in one epoch, ends of sequences counted."""
     return int(train.target_lengths.sum(dtype="int64")) + len(train)
-
-
-def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables joined key by key; where both have a value, that of `above`."""
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        nested = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = merge(old, value) if nested else value  # type: ignore[arg-type]
-    return merged

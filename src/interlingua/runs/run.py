@@ -86,9 +86,11 @@ def _carry_out(plan: Plan, out: Path, started: float) -> Iterator[Event]:
     journal = Journal(out, plan)
     device = choose_device(plan.experiment.training.device)
     dtype = choose_dtype(plan.experiment.training.precision, device)
-    learner = _build_learner(plan, device, dtype, resumed=journal.checkpoints.exists())
+    checkpoint, damaged = journal.load_checkpoint()
+    learner = _build_learner(plan, device, dtype, resumed=checkpoint is not None)
     trainer = Trainer(plan, learner, _build_validator(plan, device), journal, Clock(0.0, started))
-    damaged = _restore(trainer, journal)
+    if checkpoint is not None:
+        trainer.restore(checkpoint)
     _refuse_used_up(trainer, journal)
     machine = Machine(str(device), str(dtype).removeprefix("torch."), torch.get_num_threads())
     with journal.open(learner.step):
@@ -103,8 +105,8 @@ def _build_learner(plan: Plan, device: torch.device, dtype: torch.dtype, resumed
     set_threads(experiment.training.threads)
     torch.manual_seed(experiment.training.seed)
     model = build_model(experiment.model, *map(len, tokenizers), shared=tokenizers.joint)
-    if experiment.start is not None and not resumed:
-        model.load_state_dict(load_bundle(experiment.start).model.state_dict())
+    if experiment.base_model is not None and not resumed:
+        model.load_state_dict(load_bundle(experiment.base_model).model.state_dict())
     return Learner(model.to(device), experiment.training, dtype)
 
 
@@ -114,14 +116,6 @@ def _build_validator(plan: Plan, device: torch.device) -> Validator:
         plan.prepared.valid, plan.prepared.tokenizers, plan.lengths, plan.experiment.search,
         settings.choose_length_penalty, settings.decode_pairs, settings.max_tokens, device,
     )  # fmt: skip
-
-
-def _restore(trainer: Trainer, journal: Journal) -> list[str]:
-    """Continues from the newest whole checkpoint, if there is one; returns a line for each damaged one."""
-    checkpoint, damaged = journal.load_checkpoint()
-    if checkpoint is not None:
-        trainer.restore(checkpoint)
-    return damaged
 
 
 def _refuse_used_up(trainer: Trainer, journal: Journal) -> None:

@@ -23,6 +23,11 @@ from interlingua.training.settings import TrainingSettings
 __all__ = ["USED_UP", "Trainer"]
 
 PROGRESS_EVERY_S = 1.0
+BEAM_TIMES, ALL_ENDED_TIMES = 2, 4
+"""How many times as long as greedy search a beam takes, and one that goes on until all its slots ended."""
+SAVING_S = 2.0
+MAX_RESERVED_SHARE = 0.1
+"""Of a budget of time, the most that is kept for the end."""
 USED_UP = "the budget is used up"
 TRAINING_PER_VALIDATION = 15
 """In a budget of time, so many times as long as a validation took passes before the next one."""
@@ -70,23 +75,24 @@ class Trainer:
             self.position = report.position
             window.add(report)
             progress = self.budget.progress(report.step)
-            validating = self._validation_due(progress) and not stopped.is_set()
-            last = progress >= 1 or stopped.is_set()
-            if last or validating or window.seconds >= PROGRESS_EVERY_S:
-                yield window.close(progress)
+            # Read once: a request that comes while an event is handled is met after the next update.
+            stopping, used_up = stopped.is_set(), progress >= 1
+            validating = self._validation_due(progress) and not stopping
+            if stopping or used_up or validating or window.seconds >= PROGRESS_EVERY_S:
+                yield window.sum_up(progress)
             if validating:
                 yield self.validate(progress)
-                window = Window(self.clock)
+                window = Window(self.clock)  # the validation's time is not training time
             patience_ended = self.selection.patience_ended
             checkpoint_due = time.monotonic() - checkpointed >= self.settings.checkpoint_every_s
-            if last or patience_ended or validating or checkpoint_due:
+            if stopping or used_up or patience_ended or validating or checkpoint_due:
                 self.journal.save_checkpoint(self.checkpoint())
                 checkpointed = time.monotonic()
-            if stopped.is_set():
+            if stopping:
                 return "stopped"
             if patience_ended:
                 return f"no better score in {self.selection.without_better} validations"
-            if last:
+            if used_up:
                 return USED_UP
         raise AssertionError("optimise never ends by itself")
 
@@ -159,10 +165,10 @@ class Trainer:
         """Keeps time for the end, when the saved model is scored on more pairs and with a beam."""
         if isinstance(self.budget, TimeBudget):
             larger = len(self.validator.indices) / len(self.validator.decoded_indices)
-            search = 4 if self.validator.chooses_length_penalty else 2  # times as long as a greedy one
-            needed_s = validation_s * (1 + search * larger) + 2
+            times = ALL_ENDED_TIMES if self.validator.chooses_length_penalty else BEAM_TIMES
+            needed_s = validation_s * (1 + times * larger) + SAVING_S
             # An early model writes endlessly; what it needs says little, so there is a bound.
-            self.budget.reserve_s = min(needed_s, 0.1 * self.budget.seconds)
+            self.budget.reserve_s = min(needed_s, MAX_RESERVED_SHARE * self.budget.seconds)
 
 
 def choose_budget(settings: TrainingSettings, clock: Clock) -> StepBudget | TimeBudget:

@@ -110,7 +110,7 @@ class Validator:
     def _choose_length_penalty(self, model: Model, pairs: list[Pair]) -> tuple[SearchSettings, list[str]]:
         """The search whose length penalty scores best, or hardly worse and nearer the usual; its outputs.
 
-        One search does for all: what a beam meets does not depend on the penalty when all its places finish.
+        One search does for all: what a beam meets does not depend on the penalty when all its slots finish.
         """
         search = self.search.model_copy(update={"stop": "all", "n_best": self.search.beam})
         translations = self._translate(model, search, pairs)
@@ -130,7 +130,7 @@ class Validator:
         for chosen in epoch_batches(*lengths, self.max_tokens, 0, 0):
             batch = make_batch(self.store, self.indices[chosen]).to(self.device)
             loss = CrossEntropy()(model, batch)
-            total, tokens = total + float(loss.sums["cross_entropy"]), tokens + loss.tokens
+            total, tokens = total + float(loss.sums["loss"]), tokens + loss.tokens
         return total / tokens if tokens else math.nan
 
 

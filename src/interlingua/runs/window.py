@@ -30,8 +30,8 @@ class Window:
         """Takes one more update in."""
         self.reports.append(report)
 
-    def close(self, progress: float) -> Progress:
-        """Sums them up; the next ones begin a new event."""
+    def sum_up(self, progress: float) -> Progress:
+        """Returns their event; the next ones begin a new event."""
         reports, last = self.reports, self.reports[-1]
         tokens = sum(report.target_tokens for report in reports)
         elapsed_s, seconds = self.clock(), max(self.seconds, 1e-9)

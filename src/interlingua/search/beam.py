@@ -31,7 +31,7 @@ class BeamStep(NamedTuple):
     """Which sentences of the batch were still searched."""
     ids: Int[Tensor, "sentences slots length"]
     """All tokens of each continuation, so that its origin is the one with all but the last."""
-    totals: Float[Tensor, "sentences slots length"]
+    prefix_log_probs: Float[Tensor, "sentences slots length"]
     """Its log-probability up to each of its tokens; -inf at the last one where a slot is empty."""
     live: Bool[Tensor, "sentences slots"]
     """Which have a slot in the beam and go on."""
@@ -77,7 +77,7 @@ class Constraint(Protocol):
 @torch.inference_mode()
 def beam_search(
     model: Seq2Seq,
-    sources: SearchInput,
+    batch: SearchInput,
     settings: SearchSettings,
     observe: BeamObserver | None = None,
     constraint: Constraint | None = None,
@@ -90,7 +90,7 @@ def beam_search(
 
     Args:
         model: any Seq2Seq, in evaluation mode.
-        sources: the batch.
+        batch: of sources.
         settings: beam, length_penalty, stop, n_best and unknown are used.
         observe: told of every step, to show what the search did.
         constraint: decides which continuations get a slot, and how many slots there are.
@@ -98,24 +98,24 @@ def beam_search(
     Returns:
         For each source its `n_best` hypotheses, best first; fewer only if the beam met fewer.
     """
-    device = sources.limits.device
+    device = batch.limits.device
     not_continuing = torch.tensor([*forbidden_ids(settings), EOS], device=device)
-    ended: list[list[Hypothesis]] = [[] for _ in sources.limits]
+    ended: list[list[Hypothesis]] = [[] for _ in batch.limits]
     widths = torch.full((len(ended),), settings.beam, device=device)
-    beams = Beams.start(sources.limits, widths if constraint is None else constraint.widths)
-    state = model.start(model.encode(sources.source))
+    beams = Beams.start(batch.limits, widths if constraint is None else constraint.widths)
+    state = model.start(model.encode(batch.source))
     tokens = torch.full((len(ended),), BOS, device=device)
     while True:
         logits, state = model.step(tokens, state)
         if constraint is None:
-            totals, slots, tokens = _continuations(logits, beams, not_continuing, settings.beam)
+            log_probs, origins, tokens = _continuations(logits, beams, not_continuing, settings.beam)
         else:
-            totals, slots, tokens = constraint.choose(logits, beams, not_continuing)
+            log_probs, origins, tokens = constraint.choose(logits, beams, not_continuing)
         width = beams.live_log_probs.shape[1]
-        beams, ends, limited = beams.grow(totals, slots, tokens, settings.length_penalty)
+        beams, ends, limited = beams.grow(log_probs, origins, tokens, settings.length_penalty)
         if observe is not None:
             live = beams.live_log_probs > -math.inf
-            observe(BeamStep(beams.numbers, beams.ids, beams.totals, live, ends, limited))
+            observe(BeamStep(beams.numbers, beams.ids, beams.prefix_log_probs, live, ends, limited))
         for which, is_limited in ((ends, False), (limited, True)):
             beams.collect(ended, which, settings.length_penalty, limited=is_limited)
         unfinished = beams.unfinished(settings).nonzero().squeeze(1)
@@ -128,7 +128,7 @@ def beam_search(
         if constraint is not None:
             constraint.reorder(unfinished, order)
         tokens = tokens[unfinished].gather(1, order).flatten()
-        state = state.reorder(unfinished.unsqueeze(1) * width + slots[unfinished].gather(1, order))
+        state = state.reorder(unfinished.unsqueeze(1) * width + origins[unfinished].gather(1, order))
     best_first = [sorted(found, key=lambda h: (h.limited, -h.score)) for found in ended]
     return [found[: settings.n_best] for found in best_first]
 
@@ -140,16 +140,16 @@ def _continuations(
     count: int,
 ) -> Continuations:
     """The best next tokens of each sentence."""
-    log_probs = torch.log_softmax(logits.float(), dim=1)
-    ending = log_probs[:, EOS : EOS + 1].clone()
-    log_probs.index_fill_(1, not_continuing, -math.inf)
-    going, tokens = top_k(log_probs, min(count, log_probs.shape[1]))
+    next_log_probs = torch.log_softmax(logits.float(), dim=1)
+    ending = next_log_probs[:, EOS : EOS + 1].clone()
+    next_log_probs.index_fill_(1, not_continuing, -math.inf)
+    going, tokens = top_k(next_log_probs, min(count, next_log_probs.shape[1]))
     # A row has one way to end and at most `count` ways to go on that can matter.
-    totals = torch.cat([ending, going], dim=1) + beams.live_log_probs.view(-1, 1)
+    log_probs = torch.cat([ending, going], dim=1) + beams.live_log_probs.view(-1, 1)
     tokens = torch.cat([torch.full_like(ending, EOS, dtype=torch.long), tokens], dim=1)
-    sentences, ways = len(beams.live_log_probs), totals.shape[1]
-    totals, tokens = totals.view(sentences, -1), tokens.view(sentences, -1)  # (sentences, width * ways)
-    best, where = totals.topk(min(count, totals.shape[1]), dim=1)
+    sentences, ways = len(beams.live_log_probs), log_probs.shape[1]
+    log_probs, tokens = log_probs.view(sentences, -1), tokens.view(sentences, -1)  # (sentences, width * ways)
+    best, where = log_probs.topk(min(count, log_probs.shape[1]), dim=1)
     return best, where.div(ways, rounding_mode="floor"), tokens.gather(1, where)
 
 
@@ -168,7 +168,7 @@ class Beams(NamedTuple):
     """The log-probability of each slot's hypothesis so far; -inf where none is live."""
     ids: Int[Tensor, "sentences slots length"]
     """The tokens of each slot."""
-    totals: Float[Tensor, "sentences slots length"]
+    prefix_log_probs: Float[Tensor, "sentences slots length"]
     """The log-probability of each slot's hypothesis up to each of its tokens."""
 
     @classmethod
@@ -182,27 +182,29 @@ class Beams(NamedTuple):
             scores=torch.full((batch, int(widths.max())), -math.inf, device=device),
             live_log_probs=torch.zeros(batch, 1, device=device),
             ids=torch.zeros(batch, 1, 0, dtype=torch.long, device=device),
-            totals=torch.zeros(batch, 1, 0, device=device),
+            prefix_log_probs=torch.zeros(batch, 1, 0, device=device),
         )
 
     def grow(
-        self, new_log_probs: Tensor, slots: Tensor, tokens: Tensor, alpha: float
+        self, log_probs: Tensor, origins: Tensor, tokens: Tensor, alpha: float
     ) -> tuple[Beams, Bool[Tensor, "sentences slots"], Bool[Tensor, "sentences slots"]]:
         """The best continuations as new slots; which of them ended, and which the length limit cut off."""
-        history = slots.unsqueeze(2).expand(-1, -1, self.ids.shape[2])
+        history = origins.unsqueeze(2).expand(-1, -1, self.ids.shape[2])
         ids = torch.cat([self.ids.gather(1, history), tokens.unsqueeze(2)], dim=2)
-        totals_so_far = torch.cat([self.totals.gather(1, history), new_log_probs.unsqueeze(2)], dim=2)
-        ranks = torch.arange(new_log_probs.shape[1], device=new_log_probs.device)
-        kept = (ranks < self.free.unsqueeze(1)) & (new_log_probs > -math.inf)
+        prefix_log_probs = torch.cat(
+            [self.prefix_log_probs.gather(1, history), log_probs.unsqueeze(2)], dim=2
+        )
+        ranks = torch.arange(log_probs.shape[1], device=log_probs.device)
+        kept = (ranks < self.free.unsqueeze(1)) & (log_probs > -math.inf)
         ends = kept & (tokens == EOS)
         limited = kept & ~ends & (self.limits <= ids.shape[2]).unsqueeze(1)
-        scores = (new_log_probs / length_penalty(ids.shape[2], alpha)).masked_fill(~ends, -math.inf)
+        scores = (log_probs / length_penalty(ids.shape[2], alpha)).masked_fill(~ends, -math.inf)
         grown = self._replace(
             free=self.free - ends.sum(1),
             scores=torch.cat([self.scores, scores], dim=1).topk(self.scores.shape[1]).values,
-            live_log_probs=new_log_probs.masked_fill(~kept | ends | limited, -math.inf),
+            live_log_probs=log_probs.masked_fill(~kept | ends | limited, -math.inf),
             ids=ids,
-            totals=totals_so_far,
+            prefix_log_probs=prefix_log_probs,
         )
         return grown, ends, limited
 
@@ -218,9 +220,9 @@ class Beams(NamedTuple):
         sentence, slot = which.nonzero(as_tuple=True)
         if not len(sentence):
             return
-        totals = self.totals[sentence, slot]
-        log_probs = totals.diff(dim=1, prepend=totals.new_zeros(len(totals), 1)).tolist()
-        scores = (totals[:, -1] / length_penalty(totals.shape[1], alpha)).tolist()
+        prefixes = self.prefix_log_probs[sentence, slot]
+        log_probs = prefixes.diff(dim=1, prepend=prefixes.new_zeros(len(prefixes), 1)).tolist()
+        scores = (prefixes[:, -1] / length_penalty(prefixes.shape[1], alpha)).tolist()
         ids = self.ids[sentence, slot].tolist()
         for i, number in enumerate(self.numbers[sentence].tolist()):
             ended[number].append(
@@ -249,5 +251,5 @@ class Beams(NamedTuple):
             self.scores[kept],
             self.live_log_probs[kept].gather(1, order),
             self.ids[kept].gather(1, history),
-            self.totals[kept].gather(1, history),
+            self.prefix_log_probs[kept].gather(1, history),
         )

@@ -48,13 +48,13 @@ def forced_log_probs(
 
 
 def rescore(
-    model: Seq2Seq, sources: SearchInput, found: Sequence[Sequence[Hypothesis]], alpha: float
+    model: Seq2Seq, batch: SearchInput, found: Sequence[Sequence[Hypothesis]], alpha: float
 ) -> list[list[Hypothesis]]:
     """The same hypotheses in the same order, with the model's own log-probabilities.
 
     Args:
         model: any Seq2Seq, in evaluation mode.
-        sources: the batch.
+        batch: of sources.
         found: some hypotheses of each source.
         alpha: of the length penalty.
     """
@@ -63,9 +63,9 @@ def rescore(
         rows = [i for i, hypotheses in enumerate(found) if rank < len(hypotheses)]
         ranked = [found[i][rank] for i in rows]
         outputs = [one.ids if one.limited else [*one.ids, EOS] for one in ranked]
-        target_out = pad(outputs).to(sources.limits.device)
-        target_in = pad([ids[:-1] for ids in outputs], before=BOS).to(sources.limits.device)
-        source = Source(sources.source.values[rows], sources.source.mask[rows])
+        target_out = pad(outputs).to(batch.limits.device)
+        target_in = pad([ids[:-1] for ids in outputs], before=BOS).to(batch.limits.device)
+        source = Source(batch.source.values[rows], batch.source.mask[rows])
         forced = forced_log_probs(model, source, target_in, target_out).tolist()
         for i, one, ids, row in zip(rows, ranked, outputs, forced, strict=True):
             log_probs = row[: len(ids)]

@@ -7,15 +7,15 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from interlingua.model.protocol import Seq2Seq
+from interlingua.search.greedy import decode_paths
 from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
-from interlingua.search.paths import decode_paths
 from interlingua.search.settings import SearchSettings
 
 __all__ = ["sample"]
 
 
 def sample(
-    model: Seq2Seq, sources: SearchInput, settings: SearchSettings, observe: StepObserver | None = None
+    model: Seq2Seq, batch: SearchInput, settings: SearchSettings, observe: StepObserver | None = None
 ) -> list[list[Hypothesis]]:
     """Draws `n_best` targets for each source, independent of each other.
 
@@ -24,37 +24,37 @@ def sample(
 
     Args:
         model: any Seq2Seq, in evaluation mode.
-        sources: the batch.
+        batch: of sources.
         settings: n_best, temperature, top_k, top_p, seed, unknown and length_penalty are used.
         observe: told of every step, if each source has one draw only.
 
     Returns:
         For each source its draws, by falling score; equal draws stay.
     """
-    batch, draws = len(sources.limits), settings.n_best
-    numbers = _numbers(sources, draws, settings.seed)  # (rows, longest limit)
+    size, draws = len(batch.limits), settings.n_best
+    numbers = _numbers(batch, draws, settings.seed)  # (rows, longest limit)
 
     def choose(log_probs: Tensor, rows: Tensor, step: int) -> Tensor:
         return _draw(log_probs / settings.temperature, numbers[rows, step], settings)
 
     with torch.inference_mode():
         # As many sentences as rows, so that draws of one source end and leave one by one.
-        memory = model.encode(sources.source).repeat(draws)
-        limits = sources.limits.repeat_interleave(draws)
+        memory = model.encode(batch.source).repeat(draws)
+        limits = batch.limits.repeat_interleave(draws)
         paths = decode_paths(model, memory, limits, settings, choose, observe if draws == 1 else None)
-    by_source = [paths[i * draws : (i + 1) * draws] for i in range(batch)]
+    by_source = [paths[i * draws : (i + 1) * draws] for i in range(size)]
     return [sorted(found, key=lambda path: -path.score) for found in by_source]
 
 
-def _numbers(sources: SearchInput, draws: int, seed: int) -> Float[Tensor, "rows steps"]:
+def _numbers(batch: SearchInput, draws: int, seed: int) -> Float[Tensor, "rows steps"]:
     """Uniform numbers in [0, 1), the same for a sentence in any batch."""
-    steps = int(sources.limits.max())
+    steps = int(batch.limits.max())
     rows = []
-    values, mask = sources.source
+    values, mask = batch.source
     for ids, length in zip(values.tolist(), mask.sum(1).tolist(), strict=True):
         generator = torch.Generator().manual_seed(hash((seed, *ids[:length])))
         rows.append(torch.rand(steps, draws, generator=generator).T)
-    return torch.cat(rows).to(sources.limits.device)
+    return torch.cat(rows).to(batch.limits.device)
 
 
 def _draw(

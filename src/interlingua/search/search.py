@@ -5,8 +5,8 @@ from __future__ import annotations
 from interlingua.model.protocol import Seq2Seq
 from interlingua.search.beam import Constraint, beam_search
 from interlingua.search.forced import rescore
+from interlingua.search.greedy import greedy_search
 from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
-from interlingua.search.paths import greedy_search
 from interlingua.search.sample import sample
 from interlingua.search.settings import SearchSettings
 
@@ -14,7 +14,7 @@ __all__ = ["search"]
 
 
 def search(
-    model: Seq2Seq, sources: SearchInput, settings: SearchSettings, observe: StepObserver | None = None,
+    model: Seq2Seq, batch: SearchInput, settings: SearchSettings, observe: StepObserver | None = None,
     constraint: Constraint | None = None,
 ) -> list[list[Hypothesis]]:  # fmt: skip
     """Finds `n_best` hypotheses for each source, best first.
@@ -24,18 +24,18 @@ def search(
 
     Args:
         model: any Seq2Seq, in evaluation mode.
-        sources: the batch.
+        batch: of sources.
         settings: all are used.
         observe: told of every step, unless several draws a source are wanted.
         constraint: on what must come out, if anything; not for sampling.
     """
     if settings.sample:
-        return sample(model, sources, settings, observe)
+        return sample(model, batch, settings, observe)
     if settings.beam == 1 and constraint is None:
-        return greedy_search(model, sources, settings, observe)
+        return greedy_search(model, batch, settings, observe)
     # The best continuation comes first.
     observe_best = None if observe is None else lambda step: observe(step.numbers, step.ids[:, 0])
-    found = beam_search(model, sources, settings, observe_best, constraint)
+    found = beam_search(model, batch, settings, observe_best, constraint)
     if constraint is not None and constraint.needs_rescoring:
-        return rescore(model, sources, found, settings.length_penalty)
+        return rescore(model, batch, found, settings.length_penalty)
     return found

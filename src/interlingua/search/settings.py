@@ -22,7 +22,7 @@ class SearchSettings(Settings):
     0.6; 1 was a little better on captions and on pronunciations."""
     stop: Literal["exact", "all"] = "exact"
     """exact: a sentence is done as soon as no live hypothesis can enter its n best any more; all: only when
-    every place of the beam has finished. Both give the same n best; exact takes fewer steps."""
+    every slot of the beam has finished. Both give the same n best; exact takes fewer steps."""
     n_best: Annotated[int, Field(ge=1, le=1000)] = 1
     """Hypotheses returned a sentence; at most `beam` unless sampling."""
     unknown: bool = False

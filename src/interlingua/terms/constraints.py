@@ -27,11 +27,9 @@ from interlingua.kinds import EOS
 from interlingua.search.beam import Beams, Continuations
 from interlingua.search.topk import top_k
 from interlingua.terms.automaton import Progress, SentenceTerms
+from interlingua.terms.width import beam_width
 
-__all__ = ["TermConstraints", "beam_width"]
-
-_MAX_WIDTH = 32
-"""The widest that a beam is made for terms; with more tokens than slots some banks go without one."""
+__all__ = ["TermConstraint"]
 
 
 class _LiveHypothesis(NamedTuple):
@@ -42,7 +40,7 @@ class _LiveHypothesis(NamedTuple):
     slot: int
     row: int
     """Index among the slots of all sentences."""
-    terms: SentenceTerms
+    sentence_terms: SentenceTerms
     width: int
     """How many of its tokens can matter."""
     total: float
@@ -66,7 +64,7 @@ class _Candidate(NamedTuple):
     """As of a live hypothesis."""
 
 
-class TermConstraints:
+class TermConstraint:
     """The terms of a batch, and how far a beam search has come with them (a search.beam.Constraint).
 
     Args:
@@ -79,40 +77,42 @@ class TermConstraints:
         self, sentences: Sequence[SentenceTerms], beam: int, device: torch.device | str = "cpu"
     ) -> None:
         self.sentences = sentences
-        self._widths = [beam_width(terms, beam) for terms in sentences]
+        self._widths = [beam_width(each.num_tokens, beam) for each in sentences]
         self.widths = torch.tensor(self._widths, device=device)
         """How many slots the beam of each sentence has."""
-        self._joins_left = torch.tensor(sentences[0].tokenizer.joins_left, device=device)
+        self._starts_in_word = torch.tensor(sentences[0].tokenizer.starts_in_word, device=device)
         # Progress and bonus of each slot of the sentences still searched.
         self._slots: list[list[tuple[Progress, float]]] = [[(Progress(), 0.0)] for _ in sentences]
 
     @property
     def needs_rescoring(self) -> bool:
         """Whether hypotheses are compared by other log-probabilities than the model's."""
-        return any(any(token is not None for token in terms.replaced) for terms in self.sentences)
+        return any(token is not None for each in self.sentences for token in each.replaced_tokens)
 
     def choose(
-        self, logits: Float[Tensor, "rows vocabulary"], beams: Beams, forbidden: Int[Tensor, " ids"]
+        self, logits: Float[Tensor, "rows vocabulary"], beams: Beams, not_continuing: Int[Tensor, " ids"]
     ) -> Continuations:
         """The continuations that get a slot, best first."""
         log_probs = torch.log_softmax(logits.float(), dim=1)
         end_log_probs = log_probs[:, EOS].tolist()
-        log_probs.index_fill_(1, forbidden, -math.inf)
+        log_probs.index_fill_(1, not_continuing, -math.inf)
         hypotheses = list(self._hypotheses(beams))
         candidates: list[list[_Candidate]] = [[] for _ in beams.live_log_probs]
-        for hypothesis, tokens in zip(hypotheses, self._tokens(log_probs, hypotheses), strict=True):
+        for hypothesis, tokens in zip(
+            hypotheses, self._candidate_log_probs(log_probs, hypotheses), strict=True
+        ):
             candidates[hypothesis.sentence] += _candidates(hypothesis, tokens, end_log_probs[hypothesis.row])
         steps_left = (beams.limits - beams.ids.shape[2]).tolist()
         searched = [self.sentences[number] for number in beams.numbers.tolist()]
         chosen = [
-            _allocate(each, free, terms, left)
-            for each, free, terms, left in zip(
+            _allocate(each, free, sentence_terms, left)
+            for each, free, sentence_terms, left in zip(
                 candidates, beams.free.tolist(), searched, steps_left, strict=True
             )
         ]
         self._slots = [
-            [(terms.advance(slots[each.slot][0], each.token), each.bonus) for each in chosen_here]
-            for terms, slots, chosen_here in zip(searched, self._slots, chosen, strict=True)
+            [(sentence_terms.advance(slots[each.slot][0], each.token), each.bonus) for each in chosen_here]
+            for sentence_terms, slots, chosen_here in zip(searched, self._slots, chosen, strict=True)
         ]
         return _to_tensors(chosen, log_probs.device)
 
@@ -127,13 +127,13 @@ class TermConstraints:
     def _hypotheses(self, beams: Beams) -> Iterator[_LiveHypothesis]:
         numbers, live = beams.numbers.tolist(), beams.live_log_probs.tolist()
         for i, (number, totals) in enumerate(zip(numbers, live, strict=True)):
-            terms, width = self.sentences[number], self._widths[number]
+            sentence_terms, width = self.sentences[number], self._widths[number]
             for slot, (total, (progress, bonus)) in enumerate(zip(totals, self._slots[i], strict=False)):
                 if total > -math.inf:
                     row = i * len(totals) + slot
-                    yield _LiveHypothesis(i, slot, row, terms, width, total, progress, bonus)
+                    yield _LiveHypothesis(i, slot, row, sentence_terms, width, total, progress, bonus)
 
-    def _tokens(
+    def _candidate_log_probs(
         self, log_probs: Float[Tensor, "rows vocabulary"], hypotheses: Sequence[_LiveHypothesis]
     ) -> list[dict[int, float]]:
         """For each hypothesis the tokens that may be worth a slot, with their log-probabilities."""
@@ -141,17 +141,18 @@ class TermConstraints:
         best = list(zip(tokens.tolist(), values.tolist(), strict=True))
         found = []
         added: list[tuple[int, int, int]] = []  # index of a hypothesis, its row, and a token
-        # A letter would break a term just completed, and all of the best tokens may be letters.
+        # A letter may break a term just completed, and all of the best tokens may be letters.
         breakable = [i for i, each in enumerate(hypotheses) if each.progress.breakable]
         if breakable:
             rows = [hypotheses[i].row for i in breakable]
-            unjoined = log_probs[rows].masked_fill(self._joins_left, -math.inf).argmax(dim=1)
+            unjoined = log_probs[rows].masked_fill(self._starts_in_word, -math.inf).argmax(dim=1)
             added += zip(breakable, rows, unjoined.tolist(), strict=True)
         for i, each in enumerate(hypotheses):
             best_tokens, best_log_probs = (column[: each.width] for column in best[each.row])
             found.append(dict(zip(best_tokens, best_log_probs, strict=True)))
-            replaced = (token for token in each.terms.replaced if token is not None)
-            further = each.terms.next_tokens(each.progress).union(replaced)
+            # `_gain` needs their log-probabilities.
+            replaced = (token for token in each.sentence_terms.replaced_tokens if token is not None)
+            further = each.sentence_terms.next_tokens(each.progress).union(replaced)
             added += [(i, each.row, token) for token in further]
         added_log_probs = log_probs[[row for _, row, _ in added], [token for _, _, token in added]].tolist()
         for (i, _, token), log_prob in zip(added, added_log_probs, strict=True):
@@ -159,34 +160,30 @@ class TermConstraints:
         return found
 
 
-def beam_width(terms: SentenceTerms, beam: int) -> int:
-    """How many slots the beam of a sentence with terms has; `beam` is that of one without."""
-    return min(beam + terms.num_tokens, max(beam, _MAX_WIDTH))
-
-
 def _candidates(
     hypothesis: _LiveHypothesis, log_probs: Mapping[int, float], end_log_prob: float
 ) -> Iterator[_Candidate]:
     """What may continue a hypothesis: some tokens, or its end if all terms are written."""
-    terms, progress, total, slot = hypothesis.terms, hypothesis.progress, hypothesis.total, hypothesis.slot
+    sentence_terms, progress = hypothesis.sentence_terms, hypothesis.progress
+    total, slot = hypothesis.total, hypothesis.slot
     past_end = False
-    if terms.finished(progress):
-        yield _Candidate(total + end_log_prob, slot, EOS, terms.num_tokens, past_end)
+    if sentence_terms.finished(progress):
+        yield _Candidate(total + end_log_prob, slot, EOS, sentence_terms.num_tokens, past_end)
     else:
         past_end = end_log_prob > max(log_probs.values())
-    next_tokens, repetition = terms.next_tokens(progress), terms.repetition(progress)
-    bank, breakable = terms.completed_bank(progress), progress.breakable
+    next_tokens, repeated = sentence_terms.next_tokens(progress), sentence_terms.repeated_token(progress)
+    bank, breakable = sentence_terms.completed_bank(progress), progress.breakable
     without_bonus = total - hypothesis.bonus
     base_total = total if progress.just_completed else without_bonus
     for token, log_prob in log_probs.items():
         if token in next_tokens:
             gain, bonus = _gain(hypothesis, token, log_probs)
-            next_bank = terms.bank(terms.advance(progress, token))
+            next_bank = sentence_terms.bank(sentence_terms.advance(progress, token))
             yield _Candidate(total + gain, slot, token, next_bank, past_end, bonus)
-        elif breakable and terms.breaks(progress, token):
-            broken = terms.lengths[progress.completed[-1].term]
+        elif breakable and sentence_terms.breaks(progress, token):
+            broken = sentence_terms.lengths[progress.completed[-1].term_index]
             yield _Candidate(without_bonus + log_prob, slot, token, bank - broken, past_end)
-        elif token != repetition:
+        elif token != repeated:
             yield _Candidate(base_total + log_prob, slot, token, bank, past_end)
 
 
@@ -197,23 +194,23 @@ def _gain(hypothesis: _LiveHypothesis, token: int, log_probs: Mapping[int, float
     that word would be, and so is put where the word would have stood. What this is more than the model's
     log-probability is a bonus, taken back when something else comes of the term.
     """
-    terms, progress = hypothesis.terms, hypothesis.progress
+    sentence_terms, progress = hypothesis.sentence_terms, hypothesis.progress
     log_prob, bonus = log_probs[token], hypothesis.bonus
-    if progress.just_completed and not terms.breaks(progress, token):
+    if progress.just_completed and not sentence_terms.breaks(progress, token):
         bonus = 0.0  # the term has earned it
-    current = terms.current_terms(terms.advance(progress, token))
+    current = sentence_terms.current_terms(sentence_terms.advance(progress, token))
     if bonus and any(length > 1 for _, length in current):
         # Inside a term that took a word's place: the total stays, and the bonus pays for the token.
         return 0.0, bonus - log_prob
-    # At its beginning: as probable as the word that it replaces, if `_tokens` has found that more probable.
-    replaced = [terms.replaced[term] for term, length in current if length == 1]
+    # At its beginning: as probable as the word that it replaces, if that is the more probable.
+    replaced = [sentence_terms.replaced_tokens[index] for index, length in current if length == 1]
     replaced_log_probs = [log_probs[first] for first in replaced if first is not None]
     new_bonus = max(0.0, max(replaced_log_probs, default=log_prob) - log_prob)
     return log_prob + new_bonus - bonus, new_bonus
 
 
 def _allocate(
-    candidates: list[_Candidate], free: int, terms: SentenceTerms, steps_left: int
+    candidates: list[_Candidate], free: int, sentence_terms: SentenceTerms, steps_left: int
 ) -> list[_Candidate]:
     """Gives the slots to the best candidate of each bank, highest first, then to the second best, and so on.
 
@@ -223,10 +220,12 @@ def _allocate(
     Args:
         candidates: of a sentence.
         free: how many slots it has.
-        terms: of it.
+        sentence_terms: of it.
         steps_left: how many tokens the length limit allows; of the last only the highest bank counts.
     """
-    steps_needed = terms.num_tokens + len(terms.tokenizations)  # at most: a space before each term
+    steps_needed = sentence_terms.num_tokens + len(
+        sentence_terms.tokenizations
+    )  # at most: a space before each term
     candidates = sorted((each for each in candidates if each.total > -math.inf), reverse=True)
     if steps_left == 1:
         highest = max((each.bank for each in candidates), default=0)

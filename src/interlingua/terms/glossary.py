@@ -1,9 +1,9 @@
 """Glossaries: how given terms are to be translated, where they occur in a text, and whether it came out.
 
 A term occurs where it stands as whole words; in scripts that put no spaces between words, wherever it is
-written. It is found as it is spelt, and one that begins with a word in lower case also with a capital at the
-start of a sentence. Of terms that overlap the first counts, of those starting at the same place the longest.
-Each occurrence in the source asks for one in the target.
+written. It is found as it is spelt (no-break spaces are spaces), one that begins with a word in lower case
+also with a capital at the start of a sentence. Of terms that overlap the first counts, of those starting at
+the same place the longest. Each occurrence in the source asks for one in the target.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from typing import NamedTuple
 
 from interlingua.errors import DataError
 
-__all__ = ["Glossary", "Term", "capitalised", "check_terms", "joins_words"]
+__all__ = [
+    "Glossary", "GlossaryInput", "Occurrence", "Term", "capitalised", "check_terms", "glossary_for_each",
+    "is_unspaced", "joins_words", "trim_spaces",
+]  # fmt: skip
 
 # Written without spaces, or with endings that are words of their own: Thai, Lao, Tibetan, Burmese, Khmer,
 # Hangul, kana, ideographs.
@@ -24,6 +27,7 @@ _UNSPACED = re.compile(
     "[\u0e00-\u0fff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u31ff\u3400-\u9fff\uac00-\ud7ff\uf900-\ufaff"
     "\U00020000-\U0003ffff]"
 )
+_NO_BREAK_SPACES = str.maketrans("\u00a0\u2007\u202f", "   ")
 _SENTENCE_START = re.compile(r"""(?:^|[.!?\u2026]["'”’»)\]]*\s+)\W*""")
 
 
@@ -34,12 +38,25 @@ class Term(NamedTuple):
     target: str
 
 
+class Occurrence(NamedTuple):
+    """Where a term stands in a source."""
+
+    start: int
+    """The position of its first character in the normalised text."""
+    term: Term
+
+
+def is_unspaced(character: str) -> bool:
+    """Whether a character is of a script that puts no spaces between words."""
+    return bool(_UNSPACED.match(character))
+
+
 def joins_words(character: str) -> bool:
     """Whether a character is part of the word that it stands beside.
 
     Letters, digits, combining marks and the underscore are, except in scripts without spaces between words.
     """
-    if _UNSPACED.match(character):
+    if is_unspaced(character):
         return False
     return character.isalnum() or character == "_" or unicodedata.category(character).startswith("M")
 
@@ -57,49 +74,80 @@ class Glossary:
 
     def __init__(self, terms: Mapping[str, str], normalise: Callable[[str], str] = str) -> None:
         self._normalise = normalise
-        self.terms = {
-            normalise(_collapse_spaces(source)): _collapse_spaces(target) for source, target in terms.items()
-        }
-        if not (all(self.terms) and all(self.terms.values())):
+        self.terms = {trim_spaces(normalise(source)): trim_spaces(target) for source, target in terms.items()}
+        if not all(text.strip() for term in self.terms.items() for text in term):
             raise DataError("a term of the glossary is empty", found=dict(terms))
-        self._lengths = _lengths(self.terms)
+        self._index_terms()
+
+    def _index_terms(self) -> None:
+        self._by_spelling = {
+            source.translate(_NO_BREAK_SPACES): Term(source, target) for source, target in self.terms.items()
+        }
+        self._lengths = _lengths(self._by_spelling)
 
     def overridden_by(self, terms: Mapping[str, str]) -> Glossary:
         """The same with further terms, whose translations override its own."""
         merged = Glossary(terms, self._normalise)
-        merged.terms = {**self.terms, **merged.terms}
-        merged._lengths = _lengths(merged.terms)
+        merged.terms = {
+            **{term.source: term.target for spelling, term in self._by_spelling.items()
+               if spelling not in merged._by_spelling},
+            **merged.terms,
+        }  # fmt: skip
+        merged._index_terms()
         return merged
 
-    def find(self, text: str) -> list[Term]:
-        """The terms that occur in a text, in order; one for each occurrence."""
-        return [term for _, term in self.locate(text)]
-
-    def locate(self, text: str) -> list[tuple[int, Term]]:
-        """The same, each with the position where it begins in the normalised text."""
+    def find(self, text: str) -> list[Occurrence]:
+        """Where terms occur in a text, in order."""
         if not self.terms:
             return []
-        text = self._normalise(text)
+        text = self._normalise(text).translate(_NO_BREAK_SPACES)
         sentence_starts = {match.end() for match in _SENTENCE_START.finditer(text)}
         found, start = [], 0
         while start < len(text):
-            source = self._longest_at(text, start, start in sentence_starts)
-            if source:
-                found.append((start, Term(source, self.terms[source])))
-            start += len(source) or 1
+            term = self._longest_at(text, start, start in sentence_starts)
+            if term:
+                found.append(Occurrence(start, term))
+            start += len(term.source) if term else 1
         return found
 
-    def _longest_at(self, text: str, start: int, starts_sentence: bool) -> str:
-        """The longest term that begins at a position, as the glossary spells it; "" if there is none."""
-        character = text[start]
-        for first in dict.fromkeys((character, character.lower() if starts_sentence else character)):
-            for length in self._lengths.get(first, ()):
-                written = text[start : start + length]
-                source = first + written[1:]
-                same = written in (source, capitalised(source))
-                if source in self.terms and same and _are_whole_words(text, start, start + length):
-                    return source
-        return ""
+    def _longest_at(self, text: str, start: int, starts_sentence: bool) -> Term | None:
+        """The longest term that begins at a position; of two as long the one that is spelt just so."""
+        firsts = dict.fromkeys((text[start], text[start].lower() if starts_sentence else text[start]))
+        lengths = {length for first in firsts for length in self._lengths.get(first, ())}
+        for length in sorted(lengths, reverse=True):
+            written = text[start : start + length]
+            for first in firsts:
+                spelling = first + written[1:]
+                term = self._by_spelling.get(spelling)
+                same = written in (spelling, capitalised(spelling))
+                if term and same and _are_whole_words(text, start, start + length):
+                    return term
+        return None
+
+
+GlossaryInput = Glossary | Mapping[str, str] | Sequence[Mapping[str, str]]
+"""{source term: target term}: one for all texts, or one for each."""
+
+
+def glossary_for_each(
+    given: GlossaryInput | None, count: int, normalise: Callable[[str], str]
+) -> list[Glossary]:
+    """The glossary of each of so many texts.
+
+    Raises:
+        DataError: it is none, there is not one for each text, or a term is empty.
+    """
+    if isinstance(given, Glossary):
+        return [given] * count
+    if given is None or isinstance(given, Mapping):
+        return [Glossary(given or {}, normalise)] * count
+    accepted = "One {source term: target term} for all texts, or a list of them, one for each text."
+    if not isinstance(given, Sequence) or not all(isinstance(each, Mapping) for each in given):
+        raise DataError("that is no glossary", where="glossary", found=given, accepted=accepted)
+    if len(given) != count:
+        what = f"there are {count} texts, but {len(given)} glossaries"
+        raise DataError(what, where="glossary", accepted=accepted)
+    return [Glossary(each, normalise) for each in given]
 
 
 def _lengths(terms: Iterable[str]) -> dict[str, list[int]]:
@@ -128,12 +176,13 @@ def check_terms(targets: Sequence[str], text: str) -> list[bool]:
 
 def capitalised(term: str) -> str:
     """How a term begins a sentence if its first word is in lower case; any other as it is."""
-    word, *_ = term.split(" ", 1)
+    word, *_ = term.split(maxsplit=1)
     return term[:1].upper() + term[1:] if word == word.lower() else term
 
 
-def _collapse_spaces(term: str) -> str:
-    return " ".join(term.split())
+def trim_spaces(term: str) -> str:
+    """A term with single spaces and none around it; others, such as no-break spaces, are meant and stay."""
+    return re.sub("[ \t\n\v\f\r]+", " ", term).strip(" ")
 
 
 def _occurrences(term: str, text: str) -> Iterator[tuple[int, int]]:

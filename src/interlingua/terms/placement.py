@@ -16,22 +16,30 @@ _MIN_ATTENTION = 0.2
 
 
 def find_replaced(
-    terms: SentenceTerms, unconstrained: Sequence[int], cross_attention: Float[Tensor, "target source"]
-) -> None:
-    """Finds which words of an unconstrained translation the terms replace, and notes it in `terms`.
+    sentence_terms: SentenceTerms,
+    unconstrained: Sequence[int],
+    cross_attention: Float[Tensor, "target source"],
+) -> list[int | None]:
+    """For each term the first token of the word of an unconstrained translation that it replaces, if known.
 
     Args:
-        terms: of the source.
+        sentence_terms: of the source.
         unconstrained: the tokens of its translation without them.
         cross_attention: the weight that each target token gives to each source token.
     """
-    joins_left, joins_right = terms.tokenizer.joins_left, terms.tokenizer.joins_right
-    for i, (start, end) in enumerate(terms.spans):
+    tokenizer = sentence_terms.tokenizer
+    replaced: list[int | None] = [None] * len(sentence_terms.tokenizations)
+    for i, (start, end) in enumerate(sentence_terms.spans):
         weights = cross_attention[: len(unconstrained), start:end].sum(dim=1)
         if not len(weights) or float(weights.max()) < _MIN_ATTENTION:
             continue
         position = int(weights.argmax())
         # Back to where the word begins.
-        while position and joins_right[unconstrained[position - 1]] and joins_left[unconstrained[position]]:
+        while (
+            position
+            and tokenizer.ends_in_word[unconstrained[position - 1]]
+            and tokenizer.starts_in_word[unconstrained[position]]
+        ):
             position -= 1
-        terms.replaced[i] = unconstrained[position]
+        replaced[i] = unconstrained[position]
+    return replaced

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from interlingua.data.reading import read_lines
 from interlingua.errors import DataError
+from interlingua.terms.glossary import trim_spaces
 
 __all__ = ["read_glossary"]
 
@@ -21,13 +22,13 @@ def read_glossary(path: Path) -> dict[str, str]:
         if not line.strip():
             continue
         where = f"{path}:{number}"
-        fields = [" ".join(field.split()) for field in line.split("\t")]
+        fields = [trim_spaces(field) for field in line.split("\t")]
         if len(fields) != 2:
             what = "the line has no tab" if len(fields) == 1 else f"the line has {len(fields)} columns"
             accepted = "Each line is: source term, a tab, target term."
             raise DataError(what, where=where, found=line, accepted=accepted)
         source, target = fields
-        if not source or not target:
+        if not source.strip() or not target.strip():
             raise DataError("a term is empty", where=where, found=line)
         if terms.setdefault(source, target) != target:
             raise DataError(

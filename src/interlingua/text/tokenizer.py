@@ -80,7 +80,7 @@ class TokenizerSettings(Settings):
     normalisation: Normalisation = "NFC"
     """Unicode normalisation of every text: NFC, NFKC or none."""
     sample: int = 200_000
-    """The most pairs to learn from, drawn at random from larger data."""
+    """A number of pairs: tokenizers are learnt from so many at most, drawn at random from larger data."""
 
 
 def train_tokenizers(

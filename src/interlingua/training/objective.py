@@ -1,6 +1,6 @@
 """What training minimises: sums over target tokens, to be divided by their number once an update.
 
-Cross entropy with label smoothing is computed in chunks of the projection.
+Cross entropy with label smoothing is computed over the logits, a part of them at a time.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class CrossEntropy:
         self.smoothing, self.consistency = smoothing, consistency
 
     def __call__(self, model: Seq2Seq, batch: Batch) -> Loss:
-        """The sum over the target tokens, in nats."""
+        """The sum over the target tokens, in nats: one part, "loss", since R-Drop's divergence is in it."""
         twice = batch.twice() if self.consistency else batch
         hidden = model.decode(model.encode(twice.source), twice.target_in)
         total = cross_entropy_sum(
             model.project, hidden, twice.target_out, smoothing=self.smoothing, padding=PAD,
             consistency=self.consistency,
         )  # fmt: skip
-        return Loss({"cross_entropy": total / 2 if self.consistency else total}, batch.target_tokens)
+        return Loss({"loss": total / 2 if self.consistency else total}, batch.target_tokens)
 
 
 def build_objective(settings: TrainingSettings) -> Objective:
@@ -65,11 +65,10 @@ def build_objective(settings: TrainingSettings) -> Objective:
     return CrossEntropy(settings.label_smoothing, settings.consistency)
 
 
-ROWS_AT_ONCE = 256
-"""So many positions are projected together."""
-NUMBERS_AT_ONCE = 1 << 18
-"""On a CPU so many logits are worked on together, in single precision: they stay in the cache, and the memory
+NUMBERS_AT_ONCE = {"cpu": 1 << 18}
+"""So many logits are worked on together, in single precision: on a CPU they stay in the cache, and the memory
 for them is not asked of the system anew each time."""
+DEFAULT_NUMBERS_AT_ONCE = 1 << 24
 
 
 def cross_entropy_sum(
@@ -98,15 +97,10 @@ def cross_entropy_sum(
         consistency: weight of the divergence between the halves of the batch; 0: the batch has no halves.
     """
     real = (target_out != padding).flatten().nonzero().squeeze(1)
-    if consistency:  # a chunk is as many positions of the first half, then the same of the second
-        halves = real.view(2, -1).split(ROWS_AT_ONCE // 2, dim=1)
-        real = torch.cat([positions.flatten() for positions in halves])
     rows = hidden.flatten(0, 1).index_select(0, real)
     tokens = target_out.flatten().index_select(0, real)
-    total = torch.zeros((), dtype=torch.float32, device=hidden.device)
-    for chunk, answers in zip(rows.split(ROWS_AT_ONCE), tokens.split(ROWS_AT_ONCE), strict=True):
-        loss = _SmoothedCrossEntropy.apply(project(chunk), answers, smoothing, consistency)  # type: ignore[no-untyped-call]
-        total = total + loss
+    # One product for all rows: the gradient of its matrix is summed up in single precision, and rounded once.
+    total: Tensor = _SmoothedCrossEntropy.apply(project(rows), tokens, smoothing, consistency)  # type: ignore[no-untyped-call]
     return total
 
 
@@ -116,9 +110,8 @@ class _SmoothedCrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, tokens: Tensor, smoothing: float, consistency: float) -> Tensor:
         halves, classes = 2 if consistency else 1, logits.shape[1]
-        at_once = len(logits)
-        if logits.device.type == "cpu":
-            at_once = max(1, NUMBERS_AT_ONCE // (halves * classes))
+        numbers = NUMBERS_AT_ONCE.get(logits.device.type, DEFAULT_NUMBERS_AT_ONCE)
+        at_once = max(1, numbers // (halves * classes))
         parts = (each.view(halves, -1, width).split(at_once, dim=1)
                  for each, width in ((logits, classes), (tokens, 1)))  # fmt: skip
         total = torch.zeros((), dtype=torch.float32, device=logits.device)
@@ -137,15 +130,16 @@ class _SmoothedCrossEntropy(torch.autograd.Function):
                 divergence, toward = _divergence(scores - log_total, probabilities)
                 total += consistency / 2 * divergence
                 gradient = torch.add(probabilities, toward, alpha=consistency / 2)
-            part.copy_(gradient.sub_(smoothing / classes))
-            part.scatter_add_(2, column, part.new_full(column.shape, smoothing - 1))
+            gradient.sub_(smoothing / classes)
+            gradient.scatter_add_(2, column, gradient.new_full(column.shape, smoothing - 1))
+            part.copy_(gradient)
         ctx.save_for_backward(logits.detach())
         return total
 
     @staticmethod
     def backward(ctx: Any, *gradient_of_loss: Tensor) -> tuple[Tensor, None, None, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * gradient_of_loss[0].to(gradient.dtype), None, None, None
+        return gradient * gradient_of_loss[0], None, None, None
 
 
 def _divergence(

@@ -50,18 +50,18 @@ class TimeBudget:
 
     Args:
         seconds: of the whole run, all processes that worked on it together.
-        elapsed_s: gives the seconds used so far.
+        clock: gives the seconds used so far.
     """
 
-    def __init__(self, seconds: float, elapsed_s: Clock) -> None:
+    def __init__(self, seconds: float, clock: Clock) -> None:
         self.seconds = seconds
-        self.elapsed_s = elapsed_s
+        self.clock = clock
         self.reserve_s = min(0.05 * seconds, 20.0)
         """Kept for the end; known better after the first validation."""
 
     def progress(self, step: float) -> float:
         """The share of the time used, whatever the step."""
-        return min(1.0, self.elapsed_s() / max(self.seconds - self.reserve_s, 1e-9))
+        return min(1.0, self.clock() / max(self.seconds - self.reserve_s, 1e-9))
 
 
 class Schedule:

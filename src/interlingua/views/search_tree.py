@@ -58,7 +58,7 @@ def build_tree(
     for number, step in enumerate(steps, start=1):
         last = number == len(steps)
         for place, (ids, totals) in enumerate(
-            zip(step.ids[0].tolist(), step.totals[0].tolist(), strict=True)
+            zip(step.ids[0].tolist(), step.prefix_log_probs[0].tolist(), strict=True)
         ):
             if totals[-1] == -math.inf:
                 continue

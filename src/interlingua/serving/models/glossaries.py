@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import BaseModel, Field
 
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.serving.models.catalogue import Catalogue, ServedModel
@@ -15,22 +12,14 @@ from interlingua.serving.settings import ServeSettings
 from interlingua.terms.glossary import Glossary
 from interlingua.terms.reading import read_glossary
 
-__all__ = ["Glossaries", "UsedTerm"]
-
-
-class UsedTerm(BaseModel):
-    """A term of the glossary that occurs in the text."""
-
-    source: str
-    target: str
-    satisfied: Annotated[bool, Field(description="Whether it came out.")]
+__all__ = ["Glossaries"]
 
 
 class Glossaries:
     """Which terms apply to a request.
 
     Raises:
-        ConfigurationError: a file is not said to belong to a model.
+        ConfigurationError: a file is not said to belong to a model, or a model has two.
         DataError: a file is not a glossary.
     """
 
@@ -76,15 +65,34 @@ class Glossaries:
 
 def _files(given: Sequence[str], names: Sequence[str]) -> dict[str, Path]:
     """The file of each model, from FILE or MODEL=FILE."""
-    files = {}
+    files: dict[str, Path] = {}
     for value in given:
-        name, equals, path = value.partition("=")
-        if not equals and len(names) == 1:
-            name, path = names[0], value
-        if name not in names:
+        name, path = _split_option(value, names)
+        if name in files:
             raise ConfigurationError(
-                "it is not said which model the glossary is for", where="--glossary", found=value,
-                accepted=f"Such as: --glossary {names[0]}=FILE. Models: {', '.join(names)}.",
+                f"the model {name} has two glossaries", where="--glossary", found=f"{files[name]}, {path}",
+                accepted="One file for each model; put the terms of both in one.",
             )  # fmt: skip
-        files[name] = Path(path)
+        files[name] = path
     return files
+
+
+def _split_option(value: str, names: Sequence[str]) -> tuple[str, Path]:
+    """The model and the file of MODEL=FILE, or of FILE where there is but one model."""
+    accepted = f"Such as: --glossary {names[0]}=FILE. Models: {', '.join(names)}."
+    named = [name for name in names if value.startswith(f"{name}=")]
+    if named:
+        name = max(named, key=len)  # names may hold a = as well
+        return name, Path(value.removeprefix(f"{name}="))
+    given_name, equals, _ = value.partition("=")
+    is_path = Path(value).exists() or "/" in given_name or not given_name
+    if equals and not is_path:
+        raise ConfigurationError(
+            f"there is no model {given_name!r}", where="--glossary", found=value, accepted=accepted
+        )
+    if len(names) > 1:
+        raise ConfigurationError(
+            "it is not said which model the glossary is for", where="--glossary", found=value,
+            accepted=accepted,
+        )  # fmt: skip
+    return names[0], Path(value)

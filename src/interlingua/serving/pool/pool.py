@@ -16,11 +16,12 @@ from interlingua.serving.pool.queue import SHORT_COST, Job, Queue
 from interlingua.serving.pool.wait import WaitEstimate
 from interlingua.serving.refusal import RefusalError, deadline_missed
 from interlingua.serving.settings import ServeSettings
+from interlingua.terms.width import beam_width
 
 __all__ = ["Pool"]
 
 _USUAL_BEAM = 5  # hypotheses a sentence that batches are made for; more of them cost more
-_BEAM_PER_TERM = 2  # hypotheses that a term adds, about one for each of its tokens
+_TOKENS_PER_TERM = 2  # about; each adds a hypothesis
 _SHORT_INTERVAL_S = 0.05  # how often short sentences are looked for that wait behind a long one
 _MAX_ATTEMPTS = 2  # workers that may die over a sentence before it fails
 _RESTART_S = (0.0, 1.0, 5.0, 30.0)  # pauses before a worker is replaced that does not even start
@@ -100,12 +101,12 @@ class Pool:
             self.metrics.refused.labels("queue full").inc()
             raise RefusalError(503, "Too many requests are waiting. Please try again.", retry_after_s=wait_s)
 
-    def cost(self, model: str, tokens: int, options: Mapping[str, Any], terms: int = 0) -> float:
+    def cost(self, model: str, tokens: int, options: Mapping[str, Any], num_terms: int = 0) -> float:
         """What a sentence of so many tokens and terms costs, of which 1 is the usual cost of a token."""
-        width: float = (
+        beam = (
             options.get("n_best", 1) if options.get("sample") else options.get("beam", self.about[model].beam)
         )
-        width += _BEAM_PER_TERM * terms
+        width = beam_width(_TOKENS_PER_TERM * num_terms, beam)
         weights = options.get("alignment") or options.get("attention")  # as many as the square of the length
         return tokens * max(1.0, width / _USUAL_BEAM) * (max(1.0, tokens / SHORT_COST) if weights else 1.0)
 
@@ -175,17 +176,18 @@ class Pool:
             await asyncio.gather(work, return_exceptions=True)
 
     async def _decode(self, worker: Worker, batch: list[Job]) -> None:
-        watched = [job for job in batch if job.on_draft]
         task = {
             "model": batch[0].model, "options": batch[0].options, "detail": batch[0].detail,
-            "texts": [job.text for job in batch], "terms": [job.terms for job in batch],
-            "watched": [job.text for job in watched], "draft_s": self.settings.draft_ms / 1000,
+            "texts": [job.text for job in batch], "glossaries": [job.glossary for job in batch],
+            "watched": [number for number, job in enumerate(batch) if job.on_draft],
+            "draft_s": self.settings.draft_ms / 1000,
         }  # fmt: skip
 
-        def on_drafts(drafts: dict[str, str]) -> None:
-            for job in watched:
-                if job.on_draft and job.text in drafts and not job.done.done():
-                    job.on_draft(drafts[job.text])
+        def on_drafts(drafts: dict[int, str]) -> None:
+            for number, draft in drafts.items():
+                job = batch[number]
+                if job.on_draft and not job.done.done():
+                    job.on_draft(draft)
 
         abandoned = asyncio.gather(*(job.done for job in batch), return_exceptions=True)
         started = time.monotonic()

@@ -17,7 +17,8 @@ __all__ = ["AboutModel", "OnDrafts", "Worker", "WorkerGoneError"]
 
 _MAX_MESSAGE_BYTES = 1 << 30
 
-OnDrafts = Callable[[dict[str, str]], object]
+OnDrafts = Callable[[dict[int, str]], object]
+"""Given translations so far, by the number of their text in the batch."""
 
 
 class AboutModel(NamedTuple):
@@ -77,8 +78,9 @@ class Worker:
         """Has some texts translated together; one answer for each, or none when they were abandoned.
 
         Args:
-            task: model, texts and their terms, the texts that are watched, options of the search, `detail`.
-            on_drafts: is given the texts that are watched and their translations so far.
+            task: model, texts and their glossaries, the numbers of the texts that are watched, options of the
+                search, `detail`.
+            on_drafts: is given the translations so far of the texts that are watched.
             abandoned: done when nobody waits for any of them any more.
 
         Raises:
@@ -112,7 +114,7 @@ class Worker:
             while (message := await _receive(self.process)) is not None:
                 answer, on_drafts = self._batches[message["number"]]
                 if "drafts" in message:
-                    on_drafts(message["drafts"])
+                    on_drafts(dict(message["drafts"]))
                 else:
                     answer.set_result(message)
         finally:

@@ -47,8 +47,8 @@ class Job:
     """What `Translator.translate` takes beside the texts."""
     detail: bool = False
     """Whether tokens and log-probabilities are asked for."""
-    terms: Sequence[tuple[str, str]] = ()
-    """(source, target) of the glossary for each occurrence; they need not be those of the other jobs."""
+    glossary: Mapping[str, str] = field(default_factory=dict)
+    """{source term: target term}; it need not be that of the other jobs."""
     deadline: float = math.inf
     """When its translation is of no use any more, by the monotonic clock."""
     on_draft: Callable[[str], object] | None = None

@@ -9,6 +9,7 @@ when its standard input does, so it never outlives the service.
 from __future__ import annotations
 
 import ctypes
+import functools
 import json
 import os
 import signal
@@ -90,7 +91,7 @@ class _Worker:
 
     def _work(self, task: dict[str, Any], watch: _Watch) -> None:
         try:
-            done = _translate(self.models[task["model"]], task, watch)
+            done = _translate(self.models[task["model"]], task, watch, range(len(task["texts"])))
         except _CancelledError:
             done = []
         del self.running[task["number"]]
@@ -154,36 +155,52 @@ class _Watch:
 
     def __init__(self, task: dict[str, Any], answer: Callable[[dict[str, Any]], None]) -> None:
         self.number, self.answer, self.cancelled = task["number"], answer, False
-        self.sent, self.every_s = dict.fromkeys(task["watched"], ""), task["draft_s"]
+        self.sent: dict[int, str] = dict.fromkeys(task["watched"], "")
+        """By the number of a text, what was last said of it."""
+        self.every_s = task["draft_s"]
         self.sent_at = time.monotonic()
 
-    def __call__(self, drafts: Drafts) -> None:
+    def __call__(self, numbers: Sequence[int], drafts: Drafts) -> None:
+        """Is told of a step of the texts with these numbers."""
         if self.cancelled:
             raise _CancelledError
         if self.sent and time.monotonic() - self.sent_at >= self.every_s:
-            changed = {text: draft for text, draft in drafts().items() if self.sent.get(text, draft) != draft}
+            # The service sends no text that would be split.
+            new = {numbers[text]: draft for (text, part), draft in drafts().items() if part == 0}
+            changed = {
+                number: draft for number, draft in new.items() if self.sent.get(number, draft) != draft
+            }
             if changed:
-                self.answer({"number": self.number, "drafts": changed})
+                self.answer({"number": self.number, "drafts": list(changed.items())})
             self.sent |= changed
             self.sent_at = time.monotonic()
 
 
-def _translate(model: Translator, task: dict[str, Any], watch: _Watch) -> list[dict[str, Any]]:
-    """Translates together; when that fails one by one, so that a failure is only its own text's."""
-    texts, options, detail = task["texts"], dict(task["options"]), task["detail"]
-    if any(task["terms"]):
-        options["glossary"] = [dict(terms) for terms in task["terms"]]
+def _translate(
+    model: Translator, task: dict[str, Any], watch: _Watch, numbers: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Translates together; when that fails one by one, so that a failure is only its own text's.
+
+    Args:
+        model: translates.
+        task: the batch.
+        watch: told of every step.
+        numbers: of the texts of the batch that are to be translated.
+    """
+    texts = [task["texts"][number] for number in numbers]
+    glossaries = [task["glossaries"][number] for number in numbers]
+    options, detail = dict(task["options"]), task["detail"]
+    if any(glossaries):
+        options["glossary"] = glossaries
+    observe = functools.partial(watch, numbers)
     try:
-        return [_record(each, detail) for each in model.translate(texts, observe=watch, **options)]
+        return [_record(each, detail) for each in model.translate(texts, observe=observe, **options)]
     except _CancelledError:
         raise
     except Exception as error:
         if len(texts) == 1:
             return [describe_error(error)]
-    return [
-        _translate(model, {**task, "texts": [text], "terms": [terms]}, watch)[0]
-        for text, terms in zip(texts, task["terms"], strict=True)
-    ]
+    return [_translate(model, task, watch, [number])[0] for number in numbers]
 
 
 def _record(translation: Translation, detail: bool) -> dict[str, Any]:

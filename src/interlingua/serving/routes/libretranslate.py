@@ -15,13 +15,13 @@ from interlingua.serving.http.limits import AccessControl
 from interlingua.serving.http.reception import log_texts
 from interlingua.serving.models.catalogue import name_of
 from interlingua.serving.models.detection import DetectedLanguage
-from interlingua.serving.models.glossaries import UsedTerm
 from interlingua.serving.routes.schema import (
     FORM,
     JSON,
     MULTIPART,
     ApiKey,
     LanguageCode,
+    TermAnswer,
     Terms,
     Text,
     answers,
@@ -72,7 +72,7 @@ class TranslateAnswer(BaseModel):
         Field(description="Addresses, numbers and placeholders that did not come through, if any."),
     ] = None
     terms: Annotated[
-        list[UsedTerm] | list[list[UsedTerm]] | None,
+        list[TermAnswer] | list[list[TermAnswer]] | None,
         Field(description="The glossary's terms in the text, for each time that one occurs, if any."),
     ] = None
 

@@ -16,9 +16,18 @@ from interlingua.serving.http.limits import AccessControl
 from interlingua.serving.http.reception import log_texts
 from interlingua.serving.models.catalogue import ServedModel
 from interlingua.serving.models.detection import DetectedLanguage
-from interlingua.serving.models.glossaries import UsedTerm
 from interlingua.serving.refusal import RefusalError
-from interlingua.serving.routes.schema import JSON, ApiKey, LanguageCode, Terms, Text, answers, body, pairs
+from interlingua.serving.routes.schema import (
+    JSON,
+    ApiKey,
+    LanguageCode,
+    TermAnswer,
+    Terms,
+    Text,
+    answers,
+    body,
+    pairs,
+)
 from interlingua.serving.routes.service import Service, TranslatedText, TranslationOptions, search_options
 
 __all__ = ["routes"]
@@ -78,7 +87,7 @@ class Hypothesis(BaseModel):
               "unmet: a term of the glossary is missing."),
     ]  # fmt: skip
     terms: Annotated[
-        list[UsedTerm],
+        list[TermAnswer],
         Field(description="The glossary's terms in the source, for each time that one occurs."),
     ] = []
 
@@ -112,7 +121,7 @@ class TextAnswer(BaseModel):
     not_kept: Annotated[
         list[str], Field(description="Addresses, numbers and placeholders that did not come through.")
     ]
-    terms: list[UsedTerm]
+    terms: list[TermAnswer]
     parts: list[Part]
 
 

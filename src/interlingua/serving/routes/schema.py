@@ -13,7 +13,10 @@ from interlingua.serving.models.catalogue import AUTO, Catalogue
 from interlingua.serving.refusal import ErrorAnswer
 from interlingua.serving.settings import ServeSettings
 
-__all__ = ["FORM", "JSON", "MULTIPART", "ApiKey", "LanguageCode", "Terms", "Text", "answers", "body", "pairs"]
+__all__ = [
+    "FORM", "JSON", "MULTIPART", "ApiKey", "LanguageCode", "TermAnswer", "Terms", "Text", "answers", "body",
+    "pairs",
+]  # fmt: skip
 
 ApiKey = Annotated[str | None, Field(description="Needed if the service asks for API keys.")]
 Text = Annotated[str, Field(min_length=1)]
@@ -22,6 +25,15 @@ Terms = Annotated[
     dict[str, str] | None,
     Field(description="{source term: target term}; they come before those of the service."),
 ]
+
+
+class TermAnswer(BaseModel):
+    """A term of the glossary that occurs in the text."""
+
+    source: str
+    target: str
+    satisfied: Annotated[bool, Field(description="Whether it came out.")]
+
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"

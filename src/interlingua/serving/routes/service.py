@@ -20,7 +20,7 @@ from interlingua.serving.pool.queue import Job, RequestTurn
 from interlingua.serving.refusal import RefusalError, deadline_missed
 from interlingua.serving.routes.drafts import Drafts, OnProgress
 from interlingua.serving.settings import ServeSettings
-from interlingua.terms.glossary import Glossary
+from interlingua.terms.glossary import Glossary, Term
 
 __all__ = ["Service", "TranslatedText", "TranslationOptions", "search_options"]
 
@@ -100,7 +100,8 @@ class Service:
         deadline = min(options.arrived_at, time.monotonic()) + _DEADLINE_SHARE * self.settings.timeout_s
         in_thread = sum(map(len, texts)) > _MAX_INLINE_CHARACTERS
 
-        find_terms = options.glossary.find if options.glossary else None
+        def find_terms(text: str) -> list[Term]:
+            return [each.term for each in options.glossary.find(text)] if options.glossary else []
 
         def prepare() -> list[Document]:
             return [
@@ -142,8 +143,11 @@ class Service:
         window, turn = asyncio.Semaphore(0), RequestTurn()
 
         def submit(part: Part, search: dict[str, Any]) -> Job:
+            # Only the terms that occur, so that a file of tens of thousands need not go to a worker with each
+            # batch; it finds them once more.
+            glossary = dict(part.terms)
             job = Job(
-                part.text, self._cost(part, served, search), served.name, search, options.detail, part.terms,
+                part.text, self._cost(part, served, search), served.name, search, options.detail, glossary,
                 deadline, functools.partial(drafts.update, part) if drafts else None,
             )  # fmt: skip
             self.pool.queue.add(job, turn)

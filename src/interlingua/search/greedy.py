@@ -1,4 +1,4 @@
-"""One path a row: the decoding loop that greedy search and sampling share, and greedy search itself."""
+"""Greedy search, and the loop of one path a row that it shares with sampling."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ ChooseTokens = Callable[[Float[Tensor, "rows vocabulary"], Int[Tensor, " rows"],
 
 
 def greedy_search(
-    model: Seq2Seq, sources: SearchInput, settings: SearchSettings, observe: StepObserver | None = None
+    model: Seq2Seq, batch: SearchInput, settings: SearchSettings, observe: StepObserver | None = None
 ) -> list[list[Hypothesis]]:
     """Takes the most probable token every time.
 
     Args:
         model: any Seq2Seq, in evaluation mode.
-        sources: the batch.
+        batch: of sources.
         settings: length_penalty (for the score only) and unknown are used.
         observe: told of every step.
 
@@ -36,9 +36,9 @@ def greedy_search(
         One hypothesis for each source.
     """
     with torch.inference_mode():
-        memory = model.encode(sources.source)
+        memory = model.encode(batch.source)
         return [
-            [path] for path in decode_paths(model, memory, sources.limits, settings, _most_probable, observe)
+            [path] for path in decode_paths(model, memory, batch.limits, settings, _most_probable, observe)
         ]
 
 
