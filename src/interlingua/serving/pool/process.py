@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
 import signal
@@ -43,7 +42,6 @@ class Worker:
         self.process, self.about = process, about
         self.gone = asyncio.create_task(self._read())
         """Done as soon as the process has ended."""
-        self._numbers = itertools.count(1)
         self._batches: dict[int, tuple[asyncio.Future[dict[str, Any]], OnDrafts]] = {}
 
     @classmethod
@@ -78,19 +76,19 @@ class Worker:
         """Has some texts translated together; one answer for each, or none when they were abandoned.
 
         Args:
-            task: model, texts and their glossaries, the numbers of the texts that are watched, options of the
-                search, `detail`.
+            task: its number, model, texts and their glossaries, the numbers of the texts that are watched,
+                options of the search, `detail`.
             on_drafts: is given the translations so far of the texts that are watched.
             abandoned: done when nobody waits for any of them any more.
 
         Raises:
             WorkerGoneError: the process ended meanwhile.
         """
-        number = next(self._numbers)
+        number = task["number"]
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._batches[number] = answer, on_drafts
         try:
-            self._send({"number": number, **task})
+            self._send(dict(task))
             await asyncio.wait({answer, abandoned}, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
                 self._send({"cancel": number})
@@ -98,6 +96,11 @@ class Worker:
             return done
         finally:
             del self._batches[number]
+
+    def drop(self, number: int, text: int) -> None:
+        """Tells that nobody waits for a text of a batch any more: the others go on without it."""
+        if number in self._batches and not self.gone.done():
+            self._send({"drop": number, "text": text})
 
     async def stop(self) -> None:
         """Ends the process at once; it holds nothing that could be lost."""

@@ -2,8 +2,8 @@
 
 `python -m interlingua.serving.pool.worker` reads JSON objects from standard input and writes them to standard
 output, one a line. The first says which models to load; then each holds a batch, or the number of one to
-cancel. A batch is answered once, and before that with drafts of the texts that are watched. A worker ends
-when its standard input does, so it never outlives the service.
+cancel, or to drop a text of. A batch is answered once, and before that with drafts of the texts that are
+watched. A worker ends when its standard input does, so it never outlives the service.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import torch
@@ -26,7 +27,7 @@ import torch
 import interlingua
 from interlingua.errors import ConfigurationError, InterlinguaError
 from interlingua.inference.translation import Translation
-from interlingua.inference.translator import Drafts, Translator
+from interlingua.inference.translator import DraftObserver, Drafts, Translator
 from interlingua.serving.logs import describe_error
 
 __all__ = ["main", "repeats"]
@@ -79,6 +80,8 @@ class _Worker:
             for message in messages:
                 if watch := self.running.get(message.get("cancel", 0)):
                     watch.cancelled = True
+                elif watch := self.running.get(message.get("drop", 0)):
+                    watch.unwanted |= {message["text"]}
                 elif "texts" in message:
                     self.running[message["number"]] = _Watch(message, self.answer)
                     threads.submit(self._work, message, self.running[message["number"]])
@@ -159,9 +162,11 @@ class _Watch:
         """By the number of a text, what was last said of it."""
         self.every_s = task["draft_s"]
         self.sent_at = time.monotonic()
+        self.unwanted: frozenset[int] = frozenset()
+        """The numbers of texts that nobody waits for any more."""
 
-    def __call__(self, numbers: Sequence[int], drafts: Drafts) -> None:
-        """Is told of a step of the texts with these numbers."""
+    def __call__(self, numbers: Sequence[int], drafts: Drafts) -> list[int]:
+        """Is told of a step of the texts with these numbers; returns which of them are unwanted."""
         if self.cancelled:
             raise _CancelledError
         if self.sent and time.monotonic() - self.sent_at >= self.every_s:
@@ -174,6 +179,7 @@ class _Watch:
                 self.answer({"number": self.number, "drafts": list(changed.items())})
             self.sent |= changed
             self.sent_at = time.monotonic()
+        return [text for text, number in enumerate(numbers) if number in self.unwanted]
 
 
 def _translate(
@@ -194,13 +200,40 @@ def _translate(
         options["glossary"] = glossaries
     observe = functools.partial(watch, numbers)
     try:
-        return [_record(each, detail) for each in model.translate(texts, observe=observe, **options)]
+        return [_record(each, detail) for each in _search(model, texts, observe, options)]
     except _CancelledError:
         raise
     except Exception as error:
         if len(texts) == 1:
             return [describe_error(error)]
     return [_translate(model, task, watch, [number])[0] for number in numbers]
+
+
+def _search(
+    model: Translator, texts: Sequence[str], observe: DraftObserver, options: dict[str, Any]
+) -> list[Translation]:
+    """The translations, and beside them alternatives, which never change them.
+
+    Those that the beam does not hold are of a second, wider search, and so are further draws at random.
+    """
+    beam, n_best = options.get("beam", model.settings.beam), options.get("n_best", 1)
+    if n_best == 1 or (n_best <= beam and not options.get("sample")):
+        return model.translate(texts, observe=observe, **options)
+    found = model.translate(texts, observe=observe, **{**options, "n_best": 1})
+    more = {**options, "beam": max(beam, n_best), "alignment": False, "attention": False}
+    wider = model.translate(texts, observe=lambda _: observe(dict), **more)
+    return [
+        replace(one, alternatives=_others(one, [other, *other.alternatives])[: n_best - 1])
+        for one, other in zip(found, wider, strict=True)
+    ]
+
+
+def _others(one: Translation, candidates: Sequence[Translation]) -> tuple[Translation, ...]:
+    return tuple(
+        replace(each, alternatives=(), alignment=None, attention=None)
+        for each in candidates
+        if each.text != one.text
+    )
 
 
 def _record(translation: Translation, detail: bool) -> dict[str, Any]:
