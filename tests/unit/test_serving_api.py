@@ -43,6 +43,7 @@ class Pretended:
     batches: ClassVar[list[list[str]]] = []
     options: ClassVar[list[dict[str, Any]]] = []
     dropped: ClassVar[list[list[str]]] = []
+    left: ClassVar[list[tuple[str, int]]] = []
     gate = asyncio.Event()
 
     def __init__(self) -> None:
@@ -87,6 +88,9 @@ class Pretended:
         others = [{**record, "text": f"{text.upper()} {i}"} for i in range(1, n_best)]
         return {**record, "alternatives": others}
 
+    def drop(self, number: int, text: int) -> None:
+        self.left.append((self.batches[-1][text], number))
+
     async def stop(self) -> None:
         if not self.gone.done():
             self.gone.set_result(0)
@@ -109,6 +113,7 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
         async def main() -> None:
             Pretended.started, Pretended.batches, Pretended.options, Pretended.dropped = [], [], [], []
+            Pretended.left = []
             Pretended.gate = asyncio.Event()
             monkeypatch.setattr("interlingua.serving.pool.pool.Worker", Pretended)
             metrics = Metrics()
@@ -517,6 +522,36 @@ def test_what_waits_for_a_client_that_left_is_dropped(visit):
         assert ["later"] not in Pretended.batches
 
     visit(work, batch=1)
+
+
+def test_of_a_batch_that_runs_only_what_nobody_waits_for_is_dropped(visit):
+    async def work(client: Client) -> None:
+        stays = asyncio.create_task(client.post("/translate", json=ask("slow")))
+        leaves = asyncio.create_task(client.post("/translate", json=ask("leaves")))
+        while not Pretended.batches:
+            await asyncio.sleep(0.001)
+        assert sorted(Pretended.batches[0]) == ["leaves", "slow"]
+        leaves.cancel()
+        await asyncio.gather(leaves, return_exceptions=True)
+        await asyncio.sleep(0)
+        assert [text for text, _ in Pretended.left] == ["leaves"]
+        Pretended.gate.set()
+        assert (await stays).json() == {"translatedText": "SLOW"}
+
+    visit(work, wait_ms=500, batch=2)
+
+
+def test_alternatives_ask_for_no_other_beam(visit):
+    async def work(client: Client) -> None:
+        for path, asked in (("/translate", {}), ("/v1/translate", {}), ("/v1/translate", {"beam": 1})):
+            for alternatives in (0, 5):
+                answer = await client.post(path, json=ask(alternatives=alternatives, **asked))
+                assert answer.status_code == 200
+            without, with_them = Pretended.options[-2:]
+            assert with_them.get("n_best") == 6
+            assert with_them.get("beam") == without.get("beam") == asked.get("beam")
+
+    visit(work)
 
 
 def test_a_client_that_disconnects_cancels_its_request(visit):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from interlingua.engine.protocol import Engine
@@ -22,7 +22,8 @@ __all__ = ["DraftObserver", "Drafts", "PairScore", "Translation", "Translator"]
 Drafts = Callable[[], dict[tuple[int, int], str]]
 """Gives the translation so far of each part that is being decoded, by the numbers of its text and of the part
 in that; a text that is not split is part 0."""
-DraftObserver = Callable[[Drafts], object]
+DraftObserver = Callable[[Drafts], Collection[int] | None]
+"""Told of every step; it may return the numbers of texts that nobody waits for any more: they are cut off."""
 
 CHUNK = 4096
 """Lines read ahead when streaming: enough for batches of nearly equal lengths."""
@@ -67,7 +68,8 @@ class Translator:
                 they apply. Each translation tells which terms it holds.
             alignment: whether to say which source token each token comes from.
             attention: whether to give all attention weights.
-            observe: called after every step of decoding, perhaps from several threads; it may raise to stop.
+            observe: called after every step of decoding, perhaps from several threads; it may raise to stop,
+                or return the numbers of texts that are not wanted any more.
             **changes: fields of SearchSettings, such as beam=5, n_best=3 or sample=True.
 
         Raises:
@@ -145,7 +147,12 @@ class Translator:
 def _by_place(observe: DraftObserver, places: Sequence[Sequence[tuple[int, int]]]) -> PartObserver:
     """Tells the drafts of distinct parts by all places where each stands."""
 
-    def observe_parts(drafts: PartDrafts) -> None:
-        observe(lambda: {place: draft for number, draft in drafts().items() for place in places[number]})
+    def observe_parts(drafts: PartDrafts) -> set[int]:
+        unwanted = observe(
+            lambda: {place: draft for number, draft in drafts().items() for place in places[number]}
+        )
+        if not unwanted:
+            return set()
+        return {i for i, standing in enumerate(places) if all(text in unwanted for text, _ in standing)}
 
     return observe_parts

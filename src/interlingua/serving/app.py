@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, Literal
 
@@ -91,14 +92,15 @@ def build_app(
 def _add_page(app: FastAPI) -> None:
     """Adds a route for each file of the page: a mount at / would take every unknown path and method."""
     files = StaticFiles(directory=PAGE)
+    for name in ("", *sorted(file.name for file in PAGE.iterdir())):
+        endpoint = functools.partial(_show, files, name or "index.html")
+        app.add_route(f"/{name}", endpoint, methods=["GET"], include_in_schema=False)
 
-    async def page(request: Request) -> Response:
-        response = await files.get_response(request.scope["path"].lstrip("/") or "index.html", request.scope)
-        response.headers["Cache-Control"] = "no-cache"  # after an upgrade, no old module beside a new one
-        return response
 
-    for path in ("/", *sorted(f"/{file.name}" for file in PAGE.iterdir())):
-        app.add_route(path, page, methods=["GET"], include_in_schema=False)
+async def _show(files: StaticFiles, name: str, request: Request) -> Response:
+    response = await files.get_response(name, request.scope)
+    response.headers["Cache-Control"] = "no-cache"  # after an upgrade, no old module beside a new one
+    return response
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -2,24 +2,82 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from interlingua.settings import Settings
 
 __all__ = ["ServeSettings"]
 
 
+def _split(value: Any) -> Any:
+    """As `--set` gives several values: a,b."""
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+def _host(host: str) -> str:
+    host = host.strip()
+    if host.startswith("[") and host.endswith("]"):  # an IPv6 address as in a URL
+        host = host[1:-1]
+    if not host:
+        raise ValueError("is empty; 0.0.0.0 listens on all addresses, 127.0.0.1 on this machine only")
+    return host
+
+
+def _host_name(name: str) -> str:
+    try:
+        name = name.lower() if name.startswith("*") else name.encode("idna").decode().lower()
+    except UnicodeError:
+        raise ValueError("is no name of a host") from None
+    if not re.fullmatch(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*", name):
+        raise ValueError("is a name alone, such as translate.example.org or *.example.org; * accepts all")
+    return name
+
+
+def _network(address: str) -> str:
+    if address != "*":
+        try:
+            ipaddress.ip_network(address)
+        except ValueError:
+            raise ValueError("is an address such as 10.0.0.1, a network such as 10.0.0.0/8, or *") from None
+    return address
+
+
+def _root_path(path: str) -> str:
+    path = path.rstrip("/")
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path):
+        raise ValueError("begins with / and holds letters, digits and .-_~, such as /translate")
+    return path
+
+
+HostName = Annotated[str, AfterValidator(_host_name)]
+Network = Annotated[str, AfterValidator(_network)]
+
+
 class ServeSettings(Settings):
     """How a service listens, what it allows, and how it shares out the work."""
 
-    host: str = "127.0.0.1"
+    host: Annotated[str, AfterValidator(_host)] = "127.0.0.1"
     """The address to listen on; by default only this machine can connect."""
     port: Annotated[int, Field(ge=0, le=65535)] = 5000
     """The port; 0 takes a free one."""
+    uds: Path | None = None
+    """A Unix socket to listen on instead of a port, for a proxy on this machine."""
+    allowed_host: Annotated[tuple[HostName, ...], BeforeValidator(_split)] = ()
+    """Names that requests may call the service by, beside its addresses, localhost and, where other machines
+    can connect, this machine's name; * accepts all."""
+    forwarded_allow_ips: Annotated[tuple[Network, ...], BeforeValidator(_split)] | None = None
+    """Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; by default those of the
+    environment variable of that name, else 127.0.0.1; on a Unix socket everybody."""
+    root_path: Annotated[str, AfterValidator(_root_path)] = ""
+    """The path below which a proxy shows the service, such as /translate; the proxy may cut it off or not."""
     workers: Annotated[int, Field(ge=0, le=256)] = 0
     """Processes that translate, each with one thread; 0 means one for each processor core."""
     precision: Literal["auto", "fp32", "bf16", "int8"] = "fp32"
@@ -62,7 +120,7 @@ class ServeSettings(Settings):
     """The most characters of such a term and of its translation."""
     corrections: Path | None = None
     """A directory to save corrected translations in, one file for each model; by default none are saved."""
-    cors: tuple[str, ...] = ()
+    cors: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     """The web sites (origins) whose pages may use this service; * stands for all."""
     file_minutes: Annotated[float, Field(gt=0)] = 15
     """How long a translated file can be downloaded."""

@@ -180,8 +180,6 @@ def _search(asked: TranslateRequest, service: Service) -> dict[str, Any]:
     if asked.sample and asked.glossary:
         raise RefusalError(400, "Invalid request: glossary: does not go with sample")
     given = asked.model_dump(include=_SEARCH_FIELDS, exclude_none=True)
-    if asked.alternatives and not asked.sample:
-        given["beam"] = max(asked.beam or search["beam"], search["n_best"])
     return {**search, **given, "alignment": asked.alignment, "attention": asked.attention}
 
 

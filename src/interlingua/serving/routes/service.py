@@ -217,5 +217,5 @@ def search_options(settings: ServeSettings, alternatives: int) -> dict[str, Any]
         raise RefusalError(400, f"Invalid request: alternatives must be <= {settings.max_alternatives}")
     search: dict[str, Any] = {} if settings.beam is None else {"beam": settings.beam}
     if alternatives:
-        search |= {"n_best": alternatives + 1, "beam": max(settings.beam or 5, alternatives + 1)}
+        search["n_best"] = alternatives + 1
     return search
