@@ -180,6 +180,16 @@ def test_html_keeps_its_tags_and_its_text_is_that_of_the_plain_sentence(visit):
     visit(work)
 
 
+def test_alternatives_go_with_html(visit):
+    async def work(client: Client) -> None:
+        source = "<p>a <b>dog</b></p>"
+        answer = (await client.post("/translate", json=ask(source, format="html", alternatives=2))).json()
+        assert answer["translatedText"] == "<p>A <b>DOG</b></p>"
+        assert answer["alternatives"] == ["<p>A <b>DOG</b> 1</p>", "<p>A <b>DOG</b> 2</p>"]
+
+    visit(work)
+
+
 def test_the_native_api_tells_all_and_streams(visit):
     async def work(client: Client) -> None:
         asked = ask(["one two", "http"], alternatives=1, alignment=True)

@@ -51,13 +51,14 @@ def has_placeholders(source: str) -> bool:
 def restore(source: str, projection: Projection) -> Projection:
     """Puts addresses and placeholders that are missing in place of the words that came from them."""
     missing = Counter(find_missing(source, projection.text))
-    for match in reversed(list(_PROTECTED.finditer(source))):
+    replacements = []
+    for match in reversed(list(_PROTECTED.finditer(source)) if missing else []):
         if match.lastgroup == "number" or not missing[match.group()]:
             continue
         if words := projection.find_words(*match.span()):
-            projection = projection.replace_words(*words, match.group())
+            replacements.append((*words, match.group()))
             missing[match.group()] -= 1
-    return projection
+    return projection.replace_words(sorted(replacements)) if replacements else projection
 
 
 def _count(source: str, *, numbers: bool) -> Counter[str]:
