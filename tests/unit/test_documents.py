@@ -355,6 +355,110 @@ def test_speakers_tags_and_ampersands_of_subtitles_stay(spoken):
     assert translate_file(".srt", cue, copied) == cue
 
 
+TIMES = "00:00:01,000 --> 00:00:02,500"
+
+
+@pytest.mark.parametrize(
+    ("spoken", "texts"),
+    [
+        (r"{\an8}high", ["high"]),
+        ("{\\an8}{\\i1}high{\\i0} up\n", ["<x-0>high</x-0> up"]),
+        ('<font color="#ff 00">red dog</font>', ["<x-0>red dog</x-0>"]),
+        ("a <c.yellow.bg_blue>red</c> dog", ["a <x-0>red</x-0> dog"]),
+        ("<v Roger Bingham>We are in New York", ["We are in New York"]),
+        ("<00:00:01.100>one <00:00:01.300>two", ["one <x-0/>two"]),
+        ("\u266a la la la \u266a", ["la la la"]),
+        ("\u266a la la\nla la \u266b", ["la la la la"]),
+        ("\u266a la la \u266a\n\u266a lo lo \u266a", ["la la", "lo lo"]),
+        ("- Yes.\n- No.", ["Yes.", "No."]),
+        ("-Yes, I think\nit is.\n\u2013 No.", ["Yes, I think it is.", "No."]),
+        ("Yes.\n<i>- No.</i>", ["Yes.", "<i><x-0/>No.</i>"]),
+        ("- a dog\n  barks ", ["a dog barks"]),
+        ("it was -5 degrees\n-10 at night", ["it was -5 degrees -10 at night"]),
+        ("\u266a\n...", []),
+        ("{\\an8}\nhigh", ["high"]),
+        ("a < b & c", ["a < b & c"]),
+    ],
+)
+def test_codes_signs_and_dashes_of_subtitles_stay_and_are_not_translated(spoken, texts):
+    cue = f"1\n{TIMES}\n{spoken}\n"
+    file = read_file(".srt", cue)
+    assert [text for found in file.texts.values() for text in found] == texts
+    assert " ".join(translate_file(".srt", cue, copied).split()) == " ".join(cue.split())
+
+
+def test_codes_of_subtitles_move_with_their_words():
+    file = read_file(".srt", f'1\n{TIMES}\nthe <font color="a b">black dog</font>\nbarks\n')
+    (source,) = file.texts["html"]
+    document = Document(source, "html", BYTES, 100, can_align=True)
+    (part,) = document.parts
+    moved = align(part.text, "barks dog black the", [(3, 0), (2, 1), (1, 2), (0, 3)])
+    translated = file.fill({"html": [document.finish([moved]).text]})
+    assert translated == f'1\n{TIMES}\nbarks <font color="a b">dog\nblack</font> the\n'
+
+
+def test_cues_without_empty_lines_between_them():
+    cues = f"1\n{TIMES}\nyes\n2\n{TIMES}\n12\n3\n{TIMES}\n4\n{TIMES}\nno\n\nand\n\n5\n{TIMES}\nso"
+    assert read_file(".srt", cues).texts == {"text": ["yes", "12", "no", "and", "so"]}
+    assert translate_file(".srt", cues, upper) == cues.upper()
+    assert read_file(".srt", f"{TIMES}\n7\n{TIMES}\n8\n").texts == {"text": ["7", "8"]}
+
+
+VTT = (
+    "\ufeffWEBVTT - a title\r\nKind: captions\r\n\r\nSTYLE\r\n::cue {{ color: red }}\r\n\r\n"
+    "REGION\r\nid:fred\r\n\r\n"
+    "NOTE a remark\r\n00:01.000 --> 00:02.000\r\nnot shown\r\n\r\nintro-1\r\n"
+    "00:01.000 --> 00:02.000 align:start line:0%\r\n<v Ann>{}</v>\r\n{}\r\n\r\n"
+    "01:00:01.000 --> 01:00:02.000\r\n{}"
+)
+
+
+def test_web_subtitles_keep_all_but_what_is_said():
+    said = ["Tom &amp; <c.x>Jerry</c>", "run after it", "- yes &lt;3"]
+    out = translate_file(".vtt", VTT.format(*said), copied)
+    assert out == VTT.format(*said)
+    file = read_file(".vtt", VTT.format("one", "two", "three"))
+    texts = [text for found in file.texts.values() for text in found]
+    assert sorted(texts) == ["<x-0>one</x-0> two", "three"]
+
+
+ASS = (
+    "\ufeff[Script Info]\r\nTitle: Dialogue: a\r\n\r\n"
+    "[V4+ Styles]\r\nFormat: Name, Fontname\r\nStyle: Default,Arial\r\n\r\n"
+    "[Events]\r\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\r\n"
+    "Comment: 0,0:00:00.00,0:00:01.00,Default,,0,0,0,,not shown\r\n"
+    "Dialogue: 0,0:00:01.00,0:00:02.00,Default,Ann,0,0,0,,{}\r\n"
+    "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,{{\\p1}}m 0 0 l 100 0{{\\p0}}\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "texts"),
+    [
+        (r"{\an8\fs20}a dog, a\Ncat & a <cow>", ["a dog, a cat & a <cow>"]),
+        (r"{\i1}all{\i0} is {\b1}well{\b0}", ["<x-0>all</x-0> is <x-1>well</x-1>"]),
+        (r"- Yes.\N- No.", ["Yes.", "No."]),
+        (r"a{a remark}\nb", ["a<x-0/> b"]),
+        (r"\u266a la\hla \u266a".replace(r"\u266a", "\u266a"), ["la\u00a0la"]),
+    ],
+)
+def test_substation_files_keep_all_but_what_is_said(said, texts):
+    content = ASS.format(said)
+    file = read_file(".ass", content)
+    assert [text for found in file.texts.values() for text in found] == texts
+    assert translate_file(".ssa", content, copied) == content
+
+
+def test_the_columns_of_a_substation_file_may_stand_in_another_order():
+    content = "[Events]\nFormat: Start, Text, End\nDialogue: 1,a b,2\nDialogue: 1\n[Fonts]\nDialogue: 1,a,2\n"
+    assert translate_file(".ass", content, upper) == content.replace("a b", "A B")
+
+
+def test_line_ends_of_other_systems_are_no_line_ends_of_subtitles():
+    cue = f"1\r{TIMES}\ra\u2028b\x0bc\r\r2\r{TIMES}\rd"
+    assert translate_file(".srt", cue, upper) == cue.upper()
+
+
 ENDLESS = ["a", ".", "{ ", "<a ", "<!--", '<a b="', "<!--x", "--", "</", "<script>", "<?", "%(", "www.", "a@"]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -358,6 +359,24 @@ def test_files_come_back_translated_under_a_name_that_cannot_be_guessed(visit):
             assert got.content.decode() == wanted
             assert got.headers["content-disposition"].startswith("attachment")
         assert (await client.get("/download_file/..%2f..%2fetc%2fpasswd")).status_code == 404
+
+    visit(work)
+
+
+@pytest.mark.parametrize(
+    "name", ["\u0444\u0430\u0439\u043b.txt", "\u5b57\u5e55 1.srt", "\u00fcber.html", "a; b.txt"]
+)
+def test_names_of_files_may_be_in_any_script(visit, name):
+    async def work(client: Client) -> None:
+        given = {"file": (name, "\ufeffx\r\n".encode())}
+        answer = await client.post("/translate_file", data={"source": "en", "target": "de"}, files=given)
+        got = await client.get(answer.json()["translatedFileUrl"])
+        assert got.content.decode() in ("\ufeffX\r\n", "\ufeffx\r\n")
+        header = got.headers["content-disposition"]
+        stem, dot, suffix = name.rpartition(".")
+        shown = unquote(header.partition("filename*=UTF-8''")[2])
+        assert shown == re.sub(r"[^\w.]+", "_", stem) + f"_de{dot}{suffix}"
+        assert re.match(r'attachment; filename="[\w.-]+"; ', header, re.ASCII)
 
     visit(work)
 
