@@ -20,7 +20,7 @@ from interlingua.documents.file_formats import SUFFIXES, read_file
 from interlingua.documents.html import Segment, render_segment, split_html
 from interlingua.documents.passage import split_passage
 from interlingua.documents.projection import Projection, TranslatedPart, project
-from interlingua.documents.protect import find_missing, has_placeholders, restore
+from interlingua.documents.protect import find_missing, has_placeholders, measure_numbers_copied, restore
 from interlingua.text.sentences import split_long
 from interlingua.text.symbols import ByteTokenizer
 
@@ -547,6 +547,16 @@ def test_numbers_that_became_words_are_told_but_spoil_no_alternative():
     translated = document.finish([TranslatedPart("zwei Hunde", ["zwei Köter"])])
     assert translated.not_kept == ["2"]
     assert translated.alternatives == ["zwei Köter"]
+
+
+def test_whether_a_task_copies_numbers_is_measured_on_its_pairs():
+    copied = [(f"{i} dogs", f"{i} Hunde") for i in range(30)]
+    rewritten = [(f"{i}/5/2020 {{x}}", f"May {i}") for i in range(10)]
+    assert measure_numbers_copied(copied) == 1
+    assert measure_numbers_copied([*copied, *rewritten, ("no number", "keine 5")]) == 0.75
+    assert measure_numbers_copied(copied[:9]) is None
+    document = Document("5/5/2020 {x}", "text", BYTES, 100, check_numbers=False)
+    assert document.finish([TranslatedPart("May 5")]).not_kept == ["{x}"]
 
 
 def test_documents_and_text_are_without_torch():

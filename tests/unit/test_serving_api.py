@@ -22,7 +22,7 @@ from interlingua.serving import logs
 from interlingua.serving.app import build_app
 from interlingua.serving.http.limits import AccessControl, read_keys
 from interlingua.serving.metrics import Metrics
-from interlingua.serving.models.catalogue import Catalogue, ServedModel
+from interlingua.serving.models.catalogue import Catalogue, ServedModel, read_model
 from interlingua.serving.models.corrections import Corrections
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.pool.process import AboutModel, WorkerGoneError
@@ -215,6 +215,27 @@ def test_the_limit_of_characters_is_that_of_each_text(visit):
             assert (refused.status_code, "11 characters exceed" in refused.text) == (400, True)
 
     visit(work, max_characters=10)
+
+
+@pytest.mark.parametrize(
+    ("info", "lost"),
+    [("", ["5"]), ("{}", ["5"]), ('{"numbers_copied": 0.97}', ["5"]), ('{"numbers_copied": null}', ["5"]),
+     ('{"numbers_copied": 0.3}', [])],
+)  # fmt: skip
+def test_numbers_that_the_task_rewrites_are_not_missing(visit, tmp_path, monkeypatch, info, lost):
+    (tmp_path / "config.toml").write_text('languages = ["en", "de"]\n')
+    if info:
+        (tmp_path / "info.json").write_text(info)
+    monkeypatch.setattr(
+        "interlingua.serving.models.catalogue.load_tokenizer", lambda *_: ByteTokenizer("NFC")
+    )
+    monkeypatch.setattr(Pretended, "answer", lambda *_: {"text": "five", "flags": [], "alternatives": []})
+
+    async def work(client: Client) -> None:
+        answer = (await client.post("/translate", json=ask("5"))).json()
+        assert answer.get("notKept", []) == lost
+
+    visit(work, models=[read_model(tmp_path)])
 
 
 def test_a_suggestion_is_a_correction(visit, tmp_path):

@@ -12,6 +12,7 @@ import torch
 from interlingua.data.batch import make_batch
 from interlingua.data.sampler import epoch_batches
 from interlingua.data.store import Store
+from interlingua.documents.protect import measure_numbers_copied
 from interlingua.engine.eager import EagerEngine
 from interlingua.evaluation.metrics import task_metrics
 from interlingua.evaluation.scores import Score, evaluate
@@ -99,6 +100,13 @@ class Validator:
         shown = zip(pairs[:SHOWN_SAMPLES], outputs[:SHOWN_SAMPLES], strict=True)
         samples = [Sample(source, target, output) for (source, target), output in shown]
         return Validation(loss, scores, samples, search, time.monotonic() - started)
+
+    def measure_numbers_copied(self) -> float | None:
+        """The share of pairs with the same numbers on both sides; None when too few have any."""
+        store = self.store
+        return measure_numbers_copied(
+            (store.source_text(i), store.target_text(i)) for i in self.indices.tolist()
+        )
 
     def _translate(self, model: Model, search: SearchSettings, pairs: list[Pair]) -> list[Translation]:
         translator = Translator(
