@@ -206,6 +206,7 @@ def _finish(trainer: Trainer, machine: Machine, reason: str) -> Generator[Event,
         "validation_pairs": validation.pairs,
         "validation_loss": validation.loss,
         "scores": scores,
+        "numbers_copied": validator.measure_numbers_copied(),
         "data": trainer.plan.prepared.report,
     }
     journal.save_result(info, validation)

@@ -12,6 +12,7 @@ import torch
 from interlingua.data.batch import make_batch
 from interlingua.data.sampler import epoch_batches
 from interlingua.data.store import Store
+from interlingua.documents.protect import measure_numbers_copied
 from interlingua.engine.eager import EagerEngine
 from interlingua.evaluation.metrics import task_metrics
 from interlingua.evaluation.scores import Score, evaluate
@@ -134,6 +135,11 @@ class Validator:
         pairs, found = self._sorted(self.order, translations)
         search, outputs = self._choose_length_penalty(pairs, found)
         return self._validation(loss, search, pairs, outputs, started)
+
+    def measure_numbers_copied(self) -> float | None:
+        """The share of pairs with the same numbers on both sides; None when too few have any."""
+        store = self.store
+        return measure_numbers_copied((store.source_text(i), store.target_text(i)) for i in self.order)
 
     def _apply(
         self, model: Model, search: SearchSettings, indices: list[int], ends_at: float
