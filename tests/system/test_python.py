@@ -3,13 +3,42 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
 import interlingua
+from interlingua.inference.translator import Translator
 from tests.tiny import tiny_values, write_reversals
+
+BUNDLES = Path(__file__).parent.parent / "bundles"
+WORDS = ["abc", "hgfe", "a", "cd", "bad"]
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    shutil.copytree(BUNDLES / "transformer", tmp_path / "model")
+    return tmp_path / "model"
+
+
+def outputs(model: Translator) -> list[str]:
+    return [translation.text for translation in model.translate(WORDS)]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_loaded_model_does_not_change_with_its_files(directory: Path, precision: str) -> None:
+    """They may be overwritten by a copy or by another training while a service or a notebook goes on."""
+    model = interlingua.load(directory, precision=precision)
+    expected = outputs(model)
+    for path in filter(Path.is_file, directory.iterdir()):
+        with path.open("rb+") as file:
+            file.write(bytes(path.stat().st_size))
+    assert outputs(model) == expected
+    for path in filter(Path.is_file, directory.iterdir()):
+        path.write_bytes(b"")
+    assert outputs(model) == expected
 
 
 def test_minutes_count_from_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
