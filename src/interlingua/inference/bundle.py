@@ -90,6 +90,10 @@ def load_bundle(path: str | Path, device: torch.device | str = "cpu") -> Bundle:
             where=directory / WEIGHTS,
             accepted="They are written at the first validation. To go on: interlingua train --resume",
         ) from None
+    except OSError as error:
+        raise BundleError(
+            "the weights cannot be read", where=directory / WEIGHTS, found=error.strerror
+        ) from None
     except (DamagedFileError, KeyError, TypeError) as error:
         raise BundleError(
             "the weights are damaged",
@@ -113,10 +117,17 @@ def read_config(directory: Path) -> dict[str, Any]:
     except FileNotFoundError:
         what = "this directory holds no model" if directory.is_dir() else "there is no such model directory"
         raise BundleError(what, where=directory, accepted=f"A model directory has a {CONFIG}.") from None
+    except NotADirectoryError:
+        raise BundleError(
+            "this is a file, not a model directory",
+            where=directory,
+            accepted=f"Its directory has a {CONFIG}.",
+        ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BundleError(
-            "the configuration cannot be read", where=directory / CONFIG, found=str(error)
-        ) from None
+            "the configuration cannot be read", where=directory / CONFIG,
+            found=getattr(error, "strerror", None) or str(error),
+        ) from None  # fmt: skip
 
 
 def save_config(directory: Path, config: Mapping[str, Any], tokenizers: TokenizerPair) -> None:

@@ -47,7 +47,7 @@ def load_newest(directory: Path) -> tuple[Checkpoint | None, list[str]]:
         the checkpoint, None when none was written yet; and a line for each damaged one that was passed over.
 
     Raises:
-        CheckpointError: there are checkpoints, and all of them are damaged.
+        CheckpointError: there are checkpoints, and all of them are damaged, or one may not be read.
     """
     damaged = []
     for path in sorted(directory.glob("step-*.safetensors"), reverse=True):
@@ -56,6 +56,8 @@ def load_newest(directory: Path) -> tuple[Checkpoint | None, list[str]]:
         except DamagedFileError as error:
             damaged.append(f"{path} is damaged and was passed over ({error})")
             continue
+        except OSError as error:
+            raise CheckpointError("the checkpoint cannot be read", where=path, found=error.strerror) from None
         return Checkpoint(tensors, about), damaged
     if damaged:
         raise CheckpointError(

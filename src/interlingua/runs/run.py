@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from interlingua.engine.device import choose_device, choose_dtype, set_threads
+from interlingua.engine.device import choose_device, choose_dtype, choose_threads
 from interlingua.engine.packed import pack
 from interlingua.errors import ConfigurationError
 from interlingua.inference.bundle import load_bundle, read_config, save_config
@@ -108,7 +108,7 @@ def _carry_out(plan: Plan, out: Path, started: float) -> Iterator[Event]:
 def _build_learner(plan: Plan, device: torch.device, dtype: torch.dtype, resumed: bool) -> Learner:
     """The model with the weights it starts from, which a resumed run replaces, and its optimizer."""
     experiment, tokenizers = plan.experiment, plan.prepared.tokenizers
-    set_threads(experiment.training.threads)
+    torch.set_num_threads(choose_threads(experiment.training.threads))
     torch.manual_seed(experiment.training.seed)
     model = build_model(experiment.model, *map(len, tokenizers), shared=tokenizers.joint)
     if experiment.base_model is not None and not resumed:
