@@ -52,7 +52,7 @@ def load(
     model = pack(bundle.model, cast(Precision, precision))
     return Translator(
         EagerEngine(model, chosen), bundle.tokenizers, settings=bundle.search,
-        max_ratio=bundle.lengths.max_ratio, max_source_length=bundle.lengths.max_source_length,
+        **bundle.lengths._asdict(),
     )  # fmt: skip
 
 

@@ -103,7 +103,7 @@ class Validator:
     def _translate(self, model: Model, search: SearchSettings, pairs: list[Pair]) -> list[Translation]:
         translator = Translator(
             EagerEngine(model, self.device), self.tokenizers, settings=search,
-            max_ratio=self.lengths.max_ratio, max_source_length=self.lengths.max_source_length,
+            **self.lengths._asdict(),
         )  # fmt: skip
         return translator.translate([source for source, _ in pairs])
 
