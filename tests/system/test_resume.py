@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from interlingua.errors import CheckpointError, ConfigurationError, OutputError
 from interlingua.inference.tensors import read_tensors, write_tensors
 from interlingua.runs.events import Ended, Note, Progress, Validated
 from interlingua.runs.run import start
+from interlingua.settings import merge
 from tests.tiny import last_checkpoint, resume_tiny, tiny_values, train_tiny, weights, write_reversals
 
 
@@ -67,6 +70,24 @@ def test_muon_goes_on_as_it_would_have(pairs: Path, tmp_path: Path, monkeypatch:
     stop_at(tmp_path / "stopped", pairs, 10, optimizer="muon")
     resume_tiny(tmp_path / "stopped")
     assert same(last_checkpoint(tmp_path / "stopped"), last_checkpoint(tmp_path / "whole"))
+
+
+def test_another_process_cuts_subwords_alike(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlingua.runs.trainer.PROGRESS_EVERY_S", 0.0)
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    values = merge(
+        tiny_values(pairs, max_steps=20, subword_sampling=0.3, checkpoint_every_s=1e-9),
+        {"tokenizer": {"source": "unigram", "target": "bpe", "vocabulary_size": 320, "joint": False}},
+    )
+    list(start(values, whole))
+    events = start(values, stopped)
+    for event in events:
+        if isinstance(event, Progress) and event.step >= 10:
+            events.close()
+    subprocess.run([sys.executable, "-m", "interlingua", "train", "--resume", str(stopped)], check=True)
+    assert same(last_checkpoint(stopped), last_checkpoint(whole))
 
 
 def test_checkpoints_hold_the_default_precision(undisturbed: Path) -> None:
