@@ -210,6 +210,13 @@ class TestSymbols:
 
 
 class TestVocabulary:
+    @pytest.mark.parametrize("kind", ["words", "characters"])
+    def test_the_most_symbols_fit_16_bits(self, kind: str) -> None:
+        texts = [chr(code) for code in range(0x10000, 0x10000 + 70_000)]
+        tokenizer = SymbolTokenizer.train(texts, kind, "none")  # type: ignore[arg-type]
+        assert len(tokenizer) == 1 << 16
+        assert max(i for text in ("", *texts) for i in tokenizer.encode(text)) < 1 << 16
+
     def test_special_names_in_a_text_are_symbols_of_their_own(self) -> None:
         vocabulary = Vocabulary(["<pad>", "x"])
         assert vocabulary.id("<pad>") == 4
