@@ -164,5 +164,10 @@ def _fill(model: Model, saved: Mapping[str, Tensor], where: Path) -> None:
             "the weights do not fit the configuration", where=where, found=wrong[:3],
             accepted=f"Its {CONFIG} and tokenizers must be those it was trained with.",
         )  # fmt: skip
+    if broken := sorted(name for name, tensor in weights.items() if not tensor.isfinite().all()):
+        raise BundleError(
+            "the model is broken: some of its weights are not finite numbers", where=where, found=broken[:3],
+            accepted="Its training diverged. Train again, with half the learning rate for example.",
+        )  # fmt: skip
     for name, parameter in model.named_parameters():
         parameter.data = weights[name]
