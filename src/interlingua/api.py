@@ -60,7 +60,7 @@ def _load(path: Path, device: str, threads: int | None, precision: str) -> Trans
     model = pack(bundle.model, cast(Precision, precision))
     return Translator(
         EagerEngine(model, chosen, threads), bundle.tokenizers, settings=bundle.search,
-        max_ratio=bundle.lengths.max_ratio, max_source_length=bundle.lengths.max_source_length,
+        **bundle.lengths._asdict(),
     )  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def train(
         "data": _without_empty(data), "training": _without_empty(training),
     })  # fmt: skip
     _refuse_two_budgets(training)
-    for directory in filter(None, (start, resume)):
+    for directory in filter(None, (base_model, resume)):
         find_model(directory)
     for file in [*(train or []), *(train_target or []), *(valid or []), *(valid_target or [])]:
         if file != "-":

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 from interlingua.data.batch import Batch
 from interlingua.data.loader import Position, SubwordSampling, load_batches
 from interlingua.runs.checkpoint import Checkpoint, restore_generators
-from interlingua.runs.events import Event, Validated
+from interlingua.runs.events import Event, Validated, skipped_note
 from interlingua.runs.experiment import Plan
 from interlingua.runs.journal import Journal
 from interlingua.runs.selection import Selection
@@ -88,6 +88,8 @@ class Trainer:
             self.position = report.position
             window.add(report)
             self._expect_step(self.clock() - updated_s)
+            if report.skipped:
+                yield skipped_note(report.step, report.skipped)
             progress = self.budget.progress(report.step)
             # Read once: a request that comes while an event is handled is met after the next update.
             stopping, used_up = stopped.is_set(), progress >= 1

@@ -151,7 +151,7 @@ class Validator:
         loss = self._loss(model, now + LOSS_SHARE * (ends_at - now))
         translator = Translator(
             EagerEngine(model, self.device), self.tokenizers, settings=search,
-            max_ratio=self.lengths.max_ratio, max_source_length=self.lengths.max_source_length,
+            **self.lengths._asdict(),
         )  # fmt: skip
 
         def stop(_: object) -> None:
