@@ -20,6 +20,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from interlingua.data.reading import read_lines
+
 
 class Task(NamedTuple):
     """A data set, a budget, and what is to be reached: the figure, if there is one."""
@@ -127,14 +129,12 @@ def multi_bleu(model: Path, test: Path, log: Any) -> dict[str, Any]:
     from sacrebleu.metrics import BLEU
     from sacremoses import MosesTokenizer
 
-    sources, references = zip(
-        *(line.split("\t") for line in test.read_text("utf-8").splitlines()), strict=True
-    )
+    sources, references = zip(*(line.split("\t") for line in read_lines(test)), strict=True)
     with tempfile.TemporaryDirectory() as scratch:
         texts = Path(scratch, "sources.txt")
         texts.write_text("\n".join(sources) + "\n", "utf-8")
         interlingua(["translate", model, "--input", texts, "--output", Path(scratch, "outputs.txt")], log)
-        outputs = Path(scratch, "outputs.txt").read_text("utf-8").splitlines()
+        outputs = list(read_lines(Path(scratch, "outputs.txt")))
     tokenizer = MosesTokenizer("de")
     sides = [[tokenizer.tokenize(text.lower(), escape=False, return_str=True) for text in side]
              for side in (outputs, references)]  # fmt: skip

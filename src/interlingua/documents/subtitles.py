@@ -16,6 +16,7 @@ from interlingua.documents.document import Format
 __all__ = ["Subtitles"]
 
 _TIMES = re.compile(r"\s*\d+:\d\d:\d\d[,.]\d+\s*-->\s*\d+:\d\d:\d\d[,.]\d+")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # U+2028 and the like stand inside a line
 _TAG = re.compile(r"<[^<>]+>|\{\\[^{}]*\}")
 _HTML_TAG = re.compile(r"(</?[A-Za-z][^<>]*>)")
 _DASHES = ("-", "–", "—")
@@ -38,7 +39,7 @@ class Subtitles:
     """
 
     def __init__(self, content: str) -> None:
-        self._lines = content.splitlines(keepends=True)
+        self._lines = _LINE.findall(content)
         self._cues = [_read_cue(self._lines, number) for number in _find_cues(self._lines)]
         sentences = dict.fromkeys(sentence for cue in self._cues for sentence in cue.sentences)
         self.texts: dict[Format, list[str]] = {}
