@@ -236,8 +236,9 @@ def look(run: Path, test: Path, task: Task) -> Row:
 
     def score(numbers: list[int]) -> float:
         chosen: list[Metric] = [metric]
+        repeated = "cases" if task.metric == "BLEU" else "references"
         return evaluate([outputs[i] for i in numbers], [pairs[i] for i in numbers], metrics=chosen,
-                        n_bootstrap=0)[0].score  # fmt: skip
+                        repeated=repeated, n_bootstrap=0)[0].score  # fmt: skip
 
     def length(i: int) -> int:
         return len(pairs[i][0].split()) if task.metric == "BLEU" else len(pairs[i][0].replace(" ", ""))

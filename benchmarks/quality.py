@@ -107,7 +107,8 @@ def run(name: str, data: Path, out: Path, seed: int, threads: int | None) -> flo
     out.mkdir(parents=True, exist_ok=True)
     with (out / f"{name}-seed{seed}.log").open("w") as log:
         interlingua(train, log)
-        found = json.loads(interlingua(["evaluate", model, directory / task.test, "--json"], log))
+        repeated = ("--repeated", "cases" if task.metric in ("BLEU", MULTI_BLEU) else "references")
+        found = json.loads(interlingua(["evaluate", model, directory / task.test, "--json", *repeated], log))
         if task.metric == MULTI_BLEU:
             found.insert(0, multi_bleu(model, directory / task.test, log))
     score = next(score for score in found if score["name"] == task.metric)

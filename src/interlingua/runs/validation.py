@@ -14,6 +14,7 @@ from interlingua.data.sampler import epoch_batches
 from interlingua.data.store import Store
 from interlingua.engine.eager import EagerEngine
 from interlingua.evaluation.metrics import task_metrics
+from interlingua.evaluation.references import choose_repeated
 from interlingua.evaluation.scores import Score, evaluate
 from interlingua.inference.bundle import LengthStatistics
 from interlingua.inference.translator import Translation, Translator
@@ -79,6 +80,9 @@ class Validator:
         self.decoded_indices = np.sort(order[:decode_pairs])
         self.tokenizers, self.lengths, self.search = tokenizers, lengths, search
         self.chooses_length_penalty = choose_length_penalty and search.beam > 1 and not search.sample
+        self.repeated = choose_repeated(
+            (store.source_text(int(i)), store.target_text(int(i))) for i in self.indices
+        )
         self.metrics = task_metrics([store.target_text(int(i)) for i in self.indices], tokenizers.target)
 
     def validate(self, model: Model, *, thorough: bool = False) -> Validation:
@@ -93,7 +97,7 @@ class Validator:
             search, outputs = self._choose_length_penalty(model, pairs)
         else:
             outputs = [translation.text for translation in self._translate(model, search, pairs)]
-        scores = evaluate(outputs, pairs, metrics=self.metrics, n_bootstrap=1000 if thorough else 0)
+        scores = self._evaluate(outputs, pairs, n_bootstrap=1000 if thorough else 0)
         loss = self._loss(model)
         model.train(training)
         shown = zip(pairs[:SHOWN_SAMPLES], outputs[:SHOWN_SAMPLES], strict=True)
@@ -117,11 +121,14 @@ class Validator:
         outputs, scores = {}, {}
         for alpha in LENGTH_PENALTIES:
             outputs[alpha] = [best_hypothesis(translation, alpha).text for translation in translations]
-            score = evaluate(outputs[alpha], pairs, metrics=self.metrics[:1], n_bootstrap=0)[0]
+            score = self._evaluate(outputs[alpha], pairs, n_bootstrap=0)[0]
             scores[alpha] = _larger_is_better(score)
         threshold = max(scores.values()) - MIN_IMPROVEMENT
         alpha = next(alpha for alpha in LENGTH_PENALTIES if scores[alpha] >= threshold)
         return self.search.model_copy(update={"length_penalty": alpha}), outputs[alpha]
+
+    def _evaluate(self, outputs: list[str], pairs: list[Pair], n_bootstrap: int) -> list[Score]:
+        return evaluate(outputs, pairs, metrics=self.metrics, repeated=self.repeated, n_bootstrap=n_bootstrap)
 
     @torch.no_grad()
     def _loss(self, model: Model) -> float:
