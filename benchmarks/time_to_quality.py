@@ -33,6 +33,7 @@ import interlingua
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.loader import Position, load_batches
 from interlingua.data.preparation import Prepared, prepare
+from interlingua.data.reading import read_lines
 from interlingua.engine.eager import EagerEngine
 from interlingua.inference.translator import Translator
 from interlingua.model.architectures import build_model
@@ -202,7 +203,7 @@ def bleu(translator: Translator, data: Path, penalties: tuple[float, ...]) -> tu
     """BLEU of a beam of 5 with the length penalty best on valid: on valid, and at the goal on test."""
 
     def search(name: str) -> Callable[[float], float]:
-        lines = (data / f"{name}.tsv").read_text("utf-8").splitlines()
+        lines = read_lines(data / f"{name}.tsv")
         sources, targets = zip(*(line.split("\t") for line in lines), strict=True)
         found = translator.translate(list(sources), stop="all", beam=5, n_best=5)
 

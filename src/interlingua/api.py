@@ -91,18 +91,21 @@ def train(
     return load(out)
 
 
-def evaluate(model: Translator, pairs: Iterable[tuple[str, str]], **options: Any) -> list[Score]:
+def evaluate(
+    model: Translator, pairs: Iterable[tuple[str, str]], *, repeated: str = "auto", **options: Any
+) -> list[Score]:
     """Translates the sources of some pairs and scores the outputs with the metrics that fit the task.
 
     Args:
         model: a loaded model.
-        pairs: (source, target); repeated sources are several references of one.
+        pairs: (source, target).
+        repeated: what pairs with the same source are to every metric: "references" of one line, or "cases"
+            of their own; auto: references where their targets differ, cases where they are mostly equal.
         **options: as `Translator.translate` takes them, such as beam=5.
     """
     known = list(pairs)
     outputs = [
         translation.text for translation in model.translate([source for source, _ in known], **options)
     ]
-    return evaluate_outputs(
-        outputs, known, metrics=task_metrics([t for _, t in known], model.tokenizers.target)
-    )
+    metrics = task_metrics([target for _, target in known], model.tokenizers.target)
+    return evaluate_outputs(outputs, known, metrics=metrics, repeated=repeated)

@@ -119,6 +119,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "in is out": (nothing, "translate model --input test.tsv --output test.tsv", ["--output"]),
     "out cannot be": (nothing, "translate model --output gone/out.txt", ["gone/out.txt"]),
     "unknown metric": (nothing, "evaluate model test.tsv --metric BLUE", ["BLUE", "'BLEU'"]),
+    "unknown way to repeat": (nothing, "evaluate model test.tsv --repeated case", ["case", "'cases'"]),
     "only a model": (nothing, "evaluate model", ["model", "test"]),
     # Configuration
     "no such experiment": (nothing, "train gone.toml", ["gone.toml"]),

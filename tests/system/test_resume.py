@@ -18,10 +18,13 @@ from filelock import FileLock
 from interlingua.api import load
 from interlingua.data.batch import Batch
 from interlingua.errors import BundleError, CheckpointError, ConfigurationError, OutputError
+from interlingua.evaluation.metrics import metric_named
+from interlingua.evaluation.scores import evaluate
 from interlingua.inference.tensors import read_tensors, write_tensors
 from interlingua.model.protocol import Model
 from interlingua.runs.events import Ended, Note, Progress, Validated
 from interlingua.runs.run import start
+from interlingua.runs.validation import Validation, Validator
 from interlingua.settings import merge
 from interlingua.training.objective import CrossEntropy, Loss
 from tests.tiny import last_checkpoint, resume_tiny, tiny_values, train_tiny, weights, write_reversals
@@ -76,6 +79,43 @@ def test_muon_goes_on_as_it_would_have(pairs: Path, tmp_path: Path, monkeypatch:
     stop_at(tmp_path / "stopped", pairs, 10, optimizer="muon")
     resume_tiny(tmp_path / "stopped")
     assert same(last_checkpoint(tmp_path / "stopped"), last_checkpoint(tmp_path / "whole"))
+
+
+def steady(validator: Validator, model: Model, *, thorough: bool = False) -> Validation:
+    """A validation that finds the same score each time."""
+    score = evaluate(["a"], [("a", "b")], metrics=[metric_named("sequence_error")], n_bootstrap=0)
+    return Validation(1.0, score, [], validator.search, 0.0)
+
+
+def test_a_run_that_ran_out_of_patience_can_go_on(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Validator, "validate", steady)
+    out = tmp_path / "run"
+    *_, ended = train_tiny(out, pairs, max_steps=40, validations=20, patience=3)
+    assert (ended.step, ended.reason) == (8, "no better score in 3 validations")
+    events = resume_tiny(out, max_steps=80)
+    assert sum(isinstance(event, Validated) for event in events) == 3
+    ended = events[-1]
+    assert ended.step > 9
+    assert ended.reason == "no better score in 3 validations"
+
+
+def test_a_run_killed_when_patience_ended_is_scored_where_it_was(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Validator, "validate", steady)
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr("interlingua.runs.run._finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train_tiny(out, pairs, max_steps=40, validations=20, patience=3)
+    *_, ended = resume_tiny(out)
+    assert (ended.step, ended.reason) == (8, "no better score in 3 validations")
+
+
+def killed(*args: object) -> None:
+    raise KeyboardInterrupt
 
 
 class SometimesInfinite:
@@ -159,8 +199,9 @@ def test_a_damaged_checkpoint_is_passed_over_by_name(
     newest.write_bytes(content)
     events = resume_tiny(out)
     warnings = [event.text for event in events if isinstance(event, Note) and event.warning]
-    assert len(warnings) == 1
-    assert newest.name in warnings[0]
+    damaged = [text for text in warnings if "damaged" in text]
+    assert len(damaged) == 1
+    assert newest.name in damaged[0]
     assert same(last_checkpoint(out), last_checkpoint(undisturbed))
 
 

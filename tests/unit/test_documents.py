@@ -335,6 +335,15 @@ def test_subtitles_keep_numbers_times_and_lines():
     assert out == source.upper()
 
 
+def test_only_line_ends_end_a_line_of_subtitles():
+    times = "00:00:01,000 --> 00:00:02,500"
+    source = f"1\r{times}\rone\u2028more\r\r2\r{times}\rtwo\x85three\x0b!"
+    seen = []
+    out = translate_file(".srt", source, lambda text, format: seen.append(text) or text.upper())
+    assert out == source.upper()
+    assert seen == ["one\u2028more", "two\x85three\x0b!"]
+
+
 @given(st.text(alphabet="1ab\n:,->0 ", max_size=80))
 def test_any_file_is_taken_for_subtitles(text):
     out = translate_file(".srt", text, upper)

@@ -99,7 +99,7 @@ def _show(model: Translator, pairs: Sequence[tuple[str, str]], console: Console)
     shown = [word for word in words if 5 <= len(word) <= 12][:: max(1, len(words) // (2 * SHOWN))][:SHOWN]
     console.print(_examples(shown, outputs, truths))
     metrics = task_metrics([said for _, said in pairs], model.tokenizers.target)
-    scores = evaluate([outputs[word] for word, _ in pairs], pairs, metrics=metrics)
+    scores = evaluate([outputs[word] for word, _ in pairs], pairs, metrics=metrics, repeated="references")
     right = sum(outputs[word] in truths[word] for word in words)
     console.print(score_table([System("this model", scores)], f"{len(words):,} words never seen in training"))
     console.print(f"{right / len(words):.1%} of them exactly right\n")

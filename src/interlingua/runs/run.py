@@ -98,6 +98,8 @@ def _carry_out(plan: Plan, out: Path, started: float) -> Iterator[Event]:
     if checkpoint is not None:
         trainer.restore(checkpoint)
     _refuse_used_up(trainer, journal)
+    if journal.scored_step() == learner.step:
+        trainer.selection.wait_anew()
     machine = Machine(str(device), str(dtype).removeprefix("torch."), torch.get_num_threads())
     with journal.open(learner.step):
         for event in _events(trainer, machine, damaged):

@@ -79,6 +79,8 @@ class Trainer:
 
     def train(self, stopped: threading.Event) -> Generator[Event, None, str]:
         """Trains until the budget is used up, the score stops rising, or `stopped` is set; returns which."""
+        if self.selection.patience_ended:  # killed before it was scored
+            return self._out_of_patience()
         schedule = Schedule(self.settings, self.budget, self.plan.experiment.model.dim)
         window = Window(self.clock)
         checkpointed = time.monotonic()
@@ -108,11 +110,14 @@ class Trainer:
             if stopping:
                 return "stopped"
             if patience_ended:
-                return f"no better score in {self.selection.without_better} validations"
+                return self._out_of_patience()
             if used_up:
                 return USED_UP
             updated_s = self.clock()
         raise AssertionError("optimise never ends by itself")
+
+    def _out_of_patience(self) -> str:
+        return f"no better score in {self.selection.without_better} validations"
 
     def validate(self, progress: float) -> Validated:
         """Validates the averaged weights, and saves them when they are the best so far."""

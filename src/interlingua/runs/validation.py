@@ -14,7 +14,8 @@ from interlingua.data.sampler import epoch_batches
 from interlingua.data.store import Store
 from interlingua.documents.protect import measure_numbers_copied
 from interlingua.engine.eager import EagerEngine
-from interlingua.evaluation.metrics import task_metrics
+from interlingua.evaluation.metrics import Metric, task_metrics
+from interlingua.evaluation.references import choose_repeated
 from interlingua.evaluation.scores import Score, evaluate
 from interlingua.inference.bundle import LengthStatistics
 from interlingua.inference.translator import Translation, Translator
@@ -94,7 +95,9 @@ class Validator:
         self.decode_pairs = self.max_decode_pairs = min(decode_pairs, len(self.order))
         self.tokenizers, self.lengths, self.search = tokenizers, lengths, search
         self.chooses_length_penalty = choose_length_penalty and search.beam > 1 and not search.sample
-        self.metrics = task_metrics([store.target_text(i) for i in sorted(self.order)], tokenizers.target)
+        texts = [(store.source_text(i), store.target_text(i)) for i in sorted(self.order)]
+        self.repeated = choose_repeated(texts)
+        self.metrics = task_metrics([target for _, target in texts], tokenizers.target)
 
     def validate(self, model: Model, ends_at: float = math.inf) -> Validation:
         """Loss of all pairs, scores of greedy translations of `decode_pairs`.
@@ -184,7 +187,7 @@ class Validator:
         self, loss: float, search: SearchSettings, pairs: list[Pair], outputs: list[str], started: float,
         n_bootstrap: int = 1000,
     ) -> Validation:  # fmt: skip
-        scores = evaluate(outputs, pairs, metrics=self.metrics, n_bootstrap=n_bootstrap) if pairs else []
+        scores = self._evaluate(self.metrics, outputs, pairs, n_bootstrap) if pairs else []
         shown = zip(pairs[:SHOWN_SAMPLES], outputs[:SHOWN_SAMPLES], strict=True)
         samples = [Sample(source, target, output) for (source, target), output in shown]
         return Validation(loss, scores, samples, search, len(pairs), time.monotonic() - started)
@@ -199,11 +202,16 @@ class Validator:
         for alpha in LENGTH_PENALTIES if enough else (usual,):
             outputs[alpha] = [best_hypothesis(translation, alpha).text for translation in translations]
             if enough:
-                score = evaluate(outputs[alpha], pairs, metrics=self.metrics[:1], n_bootstrap=0)[0]
+                (score,) = self._evaluate(self.metrics[:1], outputs[alpha], pairs, 0)
                 scores[alpha] = _larger_is_better(score)
         threshold = max(scores.values(), default=0.0) - MIN_IMPROVEMENT
         alpha = next((alpha for alpha in scores if scores[alpha] >= threshold), usual)
         return self.search.model_copy(update={"length_penalty": alpha}), outputs[alpha]
+
+    def _evaluate(
+        self, metrics: list[Metric], outputs: list[str], pairs: list[Pair], n_bootstrap: int
+    ) -> list[Score]:
+        return evaluate(outputs, pairs, metrics=metrics, repeated=self.repeated, n_bootstrap=n_bootstrap)
 
     @torch.no_grad()
     def _loss(self, model: Model, ends_at: float) -> float:

@@ -29,7 +29,7 @@ def read_keys(path: Path) -> list[str]:
         ConfigurationError: the file cannot be read, or a line does not begin with a hash.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError("the API keys cannot be read", where=path, found=str(error)) from None
     hashes = []
