@@ -17,6 +17,7 @@ import numpy.typing as npt
 from pydantic import BeforeValidator, Field
 
 from interlingua.data.duplicates import DuplicateFinder
+from interlingua.data.opening import ChangeDetector
 from interlingua.data.reading import read_jsonl, read_parallel, read_tsv
 from interlingua.errors import DataError, OutputError
 from interlingua.settings import Settings
@@ -28,6 +29,7 @@ __all__ = [
     "Pair",
     "PairFile",
     "copy_standard_input",
+    "format_of",
     "read_pairs",
 ]
 
@@ -104,19 +106,37 @@ class CorpusReport:
         return "\n".join(lines)
 
 
-def read_pairs(file: PairFile, settings: CorpusSettings) -> Iterator[Pair]:
+def read_pairs(
+    file: PairFile, settings: CorpusSettings, changes: ChangeDetector | None = None
+) -> Iterator[Pair]:
     """Yields every pair of a file as it is written, empty sides included.
+
+    Args:
+        file: the file, or two parallel ones.
+        settings: how it is written.
+        changes: told what was read.
 
     Raises:
         DataError: with the file and line, when the file is not as announced.
     """
     if not isinstance(file, str):
-        return map(Pair._make, read_parallel(Path(file[0]), Path(file[1])))
+        return map(Pair._make, read_parallel(Path(file[0]), Path(file[1]), changes))
     path = Path(file)
-    name = path.with_suffix("") if path.suffix in (".gz", ".xz") else path
-    jsonl = settings.format == "jsonl" or (settings.format == "auto" and name.suffix in (".jsonl", ".ndjson"))
-    pairs = read_jsonl(path, settings.keys) if jsonl else read_tsv(path, settings.columns)
-    return map(Pair._make, pairs)
+    if format_of(file, settings) == "jsonl":
+        return map(Pair._make, read_jsonl(path, settings.keys, changes))
+    return map(Pair._make, read_tsv(path, settings.columns, changes))
+
+
+def format_of(file: PairFile, settings: CorpusSettings) -> str:
+    """Returns "tsv", "jsonl" or "parallel"; small and capital letters of a name are alike."""
+    if not isinstance(file, str):
+        return "parallel"
+    if settings.format != "auto":
+        return settings.format
+    suffixes = [suffix.lower() for suffix in Path(file).suffixes]
+    if suffixes and suffixes[-1] in (".gz", ".xz", ".bz2"):
+        suffixes.pop()
+    return "jsonl" if suffixes and suffixes[-1] in (".jsonl", ".ndjson") else "tsv"
 
 
 class Corpus:
@@ -140,19 +160,15 @@ class Corpus:
             copy = copy_standard_input()
             weakref.finalize(self, copy.unlink, missing_ok=True)
             self._files = [str(copy) if file == "-" else file for file in files]
+        self._changes = ChangeDetector()
         self._duplicate: npt.NDArray[np.uint8] | None = None
         self._report: CorpusReport | None = None
 
     def digest(self) -> str:
         """Returns a hexadecimal hash of the files' bytes, in order; their names do not matter."""
         parts = hashlib.blake2b(digest_size=16)
-        for file in self._files:
-            for path in [file] if isinstance(file, str) else file:
-                try:
-                    with Path(path).open("rb") as stream:
-                        parts.update(hashlib.file_digest(stream, "blake2b").digest())
-                except OSError as error:
-                    raise DataError("the file cannot be read", where=path, found=error.strerror) from None
+        for path in self._paths():
+            parts.update(self._changes.digest(path))
         return parts.hexdigest()
 
     def report(self) -> CorpusReport:
@@ -196,19 +212,25 @@ class Corpus:
             raise DataError("there are no pairs", where=", ".join(self.names))
         return report
 
+    def _paths(self) -> list[Path]:
+        return [Path(path) for file in self._files for path in ([file] if isinstance(file, str) else file)]
+
     def _complete_pairs(self, on_skip: Callable[[], None] = lambda: None) -> Iterator[Pair]:
         """Yields the pairs with two sides; calls `on_skip` for each of the others."""
         for name, file in zip(self.names, self._files, strict=True):
             try:
                 yield from self._complete_pairs_of(name, file, on_skip)
             except DataError as error:
+                for path in self._paths():
+                    self._changes.refuse_changed(path)
                 if name != STANDARD_INPUT:
                     raise
                 where = str(error.where).replace(str(file), name)
-                raise DataError(error.what, where=where, found=error.found, accepted=error.accepted) from None
+                accepted = error.accepted and error.accepted.replace(Path(str(file)).name, "FILE")
+                raise DataError(error.what, where=where, found=error.found, accepted=accepted) from None
 
     def _complete_pairs_of(self, name: str, file: PairFile, on_skip: Callable[[], None]) -> Iterator[Pair]:
-        for number, pair in enumerate(read_pairs(file, self.settings), start=1):
+        for number, pair in enumerate(read_pairs(file, self.settings, self._changes), start=1):
             source, target = pair
             if source and target and not source.isspace() and not target.isspace():
                 yield pair
