@@ -8,6 +8,7 @@ import lzma
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from interlingua.data import duplicates
 from interlingua.data.corpus import Corpus, CorpusSettings, Pair, PairFile
 from interlingua.data.duplicates import DuplicateFinder
+from interlingua.data.inspection import are_swapped
 from interlingua.data.split import split
 from interlingua.errors import ConfigurationError, DataError
 
@@ -293,6 +295,75 @@ class TestReport:
                 seen.add(pair)
             mask = np.unpackbits(finder.mask(), count=len(pairs))
         assert mask.astype(bool).tolist() == expected
+
+
+class TestInspection:
+    """What is often a mistake, and what only looks like one."""
+
+    def account(self, directory: Path, content: str, **settings: Any) -> str:
+        return str(Corpus([write(directory / "a.tsv", content)], CorpusSettings.parse(settings)).report())
+
+    @pytest.mark.parametrize(
+        "header",
+        ["source\ttarget", "en\tde", "English\tGerman", '"Source text"\t"Target text"', "pt-BR\ten_US"],
+    )
+    def test_a_header_is_seen_in_every_file(self, header: str, tmp_path: Path) -> None:
+        files = [write(tmp_path / f"{i}.tsv", f"{header}\na\tb\nc\td\n") for i in range(2)]
+        files.insert(1, write(tmp_path / "none.tsv", "a\tb\nEnglish\tGerman\n"))
+        account = str(Corpus(files, DEFAULTS).report())
+        assert account.count("looks like a header") == 2
+        assert "none.tsv begins" not in account
+
+    @pytest.mark.parametrize("first", ["house\tHaus", "the\tdie", "1 2\t2 1", "to be\tsein", "en\ten"])
+    def test_an_ordinary_pair_is_no_header(self, first: str, tmp_path: Path) -> None:
+        assert "header" not in self.account(tmp_path, f"{first}\na\tb\n")
+
+    @pytest.mark.parametrize(
+        ("equal", "said"),
+        [(0, ""), (2, "equal in 2% of the pairs"), (60, "warning: source and target are equal")],
+    )
+    def test_equal_sides(self, equal: int, said: str, tmp_path: Path) -> None:
+        lines = [f"a{i}\ta{i}\n" for i in range(equal)] + [f"a{i}\tb{i}\n" for i in range(equal, 100)]
+        account = self.account(tmp_path, "".join(lines))
+        assert said in account
+        assert ("are equal" in account) == bool(equal)
+
+    @pytest.mark.parametrize(
+        ("side", "said"), [("...", True), ("\u200b\u200d", True), ("+", False), ("č", False)]
+    )
+    def test_sides_that_only_look_full(self, side: str, said: bool, tmp_path: Path) -> None:
+        account = self.account(tmp_path, f"a\t{side}\nb\tc\nd\te\n")
+        assert ("pairs with a side of nothing but punctuation or invisible characters: 1" in account) == said
+
+    def test_a_code_of_punctuation_is_no_mistake(self, tmp_path: Path) -> None:
+        assert "warning" not in self.account(tmp_path, "sos\t... --- ...\nee\t. .\n")
+
+    def test_one_target_for_all(self, tmp_path: Path) -> None:
+        assert "all targets are the same" in self.account(tmp_path, "a\tx\nb\tx\nc\tx\n")
+        assert "all targets" not in self.account(tmp_path, "a\tx\nb\tx\nc\ty\n")
+        assert "all targets" not in self.account(tmp_path, "a\tx\n")
+
+    def test_marks_and_nul_characters(self, tmp_path: Path) -> None:
+        account = self.account(tmp_path, "a\t\ufeffb\nc\td\0e\nf\tg\n")
+        assert "byte order mark at the beginning (files joined together?): 1" in account
+        assert "NUL characters: 1" in account
+
+    def test_nothing_is_said_of_ordinary_pairs(self, tmp_path: Path) -> None:
+        account = self.account(tmp_path, "a\tb\nc!\td\n¿e?\tf\n")
+        assert len(account.splitlines()) == 1
+
+    def test_swapped_columns(self) -> None:
+        pairs = [(f"the cat {i} sleeps", f"die Katze {i} schläft") for i in range(50)]
+        swapped = [(target, source) for source, target in pairs]
+        assert are_swapped(pairs, swapped[:9])
+        assert not are_swapped(pairs, pairs[:9])
+        spelt = [("hund", "hʊnt"), ("katze", "kaʦə"), ("maus", "maʊs"), ("vogel", "foːɡəl"), ("huhn", "huːn")]
+        seen = [("tausend", "taʊzənt"), ("magen", "maːɡən"), ("hose", "hoːzə"), ("faul", "faʊl")]
+        unseen = [(target, source) for source, target in spelt]
+        assert are_swapped(spelt + seen, unseen)
+        assert not are_swapped(spelt + seen, seen)
+        copies = [("a b c", "c b a"), ("b c d", "d c b")]
+        assert not are_swapped(copies, [("c d", "d c")])
 
 
 class TestSplit:

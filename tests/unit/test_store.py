@@ -187,6 +187,23 @@ class TestPreparation:
         assert "train.tsv" not in again.account
         assert [entry.files for entry in Cache(cache).entries()] == [[str(copy), corpus.valid[0]]]
 
+    def test_validation_sources_that_are_trained_on_are_said(self, tmp_path: Path) -> None:
+        corpus = self.files(tmp_path)
+        (tmp_path / "valid.tsv").write_text("word1 x1\tW\n" * 3 + "other\tW 1\nnext\tW 2\nlast\tW 3\n")
+        summary = prepare(corpus, TokenizerSettings(), tmp_path / "cache").report["summary"]
+        assert "warning: 25.0% of the validation sources are training sources as well" in summary
+        (tmp_path / "valid.tsv").write_text("other\tW\nnext\tW 1\n")
+        assert "as well" not in prepare(corpus, TokenizerSettings(), tmp_path / "cache").report["summary"]
+
+    def test_a_swapped_validation_file_is_said(self, tmp_path: Path) -> None:
+        corpus = self.files(tmp_path)
+        swapped = [
+            "\t".join(line.split("\t")[::-1]) for line in (tmp_path / "train.tsv").read_text().split("\n")
+        ]
+        (tmp_path / "valid.tsv").write_text("\n".join(swapped[:20]) + "\n")
+        kinds = TokenizerSettings(source="bytes", target="bytes")
+        assert "look swapped" in prepare(corpus, kinds, tmp_path / "cache").report["summary"]
+
     def test_the_first_pairs_are_shown_but_not_kept_with_the_model(self, tmp_path: Path) -> None:
         prepared = prepare(self.files(tmp_path), TokenizerSettings(), tmp_path / "cache")
         assert "read as: word0 x0 → W 0 O R D" in prepared.account

@@ -148,7 +148,7 @@ def are_swapped(train: Sequence[tuple[str, str]], valid: Sequence[tuple[str, str
             for first in (0, 1)
         )  # fmt: skip
         if max(straight, crossed) >= 0.1:
-            return crossed > 0.3 and crossed > 2 * straight
+            return (crossed > 0.3 and crossed > 2 * straight) or (crossed > 0.9 and straight < 0.75)
     return False
 
 
