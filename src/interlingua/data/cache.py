@@ -95,16 +95,16 @@ class Cache:
         return sorted(found, key=lambda entry: entry.last_used_s)
 
     def remove(self, entry: CacheEntry) -> bool:
-        """Removes an entry unless it is in use; returns whether it did."""
-        if entry.directory.parent != self.directory:
-            return _remove_earlier(entry)
+        """Removes an entry unless it is in use or may not be removed; returns whether it did."""
         key = entry.directory.name
         try:
+            if entry.directory.parent != self.directory:
+                return _remove_earlier(entry)
             with self.lock(key, timeout_s=0):
                 if any(_is_held(path) for path in self._locks.glob(f"{key}.*.used")):
                     return False
                 _remove(entry.directory)
-        except Timeout:
+        except OSError:  # Timeout is one
             return False
         return True
 
