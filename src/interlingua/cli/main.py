@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 import interlingua
+from interlingua.cli.cache import cache
 from interlingua.cli.evaluate import evaluate
 from interlingua.cli.info import info
 from interlingua.cli.look import look
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (quickstart, train, translate, evaluate, score, info, look, report, serve):
+for verb in (quickstart, train, translate, evaluate, score, info, look, report, serve, cache):
     app.command()(verb)
 
 

@@ -113,7 +113,7 @@ def make_plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
     base = None if given.base_model is None else load_bundle(given.base_model)
     data = _with_absolute_paths(given.data)
     prepared = prepare(data, given.tokenizer, cache_directory(), base.tokenizers if base else None)
-    notes = [prepared.report["summary"]]
+    notes = [prepared.account]
     if base is not None:
         # the base model's penalty is chosen anew, only the user's is kept
         values = merge(_values_of_base(base), _keep_length_penalty(values))
