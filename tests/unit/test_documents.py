@@ -208,7 +208,8 @@ def test_attributes_that_people_read_are_translated(source, wanted):
     [
         "a <b>b</b>c<i> d</i> e", "a  <b> b </b>\n <i>c</i>, d", "a <img> b<img>c", "<b> a <i>b</i></b> c ",
         "a<b> </b>c", "H<sub>2</sub>O and m<sup>2</sup>", " <i><b>all</b></i>\n", "a <b> <i>b</i> c</b>d",
-        "x<wbr>y", "(<a>b</a>) \u201c<q>c</q>\u201d",
+        "x<wbr>y", "a <b>&nbsp;c&nbsp;</b> d", "&nbsp;<i>a</i>&#160;b\u00a0", "<b>&amp;nbsp; a</b> b",
+        "(<a>b</a>) \u201c<q>c</q>\u201d",
     ],
 )  # fmt: skip
 def test_space_around_inline_tags_stays_as_it_is(source):
@@ -459,7 +460,24 @@ def test_line_ends_of_other_systems_are_no_line_ends_of_subtitles():
     assert translate_file(".srt", cue, upper) == cue.upper()
 
 
-ENDLESS = ["a", ".", "{ ", "<a ", "<!--", '<a b="', "<!--x", "--", "</", "<script>", "<?", "%(", "www.", "a@"]
+ENDLESS = [
+    "a",
+    "&nbsp;",
+    "a<i>&nbsp;",
+    ".",
+    "{ ",
+    "<a ",
+    "<!--",
+    '<a b="',
+    "<!--x",
+    "--",
+    "</",
+    "<script>",
+    "<?",
+    "%(",
+    "www.",
+    "a@",
+]
 
 
 @pytest.mark.parametrize("piece", ENDLESS)

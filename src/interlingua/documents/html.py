@@ -133,7 +133,7 @@ def _restore_space(segment: Segment, pieces: Sequence[str | int]) -> Iterator[st
         if isinstance(piece, int):
             gap.append(piece)
             continue
-        leading, content, trailing = split_space(piece)
+        leading, content, trailing = split_space(piece, written=False)
         gap.append(leading)
         if content:
             yield from _gap_as_in_source(segment, gap, at_edge=at_edge)
