@@ -133,6 +133,12 @@ def test_tags_are_nested_properly_when_their_words_are_scattered():
         assert sorted(re.findall("<[^>]+>", out)) == sorted(["<b>", "</b>", "<i>", "</i>", "<u>", "</u>"])
 
 
+def test_links_whose_words_became_the_same_words_share_them():
+    (segment,) = [p for p in split_html("<a>one dog</a> and <i>two</i>") if isinstance(p, Segment)]
+    between = mapped(segment.plain, "ein zwei Hund", [(0, 0), (3, 1), (1, 2)])
+    assert render_segment(segment, between) == "<a>ein</a> <i>zwei</i> Hund"
+
+
 def test_text_marked_as_fixed_is_not_translated():
     pieces = split_html("a <span translate=no>b <i>c</i></span> d <code class=notranslate>e</code>")
     (segment,) = [piece for piece in pieces if isinstance(piece, Segment)]
