@@ -133,6 +133,12 @@ def test_tags_are_nested_properly_when_their_words_are_scattered():
         assert sorted(re.findall("<[^>]+>", out)) == sorted(["<b>", "</b>", "<i>", "</i>", "<u>", "</u>"])
 
 
+def test_links_whose_words_became_the_same_words_share_them():
+    (segment,) = [p for p in split_html("<a>one dog</a> and <i>two</i>") if isinstance(p, Segment)]
+    between = mapped(segment.plain, "ein zwei Hund", [(0, 0), (3, 1), (1, 2)])
+    assert render_segment(segment, between) == "<a>ein</a> <i>zwei</i> Hund"
+
+
 def test_text_marked_as_fixed_is_not_translated():
     pieces = split_html("a <span translate=no>b <i>c</i></span> d <code class=notranslate>e</code>")
     (segment,) = [piece for piece in pieces if isinstance(piece, Segment)]
@@ -208,7 +214,8 @@ def test_attributes_that_people_read_are_translated(source, wanted):
     [
         "a <b>b</b>c<i> d</i> e", "a  <b> b </b>\n <i>c</i>, d", "a <img> b<img>c", "<b> a <i>b</i></b> c ",
         "a<b> </b>c", "H<sub>2</sub>O and m<sup>2</sup>", " <i><b>all</b></i>\n", "a <b> <i>b</i> c</b>d",
-        "x<wbr>y", "(<a>b</a>) \u201c<q>c</q>\u201d",
+        "x<wbr>y", "a <b>&nbsp;c&nbsp;</b> d", "&nbsp;<i>a</i>&#160;b\u00a0", "<b>&amp;nbsp; a</b> b",
+        "(<a>b</a>) \u201c<q>c</q>\u201d",
     ],
 )  # fmt: skip
 def test_space_around_inline_tags_stays_as_it_is(source):
@@ -468,7 +475,24 @@ def test_line_ends_of_other_systems_are_no_line_ends_of_subtitles():
     assert translate_file(".srt", cue, upper) == cue.upper()
 
 
-ENDLESS = ["a", ".", "{ ", "<a ", "<!--", '<a b="', "<!--x", "--", "</", "<script>", "<?", "%(", "www.", "a@"]
+ENDLESS = [
+    "a",
+    "&nbsp;",
+    "a<i>&nbsp;",
+    ".",
+    "{ ",
+    "<a ",
+    "<!--",
+    '<a b="',
+    "<!--x",
+    "--",
+    "</",
+    "<script>",
+    "<?",
+    "%(",
+    "www.",
+    "a@",
+]
 
 
 @pytest.mark.parametrize("piece", ENDLESS)

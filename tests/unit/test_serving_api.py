@@ -31,6 +31,7 @@ from interlingua.serving.pool.worker import repeats
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.routes.answer_cache import AnswerCache, cache_key
 from interlingua.serving.routes.files import TranslatedFiles
+from interlingua.serving.run import open_documents
 from interlingua.serving.settings import ServeSettings
 from interlingua.text.symbols import ByteTokenizer
 
@@ -125,15 +126,18 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             await pool.start()
             names = [model.name for model in models]
             store = Corrections(settings.corrections, names) if settings.corrections else None
-            app = build_app(Catalogue(models, pivot=settings.pivot), pool, settings, metrics, store)
+            documents = open_documents(settings)
+            catalogue = Catalogue(models, pivot=settings.pivot)
+            app = build_app(catalogue, pool, settings, metrics, store, documents)
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
             async with Client(transport=transport, base_url="http://here") as client:
                 client.pool, client.metrics = pool, metrics
                 async with asyncio.timeout(20):
                     await work(client)
             await pool.stop()
-            if store:
-                store.close()
+            for each in (store, documents):
+                if each:
+                    each.close()
 
         asyncio.run(main())
 

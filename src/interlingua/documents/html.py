@@ -101,12 +101,26 @@ def _places(parent: Element, projection: Projection, first: int, last: int) -> l
             found[i] = first + int(a * (last - first)), first + math.ceil(b * (last - first))
         else:
             found[i] = first, last
+    _share_words(found)
     places = projection.find_places([parent.children[i].start for i in points], first, last)
     found.update(zip(points, zip(places, places, strict=True), strict=True))
     return [
         (max(first, min(start, last)), max(first, min(stop, last)))
         for start, stop in (found[i] for i in range(len(parent.children)))
     ]
+
+
+def _share_words(found: dict[int, tuple[int, int]]) -> None:
+    """Where an element would take all words of the next one as well, both get some of them."""
+    before = None
+    for i in sorted(found, key=lambda child: (found[child][0], child)):
+        start, stop = found[i]
+        if before is not None and start < stop <= found[before][1]:
+            first, end = found[before]
+            middle = start if start > first else (first + end + 1) // 2
+            if middle < end:
+                found[before], found[i] = (first, middle), (middle, max(stop, middle + 1))
+        before = i
 
 
 def _find_offsets(elements: Sequence[Element]) -> Iterator[int]:
@@ -133,7 +147,7 @@ def _restore_space(segment: Segment, pieces: Sequence[str | int]) -> Iterator[st
         if isinstance(piece, int):
             gap.append(piece)
             continue
-        leading, content, trailing = split_space(piece)
+        leading, content, trailing = split_space(piece, written=False)
         gap.append(leading)
         if content:
             yield from _gap_as_in_source(segment, gap, at_edge=at_edge)

@@ -67,7 +67,7 @@ def _has_words(raw: str) -> bool:
 
 
 def _is_blank(event: Event) -> bool:
-    return event.kind != "text" or not event.raw.strip()
+    return event.kind != "text" or not html.unescape(event.raw).strip()
 
 
 def _pair_tags(line: Sequence[Event]) -> list[int]:

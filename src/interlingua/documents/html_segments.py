@@ -14,7 +14,8 @@ __all__ = ["Element", "Segment", "split_html", "split_space"]
 
 _MAX_DEPTH = 50  # deeper elements are only kept in their places
 _SPACE = re.compile(r"[ \t\r\n\f]+")
-_SPACES = " \t\r\n\f"
+_SPACES = " \t\r\n\f\u00a0"
+_NO_BREAK_SPACES = ("&nbsp;", "&#160;", "&#xa0;", "&#xA0;")
 
 
 @dataclass(eq=False)
@@ -67,11 +68,20 @@ def split_html(document: str) -> list[str | Segment]:
     return pieces + _read_line(line)
 
 
-def split_space(text: str) -> tuple[str, str, str]:
-    """The space before a text, the text, the space after it; all is before for one of space only."""
-    after_space = text.lstrip(_SPACES)
-    content = after_space.rstrip(_SPACES)
-    return text[: len(text) - len(after_space)], content, after_space[len(content) :]
+def split_space(text: str, *, written: bool) -> tuple[str, str, str]:
+    """The space before a text, the text, the space after it; all is before for one of space only.
+
+    Args:
+        text: any.
+        written: whether it is HTML, in which &nbsp; is a space.
+    """
+    start, end = 0, len(text)
+    spaces = (*_SPACES, *_NO_BREAK_SPACES) if written else tuple(_SPACES)
+    while start < end and (space := next((s for s in spaces if text.startswith(s, start)), "")):
+        start += len(space)
+    while start < end and (space := next((s for s in spaces if text.endswith(s, start, end)), "")):
+        end -= len(space)
+    return text[:start], text[start:end], text[end:]
 
 
 def _read_line(line: Sequence[Event]) -> list[str | Segment]:
@@ -105,7 +115,7 @@ def _read_segment(line: Sequence[Event]) -> list[str | Segment]:
     before = ""
     for event in line:
         if event.kind == "text":
-            leading, text, trailing = split_space(event.raw)
+            leading, text, trailing = split_space(event.raw, written=True)
             gap.append(leading)
             if not text:
                 continue

@@ -22,9 +22,11 @@ from interlingua.serving.http.reception import Reception
 from interlingua.serving.metrics import Metrics
 from interlingua.serving.models.catalogue import Catalogue
 from interlingua.serving.models.corrections import Corrections
+from interlingua.serving.models.documents import DocumentStore
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.routes import corrections, files, libretranslate, native
+from interlingua.serving.routes import documents as document_routes
 from interlingua.serving.routes.schema import answers
 from interlingua.serving.routes.service import Service
 from interlingua.serving.settings import ServeSettings
@@ -43,7 +45,7 @@ class Health(BaseModel):
 
 def build_app(
     catalogue: Catalogue, pool: Pool, settings: ServeSettings, metrics: Metrics,
-    store: Corrections | None = None,
+    store: Corrections | None = None, documents: DocumentStore | None = None,
 ) -> ASGIApp:  # fmt: skip
     """Puts the application together.
 
@@ -61,6 +63,7 @@ def build_app(
     app.include_router(files.routes(service, access))
     app.include_router(native.routes(service, access))
     app.include_router(corrections.routes(service, access, store))
+    app.include_router(document_routes.routes(service, access, documents))
 
     @app.get("/health", tags=["operation"], response_model=Health, responses=answers(503))
     async def health() -> Any:

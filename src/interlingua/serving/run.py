@@ -25,10 +25,11 @@ from interlingua.serving.http.protocol import bounded
 from interlingua.serving.metrics import Metrics
 from interlingua.serving.models.catalogue import Catalogue, read_model
 from interlingua.serving.models.corrections import Corrections
+from interlingua.serving.models.documents import DocumentStore
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.settings import ServeSettings
 
-__all__ = ["serve"]
+__all__ = ["open_documents", "serve"]
 
 log = logging.getLogger(__name__)
 
@@ -46,28 +47,43 @@ def serve(directories: Sequence[Path], settings: ServeSettings, announce: Callab
         ConfigurationError: a model has no languages, the keys cannot be read, or the port is taken.
         InterlinguaError: a worker ended while it loaded them.
         DataError: a glossary is not one.
-        OutputError: corrections cannot be saved.
+        OutputError: corrections or documents cannot be saved.
     """
     models = [read_model(directory) for directory in directories]
     catalogue = Catalogue(models, pivot=settings.pivot)
     names = [model.name for model in catalogue.models.values()]
     corrections = Corrections(settings.corrections, names) if settings.corrections else None
+    documents = open_documents(settings)
     try:
         with logs.json_lines():
-            asyncio.run(_serve(catalogue, settings, corrections, announce))
+            asyncio.run(_serve(catalogue, settings, corrections, documents, announce))
     finally:
         if corrections:
             corrections.close()
+        if documents:
+            documents.close()
+
+
+def open_documents(settings: ServeSettings) -> DocumentStore | None:
+    """The place for large files, if there is to be one.
+
+    Raises:
+        OutputError: it cannot be written, or another service uses it.
+    """
+    if settings.documents is None:
+        return None
+    keep_s = settings.document_hours * 3600
+    return DocumentStore(settings.documents, settings.max_documents, settings.documents_bytes, keep_s)
 
 
 async def _serve(
     catalogue: Catalogue, settings: ServeSettings, corrections: Corrections | None,
-    announce: Callable[[str], None],
+    documents: DocumentStore | None, announce: Callable[[str], None],
 ) -> None:  # fmt: skip
     metrics = Metrics()
     models = {model.name: str(model.directory.absolute()) for model in catalogue.models.values()}
     pool = Pool(models, settings, metrics)
-    app = HostCheck(build_app(catalogue, pool, settings, metrics, corrections), settings)
+    app = HostCheck(build_app(catalogue, pool, settings, metrics, corrections, documents), settings)
     asyncio.get_running_loop().set_exception_handler(AcceptErrors())
     listener = listen(settings)
     server = uvicorn.Server(_configure(app, settings))

@@ -124,6 +124,16 @@ class ServeSettings(Settings):
     """Whether a pair of languages without a model is translated through a third language."""
     corrections: Path | None = None
     """A directory to save corrected translations in, one file for each model; by default none are saved."""
+    documents: Path | None = None
+    """A directory to keep large files in that are translated as jobs; by default there are no such jobs."""
+    max_document_bytes: Annotated[int, Field(ge=1)] = 10 << 20
+    """The largest of these files."""
+    max_documents: Annotated[int, Field(ge=1)] = 100
+    """How many of them are kept at a time, waiting or done."""
+    documents_bytes: Annotated[int, Field(ge=1)] = 1 << 30
+    """How much they and their translations may take on the disk."""
+    document_hours: Annotated[float, Field(gt=0)] = 24
+    """How long they are kept after they were translated."""
     cors: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     """The web sites (origins) whose pages may use this service; * stands for all."""
     file_minutes: Annotated[float, Field(gt=0)] = 15

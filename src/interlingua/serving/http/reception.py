@@ -34,6 +34,8 @@ _SECURITY_HEADERS = [
     (b"referrer-policy", b"no-referrer"),
 ]
 _TRANSLATION_PATHS = frozenset({"/translate", "/translate_file", "/v1/translate"})
+_DOCUMENT_PATH = "/v2/document"
+_FORM_BYTES = 4096  # of the upload of a document that are not its own
 _DISCARDED_BODIES = 8  # times the body limit that is read and thrown away, so that the client sees the answer
 
 log = logging.getLogger("interlingua.requests")
@@ -97,11 +99,15 @@ class Reception:
         headers = dict(scope["headers"])
         if headers.get(b"content-encoding", b"identity") != b"identity":
             raise _closing(RefusalError(415, "Compressed requests are not accepted."))
-        max_bytes = self.settings.max_body_bytes
+        settings = self.settings
+        max_bytes, timeout_s = settings.max_body_bytes, settings.body_timeout_s
+        if settings.documents and scope["path"].endswith(_DOCUMENT_PATH):  # also below a prefix
+            max_bytes = max(max_bytes, settings.max_document_bytes + _FORM_BYTES)
+            timeout_s *= max(1, max_bytes / settings.max_body_bytes)
         body = bytearray()
         size = 0
         try:
-            async with asyncio.timeout(self.settings.body_timeout_s):
+            async with asyncio.timeout(timeout_s):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":

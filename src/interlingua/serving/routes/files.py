@@ -20,7 +20,7 @@ from interlingua.serving.refusal import RefusalError
 from interlingua.serving.routes.schema import MULTIPART, answers, pairs
 from interlingua.serving.routes.service import Service, TranslationOptions, search_options
 
-__all__ = ["TranslatedFiles", "name_attachment", "routes"]
+__all__ = ["TranslatedFiles", "name_attachment", "read_upload", "routes"]
 
 _UNSAFE = re.compile(r"[^\w.-]+")
 _BOM = "\ufeff"  # a mark at the beginning of a file that it is UTF-8; one that has it keeps it
@@ -64,6 +64,21 @@ def name_attachment(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
 
 
+async def read_upload(name: str, file: UploadFile) -> str:
+    """The content of a file.
+
+    Raises:
+        RefusalError: with 400, its kind is not known, or it is not UTF-8.
+    """
+    if PurePath(name).suffix.lower() not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
+        raise RefusalError(400, f"Invalid request: file format not supported. Known: {known}")
+    try:
+        return (await file.read()).decode()
+    except UnicodeDecodeError:
+        raise RefusalError(400, "Invalid request: the file is not UTF-8") from None
+
+
 def routes(service: Service, access: AccessControl) -> APIRouter:
     """LibreTranslate's routes of files."""
     router = APIRouter(tags=["LibreTranslate"])
@@ -82,14 +97,7 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
         access.check_request(request, api_key)
         path = PurePath(file.filename or "")
         suffix = path.suffix.lower()
-        if suffix not in SUFFIXES:
-            raise RefusalError(
-                400, f"Invalid request: file format not supported. Known: {', '.join(SUFFIXES)}"
-            )
-        try:
-            text = (await file.read()).decode()
-        except UnicodeDecodeError:
-            raise RefusalError(400, "Invalid request: the file is not UTF-8") from None
+        text = await read_upload(path.name, file)
         service.check([text], settings.max_file_characters)
         served, _ = service.catalogue.choose(source, target, [text])
         log_texts(request, settings, [text], served.name)
