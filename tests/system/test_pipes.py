@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import lzma
 import os
@@ -250,3 +251,32 @@ def test_wrong_commands_are_answered_before_pytorch_is_loaded(here: Path) -> Non
         capture_output=True, check=False, timeout=TIMEOUT_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_a_user_without_a_home_is_told_where_data_could_be_kept(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("INTERLINGUA_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    result = call("train", "--train", "pairs.tsv", "--out", "new", "--max-steps", 1)
+    assert (result.code, "INTERLINGUA_CACHE" in result.err) == (2, True)
+    assert not (here / "new").exists()
+    assert call("info", "model").code == 0
+
+
+def test_standard_input_that_finds_no_room_leaves_nothing_behind(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (here / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(here / "tmp"))
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    result = call("score", "model", "-", stdin=b"a\ta\n")
+    assert (result.code, "the disk is full" in result.err, "TMPDIR" in result.err) == (2, True, True)
+    assert not list((here / "tmp").iterdir())

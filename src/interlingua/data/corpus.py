@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, Field
 from interlingua.data.duplicates import DuplicateFinder
 from interlingua.data.reading import read_jsonl, read_parallel, read_tsv
 from interlingua.errors import DataError
+from interlingua.files import write_error
 from interlingua.settings import Settings
 
 __all__ = ["Corpus", "CorpusReport", "CorpusSettings", "Pair", "PairFile", "read_pairs"]
@@ -224,5 +225,10 @@ def _empty_side_error(where: str, pair: Pair) -> DataError:
 
 def _copy_standard_input() -> Path:
     with tempfile.NamedTemporaryFile(prefix="interlingua-stdin-", delete=False) as copy:
-        shutil.copyfileobj(sys.stdin.buffer, copy)
+        try:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+            copy.flush()
+        except OSError as error:
+            Path(copy.name).unlink()
+            raise write_error(error, copy.name, "Set TMPDIR to a directory with room for it.") from None
     return Path(copy.name)
