@@ -17,7 +17,8 @@ from typing import IO
 
 import pytest
 
-from interlingua.cli.lines import line_chunks
+from interlingua.cli.lines import line_chunks, open_output
+from interlingua.data.reading import read_lines
 from interlingua.errors import DataError
 
 from .conftest import call
@@ -128,6 +129,20 @@ def test_compressed_output_is_compressed(here: Path) -> None:
             assert file.read() == expected
     again = call("translate", "model", "--input", "out.gz")
     assert (again.code, again.out.count("\n")) == (0, 3)
+
+
+@pytest.mark.parametrize("name", ["out.txt", "out.gz", "out.xz"])
+def test_what_was_written_before_an_interruption_stays(tmp_path: Path, name: str) -> None:
+    with pytest.raises(KeyboardInterrupt), open_output(tmp_path / name) as write:
+        write("abc\n")
+        raise KeyboardInterrupt
+    assert list(read_lines(tmp_path / name)) == ["abc"]
+
+
+def test_a_dash_is_a_standard_stream(here: Path) -> None:
+    result = call("translate", "model", "--input", "-", "--output", "-", stdin=LINES)
+    assert (result.code, result.out.count("\n")) == (0, 3)
+    assert not (here / "-").exists()
 
 
 @pytest.mark.parametrize("other", ["link", "hard", "./in.txt", "model/config.toml", "terms.tsv"])
