@@ -133,9 +133,13 @@ def test_compressed_output_is_compressed(here: Path) -> None:
 
 @pytest.mark.parametrize("name", ["out.txt", "out.gz", "out.xz"])
 def test_what_was_written_before_an_interruption_stays(tmp_path: Path, name: str) -> None:
-    with pytest.raises(KeyboardInterrupt), open_output(tmp_path / name) as write:
-        write("abc\n")
-        raise KeyboardInterrupt
+    def write_and_be_interrupted() -> None:
+        with open_output(tmp_path / name) as write:
+            write("abc\n")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_and_be_interrupted()
     assert list(read_lines(tmp_path / name)) == ["abc"]
 
 

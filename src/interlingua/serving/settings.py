@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from interlingua.engine.cpus import available_cpus
 from interlingua.settings import Settings
 
 __all__ = ["ServeSettings"]
@@ -71,5 +71,4 @@ class ServeSettings(Settings):
 
     def worker_count(self) -> int:
         """How many processes translate."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        return self.workers or cores or 1
+        return self.workers or available_cpus()
