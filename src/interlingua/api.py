@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -11,11 +12,12 @@ import torch
 from interlingua.engine.device import choose_device, choose_dtype, compute
 from interlingua.engine.eager import EagerEngine
 from interlingua.engine.packed import Precision, pack
-from interlingua.errors import ConfigurationError
+from interlingua.errors import ConfigurationError, DataError
 from interlingua.evaluation.metrics import task_metrics
 from interlingua.evaluation.scores import Score
 from interlingua.evaluation.scores import evaluate as evaluate_outputs
 from interlingua.inference.bundle import load_bundle
+from interlingua.inference.inputs import read_pairs
 from interlingua.inference.translator import Translator
 from interlingua.runs.run import start
 
@@ -45,11 +47,12 @@ def load(
             "there is no such precision", where="precision", found=precision,
             accepted=f"One of: {', '.join(PRECISIONS)}.",
         )  # fmt: skip
-    if threads is not None and threads < 1:
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
         raise ConfigurationError(
-            "at least one thread computes", where="threads", found=threads, accepted="1 or more, or None."
+            "that many threads cannot compute", where="threads", found=threads, accepted="1 or more, or None."
         )
-    return compute(lambda: _load(Path(path), device, threads, precision), threads)
+    directory = _path(path, "path", "The name of a model directory.")
+    return compute(lambda: _load(directory, str(device), threads, precision), threads)
 
 
 def _load(path: Path, device: str, threads: int | None, precision: str) -> Translator:
@@ -81,14 +84,22 @@ def train(
     Raises:
         InterlinguaError: whatever the user can put right; see interlingua.errors.
     """
-    data = {**sections.pop("data", {}), "train": str(train)} | ({"valid": str(valid)} if valid else {})
+    if not isinstance(sections.get("data", {}), Mapping):
+        raise ConfigurationError("this is not a section", where="data", found=sections["data"])
+    accepted = (
+        "The name of a file of pairs; pairs in memory are written to one, a tab between source and target."
+    )
+    data = {**sections.pop("data", {}), "train": str(_path(train, "train", accepted))}
+    if valid is not None:
+        data["valid"] = str(_path(valid, "valid", accepted))
+    directory = _path(out, "out", "The name of the directory to make.")
 
     def carry_out() -> None:
-        for _ in start({**sections, "data": data}, Path(out), force=force):
+        for _ in start({**sections, "data": data}, directory, force=force):
             pass
 
     compute(carry_out, None)
-    return load(out)
+    return load(directory)
 
 
 def evaluate(
@@ -103,9 +114,22 @@ def evaluate(
             of their own; auto: references where their targets differ, cases where they are mostly equal.
         **options: as `Translator.translate` takes them, such as beam=5.
     """
-    known = list(pairs)
+    if not isinstance(model, Translator):
+        raise ConfigurationError(
+            "this is not a loaded model", where="model", found=model,
+            accepted='interlingua.load("runs/en-de") gives one.',
+        )  # fmt: skip
+    known = list(read_pairs(pairs, "pairs"))
+    if not known:
+        raise DataError("there are no pairs", where="pairs")
     outputs = [
         translation.text for translation in model.translate([source for source, _ in known], **options)
     ]
     metrics = task_metrics([target for _, target in known], model.tokenizers.target)
     return evaluate_outputs(outputs, known, metrics=metrics, repeated=repeated)
+
+
+def _path(value: object, name: str, accepted: str) -> Path:
+    if isinstance(value, str | os.PathLike) and str(value):
+        return Path(value)
+    raise ConfigurationError("this is not a file name", where=name, found=value, accepted=accepted)

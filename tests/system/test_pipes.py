@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import lzma
 import os
@@ -16,7 +17,8 @@ from typing import IO
 
 import pytest
 
-from interlingua.cli.lines import line_chunks
+from interlingua.cli.lines import line_chunks, open_output
+from interlingua.data.reading import read_lines
 from interlingua.errors import DataError
 
 from .conftest import call
@@ -127,6 +129,24 @@ def test_compressed_output_is_compressed(here: Path) -> None:
             assert file.read() == expected
     again = call("translate", "model", "--input", "out.gz")
     assert (again.code, again.out.count("\n")) == (0, 3)
+
+
+@pytest.mark.parametrize("name", ["out.txt", "out.gz", "out.xz"])
+def test_what_was_written_before_an_interruption_stays(tmp_path: Path, name: str) -> None:
+    def write_and_be_interrupted() -> None:
+        with open_output(tmp_path / name) as write:
+            write("abc\n")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_and_be_interrupted()
+    assert list(read_lines(tmp_path / name)) == ["abc"]
+
+
+def test_a_dash_is_a_standard_stream(here: Path) -> None:
+    result = call("translate", "model", "--input", "-", "--output", "-", stdin=LINES)
+    assert (result.code, result.out.count("\n")) == (0, 3)
+    assert not (here / "-").exists()
 
 
 @pytest.mark.parametrize("other", ["link", "hard", "./in.txt", "model/config.toml", "terms.tsv"])
@@ -250,3 +270,32 @@ def test_wrong_commands_are_answered_before_pytorch_is_loaded(here: Path) -> Non
         capture_output=True, check=False, timeout=TIMEOUT_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_a_user_without_a_home_is_told_where_data_could_be_kept(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("INTERLINGUA_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    result = call("train", "--train", "pairs.tsv", "--out", "new", "--max-steps", 1)
+    assert (result.code, "INTERLINGUA_CACHE" in result.err) == (2, True)
+    assert not (here / "new").exists()
+    assert call("info", "model").code == 0
+
+
+def test_standard_input_that_finds_no_room_leaves_nothing_behind(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (here / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(here / "tmp"))
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    result = call("score", "model", "-", stdin=b"a\ta\n")
+    assert (result.code, "the disk is full" in result.err, "TMPDIR" in result.err) == (2, True, True)
+    assert not list((here / "tmp").iterdir())

@@ -13,12 +13,13 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 import interlingua
-from interlingua.errors import ConfigurationError
+from interlingua.errors import ConfigurationError, DataError
 from interlingua.inference.translator import Translator
 from tests.tiny import tiny_values, write_reversals
 
@@ -144,6 +145,20 @@ def test_a_forked_process_translates_loads_and_trains(directory: Path) -> None:
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, "", ["a.tsv"], [("a", "b")], b"a.tsv"], ids=str)
+def test_what_is_no_file_name_is_told(directory: Path, tmp_path: Path, wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match="path: this is not a file name"):
+        interlingua.load(wrong)
+    with pytest.raises(ConfigurationError, match="train: this is not a file name"):
+        interlingua.train(wrong, tmp_path / "run")
+    with pytest.raises(ConfigurationError, match="out: this is not a file name"):
+        interlingua.train(tmp_path / "pairs.tsv", wrong)
+    with pytest.raises(ConfigurationError, match="model: this is not a loaded model"):
+        interlingua.evaluate(wrong, [("a", "b")])
+    with pytest.raises(DataError, match="there are no pairs"):
+        interlingua.evaluate(interlingua.load(str(directory), device=torch.device("cpu")), [])
 
 
 def test_minutes_count_from_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

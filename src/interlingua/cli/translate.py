@@ -46,7 +46,10 @@ FLAGS = {
 
 def translate(
     model: Annotated[Path, typer.Argument(help="A model directory.")],
-    input: Annotated[Path | None, typer.Option(help="Instead of standard input; may be .gz or .xz.")] = None,
+    input: Annotated[
+        Path | None,
+        typer.Option(help="Instead of standard input, which is also called -; may be .gz or .xz."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Instead of standard output; may be .gz or .xz.")
     ] = None,
@@ -97,6 +100,7 @@ def translate(
     if n_best is not None and beam is None and not sample:
         options["beam"] = max(5, n_best)
     SearchSettings.parse(options, where="command line")  # before PyTorch, which takes seconds, is loaded
+    input, output = (None if path == Path("-") else path for path in (input, output))
     find_model(model)
     refuse_same_file([input, *filter(None, [glossary]), *model.iterdir()], output)
     check_input(input)

@@ -22,6 +22,7 @@ from interlingua.data.inspection import Inspection, describe_findings
 from interlingua.data.opening import ChangeDetector
 from interlingua.data.reading import read_jsonl, read_parallel, read_tsv
 from interlingua.errors import DataError, OutputError
+from interlingua.files import write_error
 from interlingua.settings import Settings
 
 __all__ = [
@@ -295,6 +296,7 @@ def copy_standard_input(directory: Path | None = None) -> Path:
     Raises:
         OutputError: the file cannot be written.
     """
+    copy = None
     try:
         if directory is not None:
             directory.mkdir(parents=True, exist_ok=True)
@@ -303,6 +305,8 @@ def copy_standard_input(directory: Path | None = None) -> Path:
         ) as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
     except OSError as error:
-        where = directory or tempfile.gettempdir()
-        raise OutputError("standard input cannot be kept", where=where, found=error.strerror) from None
+        if copy is not None:
+            Path(copy.name).unlink(missing_ok=True)
+        advice = "" if directory else "Set TMPDIR to a directory with room for it."
+        raise write_error(error, directory or tempfile.gettempdir(), advice) from None
     return Path(copy.name)

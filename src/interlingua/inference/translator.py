@@ -8,6 +8,7 @@ from typing import Any
 from interlingua.engine.protocol import Engine
 from interlingua.engine.workload import chunks
 from interlingua.errors import ConfigurationError, DataError
+from interlingua.inference.inputs import check_chunk, read_pairs, read_texts
 from interlingua.inference.parts import Extras, Part, PartDrafts, PartObserver, PartTranslator
 from interlingua.inference.scoring import score
 from interlingua.inference.translation import PairScore, Translation, join
@@ -63,13 +64,13 @@ class Translator:
         return self.tokenizers.target.length_limit(source_length, self.max_ratio, self.extra_tokens)
 
     def translate(
-        self, texts: Sequence[str], *, glossary: GlossaryInput | None = None, alignment: bool = False,
+        self, texts: Iterable[str], *, glossary: GlossaryInput | None = None, alignment: bool = False,
         attention: bool = False, observe: DraftObserver | None = None, **changes: Any,
     ) -> list[Translation]:  # fmt: skip
         """Translates texts; the order and the company of a text do not matter to its translation.
 
         Args:
-            texts: any number of them.
+            texts: any number of them: a list, a column of a table, a generator, an open file.
             glossary: terms that are to be translated in a given way; interlingua.terms.glossary tells where
                 they apply. Each translation tells which terms it holds.
             alignment: whether to say which source token each token comes from.
@@ -80,11 +81,11 @@ class Translator:
 
         Raises:
             ConfigurationError: a search setting is not acceptable, or a glossary is to go with sampling.
-            DataError: a single string instead of a list, a text with a lone surrogate, an empty term, or
-                glossaries that are not one for each text.
+            DataError: a single string instead of a list, something that is not a text or holds a lone
+                surrogate (the message says which, such as texts[3]), an empty term, or glossaries that are
+                not one for each text.
         """
-        if isinstance(texts, str):
-            raise DataError("translate takes a list of texts", found=texts, accepted="Use translate([text]).")
+        texts = list(read_texts(texts, "texts"))
         settings = SearchSettings.parse({**self.settings.model_dump(), **changes}, where="search")
         if settings.sample and glossary:
             raise ConfigurationError("a glossary does not go with sampling", where="glossary")
@@ -118,7 +119,7 @@ class Translator:
         """Translates a stream of lines with flat memory; one translation for each, in order.
 
         Args:
-            lines: without their newlines.
+            lines: without their newlines; an open file's are taken off.
             chunk: lines read before the first is translated; 1 answers line by line.
             glossary: as `translate` takes it, one for all lines.
             **options: as `translate` takes them.
@@ -131,13 +132,16 @@ class Translator:
                 "translate_lines takes one glossary for all lines", where="glossary", found=glossary,
                 accepted="{source term: target term}; translate(texts, glossary=[…]) takes one a text.",
             )  # fmt: skip
-        for read in chunks(lines, chunk):
-            yield from self.translate(read, glossary=glossary, **options)
+        check_chunk(chunk)
+        given = {"glossary": glossary, **options}
+        parts = chunks(read_texts(lines, "lines"), chunk)
+        return (translation for part in parts for translation in self.translate(part, **given))
 
     def score_pairs(self, pairs: Iterable[tuple[str, str]], *, chunk: int = CHUNK) -> Iterator[PairScore]:
         """Says how probable given targets are, in order, with flat memory; nothing is split."""
-        for read in chunks(pairs, chunk):
-            yield from score(self.engine, self.tokenizers, read)
+        check_chunk(chunk)
+        parts = chunks(read_pairs(pairs, "pairs"), chunk)
+        return (found for part in parts for found in score(self.engine, self.tokenizers, part))
 
     def _split(self, texts: Sequence[str]) -> list[list[tuple[str, str]]]:
         """Each text as pieces that the model can take, and what follows each."""

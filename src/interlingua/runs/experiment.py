@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from interlingua.data.corpus import CorpusSettings, copy_standard_input
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.engine.device import choose_device
+from interlingua.errors import OutputError
 from interlingua.inference.bundle import Bundle, LengthStatistics, load_bundle, read_config
 from interlingua.model.architectures import AnyModelSettings
 from interlingua.model.presets import PRESETS
@@ -167,10 +168,20 @@ def _with_default_budget(experiment: Experiment, prepared: Prepared) -> tuple[Ex
 
 
 def cache_directory() -> Path:
-    """Where prepared data is kept: $INTERLINGUA_CACHE, or interlingua/ in the user's cache directory."""
+    """Where prepared data is kept: $INTERLINGUA_CACHE, or interlingua/ in the user's cache directory.
+
+    Raises:
+        OutputError: the user has no home directory.
+    """
     if chosen := os.environ.get("INTERLINGUA_CACHE"):
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "interlingua"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "interlingua"
+    except RuntimeError:
+        raise OutputError(
+            "this user has no home directory to keep prepared data in", where="HOME",
+            accepted="Set INTERLINGUA_CACHE to a directory that can be written.",
+        ) from None  # fmt: skip
 
 
 def _with_absolute_paths(data: CorpusSettings) -> CorpusSettings:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from interlingua.engine.cpus import available_cpus
 from interlingua.settings import Settings
 
 __all__ = ["ServeSettings"]
@@ -143,5 +143,4 @@ class ServeSettings(Settings):
 
     def worker_count(self) -> int:
         """How many processes translate."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        return self.workers or cores or 1
+        return self.workers or available_cpus()
