@@ -18,7 +18,13 @@ from interlingua.text.normalise import normalise
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 from interlingua.text.tokenizer import Tokenizer, TokenizerSettings, train_tokenizers
-from interlingua.text.tokenizer_files import digest, load_tokenizer, save_tokenizer
+from interlingua.text.tokenizer_files import (
+    digest,
+    load_tokenizer,
+    load_tokenizers,
+    save_tokenizer,
+    save_tokenizers,
+)
 from interlingua.text.vocabulary import Vocabulary
 
 SENTENCES = [
@@ -303,3 +309,58 @@ class TestSaving:
                 model.write_bytes(model.read_bytes()[:-7])
         with pytest.raises(BundleError, match="joint"):
             load_tokenizer(tmp_path, "joint")
+
+
+SPACES = "\t\n\v\f\r\x1c\x85\xa0\u1680\u2003\u2009\u2028\u2029\u202f\u205f\u3000"
+INVISIBLE = "\0\x1b\x7f\x9f\xad\u061c\u200b\u200e\u200f\u202a\u202e\u2060\u2066\u2069\ufeff"
+KEPT = "\u200c\u200d\ufe0f\U000e0067"  # joiners, a variation selector, a tag
+
+
+class TestTextNormalisation:
+    @pytest.mark.parametrize("space", SPACES, ids=ascii)
+    def test_white_space_of_every_kind_is_a_space(self, space: str) -> None:
+        assert normalise(f"{space} I love{space}{space} you.{space}", "text") == "I love you."
+
+    @pytest.mark.parametrize("character", INVISIBLE, ids=ascii)
+    def test_what_no_reader_sees_goes(self, character: str) -> None:
+        assert normalise(f"{character}e{character}\u0301a", "text") == "\xe9a"
+
+    @pytest.mark.parametrize("character", KEPT, ids=ascii)
+    def test_what_scripts_and_emoji_need_stays(self, character: str) -> None:
+        assert normalise(f"a{character}b", "text") == f"a{character}b"
+
+    @given(text=TEXTS)
+    def test_twice_is_once(self, text: str) -> None:
+        once = normalise(text, "text")
+        assert normalise(once, "text") == once
+        assert normalise(once, "target text") == once
+
+    def test_ten_thousand_marks_are_read(self) -> None:
+        assert normalise("a" + "\u0301\u0323" * 5_000, "text")
+
+    @pytest.mark.parametrize("kind", ["unigram", "words", "characters", "bytes"])
+    @pytest.mark.parametrize("joint", [True, False])
+    def test_sources_are_read_by_it_and_targets_keep_their_spaces(
+        self, kind: str, joint: bool, tmp_path: Path
+    ) -> None:
+        pairs = [(text, text.replace("?", "\xa0?\xad")) for text in (*SENTENCES, "I love you.")]
+        chosen = TokenizerSettings.parse({"source": kind, "target": kind, "joint": joint}, where="test")
+        pair, _ = train_tokenizers(pairs, chosen)
+        save_tokenizers(pair, tmp_path)
+        for each in (pair, load_tokenizers(tmp_path)):
+            assert each.joint is joint
+            assert each.source.encode("I\xa0love\u200b \tyou.") == each.source.encode("I love you.")
+            ids = each.target.encode("lazy\xa0?\xad")
+            if kind != "words":
+                assert each.target.decode(ids) == "lazy\xa0?"
+                assert kind == "bytes" or not any(
+                    piece.startswith("<0x") for piece in each.target.pieces(ids)
+                )
+        assert [digest(one) for one in pair] == [digest(one) for one in load_tokenizers(tmp_path)]
+
+
+def test_what_a_vocabulary_lacks() -> None:
+    assert SUBWORDS["unigram"].unknown("The fox \u4f60 \u597d \u4f60") == ["\u4f60", "\u597d"]
+    assert SymbolTokenizer.train(["AH B"], "words", "NFC").unknown("AH X B X") == ["X"]
+    assert SymbolTokenizer.train(["ab"], "characters", "NFC").unknown("abc") == ["c"]
+    assert ByteTokenizer("NFC").unknown("\u4f60") == []
