@@ -43,6 +43,7 @@ class Pretended:
     batches: ClassVar[list[list[str]]] = []
     options: ClassVar[list[dict[str, Any]]] = []
     dropped: ClassVar[list[list[str]]] = []
+    devices: ClassVar[list[str]] = []
     left: ClassVar[list[tuple[str, int]]] = []
     gate = asyncio.Event()
 
@@ -53,7 +54,8 @@ class Pretended:
         self.started.append(self)
 
     @classmethod
-    async def start(cls, models: Any, precision: str) -> Pretended:
+    async def start(cls, models: Any, precision: str, device: str) -> Pretended:
+        cls.devices.append(device)
         return cls()
 
     async def translate(self, task: dict[str, Any], on_drafts: Any, abandoned: Any) -> list[dict[str, Any]]:
@@ -113,7 +115,7 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
         async def main() -> None:
             Pretended.started, Pretended.batches, Pretended.options, Pretended.dropped = [], [], [], []
-            Pretended.left = []
+            Pretended.left, Pretended.devices = [], []
             Pretended.gate = asyncio.Event()
             monkeypatch.setattr("interlingua.serving.pool.pool.Worker", Pretended)
             metrics = Metrics()
@@ -603,6 +605,33 @@ def test_of_a_batch_that_runs_only_what_nobody_waits_for_is_dropped(visit):
         assert (await stays).json() == {"translatedText": "SLOW"}
 
     visit(work, wait_ms=500, batch=2)
+
+
+@pytest.mark.parametrize(
+    ("values", "devices"),
+    [
+        ({}, ["cpu"]),
+        ({"workers": 2}, ["cpu", "cpu"]),
+        ({"workers": 0, "device": "cuda:0, cuda:1"}, ["cuda:0", "cuda:1"]),
+        ({"workers": 3, "device": ("cuda:0", "cuda:1")}, ["cuda:0", "cuda:1", "cuda:0"]),
+    ],
+)
+def test_workers_are_shared_out_among_devices_and_replaced_on_their_own(visit, values, devices):
+    async def work(client: Client) -> None:
+        assert Pretended.devices == devices
+        await Pretended.started[-1].stop()
+        while len(Pretended.devices) == len(devices):
+            await asyncio.sleep(0.001)
+        assert Pretended.devices[-1] == devices[-1]
+        assert (await client.post("/translate", json=ask())).status_code == 200
+
+    visit(work, **values)
+
+
+def test_devices_have_names():
+    for wrong in ("gpu", "auto", "cuda:x", "", ()):
+        with pytest.raises(ConfigurationError, match="device"):
+            ServeSettings.parse({"device": wrong})
 
 
 def test_alternatives_ask_for_no_other_beam(visit):
