@@ -89,7 +89,7 @@ class ServeSettings(Settings):
     """Processes that translate, each with one thread; 0 means one for each processor core, or for each device
     if others are given."""
     device: Annotated[tuple[Device, ...], BeforeValidator(_split), Field(min_length=1)] = ("cpu",)
-    """Where to compute: cpu, or GPUs such as cuda, cuda:1 or mps; the workers are shared out among several."""
+    """Where to compute: cpu, or GPUs such as cuda, cuda:1 or mps; workers are shared out among several."""
     precision: Literal["auto", "fp32", "bf16", "int8"] = "fp32"
     """What to compute in."""
     beam: Annotated[int | None, Field(ge=1, le=50)] = None
