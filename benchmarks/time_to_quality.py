@@ -37,7 +37,8 @@ from interlingua.engine.eager import EagerEngine
 from interlingua.inference.translator import Translator
 from interlingua.model.architectures import build_model
 from interlingua.model.transformer import Transformer, TransformerSettings
-from interlingua.runs.experiment import cache_directory, measure_lengths
+from interlingua.runs.experiment import cache_directory
+from interlingua.runs.lengths import measure_lengths
 from interlingua.runs.validation import LENGTH_PENALTIES, best_hypothesis
 from interlingua.text.tokenizer import TokenizerSettings
 
@@ -177,7 +178,7 @@ def as_ours(model: Plain, prepared: Prepared) -> Translator:
             rest(mine, layer, [(mine.attention_sublayer, layer.norm1), (mine.cross_sublayer, layer.norm2),
                                (mine.feed_forward_sublayer, layer.norm3)])  # fmt: skip
     limits = measure_lengths(prepared.train)
-    return Translator(EagerEngine(copy.eval()), prepared.tokenizers, max_ratio=limits.max_ratio)
+    return Translator(EagerEngine(copy.eval()), prepared.tokenizers, **limits._asdict())
 
 
 def attention(mine: Any, theirs: nn.MultiheadAttention) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import torch
 
-from interlingua.engine.device import choose_device, choose_dtype, set_threads
+from interlingua.engine.device import choose_device, choose_dtype, compute
 from interlingua.engine.eager import EagerEngine
 from interlingua.engine.packed import Precision, pack
 from interlingua.errors import ConfigurationError
@@ -32,7 +32,8 @@ def load(
     Args:
         path: of the directory.
         device: cpu, cuda, cuda:1, mps, or auto for the best there is.
-        threads: CPU threads; all cores when not given.
+        threads: CPU threads of its calls; when not given, as many as torch.set_num_threads says, but no more
+            than there are CPUs for this process.
         precision: fp32, bf16, int8 (on CPUs), or auto for bf16 where the device gains.
 
     Raises:
@@ -44,15 +45,22 @@ def load(
             "there is no such precision", where="precision", found=precision,
             accepted=f"One of: {', '.join(PRECISIONS)}.",
         )  # fmt: skip
-    set_threads(threads)
+    if threads is not None and threads < 1:
+        raise ConfigurationError(
+            "at least one thread computes", where="threads", found=threads, accepted="1 or more, or None."
+        )
+    return compute(lambda: _load(Path(path), device, threads, precision), threads)
+
+
+def _load(path: Path, device: str, threads: int | None, precision: str) -> Translator:
     chosen = choose_device(device)
     bundle = load_bundle(path, chosen)
     if precision == "auto":
         precision = "bf16" if choose_dtype("auto", chosen) == torch.bfloat16 else "fp32"
     model = pack(bundle.model, cast(Precision, precision))
     return Translator(
-        EagerEngine(model, chosen), bundle.tokenizers, settings=bundle.search,
-        max_ratio=bundle.lengths.max_ratio, max_source_length=bundle.lengths.max_source_length,
+        EagerEngine(model, chosen, threads), bundle.tokenizers, settings=bundle.search,
+        **bundle.lengths._asdict(),
     )  # fmt: skip
 
 
@@ -74,8 +82,12 @@ def train(
         InterlinguaError: whatever the user can put right; see interlingua.errors.
     """
     data = {**sections.pop("data", {}), "train": str(train)} | ({"valid": str(valid)} if valid else {})
-    for _ in start({**sections, "data": data}, Path(out), force=force):
-        pass
+
+    def carry_out() -> None:
+        for _ in start({**sections, "data": data}, Path(out), force=force):
+            pass
+
+    compute(carry_out, None)
     return load(out)
 
 

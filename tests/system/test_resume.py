@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
+import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from filelock import FileLock
 
-from interlingua.errors import CheckpointError, ConfigurationError, OutputError
+from interlingua.api import load
+from interlingua.data.batch import Batch
+from interlingua.errors import BundleError, CheckpointError, ConfigurationError, OutputError
 from interlingua.inference.tensors import read_tensors, write_tensors
+from interlingua.model.protocol import Model
 from interlingua.runs.events import Ended, Note, Progress, Validated
 from interlingua.runs.run import start
+from interlingua.settings import merge
+from interlingua.training.objective import CrossEntropy, Loss
 from tests.tiny import last_checkpoint, resume_tiny, tiny_values, train_tiny, weights, write_reversals
 
 
@@ -67,6 +76,66 @@ def test_muon_goes_on_as_it_would_have(pairs: Path, tmp_path: Path, monkeypatch:
     stop_at(tmp_path / "stopped", pairs, 10, optimizer="muon")
     resume_tiny(tmp_path / "stopped")
     assert same(last_checkpoint(tmp_path / "stopped"), last_checkpoint(tmp_path / "whole"))
+
+
+class SometimesInfinite:
+    """Cross entropy whose gradient is infinite for some batches, whenever they come."""
+
+    def __call__(self, model: Model, batch: Batch) -> Loss:
+        loss = CrossEntropy(0.1)(model, batch)
+        if int(batch.target_out.sum()) % 5 == 0:
+            loss.sums["loss"].register_hook(lambda gradient: gradient * float("inf"))
+        return loss
+
+
+def test_skipped_updates_are_told_and_stay_skipped(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlingua.runs.trainer.PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr("interlingua.runs.trainer.build_objective", lambda settings: SometimesInfinite())
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    events = train_tiny(whole, pairs, max_steps=20)
+    skipped = sum(event.skipped for event in events if isinstance(event, Progress))
+    assert skipped > 0
+    told = [event for event in events if isinstance(event, Note) and "skipped" in event.text]
+    assert all(event.warning for event in told)
+    assert 0 < len(told) <= skipped
+    stop_at(stopped, pairs, 10)
+    resume_tiny(stopped)
+    assert same(last_checkpoint(stopped), last_checkpoint(whole))
+    logged = [
+        json.loads(line) for line in (stopped / "training" / "log.jsonl").read_bytes().split(b"\n")[:-1]
+    ]
+    assert sum(record.get("skipped", 0) for record in logged) == skipped
+
+
+def test_a_model_whose_weights_are_no_numbers_is_refused(undisturbed: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(undisturbed, broken)
+    tensors, about = read_tensors(broken / "model.safetensors")
+    name = sorted(tensors)[0]
+    tensors[name].flatten()[0] = float("nan")
+    write_tensors(broken / "model.safetensors", tensors, about)
+    with pytest.raises(BundleError, match=rf"model\.safetensors: .*not finite numbers.*{re.escape(name)}"):
+        load(broken)
+
+
+def test_another_process_cuts_subwords_alike(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlingua.runs.trainer.PROGRESS_EVERY_S", 0.0)
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    values = merge(
+        tiny_values(pairs, max_steps=20, subword_sampling=0.3, checkpoint_every_s=1e-9),
+        {"tokenizer": {"source": "unigram", "target": "bpe", "vocabulary_size": 320, "joint": False}},
+    )
+    list(start(values, whole))
+    events = start(values, stopped)
+    for event in events:
+        if isinstance(event, Progress) and event.step >= 10:
+            events.close()
+    subprocess.run([sys.executable, "-m", "interlingua", "train", "--resume", str(stopped)], check=True)
+    assert same(last_checkpoint(stopped), last_checkpoint(whole))
 
 
 def test_checkpoints_hold_the_default_precision(undisturbed: Path) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from interlingua.cli.lines import check_output, open_output
+from interlingua.cli.models import find_model, load_model
 from interlingua.cli.options import (
     Beam,
     Columns,
@@ -21,6 +24,7 @@ from interlingua.cli.options import (
     Threads,
     pair_options,
 )
+from interlingua.cli.streams import require_input
 from interlingua.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -77,7 +81,11 @@ def evaluate(
             "a model and a test file are needed", where="evaluate", found=test,
             accepted="For example: interlingua evaluate runs/en-de test.tsv",
         )  # fmt: skip
-    from interlingua.api import load
+    for model in models:
+        find_model(Path(model))
+    check_output(None)
+    if test == "-":
+        require_input()
     from interlingua.data.corpus import Corpus, CorpusSettings
 
     settings = CorpusSettings.parse(pair_options(columns, keys, on_empty), where="command line")
@@ -86,7 +94,7 @@ def evaluate(
         raise ConfigurationError("there are no pairs", where=test)
     if train:
         Corpus(train, settings).report()  # a mistake in it is reported before the models work
-    loaded = [load(model, device=device, threads=threads, precision=precision or "fp32") for model in models]
+    loaded = [load_model(Path(model), device, threads, precision) for model in models]
     metrics = _metrics(metric, pairs, loaded[0])
     options: dict[str, Any] = {} if beam is None else {"beam": beam}
     outputs = [
@@ -96,8 +104,9 @@ def evaluate(
     systems = _systems(models, outputs, pairs, metrics, multi_reference)
     baselines = _baselines(train, settings, pairs, metrics, multi_reference)
     if json_output:
-        for system in systems:
-            print(json.dumps(_as_json(system, baselines), ensure_ascii=False))
+        with open_output(None) as write:
+            for system in systems:
+                write(json.dumps(_as_json(system, baselines), ensure_ascii=False) + "\n")
     else:
         title = f"{test}: {len(pairs):,} pairs"
         _show([*systems, *baselines], title)

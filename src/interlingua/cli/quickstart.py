@@ -15,6 +15,7 @@ import interlingua
 from interlingua.cli import dictionary
 from interlingua.cli.drawing import attention_map
 from interlingua.cli.evaluate import System, score_table
+from interlingua.cli.models import load_model, use_all_cpus
 from interlingua.cli.options import Device, Threads
 from interlingua.cli.train import next_commands, show_end
 from interlingua.cli.watch import watch
@@ -43,7 +44,6 @@ def quickstart(
 
     The words come from the CMU Pronouncing Dictionary. A model that is there already is only shown.
     """
-    from interlingua.api import load
     from interlingua.data.corpus import Corpus, CorpusSettings
 
     console = Console(highlight=False)
@@ -51,7 +51,7 @@ def quickstart(
     dictionary.write_parts(data, dictionary.pronunciations())
     if force or not (out / "info.json").exists():
         _train(out, data, minutes, force, device, threads, console)
-    model = load(out, device=device, threads=threads)
+    model = load_model(out, device, threads)
     pairs = [(pair.source, pair.target) for pair in Corpus([str(data / "test.tsv")], CorpusSettings())]
     _show(model, pairs, console)
     console.print(f"\nThe model is in {out}, the data in {data}.", soft_wrap=True)
@@ -78,6 +78,7 @@ def _train(
         "data": {"train": [str(data / "train.tsv")], "valid": [str(data / "valid.tsv")]},
         "training": training,
     }
+    use_all_cpus()
     console.print(f"Learning to pronounce English words, {minutes:g} minutes.\n")
     if (out / "config.toml").exists() and not force:
         events = resume(out, {"training": {"minutes": minutes}}, interlingua.STARTED)

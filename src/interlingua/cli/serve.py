@@ -62,7 +62,7 @@ def serve(
         int | None, typer.Option(help="The most of each key, or else of each address.")
     ] = None,
     max_characters: Annotated[
-        int | None, typer.Option(help="The most of a request; 10,000 by default.")
+        int | None, typer.Option(help="The most of each text; 10,000 by default.")
     ] = None,
     queue: Annotated[
         int | None,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from itertools import tee
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,14 +14,27 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from interlingua.cli.lines import count_lines, input_lines, open_output
+from interlingua.cli.lines import (
+    check_input,
+    check_output,
+    count_lines,
+    line_chunks,
+    open_output,
+    refuse_same_file,
+)
+from interlingua.cli.models import find_model, load_model
 from interlingua.cli.options import Beam, Device, Json, Precision, Seed, Threads
 from interlingua.errors import ConfigurationError
+from interlingua.search.settings import SearchSettings
+from interlingua.terms.reading import read_glossary
 
 if TYPE_CHECKING:
     from interlingua.inference.translation import Translation
 
 __all__ = ["translate"]
+
+CHUNK = 4096
+"""Lines that are translated together where they come fast: enough for batches of nearly equal lengths."""
 
 FLAGS = {
     "split": "too long for the model: translated in parts",
@@ -34,7 +47,9 @@ FLAGS = {
 def translate(
     model: Annotated[Path, typer.Argument(help="A model directory.")],
     input: Annotated[Path | None, typer.Option(help="Instead of standard input; may be .gz or .xz.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Instead of standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Instead of standard output; may be .gz or .xz.")
+    ] = None,
     beam: Beam = None,
     n_best: Annotated[
         int | None, typer.Option(help="The n best translations, as one line of JSON a source.")
@@ -68,6 +83,8 @@ def translate(
 
     Example: `interlingua translate runs/en-de < in.txt > out.txt`
 
+    Lines that come slowly, such as from `tail -f`, are answered as they come.
+
     As JSON, with alternatives: `echo "A dog runs." | interlingua translate runs/en-de --n-best 3`
     """
     sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
@@ -79,48 +96,42 @@ def translate(
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if n_best is not None and beam is None and not sample:
         options["beam"] = max(5, n_best)
-    if output is not None and input is not None and output.absolute() == input.absolute():
-        raise ConfigurationError("input and output are the same file", where="--output", found=str(output))
-
-    from interlingua.api import load
-    from interlingua.inference.translator import CHUNK
-    from interlingua.terms.reading import read_glossary
-
+    SearchSettings.parse(options, where="command line")  # before PyTorch, which takes seconds, is loaded
+    find_model(model)
+    refuse_same_file([input, *filter(None, [glossary]), *model.iterdir()], output)
+    check_input(input)
+    check_output(output)
     if glossary is not None:
         options["glossary"] = read_glossary(glossary)
 
-    translator = load(model, device=device, threads=threads, precision=precision or "fp32")
-    interactive = input is None and sys.stdin.isatty()
-    # The second iterator holds only the lines whose translations are being computed.
-    lines, sources = tee(_with_progress_bar(input_lines(input), input, output))
-    translations = translator.translate_lines(
-        lines, chunk=1 if interactive else CHUNK, alignment=alignment, **options
-    )
+    translator = load_model(model, device, threads, precision)
     as_json = json_lines or n_best is not None
     flags: Counter[str] = Counter()
-    with open_output(output) as out:
-        for translation, source in zip(translations, sources, strict=True):
-            flags.update(translation.flags)
-            line = _as_json(source, translation) if as_json else _as_text(translation, scores, alignment)
-            out.write(line + "\n")
-            if interactive:
-                out.flush()
+    with open_output(output) as write, _progress(input, output) as advance:
+        for sources in line_chunks(input, CHUNK):
+            translations = translator.translate(sources, alignment=alignment, **options)
+            flags.update(flag for translation in translations for flag in translation.flags)
+            written = [
+                _as_json(source, translation) if as_json else _as_text(translation, scores, alignment)
+                for source, translation in zip(sources, translations, strict=True)
+            ]
+            write("".join(line + "\n" for line in written))
+            advance(len(sources))
     for flag, what in FLAGS.items():
         if flags[flag]:
             print(f"interlingua: {flags[flag]:,} lines: {what}", file=sys.stderr)
 
 
-def _with_progress_bar(lines: Iterator[str], input: Path | None, output: Path | None) -> Iterator[str]:
-    """The lines, with a bar on standard error when that is a terminal and the output goes elsewhere."""
+@contextmanager
+def _progress(input: Path | None, output: Path | None) -> Iterator[Callable[[int], object]]:
+    """Counts lines, with a bar on standard error when that is a terminal and the output goes elsewhere."""
     if not sys.stderr.isatty() or (output is None and sys.stdout.isatty()):
-        yield from lines
+        yield lambda lines: None
         return
     columns = (BarColumn(), MofNCompleteColumn(), "lines", TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=count_lines(input))
-        for line in lines:
-            yield line
-            bar.advance(task)
+        yield lambda lines: bar.advance(task, lines)
 
 
 def _as_text(translation: Translation, scores: bool, alignment: bool) -> str:

@@ -28,6 +28,7 @@ __all__ = [
     "Pair",
     "PairFile",
     "copy_standard_input",
+    "display_name",
     "read_pairs",
 ]
 
@@ -134,7 +135,7 @@ class Corpus:
         if not files:
             raise DataError("no file of pairs is given", accepted="For example: --train pairs.tsv")
         self.settings = settings
-        self.names = [_display_name(file) for file in files]
+        self.names = [display_name(file) for file in files]
         self._files = list(files)
         if "-" in files:
             copy = copy_standard_input()
@@ -218,7 +219,8 @@ class Corpus:
                 raise _empty_side_error(f"{name}:{number}", pair)
 
 
-def _display_name(file: PairFile) -> str:
+def display_name(file: PairFile) -> str:
+    """What a file, or two parallel ones, are called in messages."""
     if isinstance(file, str):
         return STANDARD_INPUT if file == "-" else file
     return " + ".join(file)

@@ -70,13 +70,17 @@ class PartTranslator:
         engine: what computes.
         tokenizers: of the source and the target.
         term_encoder: of these.
-        max_ratio: the largest target length / source length seen in training, in tokens.
+        length_limit: the most target tokens for so many source tokens.
     """
 
     def __init__(
-        self, engine: Engine, tokenizers: TokenizerPair, term_encoder: TermEncoder, max_ratio: float
+        self,
+        engine: Engine,
+        tokenizers: TokenizerPair,
+        term_encoder: TermEncoder,
+        length_limit: Callable[[int], int],
     ) -> None:
-        self.engine, self.tokenizers, self.max_ratio = engine, tokenizers, max_ratio
+        self.engine, self.tokenizers, self._length_limit = engine, tokenizers, length_limit
         self._term_encoder = term_encoder
 
     def translate(
@@ -207,9 +211,6 @@ class PartTranslator:
         ]
         ids = pad([one.ids for one in inputs], after=EOS).to(self.engine.device)
         return SearchInput(Source(ids, ids != PAD), torch.tensor(limits, device=self.engine.device))
-
-    def _length_limit(self, source_length: int) -> int:
-        return self.tokenizers.target.length_limit(source_length, self.max_ratio)
 
     def _translation(
         self, source: list[int], hypotheses: list[Hypothesis], terms: tuple[Occurrence, ...]

@@ -36,8 +36,9 @@ class Translator:
         engine: what computes.
         tokenizers: of the source and the target.
         settings: how to search, unless a call says otherwise.
-        max_ratio: the largest target length / source length seen in training, in tokens.
+        max_ratio: the largest usual target length / source length of the training, in tokens.
         max_source_length: a source of more tokens is split.
+        extra_tokens: by how much targets of short sources exceed the ratio.
     """
 
     def __init__(
@@ -48,13 +49,18 @@ class Translator:
         settings: SearchSettings | None = None,
         max_ratio: float = 2.0,
         max_source_length: int = 256,
+        extra_tokens: float = 0.0,
     ) -> None:
         self.engine = engine
         self.tokenizers = tokenizers
         self.settings = settings or SearchSettings()
-        self.max_ratio = max_ratio
+        self.max_ratio, self.extra_tokens = max_ratio, extra_tokens
         self.max_source_length = max_source_length
-        self._parts = PartTranslator(engine, tokenizers, TermEncoder(tokenizers), max_ratio)
+        self._parts = PartTranslator(engine, tokenizers, TermEncoder(tokenizers), self.length_limit)
+
+    def length_limit(self, source_length: int) -> int:
+        """The most target tokens looked for, of a source of so many tokens."""
+        return self.tokenizers.target.length_limit(source_length, self.max_ratio, self.extra_tokens)
 
     def translate(
         self, texts: Sequence[str], *, glossary: GlossaryInput | None = None, alignment: bool = False,

@@ -48,7 +48,8 @@ def serve(directories: Sequence[Path], settings: ServeSettings, announce: Callab
         DataError: a glossary is not one.
         OutputError: corrections cannot be saved.
     """
-    catalogue = Catalogue([read_model(directory) for directory in directories])
+    models = [read_model(directory) for directory in directories]
+    catalogue = Catalogue(models, pivot=settings.pivot)
     names = [model.name for model in catalogue.models.values()]
     corrections = Corrections(settings.corrections, names) if settings.corrections else None
     try:

@@ -107,7 +107,7 @@ class ServeSettings(Settings):
     body_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 15
     """How long a client may take to send a request."""
     max_characters: Annotated[int, Field(ge=1)] = 10_000
-    """The most characters of a request, all its texts together."""
+    """The most characters of a text; all texts of a request together are bounded by max_body_bytes."""
     max_texts: Annotated[int, Field(ge=1)] = 128
     """The most texts of a request."""
     max_file_characters: Annotated[int, Field(ge=1)] = 100_000
@@ -128,6 +128,10 @@ class ServeSettings(Settings):
     """The most terms of a request's own glossary."""
     max_term_characters: Annotated[int, Field(ge=1)] = 100
     """The most characters of such a term and of its translation."""
+    cache_bytes: Annotated[int, Field(ge=0)] = 16 << 20
+    """How much memory translations are kept in, for texts that come again; 0 keeps none."""
+    pivot: bool = True
+    """Whether a pair of languages without a model is translated through a third language."""
     corrections: Path | None = None
     """A directory to save corrected translations in, one file for each model; by default none are saved."""
     cors: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()

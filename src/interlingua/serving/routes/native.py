@@ -86,6 +86,7 @@ class Hypothesis(BaseModel):
         list[str],
         Field(description="limit: cut off at the length limit; control: control characters became spaces; "
               "repeated: the decoder went in circles; split: the text was too long and went in parts; "
+              "pivot: it went through a third language; "
               "unmet: a term of the glossary is missing."),
     ]  # fmt: skip
     terms: Annotated[
@@ -175,7 +176,7 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
 
         if asked.stream:
             service.pool.admit()  # while the answer can still be a 503
-            for served in models:
+            for served in {served.name: served for served in models}.values():
                 service.glossaries.choose(served, asked.glossary)  # or a 400
             events = _events(work)
             headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -194,7 +195,8 @@ def _search(asked: TranslateRequest, service: Service) -> dict[str, Any]:
 
 
 def _attends(service: Service, served: ServedModel) -> bool:
-    return served.same_language or service.pool.about[served.name].attention_heads > 0
+    models = () if served.same_language else served.steps or (served,)
+    return all(service.pool.about[model.name].attention_heads > 0 for model in models)
 
 
 def _of(served: ServedModel, detected: DetectedLanguage | None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from interlingua.serving.models.glossaries import Glossaries
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.pool.queue import Job, RequestTurn
 from interlingua.serving.refusal import RefusalError, deadline_missed
+from interlingua.serving.routes.answer_cache import AnswerCache, cache_key
 from interlingua.serving.routes.drafts import Drafts, OnProgress
 from interlingua.serving.settings import ServeSettings
 from interlingua.terms.glossary import Glossary, Term
@@ -53,7 +54,9 @@ class TranslatedText:
     not_kept: list[str]
     """Addresses, numbers and placeholders of the source that are missing or changed."""
     sentences: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    """Each part and a worker's answer to it."""
+    """Each part and a worker's answer to it; none where it went through a third language."""
+    pivot: str = ""
+    """The language that it went through."""
 
     @property
     def terms(self) -> list[dict[str, Any]]:
@@ -72,6 +75,7 @@ class Service:
     def __init__(self, catalogue: Catalogue, pool: Pool, settings: ServeSettings) -> None:
         self.catalogue, self.pool, self.settings = catalogue, pool, settings
         self.glossaries = Glossaries(catalogue, settings)
+        self._cache = AnswerCache(settings.cache_bytes)
 
     def check(self, texts: Sequence[str], max_characters: int | None = None) -> None:
         """Refuses the texts of a request beyond the limits.
@@ -81,7 +85,8 @@ class Service:
         """
         if len(texts) > self.settings.max_texts:
             raise RefusalError(400, f"{len(texts)} texts exceed the limit of {self.settings.max_texts}.")
-        characters, limit = sum(map(len, texts)), max_characters or self.settings.max_characters
+        limit = max_characters or self.settings.max_characters
+        characters = max(map(len, texts), default=0)
         if characters > limit:
             raise RefusalError(400, f"{characters} characters exceed the limit of {limit}.")
 
@@ -96,6 +101,8 @@ class Service:
         """
         if served.same_language:
             return [TranslatedText(text, [], [], []) for text in texts]
+        if served.steps:
+            return await self._translate_through(texts, served.steps, options, on_progress)
         about = self.pool.about[served.name]
         deadline = min(options.arrived_at, time.monotonic()) + _DEADLINE_SHARE * self.settings.timeout_s
         in_thread = sum(map(len, texts)) > _MAX_INLINE_CHARACTERS
@@ -108,6 +115,7 @@ class Service:
                 Document(
                     text, options.format, served.tokenizer, about.max_source_length,
                     can_align=about.attention_heads > 0, find_terms=find_terms,
+                    check_numbers=served.numbers_copied,
                 )
                 for text in texts
             ]  # fmt: skip
@@ -132,13 +140,60 @@ class Service:
             raise deadline_missed() from None
         return translated
 
+    async def _translate_through(
+        self, texts: Sequence[str], steps: Sequence[ServedModel], options: TranslationOptions,
+        on_progress: OnProgress | None,
+    ) -> list[TranslatedText]:  # fmt: skip
+        """Translates with one model after the other; all of it within the deadline of the request."""
+        first, last = steps
+        arrived_at = min(options.arrived_at, time.monotonic())
+        search = {
+            name: value for name, value in options.search.items() if name not in ("n_best", "attention")
+        }
+        sample = options.search.get("sample")
+        glossaries = [None if sample else self.glossaries.choose(step, None) for step in steps]
+        there = options._replace(search=search, detail=False, arrived_at=arrived_at, glossary=glossaries[0])
+        between = await self.translate(texts, first, there)
+        on = options._replace(arrived_at=arrived_at, glossary=glossaries[1])
+        done = await self.translate([text.text for text in between], last, on, on_progress)
+        return [
+            TranslatedText(
+                end.text, end.alternatives, list(dict.fromkeys(["pivot", *start.flags, *end.flags])),
+                [*start.not_kept, *end.not_kept], pivot=first.target,
+            )
+            for start, end in zip(between, done, strict=True)
+        ]  # fmt: skip
+
     async def _translate_parts(
         self, parts: Sequence[Part], served: ServedModel, options: TranslationOptions, deadline: float,
         drafts: Drafts | None,
     ) -> dict[Part, dict[str, Any]]:  # fmt: skip
-        """A worker's answer to each part."""
+        """A worker's answer to each part; the same as before to one that came before."""
+        workers = self.pool.processes
+        searches = dict(zip(parts, self._searches(parts, served, options), strict=True))
+        keys = {
+            part: cache_key(served.name, part, search, detail=options.detail)
+            for part, search in searches.items()
+        }
+        known = {part: answer for part in parts if (answer := self._cache.get(keys[part], workers))}
+        if drafts:
+            for part, answer in known.items():
+                drafts.update(part, answer["text"])
+        new = [part for part in parts if part not in known]
+        answers = await self._decode(new, [searches[part] for part in new], served, options, deadline, drafts)
+        for part, answer in answers.items():
+            self._cache.put(keys[part], answer, workers)
+        return {**known, **answers}
+
+    async def _decode(
+        self, parts: Sequence[Part], searches: Sequence[dict[str, Any]], served: ServedModel,
+        options: TranslationOptions, deadline: float, drafts: Drafts | None,
+    ) -> dict[Part, dict[str, Any]]:  # fmt: skip
+        """A worker's answer to each part, from the queue."""
+        if not parts:
+            return {}
         at_once = min(len(parts), _MAX_QUEUED, self.settings.queue)
-        costs = (self._cost(part, served, options.search) for part in parts)
+        costs = (self._cost(part, served, search) for part, search in zip(parts, searches, strict=True))
         self.pool.admit(max(costs, default=0), at_once)
         window, turn = asyncio.Semaphore(0), RequestTurn()
 
@@ -163,7 +218,6 @@ class Service:
                 drafts.update(part, answer["text"])
             return answer
 
-        searches = self._searches(parts, served, options)
         # The first ones join the queue at once, so that nobody is admitted to their places.
         jobs = [submit(part, search) for part, search in zip(parts[:at_once], searches, strict=False)]
         tasks = [
