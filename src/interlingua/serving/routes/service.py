@@ -175,6 +175,7 @@ class Service:
         finally:
             for future in (*tasks, *(job.done for job in jobs)):
                 future.cancel()
+        _limit_attention(answers)
         return dict(zip(parts, answers, strict=True))
 
     def _searches(
@@ -192,6 +193,16 @@ class Service:
 
     def _cost(self, part: Part, served: ServedModel, search: dict[str, Any]) -> float:
         return self.pool.cost(served.name, part.num_tokens, search, len(part.terms))
+
+
+def _limit_attention(answers: Sequence[dict[str, Any]]) -> None:
+    """Leaves attention out where it came to more than expected: outputs may be longer than sources."""
+    weights = 0
+    for answer in answers:
+        for maps in answer.get("attention", {}).values():
+            weights += sum(len(rows) * len(rows[0]) for layer in maps for rows in layer if rows)
+        if weights > _MAX_WEIGHTS:
+            answer.pop("attention", None)
 
 
 def _finish(document: Document, answers: Sequence[dict[str, Any]]) -> TranslatedText:
