@@ -90,6 +90,12 @@ class Pretended:
             "text": text.upper(), "flags": [], "count": len(tokens), "tokens": [t.upper() for t in tokens],
             "source_tokens": tokens, "score": -1.0, "log_probs": [-0.5] * (len(tokens) + 1),
         }  # fmt: skip
+        if task["options"].get("attention") and "verbose" in text:  # 100 target tokens for each of the source
+            record["attention"] = {
+                "encoder": [],
+                "decoder": [],
+                "cross": [[[[0.5] * len(tokens)] * 100 * len(tokens)] * 32],
+            }
         if task["options"].get("alignment"):
             record["alignment"] = [(i, i) for i in range(len(tokens))]
         others = [{**record, "text": f"{text.upper()} {i}"} for i in range(1, n_best)]
@@ -465,6 +471,17 @@ def test_attention_is_told_of_a_bounded_number_of_tokens(visit):
         await client.post("/v1/translate", json=ask(text, attention=True))
         told = [wanted for wanted in Pretended.options if wanted.get("attention")]
         assert 0 < sum(len(batch) for batch in Pretended.batches[: len(told)]) < 40
+
+    visit(work)
+
+
+def test_attention_is_bounded_by_what_the_outputs_came_to(visit):
+    async def work(client: Client) -> None:
+        for count, told in ((2, 2), (12, 10)):
+            text = "\n".join(f"verbose {number} x y" for number in range(count))
+            answer = await client.post("/v1/translate", json=ask(text, attention=True))
+            parts = answer.json()["translations"][0]["parts"]
+            assert [bool(part.get("attention")) for part in parts] == [n < told for n in range(count)]
 
     visit(work)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import subprocess
 import sys
 from collections import Counter
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlingua.errors import BundleError, ConfigurationError, DataError
+from interlingua.evaluation.tasks import Task, recognise_task
 from interlingua.kinds import BOS, EOS, PAD, UNK
 from interlingua.text import subwords
 from interlingua.text.normalise import normalise
@@ -254,6 +256,30 @@ class TestChoice:
         pairs = [(f"sentence number {i}", f"предложение номер {i}") for i in range(300)]
         pair, _ = train_tokenizers(pairs, TokenizerSettings())
         assert not pair.joint
+
+    @pytest.mark.parametrize("damaged", [0, 5])
+    @pytest.mark.parametrize("side", [0, 1])
+    def test_a_damaged_line_does_not_decide(self, damaged: int, side: int) -> None:
+        draw = random.Random(1)
+        words = ["".join(draw.choices("abcdefghij", k=draw.randint(2, 9))) for _ in range(500)]
+        pairs = [(word, " ".join(f"{letter.upper()}{letter}" for letter in word)) for word in words]
+        document = " ".join(chr(code) * 3 for code in range(0x4E00, 0x4E00 + 2_000))
+        broken = [(document, "AA") if side == 0 else ("a", document)] * damaged
+        pair, _ = train_tokenizers([*pairs, *broken], TokenizerSettings())
+        assert (pair.source.kind, pair.target.kind) == ("characters", "words")
+        assert recognise_task(target for _, target in [*pairs, *broken]) == Task("sequence_error", "words")
+
+    def test_a_huge_line_does_not_make_the_vocabulary_larger(self) -> None:
+        pairs = [(text, text) for text in SENTENCES * 20]
+        sizes = [
+            len(
+                train_tokenizers([*pairs, *more], TokenizerSettings(source="unigram", target="unigram"))[
+                    0
+                ].source
+            )
+            for more in ([], [("a b " * 500_000, "a b")])
+        ]
+        assert abs(sizes[1] - sizes[0]) <= 100
 
     def test_given_kinds_are_kept(self) -> None:
         pair, reason = train_tokenizers([("a b", "c")], TokenizerSettings(source="bytes", target="bytes"))

@@ -17,7 +17,7 @@ from interlingua.text.lengths import length_limit
 from interlingua.text.normalise import Normalisation, normalise
 from interlingua.text.subword_sampling import SubwordSampler
 
-__all__ = ["SubwordTokenizer", "smallest_vocabulary"]
+__all__ = ["MAX_LINE", "SubwordTokenizer", "smallest_vocabulary"]
 
 # SentencePiece writes a space as U+2581 and so reads U+2581 as a space. A real U+2581 is therefore escaped
 # with a code point that Unicode guarantees never to assign. It falls back to its bytes.

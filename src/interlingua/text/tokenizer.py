@@ -17,7 +17,7 @@ from interlingua.text.choice import (
     share_alphabet,
 )
 from interlingua.text.normalise import Normalisation, normalise, rule_for_targets
-from interlingua.text.subwords import SubwordTokenizer, smallest_vocabulary
+from interlingua.text.subwords import MAX_LINE, SubwordTokenizer, smallest_vocabulary
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 
 __all__ = ["Tokenizer", "TokenizerPair", "TokenizerSettings", "train_tokenizers"]
@@ -149,8 +149,8 @@ def _sample(
     sample: list[tuple[str, str]] = []
     source_characters = target_characters = 0
     for seen, (source, target) in enumerate(pairs):
-        source_characters += len(source)
-        target_characters += len(target)
+        source_characters += min(len(source), MAX_LINE)
+        target_characters += min(len(target), MAX_LINE)
         if seen < settings.sample:
             slot = seen
             sample.append(("", ""))
