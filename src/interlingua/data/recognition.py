@@ -81,7 +81,7 @@ def refuse_foreign_text(head: bytes, path: Path) -> None:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1000].lower()
     if start.startswith(b"<?xml") or start.startswith((b"<tmx", b"<xliff")):
         if b"<tmx" in start:
-            advice = "Convert it to tab-separated text, for example with tmx2tsv or OmegaT."
+            advice = "Export it as tab-separated text from the program that made it."
             raise _foreign(path, "a translation memory (TMX), which is not read yet", advice)
         raise _foreign(path, "an XML document", "Tab-separated text or JSON lines are needed.")
     if start.startswith((b"<!doctype html", b"<html")) and b"</html>" not in start.split(b"\n", 1)[0]:
@@ -110,9 +110,8 @@ def encoding_advice(line: bytes, head: bytes, path: Path) -> str:
     if (high > letters * 0.4 and high > 8) or undefined:
         return f"{_OTHER_ENCODINGS} {_quoted(path)} > {_quoted(_new(path))}"
     encoding = "windows-1252" if any(0x80 <= byte < 0xA0 for byte in bad) else "ISO-8859-1"
-    return (
-        f"{_conversion(encoding, path)}, if it is a Western European text; else name its encoding after -f."
-    )
+    command = _conversion(encoding, path).removeprefix("Convert it first: ")
+    return f"Convert it first; if it is a Western European text (else name its encoding after -f): {command}"
 
 
 def recognise_form(head: bytes, path: Path) -> tuple[str, str] | None:
