@@ -13,11 +13,13 @@ from interlingua.data.corpus import CorpusSettings, copy_standard_input
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.store import Store
 from interlingua.engine.device import choose_device
+from interlingua.errors import ConfigurationError
 from interlingua.inference.bundle import Bundle, LengthStatistics, load_bundle, read_config
 from interlingua.model.architectures import AnyModelSettings
 from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import TransformerSettings
 from interlingua.runs.recipes import choose_recipe, default_steps, target_tokens
+from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
 from interlingua.runs.tensorboard import require_tensorboard
 from interlingua.search.settings import SearchSettings
 from interlingua.settings import Settings, merge
@@ -116,6 +118,8 @@ def make_plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
     device = choose_device(given.training.device)  # what is wrong is found now, before anything is written
     if given.training.tensorboard:
         require_tensorboard()
+    if given.base_model is None:
+        refuse_other_architecture(given.preset, given.model, where)
     base = None if given.base_model is None else load_bundle(given.base_model)
     data = _with_absolute_paths(given.data)
     prepared = prepare(data, given.tokenizer, cache_directory(), base.tokenizers if base else None)
@@ -129,6 +133,7 @@ def make_plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
         values = _keep_length_penalty(merge(recipe.values, values))
         notes.append(recipe.reason)
     experiment = Experiment.parse(values, where).model_copy(update={"data": data})
+    refuse_too_large(experiment.model, prepared, device)
     if experiment.training.max_steps is None and experiment.training.minutes is None:
         experiment, note = _with_default_budget(experiment, prepared)
         notes.append(note)
@@ -170,10 +175,20 @@ def _with_default_budget(experiment: Experiment, prepared: Prepared) -> tuple[Ex
 
 
 def cache_directory() -> Path:
-    """Where prepared data is kept: $INTERLINGUA_CACHE, or interlingua/ in the user's cache directory."""
+    """Where prepared data is kept: $INTERLINGUA_CACHE, or interlingua/ in the user's cache directory.
+
+    Raises:
+        ConfigurationError: the user has no home directory.
+    """
     if chosen := os.environ.get("INTERLINGUA_CACHE"):
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "interlingua"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "interlingua"
+    except RuntimeError as error:
+        raise ConfigurationError(
+            "there is no home directory to keep prepared data in", where="INTERLINGUA_CACHE",
+            found=str(error), accepted="Set this variable to a directory: INTERLINGUA_CACHE=/var/tmp/mine interlingua …",
+        ) from None  # fmt: skip
 
 
 def measure_lengths(train: Store) -> LengthStatistics:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Annotated, Literal, NamedTuple, Protocol
+
+from pydantic import Field
 
 from interlingua.errors import ConfigurationError, DataError
-from interlingua.kinds import Codec
+from interlingua.kinds import SPECIALS, Codec
 from interlingua.settings import Settings
 from interlingua.text.choice import (
     SideStatistics,
@@ -73,13 +75,13 @@ class TokenizerSettings(Settings):
     """unigram, bpe, characters, bytes or words; auto chooses from the data."""
     target: TokenizerKind | Literal["auto"] = "auto"
     """The same for the target side."""
-    vocabulary_size: int | None = None
+    vocabulary_size: Annotated[int, Field(gt=len(SPECIALS), le=1_000_000)] | None = None
     """The most ids of a vocabulary; chosen from the data when not given."""
     joint: bool | Literal["auto"] = "auto"
     """One vocabulary for both sides; auto: for subwords of one script."""
     normalisation: Normalisation = "NFC"
     """Unicode normalisation of every text: NFC, NFKC or none."""
-    sample: int = 200_000
+    sample: Annotated[int, Field(ge=1, lt=2**31)] = 200_000
     """A number of pairs: tokenizers are learnt from so many at most, drawn at random from larger data."""
 
 
