@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from interlingua.cli.models import models_and_tests
 from interlingua.cli.options import (
     Beam,
     Columns,
@@ -43,7 +44,8 @@ class System(NamedTuple):
 
 def evaluate(
     models_and_test: Annotated[
-        list[str], typer.Argument(metavar="MODEL... TEST", help="Model directories, then the file of pairs.")
+        list[str],
+        typer.Argument(metavar="MODEL... TEST...", help="Model directories, and files of pairs; - is stdin."),
     ],
     train: Annotated[
         list[str] | None, typer.Option(help="Training pairs: show how far looking them up would come.")
@@ -69,38 +71,36 @@ def evaluate(
 
     Example: `interlingua evaluate runs/en-de test.tsv --train pairs.tsv`
 
-    With --json: for each model a line, a list of scores in sacreBLEU's form.
+    With --json: for each test and model a line, a list of scores in sacreBLEU's form.
     """
-    *models, test = models_and_test
-    if not models:
-        raise ConfigurationError(
-            "a model and a test file are needed", where="evaluate", found=test,
-            accepted="For example: interlingua evaluate runs/en-de test.tsv",
-        )  # fmt: skip
+    models, tests = models_and_tests(models_and_test)
     from interlingua.api import load
     from interlingua.data.corpus import Corpus, CorpusSettings
 
     settings = CorpusSettings.parse(pair_options(columns, keys, on_empty), where="command line")
-    pairs = list(Corpus([test], settings))
-    if not pairs:
-        raise ConfigurationError("there are no pairs", where=test)
+    pairs_of = {test: list(Corpus([test], settings)) for test in tests}
+    for test, pairs in pairs_of.items():
+        if not pairs:
+            raise ConfigurationError("there are no pairs", where=test)
     if train:
         Corpus(train, settings).report()  # a mistake in it is reported before the models work
     loaded = [load(model, device=device, threads=threads, precision=precision or "fp32") for model in models]
-    metrics = _metrics(metric, pairs, loaded[0])
     options: dict[str, Any] = {} if beam is None else {"beam": beam}
-    outputs = [
-        [translation.text for translation in model.translate([pair.source for pair in pairs], **options)]
-        for model in loaded
-    ]
-    systems = _systems(models, outputs, pairs, metrics, multi_reference)
-    baselines = _baselines(train, settings, pairs, metrics, multi_reference)
-    if json_output:
-        for system in systems:
-            print(json.dumps(_as_json(system, baselines), ensure_ascii=False))
-    else:
-        title = f"{test}: {len(pairs):,} pairs"
-        _show([*systems, *baselines], title)
+    for test, pairs in pairs_of.items():
+        metrics = _metrics(metric, pairs, loaded[0])
+        outputs = [
+            [translation.text for translation in model.translate([pair.source for pair in pairs], **options)]
+            for model in loaded
+        ]
+        systems = _systems(models, outputs, pairs, metrics, multi_reference)
+        baselines = _baselines(train, settings, pairs, metrics, multi_reference)
+        if json_output:
+            about = {"test": test} if len(tests) > 1 else {}
+            for system in systems:
+                records = [about | record for record in _as_json(system, baselines)]
+                print(json.dumps(records, ensure_ascii=False))
+        else:
+            _show([*systems, *baselines], f"{test}: {len(pairs):,} pairs")
 
 
 def score_table(systems: Sequence[System], title: str) -> Table:

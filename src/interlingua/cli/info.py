@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from interlingua.cli.models import find_model
 from interlingua.cli.options import Json
 from interlingua.errors import BundleError
 
@@ -28,6 +29,7 @@ def info(
 
     Example: `interlingua info runs/en-de`
     """
+    find_model(model, weights=False)
     config, made = _read(model)
     if json_output:
         print(json.dumps({"config": config, "info": made}, ensure_ascii=False, indent=1))
@@ -54,9 +56,6 @@ def _read(model: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     config_file, info_file = model / "config.toml", model / "info.json"
     try:
         config = tomllib.loads(config_file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        what = "this directory holds no model" if model.is_dir() else "there is no such model directory"
-        raise BundleError(what, where=model, accepted="A model directory has a config.toml.") from None
     except (OSError, ValueError) as error:
         raise BundleError("the configuration cannot be read", where=config_file, found=str(error)) from None
     try:

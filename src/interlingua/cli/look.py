@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from interlingua.cli.models import find_model
 from interlingua.cli.options import Beam, Device, Json, Threads
 
 __all__ = ["look"]
@@ -34,6 +35,7 @@ def look(
 
     Example: `interlingua look runs/en-de "A dog runs." --out dog.html`
     """
+    find_model(model)
     from interlingua.api import load
     from interlingua.files import write_text
     from interlingua.views.look import look as look_inside

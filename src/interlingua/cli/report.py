@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from interlingua.cli.models import find_model
 from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, Threads, pair_options
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ def report(
 
     Example: `interlingua report runs/en-de --test test.tsv`
     """
+    for run in runs:
+        find_model(run, weights=False)
     from interlingua.data.corpus import Corpus, CorpusSettings
     from interlingua.errors import ConfigurationError
     from interlingua.files import write_text

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from interlingua.cli.lines import open_output
+from interlingua.cli.models import find_model
 from interlingua.cli.options import Columns, Device, Json, Keys, OnEmpty, Precision, Threads, pair_options
 
 __all__ = ["score"]
@@ -30,6 +31,7 @@ def score(
 
     Example: `interlingua score runs/en-de pairs.tsv`
     """
+    find_model(model)
     from interlingua.api import load
     from interlingua.data.corpus import Corpus, CorpusSettings
 

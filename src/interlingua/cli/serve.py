@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from interlingua.cli.models import find_model
 from interlingua.errors import ConfigurationError
 
 __all__ = ["serve"]
@@ -68,6 +69,8 @@ def serve(
 
     `curl localhost:5000/translate -d q="A dog runs." -d source=en -d target=de`
     """
+    for model in models:
+        find_model(model)
     given: dict[str, Any] = {
         "host": host, "port": port, "workers": workers, "precision": precision, "beam": beam,
         "api_keys": api_keys, "cors": tuple(cors) if cors else None, "queue": queue, "timeout_s": timeout,

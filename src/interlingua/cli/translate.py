@@ -15,7 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from interlingua.cli.lines import count_lines, input_lines, open_output
+from interlingua.cli.models import find_model
 from interlingua.cli.options import Beam, Device, Json, Precision, Seed, Threads
+from interlingua.cli.texts import lines_of
 from interlingua.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ FLAGS = {
 
 def translate(
     model: Annotated[Path, typer.Argument(help="A model directory.")],
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]...", help="Texts in quotes, instead of standard input."),
+    ] = None,
     input: Annotated[Path | None, typer.Option(help="Instead of standard input; may be .gz or .xz.")] = None,
     output: Annotated[Path | None, typer.Option(help="Instead of standard output.")] = None,
     beam: Beam = None,
@@ -66,7 +72,9 @@ def translate(
 ) -> None:
     """Translate lines: one out for each line in.
 
-    Example: `interlingua translate runs/en-de < in.txt > out.txt`
+    Example: `interlingua translate runs/en-de "A dog runs."`
+
+    Whole files: `interlingua translate runs/en-de < in.txt > out.txt`
 
     As JSON, with alternatives: `echo "A dog runs." | interlingua translate runs/en-de --n-best 3`
     """
@@ -79,6 +87,11 @@ def translate(
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if n_best is not None and beam is None and not sample:
         options["beam"] = max(5, n_best)
+    find_model(model)
+    lines_given = lines_of(texts)
+    if texts and input is not None:
+        raise ConfigurationError("there are texts and a file of texts", where="--input", found=str(input),
+                                 accepted="Give one of them.")  # fmt: skip
     if output is not None and input is not None and output.absolute() == input.absolute():
         raise ConfigurationError("input and output are the same file", where="--output", found=str(output))
 
@@ -90,9 +103,11 @@ def translate(
         options["glossary"] = read_glossary(glossary)
 
     translator = load(model, device=device, threads=threads, precision=precision or "fp32")
-    interactive = input is None and sys.stdin.isatty()
+    interactive = input is None and not texts and sys.stdin.isatty()
     # The second iterator holds only the lines whose translations are being computed.
-    lines, sources = tee(_with_progress_bar(input_lines(input), input, output))
+    lines, sources = tee(
+        iter(lines_given) if texts else _with_progress_bar(input_lines(input), input, output)
+    )
     translations = translator.translate_lines(
         lines, chunk=1 if interactive else CHUNK, alignment=alignment, **options
     )

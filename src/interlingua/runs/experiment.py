@@ -187,7 +187,8 @@ def cache_directory() -> Path:
     except RuntimeError as error:
         raise ConfigurationError(
             "there is no home directory to keep prepared data in", where="INTERLINGUA_CACHE",
-            found=str(error), accepted="Set this variable to a directory: INTERLINGUA_CACHE=/var/tmp/mine interlingua …",
+            found=str(error),
+            accepted="Set this variable to a directory: INTERLINGUA_CACHE=/var/tmp/mine interlingua …",
         ) from None  # fmt: skip
 
 
