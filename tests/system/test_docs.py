@@ -21,6 +21,8 @@ def fenced(page: Path, language: str) -> str:
     return "\n".join(re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL))
 
 
+OTHER_PROGRAMS = {"--help", "--logdir", "--speed-only"}
+
 COMMANDS = [
     (page.name, line[line.index("interlingua") :])
     for page in PAGES
@@ -60,6 +62,15 @@ def test_every_install_from_the_repository_is_constrained() -> None:
     for page in PAGES:
         for line in re.findall(r"pip install .*-e '?\..*", page.read_text()):
             assert "-c constraints.txt" in line, (page.name, line)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_options_named_in_the_pages_exist(page: Path) -> None:
+    group = typer.main.get_command(app)
+    commands = [group, *group.commands.values()]  # type: ignore[attr-defined]
+    known = {name for command in commands for parameter in command.params for name in parameter.opts}
+    for span in re.findall(r"`(--[^`]*)`", page.read_text()):
+        assert set(re.findall(r"--[a-z][a-z-]+", span)) <= known | OTHER_PROGRAMS, span
 
 
 def test_settings_named_in_the_pages_exist() -> None:
