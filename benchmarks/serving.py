@@ -46,6 +46,8 @@ from serving_client import (
 )
 from serving_hostile import requests as hostile_requests
 
+from interlingua.data.reading import read_lines
+
 DEADLINE_S = 5.0
 
 
@@ -282,10 +284,8 @@ async def kill(arguments: argparse.Namespace, sentences: list[str]) -> Outcome:
         again.port, [post("/translate", {"q": "a", **again.fields(), "api_key": "guess"})], 0
     )
     code = again.stop()
-    lines = (
-        (saved / f"{again.source}-{again.target}.tsv").read_text(encoding="utf-8").splitlines(keepends=True)
-    )
-    whole = all(line.endswith("\n") and line.count("\t") == 1 for line in lines)
+    lines = (saved / f"{again.source}-{again.target}.tsv").read_bytes().decode().split("\n")
+    whole = not lines.pop() and all(line.count("\t") == 1 for line in lines)
     missing = len(set(acknowledged) - set(lines))
     wrong = mixed_up(first + second, arguments.model)
     table = [
@@ -326,7 +326,7 @@ async def correct(service: Service) -> list[str]:
             fields = {"q": text, "translation": better, **service.fields()}
             status, _ = await raw(service.port, [post("/v1/corrections", fields)], 0)
             if status == 200:
-                saved.append(f"{text}\t{better}\n".replace(" \n", "\n"))
+                saved.append(f"{text}\t{better}".removesuffix(" "))
             await asyncio.sleep(0.02)
     except asyncio.CancelledError:
         pass
@@ -348,7 +348,7 @@ def verdict(promises: list[Promise]) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("scenario", choices=SCENARIOS)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--sentences", type=Path, required=True)
@@ -357,7 +357,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=60, help="kill: requests a second")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     arguments = parser.parse_args()
-    lines = arguments.sentences.read_text(encoding="utf-8").splitlines()
+    lines = read_lines(arguments.sentences)
     sentences = list(dict.fromkeys(line.partition("\t")[0] for line in lines if line.strip()))
     table, promises = asyncio.run(SCENARIOS[arguments.scenario](arguments, sentences))
     text = "\n".join([*table, "", *verdict(promises)]) + "\n"

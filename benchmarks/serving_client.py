@@ -60,8 +60,8 @@ class Service:
 
     def lines(self) -> list[dict[str, Any]]:
         """Its log so far."""
-        lines = self.log.read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
+        *lines, _ = self.log.read_bytes().split(b"\n")  # the last is not written yet
+        return [json.loads(line) for line in lines if line.startswith(b"{")]
 
     def memory(self) -> float:
         """Returns the MB of all its processes."""

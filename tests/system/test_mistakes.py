@@ -64,6 +64,23 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
         nothing, "train --train train.tsv --columns 1,5 --out new", ["train.tsv:1", "2 columns"]
     ),
     "not UTF-8": (write("a.tsv", b"1\t1\n\xff\t1\n"), A_TSV, ["a.tsv:2", "UTF-8"]),
+    "UTF-16": (write("a.tsv", "1\t1\n2\t2\n".encode("utf-16")), A_TSV, ["a.tsv", "iconv -f UTF-16 -t UTF-8"]),
+    "CSV": (write("a.tsv", b"1,1\n2,2\n3,3\n"), A_TSV, ["a.tsv:1", "looks like CSV", "csv.reader"]),
+    "a workbook": (write("a.tsv", b"PK\x03\x04\x14\0\x06\0xl/a.xml"), A_TSV, ["a.tsv", "Excel workbook"]),
+    "an experiment as data": (
+        write("a.toml", b"[data]\ntrain = 'train.tsv'\n"), "train --train a.toml --out new",
+        ["a.toml:1", "interlingua train a.toml"],
+    ),
+    "other alphabet": (
+        write("a.tsv", "".join(f"ж {i}\tщ\n" for i in range(99)).encode()),
+        "train --from model --train a.tsv --out new --max-steps 2",
+        ["a.tsv", "unknown to the model to start from", "ж"],
+    ),
+    "other alphabet to validate": (
+        write("a.tsv", "жщ\tщж\n".encode()),
+        f"{TRAIN} --valid a.tsv", ["a.tsv", "unknown to the vocabulary of the training pairs", "щ"],
+    ),
+    "what to clear": (nothing, "cache --older-than 5", ["--older-than", "--clear"]),
     "empty side": (write("a.tsv", b"1\t1\n2\t\n"), A_TSV, ["a.tsv:2", "--on-empty"]),
     "no pairs": (write("a.tsv", b""), A_TSV, ["a.tsv", "no pairs"]),
     "no pairs to report on": (
@@ -119,6 +136,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "in is out": (nothing, "translate model --input test.tsv --output test.tsv", ["--output"]),
     "out cannot be": (nothing, "translate model --output gone/out.txt", ["gone/out.txt"]),
     "unknown metric": (nothing, "evaluate model test.tsv --metric BLUE", ["BLUE", "'BLEU'"]),
+    "unknown way to repeat": (nothing, "evaluate model test.tsv --repeated case", ["case", "'cases'"]),
     "only a model": (nothing, "evaluate model", ["model", "test"]),
     "swapped for evaluate": (nothing, "evaluate test.tsv gone", ["gone", "no such model"]),
     "only a test": (nothing, "evaluate test.tsv", ["no model", "test.tsv"]),

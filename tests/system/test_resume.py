@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
+import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from filelock import FileLock
 
-from interlingua.errors import CheckpointError, ConfigurationError, OutputError
+from interlingua.api import load
+from interlingua.data.batch import Batch
+from interlingua.errors import BundleError, CheckpointError, ConfigurationError, OutputError
+from interlingua.evaluation.metrics import metric_named
+from interlingua.evaluation.scores import evaluate
 from interlingua.inference.tensors import read_tensors, write_tensors
+from interlingua.model.protocol import Model
 from interlingua.runs.events import Ended, Note, Progress, Validated
 from interlingua.runs.run import start
+from interlingua.runs.validation import Validation, Validator
+from interlingua.settings import merge
+from interlingua.training.objective import CrossEntropy, Loss
 from tests.tiny import last_checkpoint, resume_tiny, tiny_values, train_tiny, weights, write_reversals
 
 
@@ -69,6 +81,103 @@ def test_muon_goes_on_as_it_would_have(pairs: Path, tmp_path: Path, monkeypatch:
     assert same(last_checkpoint(tmp_path / "stopped"), last_checkpoint(tmp_path / "whole"))
 
 
+def steady(validator: Validator, model: Model, *, thorough: bool = False) -> Validation:
+    """A validation that finds the same score each time."""
+    score = evaluate(["a"], [("a", "b")], metrics=[metric_named("sequence_error")], n_bootstrap=0)
+    return Validation(1.0, score, [], validator.search, 0.0)
+
+
+def test_a_run_that_ran_out_of_patience_can_go_on(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Validator, "validate", steady)
+    out = tmp_path / "run"
+    *_, ended = train_tiny(out, pairs, max_steps=40, validations=20, patience=3)
+    assert (ended.step, ended.reason) == (8, "no better score in 3 validations")
+    events = resume_tiny(out, max_steps=80)
+    assert sum(isinstance(event, Validated) for event in events) == 3
+    ended = events[-1]
+    assert ended.step > 9
+    assert ended.reason == "no better score in 3 validations"
+
+
+def test_a_run_killed_when_patience_ended_is_scored_where_it_was(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Validator, "validate", steady)
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr("interlingua.runs.run._finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train_tiny(out, pairs, max_steps=40, validations=20, patience=3)
+    *_, ended = resume_tiny(out)
+    assert (ended.step, ended.reason) == (8, "no better score in 3 validations")
+
+
+def killed(*args: object) -> None:
+    raise KeyboardInterrupt
+
+
+class SometimesInfinite:
+    """Cross entropy whose gradient is infinite for some batches, whenever they come."""
+
+    def __call__(self, model: Model, batch: Batch) -> Loss:
+        loss = CrossEntropy(0.1)(model, batch)
+        if int(batch.target_out.sum()) % 5 == 0:
+            loss.sums["loss"].register_hook(lambda gradient: gradient * float("inf"))
+        return loss
+
+
+def test_skipped_updates_are_told_and_stay_skipped(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlingua.runs.trainer.PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr("interlingua.runs.trainer.build_objective", lambda settings: SometimesInfinite())
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    events = train_tiny(whole, pairs, max_steps=20)
+    skipped = sum(event.skipped for event in events if isinstance(event, Progress))
+    assert skipped > 0
+    told = [event for event in events if isinstance(event, Note) and "skipped" in event.text]
+    assert all(event.warning for event in told)
+    assert 0 < len(told) <= skipped
+    stop_at(stopped, pairs, 10)
+    resume_tiny(stopped)
+    assert same(last_checkpoint(stopped), last_checkpoint(whole))
+    logged = [
+        json.loads(line) for line in (stopped / "training" / "log.jsonl").read_bytes().split(b"\n")[:-1]
+    ]
+    assert sum(record.get("skipped", 0) for record in logged) == skipped
+
+
+def test_a_model_whose_weights_are_no_numbers_is_refused(undisturbed: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(undisturbed, broken)
+    tensors, about = read_tensors(broken / "model.safetensors")
+    name = sorted(tensors)[0]
+    tensors[name].flatten()[0] = float("nan")
+    write_tensors(broken / "model.safetensors", tensors, about)
+    with pytest.raises(BundleError, match=rf"model\.safetensors: .*not finite numbers.*{re.escape(name)}"):
+        load(broken)
+
+
+def test_another_process_cuts_subwords_alike(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlingua.runs.trainer.PROGRESS_EVERY_S", 0.0)
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    values = merge(
+        tiny_values(pairs, max_steps=20, subword_sampling=0.3, checkpoint_every_s=1e-9),
+        {"tokenizer": {"source": "unigram", "target": "bpe", "vocabulary_size": 320, "joint": False}},
+    )
+    list(start(values, whole))
+    events = start(values, stopped)
+    for event in events:
+        if isinstance(event, Progress) and event.step >= 10:
+            events.close()
+    subprocess.run([sys.executable, "-m", "interlingua", "train", "--resume", str(stopped)], check=True)
+    assert same(last_checkpoint(stopped), last_checkpoint(whole))
+
+
 def test_checkpoints_hold_the_default_precision(undisturbed: Path) -> None:
     assert {tensor.dtype for name, tensor in weights(undisturbed).items()} == {torch.float32}
     assert last_checkpoint(undisturbed)["master"].dtype == torch.float32
@@ -90,8 +199,9 @@ def test_a_damaged_checkpoint_is_passed_over_by_name(
     newest.write_bytes(content)
     events = resume_tiny(out)
     warnings = [event.text for event in events if isinstance(event, Note) and event.warning]
-    assert len(warnings) == 1
-    assert newest.name in warnings[0]
+    damaged = [text for text in warnings if "damaged" in text]
+    assert len(damaged) == 1
+    assert newest.name in damaged[0]
     assert same(last_checkpoint(out), last_checkpoint(undisturbed))
 
 

@@ -135,6 +135,41 @@ def test_evaluate_shows_model_and_baselines(model: Path, data: Path) -> None:
         assert expected in result.out
 
 
+REFERENCES, CASES = "1 2\t2 1\n1 2\t1 2\n3\t3\n", "1 2\t2 1\n1 2\t2 1\n3\t3\n"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "options", "counted", "nrefs"),
+    [
+        (REFERENCES, (), "references", "var"),
+        (REFERENCES, ("--repeated", "cases"), "cases", "1"),
+        (CASES, (), "cases", "1"),
+        (CASES, ("--multi-reference",), "references", "1"),
+        (CASES, ("--multi-reference", "--repeated", "references"), "references", "1"),
+        ("1 2\t2 1\n", (), None, "1"),
+    ],
+)
+def test_evaluate_says_what_repeated_sources_are(
+    model: Path, tmp_path: Path, pairs: str, options: tuple[str, ...], counted: str | None, nrefs: str
+) -> None:
+    file = tmp_path / "test.tsv"
+    file.write_text(pairs)
+    metrics = ("--metric", "BLEU", "--metric", "sequence_error")
+    (record, error) = json.loads(call("evaluate", model, file, "--json", *metrics, *options).out)
+    assert record["repeated"] == error["repeated"] == counted
+    assert record["nrefs"] == error["nrefs"] == nrefs
+    shown = call("evaluate", model, file, *options).out
+    assert ("1 source is repeated" in shown) is (counted is not None)
+    if counted:
+        assert f"--repeated {'cases' if counted == 'references' else 'references'}" in shown
+
+
+def test_evaluate_refuses_two_opinions_on_repeated_sources(model: Path, data: Path) -> None:
+    result = call("evaluate", model, data / "test.tsv", "--multi-reference", "--repeated", "cases")
+    assert result.code == 2
+    assert "contradict" in result.err
+
+
 def test_evaluate_gives_a_json_list_a_model(model: Path, data: Path) -> None:
     result = call(
         "evaluate", model, model, data / "test.tsv", "--json", "--metric", "BLEU", "--metric", "chrF"

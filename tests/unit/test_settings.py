@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from interlingua.errors import ConfigurationError, InterlinguaError
+from interlingua.errors import ConfigurationError, InterlinguaError, OutputError
 from interlingua.runs import sizes
 from interlingua.runs.experiment import Experiment, cache_directory, make_plan
 from interlingua.serving.settings import ServeSettings
@@ -140,5 +140,5 @@ def test_without_a_home_directory_the_message_says_what_to_set(monkeypatch: pyte
     for name in ("INTERLINGUA_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(Path, "home", no_home)
-    with pytest.raises(ConfigurationError, match="INTERLINGUA_CACHE="):
+    with pytest.raises(OutputError, match="INTERLINGUA_CACHE"):
         cache_directory()

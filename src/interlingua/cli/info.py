@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from interlingua.cli.lines import check_output, open_output
 from interlingua.cli.models import find_model
 from interlingua.cli.options import Json
 from interlingua.errors import BundleError
@@ -30,9 +31,11 @@ def info(
     Example: `interlingua info runs/en-de`
     """
     find_model(model, weights=False)
+    check_output(None)
     config, made = _read(model)
     if json_output:
-        print(json.dumps({"config": config, "info": made}, ensure_ascii=False, indent=1))
+        with open_output(None) as write:
+            write(json.dumps({"config": config, "info": made}, ensure_ascii=False, indent=1) + "\n")
         return
     console = Console(highlight=False)
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))

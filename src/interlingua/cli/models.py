@@ -1,17 +1,19 @@
-"""Model directories as arguments: what is none is told at once, with what was probably meant.
-
-Nothing here loads PyTorch, which takes seconds.
-"""
+"""Model directories as the verbs take them: what is none is told at once, with what was probably meant."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from interlingua.engine.cpus import default_threads
 from interlingua.errors import BundleError, ConfigurationError
 
-__all__ = ["find_model", "models_and_tests"]
+if TYPE_CHECKING:
+    from interlingua.inference.translator import Translator
+
+__all__ = ["find_model", "load_model", "models_and_tests", "use_all_cpus"]
 
 CONFIG, WEIGHTS = "config.toml", "model.safetensors"
 PAIRS = (".tsv", ".jsonl", ".ndjson", ".txt", ".csv", ".gz", ".xz", ".bz2")
@@ -26,7 +28,7 @@ def is_model(path: Path) -> bool:
 
 
 def find_model(path: Path, *, weights: bool = True) -> None:
-    """Refuses what is no model directory.
+    """Refuses what is no model directory, before PyTorch, which takes seconds, is loaded.
 
     Args:
         path: as the user wrote it.
@@ -49,6 +51,22 @@ def find_model(path: Path, *, weights: bool = True) -> None:
             )  # fmt: skip
     except OSError as error:  # the name is too long, or a directory is closed to this user
         raise BundleError("the directory cannot be read", where=path, found=error.strerror) from error
+
+
+def load_model(
+    directory: Path, device: str = "auto", threads: int | None = None, precision: str | None = None
+) -> Translator:
+    """Loads a model; it computes with all CPUs unless told otherwise."""
+    from interlingua.api import load
+
+    return load(directory, device=device, threads=threads or default_threads(), precision=precision or "fp32")
+
+
+def use_all_cpus() -> None:
+    """Has a training that is not told otherwise compute with all CPUs."""
+    import torch
+
+    torch.set_num_threads(default_threads())
 
 
 def models_and_tests(arguments: list[str]) -> tuple[list[str], list[str]]:

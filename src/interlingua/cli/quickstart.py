@@ -15,6 +15,7 @@ import interlingua
 from interlingua.cli import dictionary
 from interlingua.cli.drawing import attention_map
 from interlingua.cli.evaluate import System, score_table
+from interlingua.cli.models import load_model, use_all_cpus
 from interlingua.cli.options import Device, Threads
 from interlingua.cli.train import next_commands, show_end
 from interlingua.cli.watch import watch
@@ -43,7 +44,6 @@ def quickstart(
 
     The words come from the CMU Pronouncing Dictionary. A model that is there already is only shown.
     """
-    from interlingua.api import load
     from interlingua.data.corpus import Corpus, CorpusSettings
 
     console = Console(highlight=False)
@@ -56,7 +56,7 @@ def quickstart(
             f"Nothing is trained: this is the model that {out} held before. To train anew: --force\n",
             soft_wrap=True, markup=False,
         )  # fmt: skip
-    model = load(out, device=device, threads=threads)
+    model = load_model(out, device, threads)
     pairs = [(pair.source, pair.target) for pair in Corpus([str(data / "test.tsv")], CorpusSettings())]
     _show(model, pairs, console)
     console.print(f"\nThe model is in {out}, the data in {data}.", soft_wrap=True)
@@ -83,6 +83,7 @@ def _train(
         "data": {"train": [str(data / "train.tsv")], "valid": [str(data / "valid.tsv")]},
         "training": training,
     }
+    use_all_cpus()
     console.print(f"Learning to pronounce English words, {minutes:g} minutes.\n")
     if (out / "config.toml").exists() and not force:
         events = resume(out, {"training": {"minutes": minutes}}, interlingua.STARTED)
@@ -103,7 +104,7 @@ def _show(model: Translator, pairs: Sequence[tuple[str, str]], console: Console)
     shown = [word for word in words if 5 <= len(word) <= 12][:: max(1, len(words) // (2 * SHOWN))][:SHOWN]
     console.print(_examples(shown, outputs, truths))
     metrics = task_metrics([said for _, said in pairs], model.tokenizers.target)
-    scores = evaluate([outputs[word] for word, _ in pairs], pairs, metrics=metrics)
+    scores = evaluate([outputs[word] for word, _ in pairs], pairs, metrics=metrics, repeated="references")
     right = sum(outputs[word] in truths[word] for word in words)
     console.print(score_table([System("this model", scores)], f"{len(words):,} words never seen in training"))
     console.print(f"{right / len(words):.1%} of them exactly right\n")

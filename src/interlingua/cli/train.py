@@ -12,8 +12,11 @@ import typer
 from rich.console import Console
 
 import interlingua
+from interlingua.cli.lines import check_input
+from interlingua.cli.models import find_model, use_all_cpus
 from interlingua.cli.options import Columns, Device, Keys, OnEmpty, Precision, Seed, Threads, pair_options
 from interlingua.cli.shell import activation
+from interlingua.cli.streams import require_input
 from interlingua.cli.watch import duration, watch
 from interlingua.errors import ConfigurationError, DataError
 
@@ -90,6 +93,11 @@ def train(
         "data": _without_empty(data), "training": _without_empty(training),
     })  # fmt: skip
     _refuse_two_budgets(training)
+    for directory in filter(None, (base_model, resume)):
+        find_model(directory)
+    for file in [*(train or []), *(train_target or []), *(valid or []), *(valid_target or [])]:
+        if file != "-":
+            check_input(Path(file))
     if resume is not None:
         _resume(resume, options, others=[experiment, out, force, settings])
     else:
@@ -127,28 +135,32 @@ def next_commands(commands: Sequence[str], console: Console) -> None:
 def _start(
     experiment: Path | None, options: dict[str, Any], settings: list[str], out: Path | None, force: bool
 ) -> None:
+    where, values = COMMAND_LINE, {}
+    if experiment is not None:
+        where, values = str(experiment), _read_experiment(experiment)
+    elif out is None:
+        raise ConfigurationError(
+            "where is the model to go?", where="--out", accepted="For example: --out runs/en-de"
+        )
+
     from interlingua.runs.experiment import Experiment, fill_in_architecture, rename_old_keys
     from interlingua.runs.run import start
 
-    where, values = COMMAND_LINE, {}
     if experiment is not None:
-        where, values = str(experiment), rename_old_keys(_read_experiment(experiment))
+        values = rename_old_keys(values)
         named = values.pop("out", f"runs/{experiment.stem}")
         if not isinstance(named, str):
             raise ConfigurationError("out is not a text", where=where, found=named)
         out = out or Path(named)
-        Experiment.parse(
-            fill_in_architecture(values), where
-        )  # so that a mistake in the file is said to be in the file
+        # so that a mistake in the file is said to be in the file
+        Experiment.parse(fill_in_architecture(values), where)
+    assert out is not None
     values = _override(values, settings, options)
-    if out is None:
-        raise ConfigurationError(
-            "where is the model to go?", where="--out", accepted="For example: --out runs/en-de"
-        )
     if not values.get("data", {}).get("train"):
         raise ConfigurationError("there is nothing to learn from", where="--train",
                                  accepted="For example: --train pairs.tsv")  # fmt: skip
     console = Console(highlight=False)
+    use_all_cpus()
     ended = watch(start(values, out, force=force, where=where, started=interlingua.STARTED), console)
     show_end(out, ended, console)
     _show_next(out, console)
@@ -182,6 +194,7 @@ def _resume(directory: Path, options: dict[str, Any], others: list[Any]) -> None
         )  # fmt: skip
     console = Console(highlight=False)
     changes = {"training": training} if training else {}
+    use_all_cpus()
     ended = watch(resume(directory, changes, interlingua.STARTED), console)
     show_end(directory, ended, console)
     _show_next(directory, console)
@@ -205,6 +218,8 @@ def _without_empty(options: dict[str, Any]) -> dict[str, Any]:
 
 def _files(sources: list[str] | None, targets: list[str] | None, option: str) -> list[Any]:
     """Files of pairs, or pairs of parallel files."""
+    if "-" in (sources or []):
+        require_input()
     if not targets:
         return list(sources or [])
     if len(sources or []) != len(targets):

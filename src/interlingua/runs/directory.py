@@ -22,11 +22,10 @@ def locked(out: Path) -> Iterator[None]:
     Raises:
         OutputError: another process does, or it cannot be written.
     """
+    lock = FileLock(out / "training" / "lock", timeout=0)
     try:
         (out / "training").mkdir(parents=True, exist_ok=True)
-        lock = FileLock(out / "training" / "lock", timeout=0)
-        with lock:
-            yield
+        lock.acquire()
     except Timeout:
         raise OutputError(
             "another process is training into this directory", where=out,
@@ -34,6 +33,10 @@ def locked(out: Path) -> Iterator[None]:
         ) from None  # fmt: skip
     except OSError as error:
         raise OutputError("the directory cannot be written", where=out, found=error.strerror) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def refuse_existing(out: Path, force: bool) -> None:

@@ -7,17 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from interlingua.data.corpus import CorpusSettings, copy_standard_input
 from interlingua.data.preparation import Prepared, prepare
-from interlingua.data.store import Store
 from interlingua.engine.device import choose_device
-from interlingua.errors import ConfigurationError
+from interlingua.errors import OutputError
 from interlingua.inference.bundle import Bundle, LengthStatistics, load_bundle, read_config
 from interlingua.model.architectures import AnyModelSettings
 from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import TransformerSettings
+from interlingua.runs.lengths import describe_outliers, measure_lengths
 from interlingua.runs.recipes import choose_recipe, default_steps, target_tokens
 from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
 from interlingua.runs.tensorboard import require_tensorboard
@@ -34,12 +32,8 @@ __all__ = [
     "fill_in_architecture",
     "load_plan",
     "make_plan",
-    "measure_lengths",
     "rename_old_keys",
 ]
-
-MIN_SOURCE_LENGTH = 64
-"""Sources up to this many tokens are never split, however short those of the training were."""
 
 
 class Experiment(Settings):
@@ -123,7 +117,7 @@ def make_plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
     base = None if given.base_model is None else load_bundle(given.base_model)
     data = _with_absolute_paths(given.data)
     prepared = prepare(data, given.tokenizer, cache_directory(), base.tokenizers if base else None)
-    notes = [prepared.report["summary"]]
+    notes = [prepared.account]
     if base is not None:
         # the base model's penalty is chosen anew, only the user's is kept
         values = merge(_values_of_base(base), _keep_length_penalty(values))
@@ -137,7 +131,10 @@ def make_plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
     if experiment.training.max_steps is None and experiment.training.minutes is None:
         experiment, note = _with_default_budget(experiment, prepared)
         notes.append(note)
-    return Plan(experiment, prepared, measure_lengths(prepared.train), notes)
+    lengths = measure_lengths(prepared.train)
+    if outliers := describe_outliers(prepared.train, prepared.tokenizers, data, lengths):
+        notes.append(outliers)
+    return Plan(experiment, prepared, lengths, notes)
 
 
 def load_plan(directory: Path, values: Mapping[str, Any]) -> Plan:
@@ -178,29 +175,17 @@ def cache_directory() -> Path:
     """Where prepared data is kept: $INTERLINGUA_CACHE, or interlingua/ in the user's cache directory.
 
     Raises:
-        ConfigurationError: the user has no home directory.
+        OutputError: the user has no home directory.
     """
     if chosen := os.environ.get("INTERLINGUA_CACHE"):
         return Path(chosen)
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "interlingua"
-    except RuntimeError as error:
-        raise ConfigurationError(
-            "there is no home directory to keep prepared data in", where="INTERLINGUA_CACHE",
-            found=str(error),
-            accepted="Set this variable to a directory: INTERLINGUA_CACHE=/var/tmp/mine interlingua …",
+    except RuntimeError:
+        raise OutputError(
+            "this user has no home directory to keep prepared data in", where="HOME",
+            accepted="Set INTERLINGUA_CACHE to a directory that can be written.",
         ) from None  # fmt: skip
-
-
-def measure_lengths(train: Store) -> LengthStatistics:
-    """What search must know of the training data; reads the lengths in pieces, to hold little memory."""
-    max_ratio, longest = 0.0, MIN_SOURCE_LENGTH
-    for start in range(0, len(train), 1 << 18):
-        piece = slice(start, start + (1 << 18))
-        source, target = train.source_lengths[piece], train.target_lengths[piece]
-        max_ratio = max(max_ratio, float(np.max(target / np.maximum(source, 1))))
-        longest = max(longest, int(source.max()))
-    return LengthStatistics(max_ratio, longest)
 
 
 def _with_absolute_paths(data: CorpusSettings) -> CorpusSettings:

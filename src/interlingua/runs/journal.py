@@ -117,9 +117,9 @@ class Log:
 
     def __init__(self, path: Path, step: int) -> None:
         if path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            write_text(path, "".join(line for line in lines if _step(line) <= step))
-        self._file = path.open("a", encoding="utf-8", buffering=1)
+            lines = path.read_bytes().split(b"\n")
+            write_text(path, "".join(f"{line.decode()}\n" for line in lines if _step(line) <= step))
+        self._file = path.open("a", encoding="utf-8", newline="\n", buffering=1)
 
     def write(self, event: Event) -> None:
         """Appends the event, unless it is a note."""
@@ -132,8 +132,8 @@ class Log:
         self._file.close()
 
 
-def _step(line: str) -> float:
+def _step(line: bytes) -> float:
     try:
-        return float(json.loads(line)["step"])
+        return float(json.loads(line.decode())["step"])
     except (ValueError, KeyError, TypeError):
-        return float("inf")  # half a line, of a process that was killed
+        return float("inf")  # half a line, or half a character, of a process that was killed

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from interlingua.engine.device import choose_device, choose_dtype, set_threads
+from interlingua.engine.device import choose_device, choose_dtype, choose_threads
 from interlingua.engine.packed import pack
 from interlingua.errors import ConfigurationError
 from interlingua.inference.bundle import load_bundle, read_config, save_config
@@ -26,6 +26,11 @@ from interlingua.training.schedule import Clock
 from interlingua.version import __version__
 
 __all__ = ["resume", "start"]
+
+FEW_STEPS = 100
+"""A model of fewer updates writes nothing that makes sense."""
+SMALL_SHARE_LEFT = 0.7
+"""Of the minutes: when less is left for training, that is said."""
 
 
 def start(
@@ -47,6 +52,7 @@ def start(
     started = time.monotonic() if started is None else started
     refuse_existing(out, force)
     plan = make_plan(values, where)
+    _refuse_late(plan, started)
     with locked(out):
         clear(out)
         (out / "training").mkdir(exist_ok=True)
@@ -92,6 +98,8 @@ def _carry_out(plan: Plan, out: Path, started: float) -> Iterator[Event]:
     if checkpoint is not None:
         trainer.restore(checkpoint)
     _refuse_used_up(trainer, journal)
+    if journal.scored_step() == learner.step:
+        trainer.selection.wait_anew()
     machine = Machine(str(device), str(dtype).removeprefix("torch."), torch.get_num_threads())
     with journal.open(learner.step):
         for event in _events(trainer, machine, damaged):
@@ -102,7 +110,7 @@ def _carry_out(plan: Plan, out: Path, started: float) -> Iterator[Event]:
 def _build_learner(plan: Plan, device: torch.device, dtype: torch.dtype, resumed: bool) -> Learner:
     """The model with the weights it starts from, which a resumed run replaces, and its optimizer."""
     experiment, tokenizers = plan.experiment, plan.prepared.tokenizers
-    set_threads(experiment.training.threads)
+    torch.set_num_threads(choose_threads(experiment.training.threads))
     torch.manual_seed(experiment.training.seed)
     model = build_model(experiment.model, *map(len, tokenizers), shared=tokenizers.joint)
     if experiment.base_model is not None and not resumed:
@@ -116,6 +124,16 @@ def _build_validator(plan: Plan, device: torch.device) -> Validator:
         plan.prepared.valid, plan.prepared.tokenizers, plan.lengths, plan.experiment.search,
         settings.choose_length_penalty, settings.decode_pairs, settings.max_tokens, device,
     )  # fmt: skip
+
+
+def _refuse_late(plan: Plan, started: float) -> None:
+    minutes, took_s = plan.experiment.training.minutes, time.monotonic() - started
+    if minutes is not None and took_s >= 60 * minutes:
+        raise ConfigurationError(
+            "the time was over before training could begin", where="minutes",
+            found=f"{60 * minutes:.0f} s were given, and preparing the data took {took_s:.0f} s",
+            accepted="Give it more minutes, or start again: the prepared data is kept.",
+        )  # fmt: skip
 
 
 def _refuse_used_up(trainer: Trainer, journal: Journal) -> None:
@@ -140,24 +158,42 @@ def _events(trainer: Trainer, machine: Machine, damaged: list[str]) -> Iterator[
         yield Note(text, warning=True)
     if learner.step:
         yield Note(f"going on after step {learner.step:,}")
+    yield from _time_left(trainer)
     with stop_on_signal() as stopped:
         reason = USED_UP if trainer.used_up else (yield from trainer.train(stopped))
     finished = not stopped.is_set()
+    if finished and learner.step < FEW_STEPS and plan.experiment.base_model is None:
+        few = f"only {learner.step:,} updates: too few for a model that has learnt anything"
+        yield Note(f"{few}. Give it more time, or take a smaller model (--preset).", warning=True)
     if finished and not selection.best_step:  # the time was over before anything was saved
         yield trainer.validate(1.0)
     scores = (yield from _finish(trainer, machine, reason)) if finished else []
     yield Ended(learner.step, trainer.clock(), reason, finished, selection.best_step, scores)
 
 
+def _time_left(trainer: Trainer) -> Iterator[Event]:
+    """Says so when getting ready took a large part of the minutes."""
+    minutes = trainer.settings.minutes
+    left_s = trainer.budget.ends_at - time.monotonic()
+    if minutes is not None and left_s < SMALL_SHARE_LEFT * 60 * minutes and not trainer.learner.step:
+        left = f"{max(0.0, left_s):.0f} s of the {60 * minutes:.0f} s"
+        yield Note(f"{left} are left for training and scoring: preparing took the rest", warning=True)
+
+
 def _finish(trainer: Trainer, machine: Machine, reason: str) -> Generator[Event, None, list[dict[str, Any]]]:
     """Scores what was saved, thoroughly, and writes how it was made and how it is best searched."""
     journal, validator = trainer.journal, trainer.validator
     saved = load_bundle(journal.out, validator.device).model
-    validation = validator.validate(pack(saved, "fp32"), thorough=True)
-    if validator.chooses_length_penalty:
+    validation = validator.score(pack(saved, "fp32"), trainer.scoring_ends_at())
+    if validator.chooses_length_penalty and validation.scores:
         penalty = validation.search.length_penalty
         yield Note(f"length penalty {penalty:g} suits the validation pairs best")
         journal.save_search(validation.search)
+    if not validation.scores and trainer.saved is not None:
+        validation = trainer.saved  # there was no time; these scores are of greedy search
+    if validation.pairs < len(validator.order):
+        few = f"{validation.pairs:,} of the {len(validator.order):,} validation pairs"
+        yield Note(f"the scores are of {few}: there was no time for more")
     scores = [score.as_json() for score in validation.scores]
     info = {
         "interlingua": __version__,
@@ -169,9 +205,10 @@ def _finish(trainer: Trainer, machine: Machine, reason: str) -> Generator[Event,
         "best_step": trainer.selection.best_step,
         "elapsed_s": round(trainer.clock(), 1),
         "ended": reason,
-        "validation_pairs": len(validator.indices),
+        "validation_pairs": validation.pairs,
         "validation_loss": validation.loss,
         "scores": scores,
+        "numbers_copied": validator.measure_numbers_copied(),
         "data": trainer.plan.prepared.report,
     }
     journal.save_result(info, validation)

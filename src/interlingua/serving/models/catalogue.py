@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from interlingua.text.tokenizer_files import load_tokenizer
 __all__ = ["AUTO", "Catalogue", "ServedModel", "name_of", "read_model"]
 
 AUTO = "auto"
+_MOSTLY_COPIED = 0.8  # share of the validation pairs whose numbers are the same on both sides
 _CERTAIN = 90.0  # percent from which a text is taken to be in the target's language already
 
 
@@ -31,6 +33,10 @@ class ServedModel(NamedTuple):
     target: str
     tokenizer: Tokenizer
     """Of the source side."""
+    numbers_copied: bool = True
+    """Whether the numbers of a text come out as they are; some tasks rewrite them, such as dates."""
+    steps: tuple[ServedModel, ...] = ()
+    """The models that it stands for, if it goes through a third language."""
 
     @property
     def same_language(self) -> bool:
@@ -61,17 +67,33 @@ def read_model(directory: Path) -> ServedModel:
         )  # fmt: skip
     source, target = languages
     name = "joint" if (directory / "joint.json").exists() else "source"
-    return ServedModel(f"{source}-{target}", directory, source, target, load_tokenizer(directory, name))
+    return ServedModel(
+        f"{source}-{target}", directory, source, target, load_tokenizer(directory, name),
+        _copies_numbers(directory / "info.json"),
+    )  # fmt: skip
+
+
+def _copies_numbers(info: Path) -> bool:
+    """Whether most validation pairs have the same numbers on both sides; true where it is not known."""
+    try:
+        share = json.loads(info.read_text(encoding="utf-8")).get("numbers_copied")
+    except (OSError, ValueError, AttributeError):
+        return True
+    return not isinstance(share, int | float) or share >= _MOSTLY_COPIED
 
 
 class Catalogue:
     """The languages that are served, and the models between them.
 
+    Args:
+        models: those that are served.
+        pivot: whether a pair of languages without a model goes through a third language.
+
     Raises:
         ConfigurationError: two models translate between the same languages.
     """
 
-    def __init__(self, models: Sequence[ServedModel]) -> None:
+    def __init__(self, models: Sequence[ServedModel], *, pivot: bool = True) -> None:
         self.models = {(model.source, model.target): model for model in models}
         if len(self.models) < len(models):
             names = [model.name for model in models]
@@ -83,10 +105,17 @@ class Catalogue:
             )  # fmt: skip
         self.codes = list(dict.fromkeys(code for pair in self.models for code in pair))
         self.detector = LanguageDetector(self.codes)
+        self.pivots = _find_pivots(list(self.models.values())) if pivot else {}
+        """What translates through a third language, by source and target."""
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Source and target of all that can be translated."""
+        return [*self.models, *self.pivots]
 
     def targets(self, source: str) -> list[str]:
         """What a language can be translated to."""
-        return [target for start, target in self.models if start == source]
+        return [target for start, target in self.pairs if start == source]
 
     def find(self, code: str) -> str:
         """The served language of a code; also for another spelling (EN) or region (en-US) of it.
@@ -115,7 +144,7 @@ class Catalogue:
             name=f"{target}-{target}", source=target, target=target
         )
         if source == AUTO:
-            sources = [start for start, end in self.models if end == target]
+            sources = [start for start, end in self.pairs if end == target]
             if not sources:
                 raise RefusalError(400, f"Nothing is translated into {target} here.")
             text = "\n".join(texts)
@@ -123,14 +152,31 @@ class Catalogue:
             if likeliest.language == target and likeliest.confidence >= _CERTAIN:
                 return unchanged, likeliest
             found = self.detector.detect(text, sources)[0]
-            return self.models[found.language, target], found
+            return self._find_model(found.language, target), found
         source = self.find(source)
         if source == target:
             return unchanged, None
-        model = self.models.get((source, target))
+        return self._find_model(source, target), None
+
+    def _find_model(self, source: str, target: str) -> ServedModel:
+        model = self.models.get((source, target)) or self.pivots.get((source, target))
         if model is None:
             raise RefusalError(400, f"{target} is not available as a target language from {source}.")
-        return model, None
+        return model
+
+
+def _find_pivots(models: Sequence[ServedModel]) -> dict[tuple[str, str], ServedModel]:
+    """For each pair of languages without a model two that lead from one to the other, the first such two."""
+    direct = {(model.source, model.target) for model in models}
+    found: dict[tuple[str, str], ServedModel] = {}
+    for first in models:
+        for second in models:
+            pair = first.source, second.target
+            if first.target == second.source and pair[0] != pair[1] and pair not in direct:
+                name = f"{first.source}-{second.target}"
+                way = first._replace(name=name, target=second.target, steps=(first, second))
+                found.setdefault(pair, way)
+    return found
 
 
 def name_of(code: str) -> str:

@@ -11,6 +11,7 @@ const FLAGS = {
   repeated: "The model went in circles: a part of this is likely wrong.",
   split: "A line was too long for the model and was translated in parts.",
   control: "Control characters were taken for spaces.",
+  pivot: "No model translates between these languages directly: this went through a third one.",
 };
 let sentences = []; // {element, part, original, text, shown, words}, in order
 const replaced = new Map(); // what the reader chose instead, by the sentence of the source

@@ -84,6 +84,7 @@ class Hypothesis(BaseModel):
         list[str],
         Field(description="limit: cut off at the length limit; control: control characters became spaces; "
               "repeated: the decoder went in circles; split: the text was too long and went in parts; "
+              "pivot: it went through a third language; "
               "unmet: a term of the glossary is missing."),
     ]  # fmt: skip
     terms: Annotated[
@@ -156,7 +157,8 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
         texts = asked.q if isinstance(asked.q, list) else [asked.q]
         service.check(texts)
         served, detected = service.catalogue.choose(asked.source, asked.target, texts)
-        attends = served.same_language or service.pool.about[served.name].attention_heads > 0
+        models = () if served.same_language else served.steps or (served,)
+        attends = all(service.pool.about[model.name].attention_heads > 0 for model in models)
         if (asked.alignment or asked.attention) and not attends:
             raise RefusalError(400, "Invalid request: this model has no attention to tell of.")
         log_texts(request, service.settings, texts, served.name)
@@ -180,8 +182,6 @@ def _search(asked: TranslateRequest, service: Service) -> dict[str, Any]:
     if asked.sample and asked.glossary:
         raise RefusalError(400, "Invalid request: glossary: does not go with sample")
     given = asked.model_dump(include=_SEARCH_FIELDS, exclude_none=True)
-    if asked.alternatives and not asked.sample:
-        given["beam"] = max(asked.beam or search["beam"], search["n_best"])
     return {**search, **given, "alignment": asked.alignment, "attention": asked.attention}
 
 
