@@ -209,10 +209,11 @@ async def hostile(arguments: argparse.Namespace, sentences: list[str]) -> Outcom
 
     async def one(kind: str, chunks: list[bytes], wanted: str, pause: float) -> None:
         async with places:
-            status, body = await raw(service.port, chunks, pause)
+            status, body = await raw(service.port, chunks, pause, hang_up=wanted == "hang up")
         fine = {
             "200": status == 200, "4xx": 400 <= status < 500 and b'"error"' in body,
             "any": status in (0, 200) or 400 <= status < 500, "broken": status in (0, 400, 431),
+            "200 or busy": status in (200, 503), "hang up": status == 0,
         }[wanted]  # fmt: skip
         counts[kind, str(status or "closed")] += 1
         if not fine:
@@ -227,6 +228,8 @@ async def hostile(arguments: argparse.Namespace, sentences: list[str]) -> Outcom
     ordinary = await beside
     await asyncio.sleep(5)
     growth = service.memory() / before - 1
+    _, told = await raw(service.port, [b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"], 0.0)
+    waiting = told.decode().partition("\ninterlingua_queue_sentences ")[2].partition("\n")[0]
     same = sorted(child.pid for child in service.process.children()) == sorted(service.workers)
     code = service.stop()
     print(*bad[:20], sep="\n", file=sys.stderr)
@@ -245,6 +248,7 @@ async def hostile(arguments: argparse.Namespace, sentences: list[str]) -> Outcom
         Promise("no request of the ordinary client failed", str(harmed), not harmed),
         Promise("its p99 below a second", f"{p99:.0f} ms", p99 < 1000),
         Promise("the same workers all the time", "yes" if same else "no", same),
+        Promise("nothing waits in the end", waiting, waiting == "0.0"),
         Promise("memory grew by less than 5%", f"{growth:+.1%}", growth < 0.05),
         clean_exit(code),
     ]
@@ -361,6 +365,7 @@ def main() -> None:
     sentences = list(dict.fromkeys(line.partition("\t")[0] for line in lines if line.strip()))
     table, promises = asyncio.run(SCENARIOS[arguments.scenario](arguments, sentences))
     text = "\n".join([*table, "", *verdict(promises)]) + "\n"
+    arguments.results.mkdir(parents=True, exist_ok=True)
     (arguments.results / f"serving_{arguments.scenario}.md").write_text(text)
     print(text, end="")
     sys.exit(not all(each.kept for each in promises))

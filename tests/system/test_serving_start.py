@@ -149,6 +149,13 @@ def test_a_worker_that_is_killed_while_it_loads_is_explained(bundle, tmp_path):
     assert "Traceback" not in log.read_text()
 
 
+def test_a_device_that_is_not_there_is_explained(bundle, tmp_path):
+    process, log = start(tmp_path, bundle, *ONE, "--device", "cuda:99", "--port", 0)
+    assert process.wait(timeout=60) == 2
+    assert "cuda:99" in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
 def test_of_two_services_started_at_once_one_gets_the_port(bundle, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

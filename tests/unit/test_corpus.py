@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import json
 import lzma
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +22,7 @@ from interlingua.data.corpus import Corpus, CorpusSettings, Pair, PairFile
 from interlingua.data.duplicates import DuplicateFinder
 from interlingua.data.inspection import are_swapped
 from interlingua.data.split import split
-from interlingua.errors import ConfigurationError, DataError
+from interlingua.errors import ConfigurationError, DataError, OutputError
 
 DEFAULTS = CorpusSettings()
 SKIP = CorpusSettings(on_empty="skip")
@@ -200,6 +202,31 @@ class TestMistakes:
         with pytest.raises(DataError, match=r"a\.de:2: .*unequal.*\n.*blank lines at its end"):
             Corpus([files], SKIP).report()
 
+    def test_markup_in_pairs_is_text(self, tmp_path: Path) -> None:
+        pairs = [("<html>", "<HTML>"), ("a", "b")]
+        assert read(write(tmp_path / "a.tsv", "".join(f"{s}\t{t}\n" for s, t in pairs))) == pairs
+
+    @pytest.mark.skipif(os.name != "posix", reason="needs pipes")
+    def test_a_pipe_that_is_read_again_is_called_so(self) -> None:
+        reading, writing = os.pipe()
+        os.write(writing, b"a\tb\n")
+        os.close(writing)
+        corpus = Corpus([f"/dev/fd/{reading}"], SKIP)
+        assert corpus.report().kept == 1
+        with pytest.raises(DataError, match="a pipe, which can be read only once"):
+            list(corpus)
+        os.close(reading)
+
+    def test_no_room_for_temporary_files(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def write_nothing(finder: DuplicateFinder) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(DuplicateFinder, "_flush", write_nothing)
+        with pytest.raises(
+            OutputError, match=r"temporary files cannot be written.*No space left.*\n.*TMPDIR"
+        ):
+            Corpus([write(tmp_path / "a.tsv", "a\tb\n")], SKIP).report()
+
     @pytest.mark.parametrize("when", ["between", "during"])
     def test_a_file_that_changes_is_an_error(self, when: str, tmp_path: Path) -> None:
         path = tmp_path / "a.tsv"
@@ -337,6 +364,10 @@ class TestInspection:
 
     def test_a_code_of_punctuation_is_no_mistake(self, tmp_path: Path) -> None:
         assert "warning" not in self.account(tmp_path, "sos\t... --- ...\nee\t. .\n")
+
+    def test_quotes_of_a_spreadsheet(self, tmp_path: Path) -> None:
+        assert "stands in" in self.account(tmp_path, '"a"\t"b"\n"c"\t"d"\n"e"\t"f"\n')
+        assert "stands in" not in self.account(tmp_path, '"a"\t"b"\n"c" d\te\n"e"\t"f"\n')
 
     def test_one_target_for_all(self, tmp_path: Path) -> None:
         assert "all targets are the same" in self.account(tmp_path, "a\tx\nb\tx\nc\tx\n")

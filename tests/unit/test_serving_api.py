@@ -48,6 +48,7 @@ class Pretended:
     batches: ClassVar[list[list[str]]] = []
     options: ClassVar[list[dict[str, Any]]] = []
     dropped: ClassVar[list[list[str]]] = []
+    devices: ClassVar[list[str]] = []
     left: ClassVar[list[tuple[str, int]]] = []
     gate = asyncio.Event()
 
@@ -58,7 +59,8 @@ class Pretended:
         self.started.append(self)
 
     @classmethod
-    async def start(cls, models: Any, precision: str) -> Pretended:
+    async def start(cls, models: Any, precision: str, device: str) -> Pretended:
+        cls.devices.append(device)
         return cls()
 
     async def translate(self, task: dict[str, Any], on_drafts: Any, abandoned: Any) -> list[dict[str, Any]]:
@@ -88,6 +90,12 @@ class Pretended:
             "text": text.upper(), "flags": [], "count": len(tokens), "tokens": [t.upper() for t in tokens],
             "source_tokens": tokens, "score": -1.0, "log_probs": [-0.5] * (len(tokens) + 1),
         }  # fmt: skip
+        if task["options"].get("attention") and "verbose" in text:  # 100 target tokens for each of the source
+            record["attention"] = {
+                "encoder": [],
+                "decoder": [],
+                "cross": [[[[0.5] * len(tokens)] * 100 * len(tokens)] * 32],
+            }
         if task["options"].get("alignment"):
             record["alignment"] = [(i, i) for i in range(len(tokens))]
         others = [{**record, "text": f"{text.upper()} {i}"} for i in range(1, n_best)]
@@ -118,7 +126,7 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
         async def main() -> None:
             Pretended.started, Pretended.batches, Pretended.options, Pretended.dropped = [], [], [], []
-            Pretended.left = []
+            Pretended.left, Pretended.devices = [], []
             Pretended.gate = asyncio.Event()
             monkeypatch.setattr("interlingua.serving.pool.pool.Worker", Pretended)
             metrics = Metrics()
@@ -363,6 +371,70 @@ def events(answer: httpx.Response) -> list[tuple[str, Any]]:
     return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in both]
 
 
+FRENCH = "La maison est très belle aujourd'hui, et les enfants jouent dehors."
+GERMAN = "Die Kinder spielen heute im Garten hinter dem Haus."
+ENGLISH = "The children are playing in the garden behind the house."
+DUTCH = "De hond loopt door het bos en de kinderen spelen buiten."
+
+
+def test_the_language_of_each_text_of_a_list_is_detected(visit):
+    async def work(client: Client) -> None:
+        texts = [ENGLISH, FRENCH, GERMAN, "12", ENGLISH.lower()]
+        answer = (await client.post("/translate", json=ask(texts, source="auto"))).json()
+        assert answer["translatedText"] == [ENGLISH.upper(), FRENCH.upper(), GERMAN, "12", ENGLISH.upper()]
+        found = answer["detectedLanguage"]
+        assert [each["language"] for each in found] == ["en", "fr", "de", "en", "en"]
+        assert found[3]["confidence"] == 0
+        whole = (await client.post("/v1/translate", json=ask(texts, source="auto"))).json()
+        each = [
+            (text["source"], text["model"], text["detected"]["language"]) for text in whole["translations"]
+        ]
+        assert each[:3] == [("en", "en-de", "en"), ("fr", "fr-de", "fr"), ("de", "de-de", "de")]
+        assert [text["text"] for text in whole["translations"]] == answer["translatedText"]
+        assert (whole["model"], whole["source"]) == ("en-de", "en")
+
+    visit(work)
+
+
+def test_progress_of_texts_in_several_languages_bears_their_numbers(visit):
+    async def work(client: Client) -> None:
+        asked = ask([FRENCH, ENGLISH], source="auto", stream=True)
+        lines = (await client.post("/v1/translate", json=asked)).text.split("\n")
+        events = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+        last = {event["index"]: event["text"] for event in events if "index" in event}
+        assert FRENCH.upper().startswith(last[0])
+        assert ENGLISH.upper().startswith(last[1])
+
+    visit(work, draft_ms=0)
+
+
+@pytest.mark.parametrize("path", ["/translate", "/v1/translate"])
+def test_a_language_without_a_model_is_named_and_not_guessed(visit, path):
+    async def work(client: Client) -> None:
+        for texts in (DUTCH, [ENGLISH, DUTCH]):
+            answer = await client.post(path, json=ask(texts, source="auto"))
+            assert answer.status_code == 400
+            said = answer.json()["error"]
+            assert "Dutch (nl)" in said
+            assert "from en" in said
+        assert (await client.post(path, json=ask(DUTCH))).status_code == 200  # the user knows better
+        first = (await client.post("/detect", json={"q": DUTCH})).json()[0]
+        assert first["language"] == "nl"
+
+    visit(work, models=MODELS[:1])
+
+
+def test_what_says_little_is_never_certain(visit):
+    async def work(client: Client) -> None:
+        for text in ("12", "OK", "Ciao", "一只狗在跑。", "Bonjour"):
+            found = (await client.post("/detect", json={"q": text})).json()
+            assert all(each["confidence"] < 60 for each in found if each["language"] in ("en", "de", "fr")), (
+                found
+            )
+
+    visit(work)
+
+
 def test_events_tell_a_sentence_while_it_is_decoded(visit):
     async def work(client: Client) -> None:
         one = events(await client.post("/v1/translate", json=ask("hello", stream=True)))
@@ -399,6 +471,17 @@ def test_attention_is_told_of_a_bounded_number_of_tokens(visit):
         await client.post("/v1/translate", json=ask(text, attention=True))
         told = [wanted for wanted in Pretended.options if wanted.get("attention")]
         assert 0 < sum(len(batch) for batch in Pretended.batches[: len(told)]) < 40
+
+    visit(work)
+
+
+def test_attention_is_bounded_by_what_the_outputs_came_to(visit):
+    async def work(client: Client) -> None:
+        for count, told in ((2, 2), (12, 10)):
+            text = "\n".join(f"verbose {number} x y" for number in range(count))
+            answer = await client.post("/v1/translate", json=ask(text, attention=True))
+            parts = answer.json()["translations"][0]["parts"]
+            assert [bool(part.get("attention")) for part in parts] == [n < told for n in range(count)]
 
     visit(work)
 
@@ -714,6 +797,33 @@ def test_of_a_batch_that_runs_only_what_nobody_waits_for_is_dropped(visit):
         assert (await stays).json() == {"translatedText": "SLOW"}
 
     visit(work, wait_ms=500, batch=2)
+
+
+@pytest.mark.parametrize(
+    ("values", "devices"),
+    [
+        ({}, ["cpu"]),
+        ({"workers": 2}, ["cpu", "cpu"]),
+        ({"workers": 0, "device": "cuda:0, cuda:1"}, ["cuda:0", "cuda:1"]),
+        ({"workers": 3, "device": ("cuda:0", "cuda:1")}, ["cuda:0", "cuda:1", "cuda:0"]),
+    ],
+)
+def test_workers_are_shared_out_among_devices_and_replaced_on_their_own(visit, values, devices):
+    async def work(client: Client) -> None:
+        assert Pretended.devices == devices
+        await Pretended.started[-1].stop()
+        while len(Pretended.devices) == len(devices):
+            await asyncio.sleep(0.001)
+        assert Pretended.devices[-1] == devices[-1]
+        assert (await client.post("/translate", json=ask())).status_code == 200
+
+    visit(work, **values)
+
+
+def test_devices_have_names():
+    for wrong in ("gpu", "auto", "cuda:x", "", ()):
+        with pytest.raises(ConfigurationError, match="device"):
+            ServeSettings.parse({"device": wrong})
 
 
 def test_alternatives_ask_for_no_other_beam(visit):

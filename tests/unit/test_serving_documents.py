@@ -188,6 +188,14 @@ def test_what_a_crash_left_is_put_in_order(tmp_path):
     again.close()
 
 
+def test_a_file_that_goes_away_meanwhile_spoils_no_upload(tmp_path, monkeypatch):
+    store = DocumentStore(tmp_path, 10, 1000, 1000)
+    walk = [(str(tmp_path), [], ["gone"])]
+    monkeypatch.setattr("interlingua.serving.models.documents.os.walk", lambda _: walk)
+    store.add(new_document("a.txt", "en", "de", 1), b"a")
+    store.close()
+
+
 def test_a_full_disk_is_told(visit, tmp_path, monkeypatch):
     def full(path: Path, write: Any) -> None:
         raise OutputError("the disk is full", where=path)

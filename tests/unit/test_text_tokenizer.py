@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import subprocess
 import sys
 from collections import Counter
@@ -12,13 +13,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlingua.errors import BundleError, ConfigurationError, DataError
+from interlingua.evaluation.tasks import Task, recognise_task
 from interlingua.kinds import BOS, EOS, PAD, UNK
 from interlingua.text import subwords
 from interlingua.text.normalise import normalise
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 from interlingua.text.tokenizer import Tokenizer, TokenizerSettings, train_tokenizers
-from interlingua.text.tokenizer_files import digest, load_tokenizer, save_tokenizer
+from interlingua.text.tokenizer_files import (
+    digest,
+    load_tokenizer,
+    load_tokenizers,
+    save_tokenizer,
+    save_tokenizers,
+)
 from interlingua.text.vocabulary import Vocabulary
 
 SENTENCES = [
@@ -249,6 +257,30 @@ class TestChoice:
         pair, _ = train_tokenizers(pairs, TokenizerSettings())
         assert not pair.joint
 
+    @pytest.mark.parametrize("damaged", [0, 5])
+    @pytest.mark.parametrize("side", [0, 1])
+    def test_a_damaged_line_does_not_decide(self, damaged: int, side: int) -> None:
+        draw = random.Random(1)
+        words = ["".join(draw.choices("abcdefghij", k=draw.randint(2, 9))) for _ in range(500)]
+        pairs = [(word, " ".join(f"{letter.upper()}{letter}" for letter in word)) for word in words]
+        document = " ".join(chr(code) * 3 for code in range(0x4E00, 0x4E00 + 2_000))
+        broken = [(document, "AA") if side == 0 else ("a", document)] * damaged
+        pair, _ = train_tokenizers([*pairs, *broken], TokenizerSettings())
+        assert (pair.source.kind, pair.target.kind) == ("characters", "words")
+        assert recognise_task(target for _, target in [*pairs, *broken]) == Task("sequence_error", "words")
+
+    def test_a_huge_line_does_not_make_the_vocabulary_larger(self) -> None:
+        pairs = [(text, text) for text in SENTENCES * 20]
+        sizes = [
+            len(
+                train_tokenizers([*pairs, *more], TokenizerSettings(source="unigram", target="unigram"))[
+                    0
+                ].source
+            )
+            for more in ([], [("a b " * 500_000, "a b")])
+        ]
+        assert abs(sizes[1] - sizes[0]) <= 100
+
     def test_given_kinds_are_kept(self) -> None:
         pair, reason = train_tokenizers([("a b", "c")], TokenizerSettings(source="bytes", target="bytes"))
         assert pair.joint
@@ -303,3 +335,58 @@ class TestSaving:
                 model.write_bytes(model.read_bytes()[:-7])
         with pytest.raises(BundleError, match="joint"):
             load_tokenizer(tmp_path, "joint")
+
+
+SPACES = "\t\n\v\f\r\x1c\x85\xa0\u1680\u2003\u2009\u2028\u2029\u202f\u205f\u3000"
+INVISIBLE = "\0\x1b\x7f\x9f\xad\u061c\u200b\u200e\u200f\u202a\u202e\u2060\u2066\u2069\ufeff"
+KEPT = "\u200c\u200d\ufe0f\U000e0067"  # joiners, a variation selector, a tag
+
+
+class TestTextNormalisation:
+    @pytest.mark.parametrize("space", SPACES, ids=ascii)
+    def test_white_space_of_every_kind_is_a_space(self, space: str) -> None:
+        assert normalise(f"{space} I love{space}{space} you.{space}", "text") == "I love you."
+
+    @pytest.mark.parametrize("character", INVISIBLE, ids=ascii)
+    def test_what_no_reader_sees_goes(self, character: str) -> None:
+        assert normalise(f"{character}e{character}\u0301a", "text") == "\xe9a"
+
+    @pytest.mark.parametrize("character", KEPT, ids=ascii)
+    def test_what_scripts_and_emoji_need_stays(self, character: str) -> None:
+        assert normalise(f"a{character}b", "text") == f"a{character}b"
+
+    @given(text=TEXTS)
+    def test_twice_is_once(self, text: str) -> None:
+        once = normalise(text, "text")
+        assert normalise(once, "text") == once
+        assert normalise(once, "target text") == once
+
+    def test_ten_thousand_marks_are_read(self) -> None:
+        assert normalise("a" + "\u0301\u0323" * 5_000, "text")
+
+    @pytest.mark.parametrize("kind", ["unigram", "words", "characters", "bytes"])
+    @pytest.mark.parametrize("joint", [True, False])
+    def test_sources_are_read_by_it_and_targets_keep_their_spaces(
+        self, kind: str, joint: bool, tmp_path: Path
+    ) -> None:
+        pairs = [(text, text.replace("?", "\xa0?\xad")) for text in (*SENTENCES, "I love you.")]
+        chosen = TokenizerSettings.parse({"source": kind, "target": kind, "joint": joint}, where="test")
+        pair, _ = train_tokenizers(pairs, chosen)
+        save_tokenizers(pair, tmp_path)
+        for each in (pair, load_tokenizers(tmp_path)):
+            assert each.joint is joint
+            assert each.source.encode("I\xa0love\u200b \tyou.") == each.source.encode("I love you.")
+            ids = each.target.encode("lazy\xa0?\xad")
+            if kind != "words":
+                assert each.target.decode(ids) == "lazy\xa0?"
+                assert kind == "bytes" or not any(
+                    piece.startswith("<0x") for piece in each.target.pieces(ids)
+                )
+        assert [digest(one) for one in pair] == [digest(one) for one in load_tokenizers(tmp_path)]
+
+
+def test_what_a_vocabulary_lacks() -> None:
+    assert SUBWORDS["unigram"].unknown("The fox \u4f60 \u597d \u4f60") == ["\u4f60", "\u597d"]
+    assert SymbolTokenizer.train(["AH B"], "words", "NFC").unknown("AH X B X") == ["X"]
+    assert SymbolTokenizer.train(["ab"], "characters", "NFC").unknown("abc") == ["c"]
+    assert ByteTokenizer("NFC").unknown("\u4f60") == []

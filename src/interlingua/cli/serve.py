@@ -34,6 +34,9 @@ def serve(
     workers: Annotated[
         int | None, typer.Option(help="Processes of one thread each; one for each core when not given.")
     ] = None,
+    device: Annotated[
+        list[str] | None, typer.Option(help="cpu, or GPUs such as cuda:0, each with a worker of its own.")
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="auto, fp32, bf16 or int8.")] = None,
     beam: Annotated[
         int | None, typer.Option(help="Hypotheses kept a sentence; 1 is fastest. By default the model's.")
@@ -88,7 +91,9 @@ def serve(
     given: dict[str, Any] = {
         "host": host, "port": port, "uds": uds, "root_path": root_path,
         "allowed_host": tuple(allowed_host) if allowed_host else None,
-        "forwarded_allow_ips": forwarded_allow_ips, "workers": workers, "precision": precision, "beam": beam,
+        "device": tuple(device) if device else None,
+        "forwarded_allow_ips": forwarded_allow_ips,
+        "workers": workers, "precision": precision, "beam": beam,
         "api_keys": api_keys, "cors": tuple(cors) if cors else None, "queue": queue, "timeout_s": timeout,
         "requests_per_minute": requests_per_minute, "max_characters": max_characters,
         "log_texts": log_texts or None, "glossary": tuple(glossary) if glossary else None,

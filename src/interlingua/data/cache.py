@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,11 +57,16 @@ class Cache:
         self.directory = directory / f"prepared-{FORMAT}"
 
     def create(self) -> None:
-        """Makes the directories; raises OSError when nothing can be written there."""
+        """Makes the directories; raises OSError when nothing can be written or locked there."""
         self._locks.mkdir(parents=True, exist_ok=True)
         probe = self._locks / f"{uuid.uuid4().hex}.probe"
-        probe.touch()
-        probe.unlink()
+        try:
+            with FileLock(probe):
+                pass
+        except NotImplementedError:
+            raise OSError(errno.ENOTSUP, "files cannot be locked there") from None
+        finally:
+            probe.unlink(missing_ok=True)
 
     def entry(self, key: str) -> Path:
         """Returns the directory of an entry, whether it exists or not."""
@@ -115,7 +122,7 @@ class Cache:
             What was removed.
         """
         for unfinished in self.directory.glob(f"{UNFINISHED}*"):
-            if time.time() - unfinished.stat().st_mtime > STALE_AFTER_S:
+            if time.time() - _time(unfinished) > STALE_AFTER_S:
                 shutil.rmtree(unfinished, ignore_errors=True)
         entries, removed = self.entries(), []
         total = sum(entry.size for entry in entries)
@@ -154,21 +161,20 @@ def choose_size_limit(directory: Path) -> int:
 
 def _entry(directory: Path) -> CacheEntry:
     size, files = 0, []
-    for path in directory.rglob("*"):
-        try:
+    with suppress(OSError):  # it may be removed by another process meanwhile
+        for path in directory.rglob("*"):
             size += path.stat().st_size if path.is_file() else 0
-        except OSError:
-            continue  # being removed by another process
     used = directory / USED
     try:
         files = json.loads(used.read_bytes())["files"]
         last_used_s = used.stat().st_mtime
     except (OSError, ValueError, KeyError, TypeError):
-        last_used_s = _age(directory)
+        last_used_s = _time(directory)
     return CacheEntry(directory, size, last_used_s, files)
 
 
-def _age(directory: Path) -> float:
+def _time(directory: Path) -> float:
+    """When a directory was last changed."""
     try:
         return directory.stat().st_mtime
     except OSError:

@@ -201,7 +201,7 @@ class Corpus:
             try:
                 self._report = self._scan(inspection)
             except OSError as error:
-                where = tempfile.gettempdir()
+                where = "the directory for temporary files"
                 accepted = "Free some space, or set TMPDIR to another directory."
                 raise OutputError("temporary files cannot be written", where=where, found=error.strerror,
                                   accepted=accepted) from None  # fmt: skip

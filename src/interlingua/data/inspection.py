@@ -90,6 +90,7 @@ class Inspection:
             "byte_order_marks": self._marks,
             "nul_characters": self._nuls,
             "one_target": self._one_target and self._pairs > 1,
+            "quoted": len(self.sample) > 2 and all(map(_is_quoted, self.sample)),
             "repeats_validation": round(len(self._seen) / max(1, len(self._watched)), 4),
         }
         return {name: value for name, value in found.items() if value}
@@ -110,6 +111,8 @@ def describe_findings(findings: dict[str, Any], files: Sequence[str], pairs: int
     ]
     if findings.get("one_target"):
         lines.append("warning: all targets are the same, so there is nothing to learn")
+    if findings.get("quoted"):
+        lines.append('warning: every text stands in "quotes", which are kept as a part of it')
     equal = findings.get("equal_sides", 0) / max(1, pairs)
     if equal >= WARN_FROM:
         lines.append(f"warning: source and target are equal in {equal:.0%} of the pairs: not translated?")
@@ -160,6 +163,10 @@ def _covered(texts: Iterable[str], known: Set[str], split: Any) -> float:
 def _is_header(pair: tuple[str, str]) -> bool:
     names = [side.strip().strip("\"'").lower() for side in pair]
     return names[0] != names[1] and all(map(_COLUMN_NAME.fullmatch, names))
+
+
+def _is_quoted(pair: tuple[str, str]) -> bool:
+    return all(len(side) > 1 and side[0] == side[-1] == '"' for side in pair)
 
 
 def _is_nothing(text: str) -> bool:

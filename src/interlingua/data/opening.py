@@ -100,7 +100,12 @@ class ChangeDetector:
 
 
 def changed_error(path: Path) -> DataError:
-    """The error for a file that is being written."""
+    """The error for a file that is being written, or that holds nothing when it is read again."""
+    if not path.is_file():
+        return DataError(
+            "this is a pipe, which can be read only once", where=path,
+            accepted="Write it to a file first, or give it as standard input: -",
+        )  # fmt: skip
     return DataError(
         "the file changed while it was read", where=path,
         accepted="Nothing was kept of it. Start again when it is complete.",

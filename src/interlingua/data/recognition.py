@@ -76,13 +76,15 @@ def refuse_foreign_text(head: bytes, path: Path) -> None:
             "the lines end with a carriage return alone, as on old Macs", where=path,
             accepted=f"Convert it first: tr '\\r' '\\n' < {_quoted(path)} > {_quoted(_new(path, 'unix'))}",
         )  # fmt: skip
+    if _is_lines(head):
+        return
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1000].lower()
     if start.startswith(b"<?xml") or start.startswith((b"<tmx", b"<xliff")):
         if b"<tmx" in start:
             advice = "Convert it to tab-separated text, for example with tmx2tsv or OmegaT."
             raise _foreign(path, "a translation memory (TMX), which is not read yet", advice)
         raise _foreign(path, "an XML document", "Tab-separated text or JSON lines are needed.")
-    if start.startswith((b"<!doctype html", b"<html")):
+    if start.startswith((b"<!doctype html", b"<html")) and b"</html>" not in start.split(b"\n", 1)[0]:
         raise _foreign(path, "an HTML page", "Was a page saved in place of the file itself?")
 
 
@@ -96,7 +98,7 @@ def encoding_advice(line: bytes, head: bytes, path: Path) -> str:
     """
     sample = [each for each in (*head.split(b"\n")[:-1], line) if not each.isascii()]
     good = [each for each in sample if _is_utf8(each)]
-    if len(good) > len(sample) - len(good):
+    if len(good) * 10 > len(sample):  # hardly ever is text of another encoding UTF-8 by chance
         return (
             "Other lines of the file are UTF-8, so this one is damaged or comes from elsewhere: mend it by "
             f"hand, or drop the bytes: iconv -c -f UTF-8 -t UTF-8 {_quoted(path)} > {_quoted(_new(path))}"
@@ -108,7 +110,9 @@ def encoding_advice(line: bytes, head: bytes, path: Path) -> str:
     if (high > letters * 0.4 and high > 8) or undefined:
         return f"{_OTHER_ENCODINGS} {_quoted(path)} > {_quoted(_new(path))}"
     encoding = "windows-1252" if any(0x80 <= byte < 0xA0 for byte in bad) else "ISO-8859-1"
-    return f"If it is a Western European text: {_conversion(encoding, path)}"
+    return (
+        f"{_conversion(encoding, path)}, if it is a Western European text; else name its encoding after -f."
+    )
 
 
 def recognise_form(head: bytes, path: Path) -> tuple[str, str] | None:

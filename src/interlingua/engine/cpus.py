@@ -24,7 +24,7 @@ def default_threads() -> int:
 def _quotas(own: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")) -> list[int]:
     """The CPUs that the process's control groups allow, those above them included; none where none is set."""
     try:
-        groups = own.read_text(encoding="utf-8").splitlines()
+        groups = own.read_text(encoding="utf-8").rstrip("\n").split("\n")
     except OSError:
         return []
     quotas = []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import AfterValidator
 
 from interlingua.data.corpus import CorpusSettings, copy_standard_input
 from interlingua.data.preparation import Prepared, prepare
@@ -21,6 +23,7 @@ from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
 from interlingua.runs.tensorboard import require_tensorboard
 from interlingua.search.settings import SearchSettings
 from interlingua.settings import Settings, merge
+from interlingua.text.languages import check_language
 from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.text.tokenizer_files import load_tokenizers
 from interlingua.training.settings import TrainingSettings
@@ -35,13 +38,15 @@ __all__ = [
     "rename_old_keys",
 ]
 
+Language = Annotated[str, AfterValidator(check_language)]
+
 
 class Experiment(Settings):
     """One file that says all; every section and key may be left out but the training files."""
 
     preset: str | None = None
     """Named sizes to start from; chosen from the data when not given."""
-    languages: tuple[str, str] | None = None
+    languages: tuple[Language, Language] | None = None
     """Codes of source and target, such as ["en", "de"]; for serving and for the model card."""
     base_model: str | None = None
     """A model directory whose weights, tokenizers and sizes to start from (fine-tuning)."""

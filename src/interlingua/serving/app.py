@@ -63,7 +63,8 @@ def build_app(
     app.include_router(files.routes(service, access))
     app.include_router(native.routes(service, access))
     app.include_router(corrections.routes(service, access, store))
-    app.include_router(document_routes.routes(service, access, documents))
+    if documents:
+        app.include_router(document_routes.routes(service, access, documents))
 
     @app.get("/health", tags=["operation"], response_model=Health, responses=answers(503))
     async def health() -> Any:

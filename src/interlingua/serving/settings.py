@@ -50,6 +50,12 @@ def _network(address: str) -> str:
     return address
 
 
+def _device(name: str) -> str:
+    if not re.fullmatch(r"cpu|mps|cuda(:[0-9]+)?", name):
+        raise ValueError("is cpu, cuda, cuda:0, cuda:1 and so on, or mps")
+    return name
+
+
 def _root_path(path: str) -> str:
     path = path.rstrip("/")
     if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path):
@@ -58,6 +64,7 @@ def _root_path(path: str) -> str:
 
 
 HostName = Annotated[str, AfterValidator(_host_name)]
+Device = Annotated[str, AfterValidator(_device)]
 Network = Annotated[str, AfterValidator(_network)]
 
 
@@ -79,7 +86,10 @@ class ServeSettings(Settings):
     root_path: Annotated[str, AfterValidator(_root_path)] = ""
     """The path below which a proxy shows the service, such as /translate; the proxy may cut it off or not."""
     workers: Annotated[int, Field(ge=0, le=256)] = 0
-    """Processes that translate, each with one thread; 0 means one for each processor core."""
+    """Processes that translate, each with one thread; 0 means one for each processor core, or for each device
+    if others are given."""
+    device: Annotated[tuple[Device, ...], BeforeValidator(_split), Field(min_length=1)] = ("cpu",)
+    """Where to compute: cpu, or GPUs such as cuda, cuda:1 or mps; workers are shared out among several."""
     precision: Literal["auto", "fp32", "bf16", "int8"] = "fp32"
     """What to compute in."""
     beam: Annotated[int | None, Field(ge=1, le=50)] = None
@@ -141,6 +151,9 @@ class ServeSettings(Settings):
     log_texts: bool = False
     """Whether the log holds the texts of the users; they are written nowhere else."""
 
-    def worker_count(self) -> int:
-        """How many processes translate."""
-        return self.workers or available_cpus()
+    def worker_devices(self) -> list[str]:
+        """The device of each process that translates."""
+        count = self.workers or len(self.device)
+        if not self.workers and self.device == ("cpu",):
+            count = available_cpus()
+        return [self.device[number % len(self.device)] for number in range(count)]

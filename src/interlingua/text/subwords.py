@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import itertools
 from collections import Counter
@@ -16,7 +17,7 @@ from interlingua.text.lengths import length_limit
 from interlingua.text.normalise import Normalisation, normalise
 from interlingua.text.subword_sampling import SubwordSampler
 
-__all__ = ["SubwordTokenizer", "smallest_vocabulary"]
+__all__ = ["MAX_LINE", "SubwordTokenizer", "smallest_vocabulary"]
 
 # SentencePiece writes a space as U+2581 and so reads U+2581 as a space. A real U+2581 is therefore escaped
 # with a code point that Unicode guarantees never to assign. It falls back to its bytes.
@@ -116,6 +117,22 @@ class SubwordTokenizer:
 
     def __len__(self) -> int:
         return int(self._processor.GetPieceSize())
+
+    @property
+    def vocabulary(self) -> object:
+        """What the ids stand for; two tokenizers that have the same object have the same ids."""
+        return self._processor
+
+    def with_normalisation(self, rule: Normalisation) -> SubwordTokenizer:
+        """Returns the same with another rule of normalisation."""
+        other = copy.copy(self)
+        other.normalisation = rule
+        return other
+
+    def unknown(self, text: str) -> list[str]:
+        """Returns the distinct characters of a text that have no piece, only bytes, in order."""
+        characters = dict.fromkeys(self.normalise(text).replace(" ", ""))
+        return [character for character in characters if self._processor.PieceToId(character) == UNK]
 
     def normalise(self, text: str) -> str:
         """Returns the text as it is seen by `encode`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -70,15 +71,27 @@ class SymbolTokenizer:
     def __len__(self) -> int:
         return len(self.vocabulary)
 
+    def with_normalisation(self, rule: Normalisation) -> SymbolTokenizer:
+        """Returns the same with another rule of normalisation."""
+        other = copy.copy(self)
+        other.normalisation = rule
+        return other
+
+    def unknown(self, text: str) -> list[str]:
+        """Returns the distinct symbols of a text that are not in the vocabulary, in order."""
+        return [symbol for symbol in dict.fromkeys(self._split(text)) if symbol not in self.vocabulary]
+
     def normalise(self, text: str) -> str:
         """Returns the text as it is seen by `encode`."""
         return normalise(text, self.normalisation)
 
     def encode(self, text: str) -> list[int]:
         """Returns the ids of the text's symbols, UNK for unknown ones; the empty text has none."""
+        return [self.vocabulary.id(symbol) for symbol in self._split(text)]
+
+    def _split(self, text: str) -> Iterable[str]:
         text = self.normalise(text)
-        symbols: Iterable[str] = text.split(" ") if text and self._separator else text
-        return [self.vocabulary.id(symbol) for symbol in symbols]
+        return text.split(" ") if text and self._separator else text
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Encodes several texts."""
@@ -103,9 +116,20 @@ class ByteTokenizer:
 
     def __init__(self, normalisation: Normalisation) -> None:
         self.normalisation = normalisation
+        self.vocabulary: object = range(256)
 
     def __len__(self) -> int:
         return len(SPECIALS) + 256
+
+    def with_normalisation(self, rule: Normalisation) -> ByteTokenizer:
+        """Returns the same with another rule of normalisation."""
+        other = copy.copy(self)
+        other.normalisation = rule
+        return other
+
+    def unknown(self, text: str) -> list[str]:
+        """Returns nothing: every text has its bytes."""
+        return []
 
     def normalise(self, text: str) -> str:
         """Returns the text as it is seen by `encode`."""

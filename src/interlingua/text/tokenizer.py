@@ -18,8 +18,8 @@ from interlingua.text.choice import (
     choose_vocabulary_size,
     share_alphabet,
 )
-from interlingua.text.normalise import Normalisation, normalise
-from interlingua.text.subwords import SubwordTokenizer, smallest_vocabulary
+from interlingua.text.normalise import Normalisation, normalise, rule_for_targets
+from interlingua.text.subwords import MAX_LINE, SubwordTokenizer, smallest_vocabulary
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 
 __all__ = ["Tokenizer", "TokenizerPair", "TokenizerSettings", "train_tokenizers"]
@@ -31,6 +31,16 @@ class Tokenizer(Codec, Protocol):
     kind: str
     """ "unigram", "bpe", "characters", "bytes" or "words"."""
     normalisation: Normalisation
+
+    @property
+    def vocabulary(self) -> object:
+        """What the ids stand for; two tokenizers that have the same object have the same ids."""
+
+    def with_normalisation(self, rule: Normalisation) -> Tokenizer:
+        """Returns the same with another rule of normalisation."""
+
+    def unknown(self, text: str) -> list[str]:
+        """Returns the distinct symbols of a text that no id stands for, in order."""
 
     def normalise(self, text: str) -> str:
         """Returns the text as it is seen by `encode`, and as it is worth keeping."""
@@ -46,7 +56,7 @@ class Tokenizer(Codec, Protocol):
 
 
 class TokenizerPair(NamedTuple):
-    """The tokenizers of the two sides: one and the same object when they share a joint vocabulary."""
+    """The tokenizers of the two sides."""
 
     source: Tokenizer
     target: Tokenizer
@@ -54,7 +64,14 @@ class TokenizerPair(NamedTuple):
     @property
     def joint(self) -> bool:
         """Whether both sides have the same ids, so that embeddings may be shared."""
-        return self.source is self.target
+        return self.source.vocabulary is self.target.vocabulary
+
+    @classmethod
+    def of_joint(cls, tokenizer: Tokenizer) -> TokenizerPair:
+        """Both sides of a joint vocabulary, from the source's tokenizer."""
+        rule = rule_for_targets(tokenizer.normalisation)
+        same = rule == tokenizer.normalisation
+        return cls(tokenizer, tokenizer if same else tokenizer.with_normalisation(rule))
 
     def encode_sampled(
         self, sources: Sequence[str], targets: Sequence[str], alpha: float, seed: int
@@ -79,8 +96,10 @@ class TokenizerSettings(Settings):
     """The most ids of a vocabulary; chosen from the data when not given."""
     joint: bool | Literal["auto"] = "auto"
     """One vocabulary for both sides; auto: for subwords of one script."""
-    normalisation: Normalisation = "NFC"
-    """Unicode normalisation of every text: NFC, NFKC or none."""
+    normalisation: Literal["text", "NFC", "NFKC", "none"] = "text"
+    """What becomes of a text before it is split. text: white space of every kind in a source is a space,
+    invisible characters go, and NFC; a target keeps its own spaces. NFC and NFKC: only this Unicode
+    normalisation of both sides. none: nothing."""
     sample: Annotated[int, Field(ge=1, lt=2**31)] = 200_000
     """A number of pairs: tokenizers are learnt from so many at most, drawn at random from larger data."""
 
@@ -108,14 +127,18 @@ def train_tokenizers(
     texts = [[pair[0] for pair in sample], [pair[1] for pair in sample]]
     sides = [SideStatistics.of(side) for side in texts]
     given = (settings.source, settings.target)
+    source_rule: Normalisation = settings.normalisation
+    target_rule = rule_for_targets(source_rule)
     kinds = [choose_kind(side) if kind == "auto" else kind for kind, side in zip(given, sides, strict=True)]
     if _share_vocabulary(settings, kinds, sides):
         both = texts[0] + texts[1]
-        tokenizer = _train(kinds[0], both, settings, sum(characters))
-        return TokenizerPair(tokenizer, tokenizer), f"joint: {_describe(tokenizer)}"
+        # The targets' rule leaves normalised sources as they are.
+        tokenizer = _train(kinds[0], both, target_rule, settings.vocabulary_size, sum(characters))
+        pair = TokenizerPair.of_joint(tokenizer.with_normalisation(source_rule))
+        return pair, f"joint: {_describe(tokenizer)}"
     source, target = (
-        _train(kind, side, settings, count)
-        for kind, side, count in zip(kinds, texts, characters, strict=True)
+        _train(kind, side, rule, settings.vocabulary_size, count)
+        for kind, side, rule, count in zip(kinds, texts, (source_rule, target_rule), characters, strict=True)
     )
     return TokenizerPair(source, target), f"source: {_describe(source)}; target: {_describe(target)}"
 
@@ -128,16 +151,16 @@ def _sample(
     sample: list[tuple[str, str]] = []
     source_characters = target_characters = 0
     for seen, (source, target) in enumerate(pairs):
-        source_characters += len(source)
-        target_characters += len(target)
+        source_characters += min(len(source), MAX_LINE)
+        target_characters += min(len(target), MAX_LINE)
         if seen < settings.sample:
             slot = seen
             sample.append(("", ""))
         else:
             slot = int(generator.random() * (seen + 1))
         if slot < settings.sample:
-            form = settings.normalisation
-            sample[slot] = normalise(source, form), normalise(target, form)
+            rule = settings.normalisation
+            sample[slot] = normalise(source, rule), normalise(target, rule_for_targets(rule))
     return sample, (source_characters, target_characters)
 
 
@@ -159,16 +182,15 @@ def _share_vocabulary(
 
 
 def _train(
-    kind: TokenizerKind, texts: Sequence[str], settings: TokenizerSettings, characters: int
+    kind: TokenizerKind, texts: Sequence[str], rule: Normalisation, size: int | None, characters: int
 ) -> Tokenizer:
-    form, size = settings.normalisation, settings.vocabulary_size
     if kind == "bytes":
-        return ByteTokenizer(form)
+        return ByteTokenizer(rule)
     if kind == "words" or kind == "characters":
-        return SymbolTokenizer.train(texts, kind, form, size)
+        return SymbolTokenizer.train(texts, kind, rule, size)
     if size is None:
-        size = max(choose_vocabulary_size(characters), smallest_vocabulary(texts, form))
-    return SubwordTokenizer.train(texts, kind, form, size)
+        size = max(choose_vocabulary_size(characters), smallest_vocabulary(texts, rule))
+    return SubwordTokenizer.train(texts, kind, rule, size)
 
 
 def _describe(tokenizer: Tokenizer) -> str:

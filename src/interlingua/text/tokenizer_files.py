@@ -31,8 +31,7 @@ def load_tokenizers(directory: Path) -> TokenizerPair:
         BundleError: they are missing or damaged.
     """
     if (directory / "joint.json").exists():
-        joint = load_tokenizer(directory, "joint")
-        return TokenizerPair(joint, joint)
+        return TokenizerPair.of_joint(load_tokenizer(directory, "joint"))
     return TokenizerPair(load_tokenizer(directory, "source"), load_tokenizer(directory, "target"))
 
 

@@ -123,7 +123,7 @@ def reserve_file_handles(settings: ServeSettings) -> int:
         return settings.max_connections
     import resource  # not on Windows
 
-    others = _OTHER_HANDLES + _HANDLES_PER_WORKER * settings.worker_count()
+    others = _OTHER_HANDLES + _HANDLES_PER_WORKER * len(settings.worker_devices())
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = settings.max_connections + others
     if resource.RLIM_INFINITY != soft < wanted:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import re
 import secrets
 import shutil
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -99,7 +101,7 @@ class DocumentStore:
 
     def _add(self, state: DocumentState, content: bytes) -> str:
         self.remove_old()
-        used = sum(file.stat().st_size for file in self.directory.glob("*/*"))
+        used = _size(self.directory)
         if len(self.states) >= self.max_documents or used + 3 * len(content) > self.max_bytes:
             raise Full
         key = secrets.token_hex(32)
@@ -187,6 +189,16 @@ def new_document(name: str, source: str, target: str, characters: int) -> Docume
         id=secrets.token_hex(16), key_hash="", name=name, source=source, target=target,
         characters=characters, created_at=time.time(),
     )  # fmt: skip
+
+
+def _size(directory: Path) -> int:
+    """The bytes of all files; one that goes away meanwhile counts no more."""
+    size = 0
+    for path, _, names in os.walk(directory):
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += (Path(path) / name).stat().st_size
+    return size
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -61,7 +61,8 @@ class Pool:
         Raises:
             InterlinguaError: a model cannot be loaded.
         """
-        starting = [asyncio.create_task(self._start_worker()) for _ in range(self.settings.worker_count())]
+        devices = self.settings.worker_devices()
+        starting = [asyncio.create_task(self._start_worker(device)) for device in devices]
         try:
             workers = await asyncio.gather(*starting)
         except BaseException as error:  # the rest must not be left behind
@@ -77,7 +78,10 @@ class Pool:
                 ) from error  # fmt: skip
             raise
         self.about = workers[0].about
-        self._tasks = [asyncio.create_task(self._run_worker(worker)) for worker in workers]
+        self._tasks = [
+            asyncio.create_task(self._run_worker(worker, device))
+            for worker, device in zip(workers, devices, strict=True)
+        ]
         self._tasks.append(asyncio.create_task(self._wait.watch(self._workers)))
 
     async def stop(self) -> None:
@@ -114,10 +118,10 @@ class Pool:
         weights = options.get("alignment") or options.get("attention")  # as many as the square of the length
         return tokens * max(1.0, width / _USUAL_BEAM) * (max(1.0, tokens / SHORT_COST) if weights else 1.0)
 
-    async def _start_worker(self) -> Worker:
-        return await Worker.start(self.models, self.settings.precision)
+    async def _start_worker(self, device: str) -> Worker:
+        return await Worker.start(self.models, self.settings.precision, device)
 
-    async def _run_worker(self, worker: Worker) -> None:
+    async def _run_worker(self, worker: Worker, device: str) -> None:
         """Feeds a worker for ever, and the one that takes its place when it dies."""
         while True:
             self._workers.add(worker)
@@ -128,14 +132,14 @@ class Pool:
             finally:
                 self._workers.discard(worker)
                 await worker.stop()
-            worker = await self._replace_worker()
+            worker = await self._replace_worker(device)
 
-    async def _replace_worker(self) -> Worker:
+    async def _replace_worker(self, device: str) -> Worker:
         failures = 0
         while True:
             await asyncio.sleep(_RESTART_S[min(failures, len(_RESTART_S) - 1)])
             try:
-                worker = await self._start_worker()
+                worker = await self._start_worker(device)
             except (InterlinguaError, WorkerGoneError, OSError) as error:
                 failures += 1
                 log_event(log, "worker_failed", error=str(error))

@@ -45,7 +45,7 @@ class Worker:
         self._batches: dict[int, tuple[asyncio.Future[dict[str, Any]], OnDrafts]] = {}
 
     @classmethod
-    async def start(cls, models: Mapping[str, str], precision: str) -> Worker:
+    async def start(cls, models: Mapping[str, str], precision: str, device: str) -> Worker:
         """Starts a process and waits until it has loaded the models: directories by name.
 
         Raises:
@@ -59,7 +59,8 @@ class Worker:
             await _end(await creating)
             raise
         try:
-            _send(process, {"models": dict(models), "precision": precision, "service": os.getpid()})
+            setup = {"models": dict(models), "precision": precision, "device": device}
+            _send(process, {**setup, "service": os.getpid()})
             message = await _receive(process)
             if message is None:
                 raise WorkerGoneError(_describe_end(await process.wait()))

@@ -50,7 +50,7 @@ def main() -> None:
         return
     try:
         models = {
-            name: interlingua.load(path, device="cpu", threads=1, precision=setup["precision"])
+            name: interlingua.load(path, device=setup["device"], threads=1, precision=setup["precision"])
             for name, path in setup["models"].items()
         }
     except InterlinguaError as error:

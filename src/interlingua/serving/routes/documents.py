@@ -14,6 +14,7 @@ from interlingua.errors import OutputError
 from interlingua.serving.http.fields import read_fields
 from interlingua.serving.http.limits import AccessControl
 from interlingua.serving.http.reception import log_texts
+from interlingua.serving.models.catalogue import AUTO
 from interlingua.serving.models.documents import DocumentState, DocumentStore, Full, new_document
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.routes.document_jobs import DocumentJobs
@@ -48,19 +49,18 @@ class StatusAnswer(BaseModel):
     error_message: str | None = None
 
 
-def routes(service: Service, access: AccessControl, store: DocumentStore | None) -> APIRouter:
-    """The routes of documents; without a place to keep them they answer 404."""
+def routes(service: Service, access: AccessControl, store: DocumentStore) -> APIRouter:
+    """The routes of documents, which are kept in a store."""
     router = APIRouter(tags=["documents"], prefix="/v2")
-    jobs = DocumentJobs(service, store) if store else None
-
-    def kept() -> tuple[DocumentStore, DocumentJobs]:
-        if store is None or jobs is None:
-            raise RefusalError(404, "Documents are not translated here.")
-        return store, jobs
+    jobs = DocumentJobs(service, store)
+    codes = service.catalogue.codes
+    languages = {"source_lang": {"enum": [AUTO, *codes]}, "target_lang": {"enum": codes}}
 
     @router.post(
         "/document", summary=f"Translate a large file as a job: {', '.join(SUFFIXES)}",
-        response_model=UploadAnswer, responses=answers(400, 403, 404, 429, 503, body=True),
+        response_model=UploadAnswer,
+        openapi_extra={"requestBody": {"content": {MULTIPART: {"schema": {"properties": languages}}}}},
+        responses=answers(400, 403, 404, 429, 503, body=True),
     )  # fmt: skip
     async def upload(
         request: Request, file: UploadFile, target_lang: Annotated[str, Form()],
@@ -68,7 +68,6 @@ def routes(service: Service, access: AccessControl, store: DocumentStore | None)
         api_key: Annotated[str | None, Form(description="Needed if the service asks for API keys.")] = None,
     ) -> Any:  # fmt: skip
         access.check_request(request, api_key or _deepl_key(request))
-        store, jobs = kept()
         name = PurePath(filename or file.filename or "").name
         text = await read_upload(name, file)
         limit = service.settings.max_document_bytes
@@ -88,7 +87,7 @@ def routes(service: Service, access: AccessControl, store: DocumentStore | None)
 
     async def find(request: Request, document_id: str) -> DocumentState:
         asked = await read_fields(request, KeyRequest, KeyRequest)
-        state = kept()[0].find(document_id, asked.document_key)
+        state = store.find(document_id, asked.document_key)
         if state is None:
             raise RefusalError(404, "There is no such document, or not any more, or this is not its key.")
         return state
@@ -101,7 +100,6 @@ def routes(service: Service, access: AccessControl, store: DocumentStore | None)
     )  # fmt: skip
     async def tell(request: Request, document_id: str) -> Any:
         state = await find(request, document_id)
-        _, jobs = kept()
         return StatusAnswer(
             document_id=state.id, status=state.status, progress=round(jobs.progress(state), 3),
             seconds_remaining=jobs.seconds_remaining(state), error_message=state.error,
@@ -121,7 +119,7 @@ def routes(service: Service, access: AccessControl, store: DocumentStore | None)
             raise RefusalError(404, f"The document could not be translated: {state.error}")
         if state.status != "done":
             raise RefusalError(503, "The document is not translated yet.", retry_after_s=5)
-        content = await asyncio.to_thread(kept()[0].read_result, state)
+        content = await asyncio.to_thread(store.read_result, state)
         path = PurePath(state.name)
         headers = {
             "Content-Disposition": name_attachment(f"{path.stem}_{state.target}{path.suffix}"),

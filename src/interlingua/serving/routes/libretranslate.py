@@ -15,6 +15,7 @@ from interlingua.serving.http.limits import AccessControl
 from interlingua.serving.http.reception import log_texts
 from interlingua.serving.models.catalogue import name_of
 from interlingua.serving.models.detection import DetectedLanguage
+from interlingua.serving.routes.detected import names_of, translate_each
 from interlingua.serving.routes.schema import (
     FORM,
     JSON,
@@ -201,23 +202,21 @@ def _add_translation(router: APIRouter, service: Service, access: AccessControl)
         service.check(texts)
         alternatives = min(int(asked.alternatives), service.settings.max_alternatives)
         search = search_options(service.settings, alternatives)
-        served, detected = service.catalogue.choose(asked.source, asked.target, texts)
-        log_texts(request, service.settings, texts, served.name)
-        options = TranslationOptions(
-            search, asked.format or "text", arrived_at=request.state.arrived_at,
-            glossary=service.glossaries.choose(served, asked.glossary),
-        )  # fmt: skip
-        done = await service.translate(texts, served, options)
-        answer = _answer(done, detected, alternatives)
+        chosen = service.catalogue.choose_each(asked.source, asked.target, texts)
+        models = [served for served, _ in chosen]
+        log_texts(request, service.settings, texts, names_of(models))
+        options = TranslationOptions(search, asked.format or "text", arrived_at=request.state.arrived_at)
+        done = await translate_each(service, texts, models, options, asked.glossary)
+        answer = _answer(done, [found for _, found in chosen if found], alternatives)
         return answer if texts is asked.q else {name: values[0] for name, values in answer.items()}
 
 
 def _answer(
-    done: list[TranslatedText], detected: DetectedLanguage | None, alternatives: int
+    done: list[TranslatedText], detected: list[DetectedLanguage], alternatives: int
 ) -> dict[str, list[Any]]:
     answer: dict[str, list[Any]] = {"translatedText": [text.text for text in done]}
-    if detected is not None:
-        answer["detectedLanguage"] = [detected for _ in done]
+    if detected:
+        answer["detectedLanguage"] = detected
     if alternatives:
         answer["alternatives"] = [text.alternatives for text in done]
     if any(text.pivot for text in done):

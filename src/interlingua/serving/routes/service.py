@@ -202,6 +202,7 @@ class Service:
         finally:
             for future in (*tasks, *(job.done for job in jobs)):
                 future.cancel()
+        _limit_attention(answers)
         return dict(zip(parts, answers, strict=True))
 
     def _searches(
@@ -225,6 +226,16 @@ class Service:
 def finish_all(documents: Sequence[Document], answers: Mapping[Part, dict[str, Any]]) -> list[TranslatedText]:
     """Puts texts together again from the answers to their parts."""
     return [_finish(document, [answers[part] for part in document.parts]) for document in documents]
+
+
+def _limit_attention(answers: Sequence[dict[str, Any]]) -> None:
+    """Leaves attention out where it came to more than expected: outputs may be longer than sources."""
+    weights = 0
+    for answer in answers:
+        for maps in answer.get("attention", {}).values():
+            weights += sum(len(rows) * len(rows[0]) for layer in maps for rows in layer if rows)
+        if weights > _MAX_WEIGHTS:
+            answer.pop("attention", None)
 
 
 def _finish(document: Document, answers: Sequence[dict[str, Any]]) -> TranslatedText:
