@@ -138,6 +138,26 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "unknown metric": (nothing, "evaluate model test.tsv --metric BLUE", ["BLUE", "'BLEU'"]),
     "unknown way to repeat": (nothing, "evaluate model test.tsv --repeated case", ["case", "'cases'"]),
     "only a model": (nothing, "evaluate model", ["model", "test"]),
+    "swapped for evaluate": (nothing, "evaluate test.tsv gone", ["gone", "no such model"]),
+    "only a test": (nothing, "evaluate test.tsv", ["no model", "test.tsv"]),
+    "second test": (nothing, "evaluate model test.tsv gone.tsv", ["gone.tsv", "cannot be read"]),
+    "a test without pairs": (
+        write("a.tsv", b""), "evaluate model test.tsv a.tsv", ["a.tsv", "there are no pairs"]
+    ),
+    "swapped for score": (nothing, "score test.tsv model", ["test.tsv", "a file, not a model", "first"]),
+    "a file to look into": (nothing, "look test.tsv 1", ["test.tsv", "a file, not a model"]),
+    "a file to report on": (nothing, "report test.tsv", ["test.tsv", "a file, not a model"]),
+    "a file to describe": (nothing, "info test.tsv", ["test.tsv", "a file, not a model"]),
+    "a file to serve": (nothing, "serve test.tsv", ["test.tsv", "a file, not a model"]),
+    "a model's file": (nothing, "translate model/info.json", ["a file", "Did you mean model?"]),
+    "a model's part": (nothing, "translate model/training", ["holds no model", "Did you mean model?"]),
+    "around a model": (nothing, "translate .", ["holds no model", "Did you mean model?"]),
+    "a model's name": (nothing, "info modl", ["no such model", "Did you mean model?"]),
+    "a long name": (nothing, f"info {'a' * 300}", ["too long"]),
+    "a file as a text": (nothing, "translate model test.tsv", ["test.tsv", "a file", "--input test.tsv"]),
+    "texts and a file": (nothing, "translate model 1 --input test.tsv", ["--input", "test.tsv"]),
+    "a text of bytes": (nothing, "translate model \udcff", ["not UTF-8"]),
+    "too many threads": (nothing, "translate model --threads 5000", ["--threads", "1024"]),
     # Configuration
     "no such experiment": (nothing, "train gone.toml", ["gone.toml"]),
     "not TOML": (write("e.toml", b"preset = \n"), "train e.toml", ["e.toml", "line 1"]),
@@ -168,6 +188,13 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
         damage("model.safetensors", alter), BROKEN, ["broken/model.safetensors", "hash"]
     ),
     "no weights": (damage("model.safetensors", Path.unlink), BROKEN, ["broken/model.safetensors"]),
+    "no weights to score": (
+        damage("model.safetensors", Path.unlink), "score broken test.tsv",
+        ["no weights yet", "--resume broken"],
+    ),
+    "no weights to serve": (
+        damage("model.safetensors", Path.unlink), "serve broken", ["no weights yet", "--resume broken"]
+    ),
     "no tokenizer": (damage("source.json", Path.unlink), BROKEN, ["broken/source"]),
     "damaged tokenizer": (damage("target.json", shorten), BROKEN, ["broken/target.json"]),
     "other sizes": (
@@ -201,6 +228,26 @@ def test_a_mistake_is_explained(
     for part in expected:
         assert part in result.err, result.err
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("command", [
+    "trian", "translate model --bem 3", "translate gone", "score test.tsv model", "evaluate test.tsv",
+    "look gone 1", "report gone", "info gone", "serve gone",
+])  # fmt: skip
+def test_a_mistake_on_the_command_line_is_told_before_pytorch_is_loaded(
+    command: str, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "test.tsv").symlink_to(data / "test.tsv")
+    program = (
+        "import sys; from interlingua.cli.main import main\n"
+        "try: main()\n"
+        "finally: print('torch' in sys.modules)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *command.split()], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stdout == "False\n"
 
 
 def test_two_processes_cannot_train_into_one_directory(data: Path, tmp_path: Path) -> None:

@@ -279,3 +279,21 @@ def test_a_broken_pipe_is_quiet(model: Path) -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stdout == "3 2 1\n"
     assert done.stderr == ""
+
+
+def test_texts_are_translated_as_arguments(model: Path) -> None:
+    piped = call("translate", model, stdin=b"1 2 3\n4 5\n")
+    assert call("translate", model, "1 2 3", "4 5").out == piped.out
+    assert call("translate", model, "1 2 3\n4 5").out == piped.out
+
+
+def test_models_and_tests_are_told_apart(model: Path, data: Path) -> None:
+    test, valid = data / "test.tsv", data / "valid.tsv"
+    usual = call("evaluate", model, test, "--json")
+    assert call("evaluate", test, model, "--json").out == usual.out
+    both = call("evaluate", model, test, valid, "--json").out.splitlines()
+    assert [{record["test"] for record in json.loads(line)} for line in both] == [{str(test)}, {str(valid)}]
+    assert json.loads(both[0])[0]["score"] == json.loads(usual.out)[0]["score"]
+    shown = call("evaluate", model, test, valid).out
+    assert "test.tsv: 60 pairs" in shown
+    assert "valid.tsv: 100 pairs" in shown

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from interlingua.cli.lines import check_output, open_output
-from interlingua.cli.models import find_model, load_model
+from interlingua.cli.models import load_model, models_and_tests
 from interlingua.cli.options import (
     Beam,
     Columns,
@@ -48,7 +48,8 @@ class System(NamedTuple):
 
 def evaluate(
     models_and_test: Annotated[
-        list[str], typer.Argument(metavar="MODEL... TEST", help="Model directories, then the file of pairs.")
+        list[str],
+        typer.Argument(metavar="MODEL... TEST...", help="Model directories, and files of pairs; - is stdin."),
     ],
     train: Annotated[
         list[str] | None, typer.Option(help="Training pairs: show how far looking them up would come.")
@@ -78,47 +79,45 @@ def evaluate(
 
     Example: `interlingua evaluate runs/en-de test.tsv --train pairs.tsv`
 
-    With --json: for each model a line, a list of scores in sacreBLEU's form; "repeated" tells what repeated
-    sources are counted as, null where there are none.
+    With --json: for each test and model a line, a list of scores in sacreBLEU's form; "repeated" tells what
+    repeated sources are counted as, null where there are none.
     """
-    *models, test = models_and_test
-    if not models:
-        raise ConfigurationError(
-            "a model and a test file are needed", where="evaluate", found=test,
-            accepted="For example: interlingua evaluate runs/en-de test.tsv",
-        )  # fmt: skip
-    for model in models:
-        find_model(Path(model))
+    models, tests = models_and_tests(models_and_test)
     check_output(None)
-    if test == "-":
+    if "-" in tests:
         require_input()
     from interlingua.data.corpus import Corpus, CorpusSettings
     from interlingua.evaluation.references import choose_repeated, describe_repeated
 
     settings = CorpusSettings.parse(pair_options(columns, keys, on_empty), where="command line")
-    pairs = list(Corpus([test], settings))
-    if not pairs:
-        raise ConfigurationError("there are no pairs", where=test)
-    counted = choose_repeated(pairs, _asked_for(repeated, multi_reference))
+    pairs_of = {test: list(Corpus([test], settings)) for test in tests}
+    counted_of = {}
+    for test, pairs in pairs_of.items():
+        if not pairs:
+            raise ConfigurationError("there are no pairs", where=test)
+        counted_of[test] = choose_repeated(pairs, _asked_for(repeated, multi_reference))
     if train:
         Corpus(train, settings).report()  # a mistake in it is reported before the models work
     loaded = [load_model(Path(model), device, threads, precision) for model in models]
-    metrics = _metrics(metric, pairs, loaded[0])
     options: dict[str, Any] = {} if beam is None else {"beam": beam}
-    outputs = [
-        [translation.text for translation in model.translate([pair.source for pair in pairs], **options)]
-        for model in loaded
-    ]
-    systems = _systems(models, outputs, pairs, metrics, counted)
-    baselines = _baselines(train, settings, pairs, metrics, counted)
-    said = describe_repeated(pairs, counted)
-    if json_output:
-        with open_output(None) as write:
-            for system in systems:
-                shown = _as_json(system, baselines, counted if said else None)
-                write(json.dumps(shown, ensure_ascii=False) + "\n")
-    else:
-        _show([*systems, *baselines], f"{test}: {len(pairs):,} pairs", said)
+    for test, pairs in pairs_of.items():
+        counted = counted_of[test]
+        metrics = _metrics(metric, pairs, loaded[0])
+        outputs = [
+            [translation.text for translation in model.translate([pair.source for pair in pairs], **options)]
+            for model in loaded
+        ]
+        systems = _systems(models, outputs, pairs, metrics, counted)
+        baselines = _baselines(train, settings, pairs, metrics, counted)
+        said = describe_repeated(pairs, counted)
+        if json_output:
+            about = {"test": test} if len(tests) > 1 else {}
+            with open_output(None) as write:
+                for system in systems:
+                    shown = [about | each for each in _as_json(system, baselines, counted if said else None)]
+                    write(json.dumps(shown, ensure_ascii=False) + "\n")
+        else:
+            _show([*systems, *baselines], f"{test}: {len(pairs):,} pairs", said)
 
 
 def score_table(systems: Sequence[System], title: str) -> Table:

@@ -30,7 +30,7 @@ def info(
 
     Example: `interlingua info runs/en-de`
     """
-    find_model(model)
+    find_model(model, weights=False)
     check_output(None)
     config, made = _read(model)
     if json_output:

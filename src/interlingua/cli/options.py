@@ -48,14 +48,14 @@ def _possible_beam(value: int | None) -> int | None:
 Device = Annotated[
     str, typer.Option(help="cpu, cuda, cuda:1, mps; auto takes the best there is.", callback=_known_device)
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores when not given.")]
+Threads = Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores when not given.")]
 Precision = Annotated[
     str | None,
     typer.Option(
         help="What to compute in: auto, fp32, bf16; for using a model also int8.", callback=_known_precision
     ),
 ]
-Seed = Annotated[int | None, typer.Option(min=0, help="Of everything random.")]
+Seed = Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="Of everything random.")]
 Beam = Annotated[
     int | None,
     typer.Option(

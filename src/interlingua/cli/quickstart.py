@@ -51,6 +51,11 @@ def quickstart(
     dictionary.write_parts(data, dictionary.pronunciations())
     if force or not (out / "info.json").exists():
         _train(out, data, minutes, force, device, threads, console)
+    else:
+        console.print(
+            f"Nothing is trained: this is the model that {out} held before. To train anew: --force\n",
+            soft_wrap=True, markup=False,
+        )  # fmt: skip
     model = load_model(out, device, threads)
     pairs = [(pair.source, pair.target) for pair in Corpus([str(data / "test.tsv")], CorpusSettings())]
     _show(model, pairs, console)
@@ -58,7 +63,7 @@ def quickstart(
     place, files = shlex.quote(str(out)), shlex.quote(str(data))
     next_commands(
         [
-            f"echo interlingua | interlingua translate {place} --n-best 3",
+            f"interlingua translate {place} interlingua --n-best 3",
             f"interlingua evaluate {place} {files}/test.tsv --train {files}/train.tsv",
             f"interlingua info {place}",
         ],

@@ -54,7 +54,7 @@ def report(
     Example: `interlingua report runs/en-de --test test.tsv`
     """
     for run in runs:
-        find_model(run)
+        find_model(run, weights=False)
     page = None if out is None and json_output else out or Path("report.html")
     if json_output:
         check_output(None)

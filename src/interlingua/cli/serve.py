@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from interlingua.cli.models import find_model
 from interlingua.errors import ConfigurationError
 
 __all__ = ["serve"]
@@ -85,6 +86,8 @@ def serve(
 
     `curl localhost:5000/translate -d q="A dog runs." -d source=en -d target=de`
     """
+    for model in models:
+        find_model(model)
     given: dict[str, Any] = {
         "host": host, "port": port, "uds": uds, "root_path": root_path,
         "allowed_host": tuple(allowed_host) if allowed_host else None,

@@ -15,6 +15,7 @@ import interlingua
 from interlingua.cli.lines import check_input
 from interlingua.cli.models import find_model, use_all_cpus
 from interlingua.cli.options import Columns, Device, Keys, OnEmpty, Precision, Seed, Threads, pair_options
+from interlingua.cli.shell import activation
 from interlingua.cli.streams import require_input
 from interlingua.cli.watch import duration, watch
 from interlingua.errors import ConfigurationError, DataError
@@ -123,7 +124,9 @@ def show_end(directory: Path, ended: Ended, console: Console) -> None:
 
 
 def next_commands(commands: Sequence[str], console: Console) -> None:
-    """Prints commands to try."""
+    """Prints commands to try, as they work in a shell that was just opened."""
+    if command := activation():
+        console.print(f"\nIn each shell first:\n  {command}", soft_wrap=True, markup=False)
     console.print("\nNext:")
     for command in commands:
         console.print(f"  {command}", soft_wrap=True, markup=False)

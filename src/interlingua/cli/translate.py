@@ -24,6 +24,7 @@ from interlingua.cli.lines import (
 )
 from interlingua.cli.models import find_model, load_model
 from interlingua.cli.options import Beam, Device, Json, Precision, Seed, Threads
+from interlingua.cli.texts import lines_of
 from interlingua.errors import ConfigurationError
 from interlingua.search.settings import SearchSettings
 from interlingua.terms.reading import read_glossary
@@ -46,6 +47,10 @@ FLAGS = {
 
 def translate(
     model: Annotated[Path, typer.Argument(help="A model directory.")],
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]...", help="Texts in quotes, instead of standard input."),
+    ] = None,
     input: Annotated[
         Path | None,
         typer.Option(help="Instead of standard input, which is also called -; may be .gz or .xz."),
@@ -84,7 +89,9 @@ def translate(
 ) -> None:
     """Translate lines: one out for each line in.
 
-    Example: `interlingua translate runs/en-de < in.txt > out.txt`
+    Example: `interlingua translate runs/en-de "A dog runs."`
+
+    Whole files: `interlingua translate runs/en-de < in.txt > out.txt`
 
     Lines that come slowly, such as from `tail -f`, are answered as they come.
 
@@ -102,8 +109,13 @@ def translate(
     SearchSettings.parse(options, where="command line")  # before PyTorch, which takes seconds, is loaded
     input, output = (None if path == Path("-") else path for path in (input, output))
     find_model(model)
+    given_lines = lines_of(texts)
+    if texts and input is not None:
+        raise ConfigurationError("there are texts and a file of texts", where="--input", found=str(input),
+                                 accepted="Give one of them.")  # fmt: skip
     refuse_same_file([input, *filter(None, [glossary]), *model.iterdir()], output)
-    check_input(input)
+    if not texts:
+        check_input(input)
     check_output(output)
     if glossary is not None:
         options["glossary"] = read_glossary(glossary)
@@ -112,7 +124,7 @@ def translate(
     as_json = json_lines or n_best is not None
     flags: Counter[str] = Counter()
     with open_output(output) as write, _progress(input, output) as advance:
-        for sources in line_chunks(input, CHUNK):
+        for sources in [given_lines] if texts else line_chunks(input, CHUNK):
             translations = translator.translate(sources, alignment=alignment, **options)
             flags.update(flag for translation in translations for flag in translation.flags)
             written = [

@@ -19,6 +19,7 @@ from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import TransformerSettings
 from interlingua.runs.lengths import describe_outliers, measure_lengths
 from interlingua.runs.recipes import choose_recipe, default_steps, target_tokens
+from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
 from interlingua.runs.tensorboard import require_tensorboard
 from interlingua.search.settings import SearchSettings
 from interlingua.settings import Settings, merge
@@ -116,6 +117,8 @@ def make_plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
     device = choose_device(given.training.device)  # what is wrong is found now, before anything is written
     if given.training.tensorboard:
         require_tensorboard()
+    if given.base_model is None:
+        refuse_other_architecture(given.preset, given.model, where)
     base = None if given.base_model is None else load_bundle(given.base_model)
     data = _with_absolute_paths(given.data)
     prepared = prepare(data, given.tokenizer, cache_directory(), base.tokenizers if base else None)
@@ -129,6 +132,7 @@ def make_plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
         values = _keep_length_penalty(merge(recipe.values, values))
         notes.append(recipe.reason)
     experiment = Experiment.parse(values, where).model_copy(update={"data": data})
+    refuse_too_large(experiment.model, prepared, device)
     if experiment.training.max_steps is None and experiment.training.minutes is None:
         experiment, note = _with_default_budget(experiment, prepared)
         notes.append(note)

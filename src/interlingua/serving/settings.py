@@ -100,35 +100,35 @@ class ServeSettings(Settings):
     """How long a sentence may wait for others to be decoded with while a worker is free."""
     draft_ms: Annotated[float, Field(ge=0, le=10_000)] = 80
     """The least time between two drafts of a translation while it is decoded."""
-    queue: Annotated[int, Field(ge=1)] = 1000
+    queue: Annotated[int, Field(ge=1, lt=2**31)] = 1000
     """How many sentences may wait; beyond it requests are refused with 503."""
     timeout_s: Annotated[float, Field(gt=0, le=3600)] = 30
     """A request that takes longer is ended with 503."""
     body_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 15
     """How long a client may take to send a request."""
-    max_characters: Annotated[int, Field(ge=1)] = 10_000
+    max_characters: Annotated[int, Field(ge=1, lt=2**31)] = 10_000
     """The most characters of a text; all texts of a request together are bounded by max_body_bytes."""
-    max_texts: Annotated[int, Field(ge=1)] = 128
+    max_texts: Annotated[int, Field(ge=1, lt=2**31)] = 128
     """The most texts of a request."""
-    max_file_characters: Annotated[int, Field(ge=1)] = 100_000
+    max_file_characters: Annotated[int, Field(ge=1, lt=2**31)] = 100_000
     """The most characters of a file."""
-    max_body_bytes: Annotated[int, Field(ge=1)] = 1 << 20
+    max_body_bytes: Annotated[int, Field(ge=1, lt=2**63)] = 1 << 20
     """The largest request, in bytes."""
     max_alternatives: Annotated[int, Field(ge=0, le=20)] = 5
     """The most alternatives of a translation that may be asked for."""
-    max_connections: Annotated[int, Field(ge=1)] = 1000
+    max_connections: Annotated[int, Field(ge=1, lt=2**31)] = 1000
     """The most connections at a time."""
-    requests_per_minute: Annotated[int, Field(ge=0)] = 0
+    requests_per_minute: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """The most requests a minute of each API key, or else of each address; 0 sets no limit."""
     api_keys: Path | None = None
     """A file with the SHA-256 of a key at the start of each line; requests must then name a key."""
     glossary: tuple[str, ...] = ()
     """Files of terms to be translated in a given way: FILE, or MODEL=FILE when there are several models."""
-    max_terms: Annotated[int, Field(ge=1)] = 200
+    max_terms: Annotated[int, Field(ge=1, lt=2**31)] = 200
     """The most terms of a request's own glossary."""
-    max_term_characters: Annotated[int, Field(ge=1)] = 100
+    max_term_characters: Annotated[int, Field(ge=1, lt=2**31)] = 100
     """The most characters of such a term and of its translation."""
-    cache_bytes: Annotated[int, Field(ge=0)] = 16 << 20
+    cache_bytes: Annotated[int, Field(ge=0, lt=2**63)] = 16 << 20
     """How much memory translations are kept in, for texts that come again; 0 keeps none."""
     pivot: bool = True
     """Whether a pair of languages without a model is translated through a third language."""
@@ -136,17 +136,17 @@ class ServeSettings(Settings):
     """A directory to save corrected translations in, one file for each model; by default none are saved."""
     documents: Path | None = None
     """A directory to keep large files in that are translated as jobs; by default there are no such jobs."""
-    max_document_bytes: Annotated[int, Field(ge=1)] = 10 << 20
+    max_document_bytes: Annotated[int, Field(ge=1, lt=2**63)] = 10 << 20
     """The largest of these files."""
-    max_documents: Annotated[int, Field(ge=1)] = 100
+    max_documents: Annotated[int, Field(ge=1, lt=2**31)] = 100
     """How many of them are kept at a time, waiting or done."""
-    documents_bytes: Annotated[int, Field(ge=1)] = 1 << 30
+    documents_bytes: Annotated[int, Field(ge=1, lt=2**63)] = 1 << 30
     """How much they and their translations may take on the disk."""
-    document_hours: Annotated[float, Field(gt=0)] = 24
+    document_hours: Annotated[float, Field(gt=0, le=1_000_000)] = 24
     """How long they are kept after they were translated."""
     cors: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     """The web sites (origins) whose pages may use this service; * stands for all."""
-    file_minutes: Annotated[float, Field(gt=0)] = 15
+    file_minutes: Annotated[float, Field(gt=0, le=1_000_000)] = 15
     """How long a translated file can be downloaded."""
     log_texts: bool = False
     """Whether the log holds the texts of the users; they are written nowhere else."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Annotated, Literal, NamedTuple, Protocol
+
+from pydantic import Field
 
 from interlingua.errors import ConfigurationError, DataError
-from interlingua.kinds import Codec
+from interlingua.kinds import SPECIALS, Codec
 from interlingua.settings import Settings
 from interlingua.text.choice import (
     SideStatistics,
@@ -90,7 +92,7 @@ class TokenizerSettings(Settings):
     """unigram, bpe, characters, bytes or words; auto chooses from the data."""
     target: TokenizerKind | Literal["auto"] = "auto"
     """The same for the target side."""
-    vocabulary_size: int | None = None
+    vocabulary_size: Annotated[int, Field(gt=len(SPECIALS), le=1_000_000)] | None = None
     """The most ids of a vocabulary; chosen from the data when not given."""
     joint: bool | Literal["auto"] = "auto"
     """One vocabulary for both sides; auto: for subwords of one script."""
@@ -98,7 +100,7 @@ class TokenizerSettings(Settings):
     """What becomes of a text before it is split. text: white space of every kind in a source is a space,
     invisible characters go, and NFC; a target keeps its own spaces. NFC and NFKC: only this Unicode
     normalisation of both sides. none: nothing."""
-    sample: int = 200_000
+    sample: Annotated[int, Field(ge=1, lt=2**31)] = 200_000
     """A number of pairs: tokenizers are learnt from so many at most, drawn at random from larger data."""
 
 
