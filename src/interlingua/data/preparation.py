@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from interlingua.errors import BundleError, DataError, OutputError
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers
 from interlingua.text.tokenizer_files import digest, load_tokenizers, save_tokenizers
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["UNFINISHED", "Prepared", "prepare"]
 
 UNFINISHED = ".preparing-"
 """What the name of a directory begins with while it is written."""
@@ -63,10 +64,12 @@ def prepare(
     valid = Corpus(corpus_settings.valid, corpus_settings) if corpus_settings.valid else None
     content = [part.digest() for part in (train, valid) if part]
     entry = cache / _cache_key(content, corpus_settings, tokenizer_settings, given_tokenizers)
-    try:
-        return _open(entry)
-    except (DataError, BundleError):
-        pass  # missing or damaged: made anew
+    learnt = cache / _cache_key(content, corpus_settings, tokenizer_settings, None)
+    for prepared in (entry, learnt):  # a run that goes on has tokenizers that may have been learnt here
+        with suppress(DataError, BundleError):  # missing or damaged: made anew
+            found = _open(prepared)
+            if prepared == entry or _same(found.tokenizers, given_tokenizers):
+                return found
     try:
         cache.mkdir(parents=True, exist_ok=True)
         _remove_stale(cache)
@@ -80,6 +83,10 @@ def prepare(
     except OSError as error:
         raise OutputError("the prepared data cannot be written", where=cache, found=error.strerror) from None
     return _open(entry)
+
+
+def _same(tokenizers: TokenizerPair, given: TokenizerPair | None) -> bool:
+    return given is not None and [*map(digest, tokenizers)] == [*map(digest, given)]
 
 
 def _remove_stale(cache: Path) -> None:
