@@ -59,7 +59,7 @@ class Machine(NamedTuple):
 def start(
     values: Mapping[str, Any], out: Path, *, force: bool = False, where: str = "configuration",
     started: float | None = None,
-) -> Iterator[Event]:  # fmt: skip
+) -> Generator[Event, None, None]:  # fmt: skip
     """Trains a new model into a directory, telling what happens.
 
     Args:
@@ -86,7 +86,9 @@ def start(
         shutil.rmtree(copies, ignore_errors=True)
 
 
-def resume(out: Path, changes: Mapping[str, Any], started: float | None = None) -> Iterator[Event]:
+def resume(
+    out: Path, changes: Mapping[str, Any], started: float | None = None
+) -> Generator[Event, None, None]:
     """Goes on with a run after its newest whole checkpoint.
 
     Args:
