@@ -73,7 +73,14 @@ def train(
     Raises:
         InterlinguaError: whatever the user can put right; see interlingua.errors.
     """
-    data = {**sections.pop("data", {}), "train": str(train)} | ({"valid": str(valid)} if valid else {})
+    data = {"train": str(train)} | ({"valid": str(valid)} if valid else {})
+    section = sections.pop("data", {})
+    if twice := data.keys() & section.keys():
+        raise ConfigurationError(
+            f"data.{min(twice)} is given twice", where="train", found=section[min(twice)],
+            accepted="Give it as an argument, not in data={...}.",
+        )  # fmt: skip
+    data = {**section, **data}
     for _ in start({**sections, "data": data}, Path(out), force=force):
         pass
     return load(out)

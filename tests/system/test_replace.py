@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -190,6 +191,20 @@ def test_a_full_disk_keeps_the_earlier_run(run: Path, pairs: Path, monkeypatch: 
     assert contents(run) == before
 
 
+def test_what_was_half_moved_is_moved_before_it_is_replaced(run: Path, pairs: Path, tmp_path: Path) -> None:
+    train_tiny(tmp_path / "new", pairs, max_steps=2, seed=9)
+    moved = run / "training" / ".replacement"
+    shutil.copytree(tmp_path / "new", moved)
+    names = [name for name in contents(moved) if "info" not in name]
+    (moved / "moves.json").write_text(json.dumps(names))
+    (moved / names[0]).replace(run / names[0])
+    events = start(tiny_values(pairs, max_steps=2), run, force=True)
+    next(iter(events))
+    events.close()  # type: ignore[attr-defined]
+    assert contents(run).keys() == {*names}
+    assert contents(run)["model.safetensors"] == contents(tmp_path / "new")["model.safetensors"]
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_killed_replacement_leaves_the_earlier_run_or_the_new_one(
     run: Path, pairs: Path, tmp_path: Path
@@ -200,6 +215,9 @@ def test_a_killed_replacement_leaves_the_earlier_run_or_the_new_one(
         moment += 2
         out = Path(shutil.copytree(run, tmp_path / f"killed-{moment}"))
         ended = not _killed_at(moment, lambda out=out: list(start(values, out, force=True)))
+        if moment % 4 == 1:  # a mistake may come between
+            with pytest.raises(InterlinguaError):
+                list(start(tiny_values(Path("gone.tsv")), out, force=True))
         resume_tiny(out, max_steps=4)
         load_bundle(out)
         assert not (out / "training" / ".replacement").exists()

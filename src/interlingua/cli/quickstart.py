@@ -17,7 +17,8 @@ from interlingua.cli import dictionary
 from interlingua.cli.drawing import attention_map
 from interlingua.cli.evaluate import System, score_table
 from interlingua.cli.options import Device, Threads
-from interlingua.cli.train import next_commands, show_end, stoppable
+from interlingua.cli.stopping import stoppable
+from interlingua.cli.train import next_commands, show_end
 from interlingua.cli.watch import watch
 
 if TYPE_CHECKING:

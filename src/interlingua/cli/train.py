@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-import sys
 import tomllib
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +13,9 @@ import typer
 from rich.console import Console
 
 import interlingua
+from interlingua.cli.choices import is_experiment, refuse_contradiction, without_budget
 from interlingua.cli.options import Columns, Device, Keys, OnEmpty, Precision, Seed, Threads, pair_options
+from interlingua.cli.stopping import stoppable
 from interlingua.cli.watch import duration, watch
 from interlingua.errors import ConfigurationError, DataError
 
@@ -109,38 +109,6 @@ def train(
         _start(experiment, options, settings or [], out, force)
 
 
-def is_experiment(file: Path) -> bool:
-    """Whether a file is TOML, perhaps with mistakes, and not a file of pairs."""
-    if file.is_dir():
-        raise ConfigurationError(
-            "this is a directory", where=file,
-            accepted=f"To go on with a run: --resume {file}. To start from a model: --from {file}.",
-        )  # fmt: skip
-    if file.suffix == ".toml":
-        return True
-    if not file.is_file():
-        return False  # a pipe, or nothing: said when it is read
-    with file.open("rb") as stream:
-        beginning = stream.read(1 << 16)
-    lines = [line for line in beginning.splitlines() if line.strip() and not line.lstrip().startswith(b"#")]
-    return bool(lines) and re.match(rb"\s*(\[[\w. ]+\]|[\w.]+\s*=[^\t]*)\s*(#.*)?$", lines[0]) is not None
-
-
-@contextmanager
-def stoppable(out: Path) -> Iterator[None]:
-    """Ends with a line and the signal's exit code when it is stopped where nothing is to be saved."""
-    from interlingua.runs.interrupt import Interrupted, exit_code, interruptible
-
-    try:
-        with interruptible():
-            yield
-    except Interrupted:
-        print("\ninterlingua: stopped", file=sys.stderr)
-        if (out / "training" / "log.jsonl").exists():
-            print(f"  To go on: interlingua train --resume {shlex.quote(str(out))}", file=sys.stderr)
-        raise typer.Exit(exit_code()) from None
-
-
 def show_end(directory: Path, ended: Ended, console: Console) -> None:
     """Says where the model lies, how good it is and what to do next; raises Exit when stopped early."""
     from interlingua.runs.events import EARLIER_STAYS
@@ -221,32 +189,11 @@ def _override(values: dict[str, Any], settings: list[str], options: dict[str, An
     given: dict[str, Any] = {}
     for setting in settings:
         given = merge(given, rename_old_keys(_setting(setting)))
-        tried = merge(merge(_without_budget(values, given), given), model_options)
+        tried = merge(merge(without_budget(values, given), given), model_options)
         Experiment.parse(fill_in_architecture(tried), f"--set {setting}")
-    _refuse_contradiction(given, options)
+    refuse_contradiction(given, options)
     given = merge(given, options)
-    return merge(_without_budget(values, given), given)
-
-
-def _without_budget(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """A budget that is given replaces that of the file, be it time or steps."""
-    training, budgets = values.get("training"), {"minutes", "max_steps"}
-    if not isinstance(training, dict) or not (given.get("training") or {}).keys() & budgets:
-        return values
-    return {**values, "training": {key: value for key, value in training.items() if key not in budgets}}
-
-
-def _refuse_contradiction(settings: dict[str, Any], options: dict[str, Any], section: str = "") -> None:
-    """What an option says --set may say as well, but not otherwise."""
-    for key in settings.keys() & options.keys():
-        setting, option = settings[key], options[key]
-        if isinstance(setting, dict) and isinstance(option, dict):
-            _refuse_contradiction(setting, option, f"{section}{key}.")
-        elif setting not in (option, *(option if isinstance(option, list) and len(option) == 1 else [])):
-            raise ConfigurationError(
-                f"--set {section}{key} and another option contradict each other", where=COMMAND_LINE,
-                found=f"{setting} and {option}", accepted="Give one of them.",
-            )  # fmt: skip
+    return merge(without_budget(values, given), given)
 
 
 def _resume(directory: Path, options: dict[str, Any], others: list[str]) -> None:

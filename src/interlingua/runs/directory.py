@@ -222,7 +222,6 @@ def _files(directory: Path) -> Iterator[Path]:
 def prepare_replacement(out: Path) -> Path:
     """Makes the directory in which the run begins that is to replace another."""
     replacement = out / "training" / REPLACEMENT
-    shutil.rmtree(replacement, ignore_errors=True)  # of a process that was killed
     (replacement / "training").mkdir(parents=True)
     return replacement
 

@@ -16,25 +16,24 @@ from interlingua.data.preparation import UNFINISHED
 from interlingua.engine.device import choose_device, choose_dtype, set_threads
 from interlingua.engine.packed import pack
 from interlingua.errors import BundleError, ConfigurationError
-from interlingua.inference.bundle import CONFIG, load_bundle, read_config, save_config
+from interlingua.inference.bundle import CONFIG, WEIGHTS, load_bundle, read_config
 from interlingua.model.architectures import build_model
+from interlingua.runs.beginning import write_beginning
 from interlingua.runs.directory import (
     check_place,
     foreign_files,
     holds_run,
     locked,
     named_directory,
-    own_files,
     prepare_replacement,
     recover,
     refuse_existing,
 )
 from interlingua.runs.events import EARLIER_STAYS, Ended, Event, Note, Validated
 from interlingua.runs.experiment import Plan, cache_directory, load_plan, make_plan
-from interlingua.runs.inputs import COPIES
 from interlingua.runs.interrupt import stop_on_signal
 from interlingua.runs.journal import Journal
-from interlingua.runs.manifest import Manifest, load_manifest, refuse_without_checkpoint, save_manifest
+from interlingua.runs.manifest import load_manifest, refuse_without_checkpoint
 from interlingua.runs.trainer import USED_UP, Trainer
 from interlingua.runs.validation import Validator
 from interlingua.training.loop import Learner
@@ -80,6 +79,7 @@ def start(
         plan = make_plan(values, where, out, copies)
         learner, machine = _build_learner(plan, resumed=False)
         with locked(out):
+            recover(out)
             refuse_existing(out, force)  # another process may have trained into it meanwhile
             yield from _begin(plan, learner, machine, out, started)
     finally:
@@ -119,6 +119,9 @@ def resume(
         trainer = Trainer(plan, learner, validator, journal, Clock(0.0, started))
         if checkpoint is not None:
             trainer.restore(checkpoint)
+        if trainer.selection.best_step and not (out / WEIGHTS).exists():
+            raise BundleError("the best weights so far are gone", where=out / WEIGHTS,
+                              accepted="Put the file back, or begin anew with --force.")  # fmt: skip
         _refuse_used_up(trainer, journal)
         if manifest is not None and (note := _other_machine(manifest.machine, machine)):
             plan.notes.append(note)
@@ -147,7 +150,7 @@ def _begin(plan: Plan, learner: Learner, machine: Machine, out: Path, started: f
     replaces = holds_run(out) and (out / CONFIG).exists()
     directory = prepare_replacement(out) if replaces else out
     try:
-        _write_beginning(plan, machine, directory, out)
+        write_beginning(plan, machine._asdict(), directory, out)
         if replaces and (foreign := foreign_files(out)):
             left = ", ".join(map(str, foreign[:5]))
             plan.notes.append(f"not of a run, and left as it is in {out}: {left}")
@@ -158,24 +161,6 @@ def _begin(plan: Plan, learner: Learner, machine: Machine, out: Path, started: f
     finally:
         if replaces:
             recover(out)  # without weights the new run goes
-
-
-def _write_beginning(plan: Plan, machine: Machine, directory: Path, out: Path) -> None:
-    """Writes the manifest, the copies of what cannot be read again, tokenizers; last the configuration."""
-    assert plan.inputs is not None, "a run that is started has read its files"
-    try:
-        if directory == out:
-            for leftover in own_files(out):  # of a process that was killed as it began
-                leftover.unlink()
-        files = plan.inputs.describe(out)
-        save_manifest(directory, Manifest(files, machine._asdict(), plan.prepared.report))
-        plan.inputs.move_copies(directory)
-        save_config(directory, plan.experiment.as_toml(), plan.prepared.tokenizers)
-    except BaseException:
-        for unfinished in own_files(directory):
-            unfinished.unlink()
-        shutil.rmtree(directory / "training" / COPIES, ignore_errors=True)
-        raise
 
 
 def _carry_out(trainer: Trainer, machine: Machine, damaged: list[str], out: Path) -> Iterator[Event]:
