@@ -17,6 +17,7 @@ from interlingua.evaluation.scores import Score
 from interlingua.evaluation.scores import evaluate as evaluate_outputs
 from interlingua.inference.bundle import load_bundle
 from interlingua.inference.translator import Translator
+from interlingua.runs.events import Ended
 from interlingua.runs.run import start
 
 __all__ = ["evaluate", "load", "train"]
@@ -72,6 +73,7 @@ def train(
 
     Raises:
         InterlinguaError: whatever the user can put right; see interlingua.errors.
+        KeyboardInterrupt: Ctrl-C stopped it; `interlingua train --resume` goes on.
     """
     data = {"train": str(train)} | ({"valid": str(valid)} if valid else {})
     section = sections.pop("data", {})
@@ -81,8 +83,9 @@ def train(
             accepted="Give it as an argument, not in data={...}.",
         )  # fmt: skip
     data = {**section, **data}
-    for _ in start({**sections, "data": data}, Path(out), force=force):
-        pass
+    for event in start({**sections, "data": data}, Path(out), force=force):
+        if isinstance(event, Ended) and not event.finished:
+            raise KeyboardInterrupt
     return load(out)
 
 
