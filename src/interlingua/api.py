@@ -19,6 +19,7 @@ from interlingua.evaluation.scores import evaluate as evaluate_outputs
 from interlingua.inference.bundle import load_bundle
 from interlingua.inference.inputs import read_pairs
 from interlingua.inference.translator import Translator
+from interlingua.runs.events import Ended
 from interlingua.runs.run import start
 
 __all__ = ["evaluate", "load", "train"]
@@ -83,20 +84,29 @@ def train(
 
     Raises:
         InterlinguaError: whatever the user can put right; see interlingua.errors.
+        KeyboardInterrupt: Ctrl-C stopped it; `interlingua train --resume` goes on.
     """
     if not isinstance(sections.get("data", {}), Mapping):
         raise ConfigurationError("this is not a section", where="data", found=sections["data"])
     accepted = (
         "The name of a file of pairs; pairs in memory are written to one, a tab between source and target."
     )
-    data = {**sections.pop("data", {}), "train": str(_path(train, "train", accepted))}
+    section = sections.pop("data", {})
+    data = {"train": str(_path(train, "train", accepted))}
     if valid is not None:
         data["valid"] = str(_path(valid, "valid", accepted))
+    if twice := data.keys() & section.keys():
+        raise ConfigurationError(
+            f"data.{min(twice)} is given twice", where="train", found=section[min(twice)],
+            accepted="Give it as an argument, not in data={...}.",
+        )  # fmt: skip
+    data = {**section, **data}
     directory = _path(out, "out", "The name of the directory to make.")
 
     def carry_out() -> None:
-        for _ in start({**sections, "data": data}, directory, force=force):
-            pass
+        for event in start({**sections, "data": data}, directory, force=force):
+            if isinstance(event, Ended) and not event.finished:
+                raise KeyboardInterrupt
 
     compute(carry_out, None)
     return load(directory)

@@ -123,7 +123,38 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "no such preset": (nothing, f"{TRAIN} --preset smal", ["preset", "'small'"]),
     "no minutes": (nothing, "train --train train.tsv --out new --minutes 0", ["minutes", "0"]),
     "two budgets": (nothing, f"{TRAIN} --minutes 5", ["--minutes", "--max-steps"]),
-    "resuming another way": (nothing, "train --resume model --set model.dim=5", ["--resume"]),
+    "two budgets in a setting": (nothing, f"{TRAIN} --set training.minutes=5", ["one budget", "minutes"]),
+    "two budgets in a file": (
+        write("e.toml", b"[training]\nminutes = 5\nmax_steps = 5\n"), "train e.toml", ["e.toml", "one budget"]
+    ),
+    "a setting against an option": (
+        nothing, f"{TRAIN} --seed 2 --set training.seed=3", ["training.seed", "contradict", "2", "3"]
+    ),
+    "resuming another way": (
+        nothing, "train --resume model --set model.dim=5", ["--resume", "--set", "--max-steps", "--device"]
+    ),
+    "resuming with data": (nothing, "train --resume model --train train.tsv", ["--resume", "--train"]),
+    "resuming with force": (nothing, "train --resume model --force", ["--resume", "--force"]),
+    "resuming with a seed": (nothing, "train --resume model --seed 3", ["--resume", "--seed"]),
+    "resuming with pairs": (nothing, "train train.tsv --resume model", ["--resume", "--train"]),
+    "a preset beside a model": (nothing, f"{TRAIN} --from model --preset gru", ["preset gru", "recurrent"]),
+    "sizes beside a model": (nothing, f"{TRAIN} --from model --set model.dim=64", ["model.dim", "64", "32"]),
+    "depth beside a model": (
+        nothing, f"{TRAIN} --from model --set model.encoder_layers=3", ["model.encoder_layers", "3", "1"]
+    ),
+    "tokenizers beside a model": (
+        nothing, f"{TRAIN} --from model --set tokenizer.target=bytes", ["tokenizer.target", "bytes"]
+    ),
+    "a directory as a file": (nothing, "train model --out new", ["model", "directory", "--resume", "--from"]),
+    "no pairs as a file": (write("a.tsv", b"1 2\n"), "train a.tsv --out new", ["a.tsv:1", "no tab"]),
+    "an experiment by another name": (
+        write("e.cfg", b"# mine\n[training]\nminuts = 5\n"), "train e.cfg --out new", ["e.cfg", "'minutes'"]
+    ),
+    "too long a name": (nothing, f"train --train train.tsv --out {'x' * 300}", ["too long"]),
+    "nobody's home": (nothing, "train --train train.tsv --out ~nobody-such/run", ["home"]),
+    "no directory": (nothing, "train train.tsv --out train.tsv/run", ["train.tsv", "not a directory"]),
+    "twice standard input": (nothing, "train --train - --valid - --out new", ["standard input", "once"]),
+    "quickstart over a model": (nothing, "quickstart --out model", ["model", "another model"]),
     "used up": (nothing, "train --resume model", ["used up its budget", "--max-steps"]),
     "existing out": (nothing, "train --train train.tsv --out model", ["model", "--force"]),
     "foreign out": (write("own/file", b"1"), "train --train train.tsv --out own --force", ["own"]),
@@ -281,3 +312,30 @@ def test_ctrl_c_saves_and_says_how_to_resume(data: Path, tmp_path: Path) -> None
     resumed = call("train", "--resume", tmp_path / "run", "--max-steps", steps + 2)
     assert resumed.code == 0, resumed.err
     assert f"going on after step {steps:,}" in resumed.out
+
+
+def test_a_file_of_pairs_may_come_first(data: Path, tmp_path: Path) -> None:
+    result = call("train", data / "train.tsv", "--out", tmp_path / "run", "--max-steps", 1, *TINY_OPTIONS)
+    assert result.code == 0, result.err
+    assert str(data / "train.tsv") in result.out
+
+
+def test_a_device_is_honoured_when_going_on(data: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    command = ["train", "--train", data / "train.tsv", "--out", run, "--max-steps", 1, "--precision", "bf16"]
+    assert call(*command, *TINY_OPTIONS).code == 0
+    config = run / "config.toml"
+    config.write_text(config.read_text().replace('device = "auto"', 'device = "cuda:99"'))
+    result = call("train", "--resume", run, "--max-steps", 2, "--device", "cpu", "--precision", "fp32")
+    assert result.code == 0, result.err
+    assert "this run began on cpu, bfloat16 and goes on on cpu, float32" in result.out
+
+
+def test_an_option_replaces_the_budget_of_a_file(data: Path, tmp_path: Path) -> None:
+    experiment = tmp_path / "e.toml"
+    experiment.write_text(
+        f"out = '{tmp_path / 'run'}'\n[training]\nminutes = 50\n[data]\ntrain = '{data / 'train.tsv'}'\n"
+    )
+    result = call("train", experiment, "--set", "training.max_steps=1", *TINY_OPTIONS)
+    assert result.code == 0, result.err
+    assert "1 steps" in result.out

@@ -21,6 +21,7 @@ import torch
 import interlingua
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.inference.translator import Translator
+from interlingua.runs.events import Validated
 from tests.tiny import tiny_values, write_reversals
 
 BUNDLES = Path(__file__).parent.parent / "bundles"
@@ -173,3 +174,19 @@ def test_minutes_count_from_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyP
     info = json.loads((tmp_path / "run" / "info.json").read_text())
     assert info["steps"] > 2  # it was one when an hour had gone already
     assert info["elapsed_s"] < 60
+
+
+def test_a_stop_is_not_swallowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs, values, out = write_reversals(tmp_path / "pairs.tsv", 100), tiny_values(Path()), tmp_path / "run"
+    monkeypatch.setattr(
+        "interlingua.runs.journal.Journal.record",
+        lambda self, event: isinstance(event, Validated) and signal.raise_signal(signal.SIGINT),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        interlingua.train(pairs, out, model=values["model"], training={**values["training"], "max_steps": 9})
+    assert list((out / "training" / "checkpoints").iterdir())
+
+
+def test_data_is_not_given_twice(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"data\.train is given twice"):
+        interlingua.train("a.tsv", tmp_path / "run", data={"train": "b.tsv"})

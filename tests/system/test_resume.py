@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +21,7 @@ from filelock import FileLock
 
 from interlingua.api import load
 from interlingua.data.batch import Batch
-from interlingua.errors import BundleError, CheckpointError, ConfigurationError, OutputError
+from interlingua.errors import BundleError, CheckpointError, ConfigurationError, DataError, OutputError
 from interlingua.evaluation.metrics import metric_named
 from interlingua.evaluation.scores import evaluate
 from interlingua.inference.tensors import read_tensors, write_tensors
@@ -81,10 +85,10 @@ def test_muon_goes_on_as_it_would_have(pairs: Path, tmp_path: Path, monkeypatch:
     assert same(last_checkpoint(tmp_path / "stopped"), last_checkpoint(tmp_path / "whole"))
 
 
-def steady(validator: Validator, model: Model, *, thorough: bool = False) -> Validation:
+def steady(validator: Validator, model: Model, ends_at: float) -> Validation:
     """A validation that finds the same score each time."""
     score = evaluate(["a"], [("a", "b")], metrics=[metric_named("sequence_error")], n_bootstrap=0)
-    return Validation(1.0, score, [], validator.search, 0.0)
+    return Validation(1.0, score, [], validator.search, 1, 0.0)
 
 
 def test_a_run_that_ran_out_of_patience_can_go_on(
@@ -254,6 +258,155 @@ def test_changed_training_data_is_an_error(tmp_path: Path) -> None:
     pairs.write_text(pairs.read_text().replace("a", "h"))
     with pytest.raises(CheckpointError, match="data has changed"):
         resume_tiny(out, max_steps=8)
+
+
+def interrupted(out: Path, values: dict[str, Any]) -> None:
+    """Starts a run that dies as soon as it has a configuration."""
+    events = start(values, out)
+    next(iter(events))
+    events.close()  # type: ignore[attr-defined]
+
+
+def ended(events: list[Any]) -> tuple[int, bool]:
+    assert isinstance(events[-1], Ended)
+    return events[-1].step, events[-1].finished
+
+
+@pytest.mark.parametrize("gone", ["training", "training/checkpoints"])
+def test_a_model_whose_checkpoints_are_gone_is_not_trained_anew(
+    gone: str, undisturbed: Path, tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(undisturbed, tmp_path / "run"))
+    shutil.rmtree(out / gone)
+    before = sorted(out.rglob("*"))
+    with pytest.raises(CheckpointError, match=f"--from {out}"):
+        resume_tiny(out, max_steps=30)
+    assert same(weights(out), weights(undisturbed))
+    assert sorted(out.rglob("*")) == before
+
+
+def test_killed_between_the_first_weights_and_the_first_checkpoint(pairs: Path, tmp_path: Path) -> None:
+    for event in (events := start(tiny_values(pairs, max_steps=4), tmp_path / "run")):
+        if isinstance(event, Validated):
+            events.close()  # type: ignore[attr-defined]
+    assert (tmp_path / "run" / "model.safetensors").exists()
+    assert ended(resume_tiny(tmp_path / "run")) == (4, True)
+
+
+@pytest.mark.parametrize("with_checkpoint", [True, False])
+@pytest.mark.parametrize("part", ["train", "valid"])
+def test_changed_or_missing_data_is_named(with_checkpoint: bool, part: str, tmp_path: Path) -> None:
+    files = {
+        name: write_reversals(tmp_path / f"{name}.tsv", 100, seed=n)
+        for n, name in enumerate(("train", "valid"))
+    }
+    values = tiny_values(files["train"], max_steps=4)
+    values["data"]["valid"] = str(files["valid"])
+    out = tmp_path / "run"
+    list(start(values, out)) if with_checkpoint else interrupted(out, values)
+    content = files[part].read_text()
+    files[part].write_text(content.replace("a", "h"))
+    with pytest.raises(CheckpointError, match="data has changed") as changed:
+        resume_tiny(out, max_steps=8)
+    assert str(files[part]) in str(changed.value)
+    files[part].unlink()
+    with pytest.raises(CheckpointError, match="is not where it was") as missing:
+        resume_tiny(out, max_steps=8)
+    assert str(files[part]) in str(missing.value)
+    files[part].write_text(content)
+    assert ended(resume_tiny(out, max_steps=8)) == (8, True)
+
+
+@pytest.mark.parametrize("with_checkpoint", [True, False])
+def test_a_run_goes_on_with_its_own_tokenizers(
+    with_checkpoint: bool, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, values = tmp_path / "run", tiny_values(pairs, max_steps=4)
+    values["tokenizer"] = {"source": "unigram", "target": "unigram", "vocabulary_size": 330}
+    list(start(values, out)) if with_checkpoint else interrupted(out, values)
+    before = (out / "joint.json").read_bytes()
+
+    def learn(*_: object, **__: object) -> None:
+        raise AssertionError("nothing is learnt anew")
+
+    # Another version may learn others; and the cache may be deleted.
+    monkeypatch.setattr("interlingua.data.preparation.sentencepiece.__version__", "9.9")
+    monkeypatch.setattr("interlingua.data.preparation.train_tokenizers", learn)
+    monkeypatch.setenv("INTERLINGUA_CACHE", str(tmp_path / "cache"))
+    assert ended(resume_tiny(out, max_steps=6)) == (6, True)
+    assert (out / "joint.json").read_bytes() == before
+
+
+def test_going_on_encodes_nothing_again(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "run"
+    train_tiny(out, pairs, max_steps=4)
+    monkeypatch.setattr("interlingua.data.preparation.build_store", None)
+    assert ended(resume_tiny(out, max_steps=6)) == (6, True)
+
+
+def test_a_tree_of_data_and_runs_may_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here" / "data").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    write_reversals(Path("data/pairs.tsv"), 100)
+    train_tiny(Path("runs/a"), Path("data/pairs.tsv"), max_steps=4)
+    (tmp_path / "here").rename(tmp_path / "there")
+    monkeypatch.chdir(tmp_path)
+    assert ended(resume_tiny(tmp_path / "there/runs/a", max_steps=6)) == (6, True)
+
+
+@pytest.mark.parametrize("stream", ["-", "pipe", "/dev/fd"])
+def test_what_can_be_read_once_lies_in_the_run(
+    stream: str, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERLINGUA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    out, name, reading = tmp_path / "run", stream, None
+    if stream == "-":
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(pairs.read_bytes())))
+    else:
+        os.mkfifo("pairs.pipe")
+        writer = threading.Thread(target=lambda: Path("pairs.pipe").write_bytes(pairs.read_bytes()))
+        writer.start()
+        if stream == "/dev/fd":
+            reading = Path("pairs.pipe").open("rb")  # noqa: SIM115
+            name = f"/dev/fd/{reading.fileno()}"
+        else:
+            name = "pairs.pipe"
+    events = train_tiny(out, Path(name), max_steps=4)
+    assert isinstance(events[0], Note)
+    assert events[0].text.startswith(f"{'standard input' if stream == '-' else name}: 300 pairs read")
+    assert not list((tmp_path / "cache").glob(".preparing*"))
+    shutil.rmtree(tmp_path / "cache")
+    if reading:
+        reading.close()
+    out.rename(tmp_path / "moved")
+    assert ended(resume_tiny(tmp_path / "moved", max_steps=6)) == (6, True)
+
+
+def test_errors_in_what_can_be_read_once_name_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INTERLINGUA_CACHE", str(tmp_path / "cache"))
+    for content, message in (
+        (b"a\tb\nno tab\n", r"^in\.pipe:2: the line has no tab"),
+        (b"a\tb\n\xff\t1\n", r"^in\.pipe:2: the line is not UTF-8"),
+        (b"", r"^in\.pipe: there are no pairs"),
+    ):
+        os.mkfifo("in.pipe")
+        writer = threading.Thread(target=Path("in.pipe").write_bytes, args=[content])
+        writer.start()
+        with pytest.raises(DataError, match=message) as error:
+            train_tiny(tmp_path / "run", Path("in.pipe"), max_steps=4)
+        assert "copy" not in str(error.value)
+        Path("in.pipe").unlink()
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("files", [("-", "-"), ("-", "/dev/stdin"), ("/dev/stdin", "-")])
+def test_standard_input_is_one_file_only(files: tuple[str, str], pairs: Path, tmp_path: Path) -> None:
+    values = tiny_values(pairs, max_steps=4)
+    values["data"] = {"train": files[0], "valid": files[1]}
+    with pytest.raises(ConfigurationError, match="standard input can be read only once"):
+        list(start(values, tmp_path / "run"))
 
 
 def test_an_existing_directory_is_not_overwritten(pairs: Path, tmp_path: Path) -> None:

@@ -118,7 +118,12 @@ def test_tiny_trainings_with_settings_at_the_edge_work_or_leave_nothing(
 def test_a_preset_of_another_architecture_is_named(tmp_path: Path) -> None:
     values = {**tiny_values(write_reversals(tmp_path / "a.tsv", 60)), "preset": "gru"}
     with pytest.raises(ConfigurationError, match="the preset gru is recurrent") as caught:
-        make_plan(merge(values, {"model": {"architecture": "transformer"}}))
+        make_plan(
+            merge(values, {"model": {"architecture": "transformer"}}),
+            "test",
+            tmp_path / "out",
+            tmp_path / "copies",
+        )
     assert "model.cell" not in str(caught.value)
 
 
@@ -129,7 +134,7 @@ def test_a_model_that_memory_cannot_hold_is_refused_before_anything_is_written(
     values = tiny_values(write_reversals(tmp_path / "a.tsv", 60), max_steps=1)
     monkeypatch.setattr(sizes.os, "sysconf", {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 10**5}.get)
     with pytest.raises(ConfigurationError, match="this machine has") as caught:
-        make_plan(values)
+        make_plan(values, "test", tmp_path / "out", tmp_path / "copies")
     assert "width 16" in str(caught.value)
 
 

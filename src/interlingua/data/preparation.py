@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,6 +75,9 @@ def prepare(
     key = _cache_key(content, corpus_settings, tokenizer_settings, given_tokenizers)
     try:
         entries, notes = _writable_cache(cache)
+        learnt = _cache_key(content, corpus_settings, tokenizer_settings, None)
+        if given_tokenizers and _holds(entries.entry(learnt), given_tokenizers):
+            key = learnt  # a run that goes on: its tokenizers were learnt here
         with entries.lock(key):
             entry = entries.entry(key)
             try:
@@ -96,6 +100,12 @@ def prepare(
     except OSError as error:
         raise _not_written(cache, error) from None
     return prepared._replace(account="\n".join([prepared.account, *notes]))
+
+
+def _holds(entry: Path, tokenizers: TokenizerPair) -> bool:
+    with suppress(DataError, BundleError):
+        return [*map(digest, load_tokenizers(entry))] == [*map(digest, tokenizers)]
+    return False
 
 
 def _writable_cache(directory: Path) -> tuple[Cache, list[str]]:

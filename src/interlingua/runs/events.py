@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Ended", "Event", "Note", "Progress", "Sample", "Validated", "skipped_note"]
+__all__ = ["EARLIER_STAYS", "Ended", "Event", "Note", "Progress", "Sample", "Validated", "skipped_note"]
+
+EARLIER_STAYS = "stopped before the first weights"
+"""The reason of a run that was to replace another one, and did not."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from interlingua.settings import Settings
 
@@ -80,3 +80,9 @@ class TrainingSettings(Settings):
     """CPU threads; all cores when not given."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     """Of initialisation, data order and dropout."""
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        if self.max_steps is not None and self.minutes is not None:
+            raise ValueError("there can be one budget only: minutes or max_steps")
+        return self
