@@ -340,7 +340,7 @@ def test_a_run_goes_on_with_its_own_tokenizers(
 def test_going_on_encodes_nothing_again(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "run"
     train_tiny(out, pairs, max_steps=4)
-    monkeypatch.setattr("interlingua.data.preparation.build_store", None)
+    monkeypatch.setattr("interlingua.data.preparation.StoreWriter", None)
     assert ended(resume_tiny(out, max_steps=6)) == (6, True)
 
 

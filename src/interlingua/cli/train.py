@@ -106,8 +106,10 @@ def train(
         "data": _without_empty(data), "training": _without_empty(training),
     })  # fmt: skip
     _refuse_two_budgets(training)
-    for directory in filter(None, (base_model, resume)):
-        find_model(directory)
+    if base_model is not None:
+        find_model(base_model)
+    if resume is not None:
+        find_model(resume, weights=False)
     named = [*pairs, *(train or []), *(train_target or []), *(valid or []), *(valid_target or [])]
     for path in map(Path, named):
         if str(path) != "-":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import sys
@@ -22,6 +23,7 @@ COPIES = "copies"
 """A directory in training/, for what cannot be read again where it came from."""
 DEVICES = ("/dev/std", "/dev/fd/", "/proc/")
 """Names there stand for something else in every process."""
+_DESCRIPTOR = re.compile(r"(?:/dev/fd|/proc/self/fd)/([0-9]+)")
 STANDARD_INPUTS = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 
 
@@ -104,6 +106,7 @@ class Inputs(NamedTuple):
         """A text for people with what the user named in place of copies."""
         for copy, name in self.names.items():
             text = text.replace(copy, name).replace(Path(copy).name, name)
+            text = text.replace(Path(copy).stem, Path(name).stem)  # of what is advised to call another file
         return text
 
 
@@ -207,6 +210,9 @@ def _copy(file: str, copy: Path) -> None:
 
 def _open(file: str) -> BufferedReader:
     try:
+        if descriptor := _DESCRIPTOR.fullmatch(file):
+            # Opened by its name, a pipe whose writer has ended already would be waited for.
+            return os.fdopen(os.dup(int(descriptor[1])), "rb")
         return Path(file).open("rb")
     except OSError as error:
         raise DataError("the file cannot be read", where=file, found=error.strerror) from error
