@@ -53,6 +53,7 @@ def load(
     return Translator(
         EagerEngine(model, chosen), bundle.tokenizers, settings=bundle.search,
         max_ratio=bundle.lengths.max_ratio, max_source_length=bundle.lengths.max_source_length,
+        facts=bundle.facts,
     )  # fmt: skip
 
 

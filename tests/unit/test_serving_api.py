@@ -24,10 +24,10 @@ from interlingua.serving.models.catalogue import Catalogue, ServedModel
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.pool.process import AboutModel, WorkerGoneError
 from interlingua.serving.pool.queue import Job, Queue, RequestTurn
-from interlingua.serving.pool.worker import repeats
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.routes.files import TranslatedFiles
 from interlingua.serving.settings import ServeSettings
+from interlingua.text.repetition import repeats
 from interlingua.text.symbols import ByteTokenizer
 
 MODELS = [

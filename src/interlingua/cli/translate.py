@@ -17,18 +17,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from interlingua.cli.lines import count_lines, input_lines, open_output
 from interlingua.cli.options import Beam, Device, Json, Precision, Seed, Threads
 from interlingua.errors import ConfigurationError
+from interlingua.flags import FLAGS
 
 if TYPE_CHECKING:
     from interlingua.inference.translation import Translation
 
 __all__ = ["translate"]
 
-FLAGS = {
-    "split": "too long for the model: translated in parts",
-    "limit": "cut off at the length limit",
-    "control": "control characters in the output became spaces",
-    "unmet": "a term of the glossary is missing",
-}
+SHOWN_SYMBOLS = 20
+"""At most so many of what the vocabulary lacks are named at the end."""
 
 
 def translate(
@@ -98,16 +95,27 @@ def translate(
     )
     as_json = json_lines or n_best is not None
     flags: Counter[str] = Counter()
+    unknown: Counter[str] = Counter()
     with open_output(output) as out:
         for translation, source in zip(translations, sources, strict=True):
             flags.update(translation.flags)
+            unknown.update(translation.unknown)
             line = _as_json(source, translation) if as_json else _as_text(translation, scores, alignment)
             out.write(line + "\n")
             if interactive:
                 out.flush()
+    _report(flags, unknown)
+
+
+def _report(flags: Counter[str], unknown: Counter[str]) -> None:
+    """Says on standard error how many lines were flagged with what."""
     for flag, what in FLAGS.items():
-        if flags[flag]:
-            print(f"interlingua: {flags[flag]:,} lines: {what}", file=sys.stderr)
+        if flags[flag] and flag != "empty":
+            lines = "1 line" if flags[flag] == 1 else f"{flags[flag]:,} lines"
+            named = [symbol for symbol, _ in unknown.most_common(SHOWN_SYMBOLS)] if flag == "unknown" else []
+            more = " \u2026" if len(unknown) > len(named) > 0 else ""
+            listed = f": {' '.join(named)}{more}" if named else ""
+            print(f"interlingua: {lines}: {what}{listed}", file=sys.stderr)
 
 
 def _with_progress_bar(lines: Iterator[str], input: Path | None, output: Path | None) -> Iterator[str]:
@@ -145,6 +153,8 @@ def _record(translation: Translation) -> dict[str, Any]:
     }
     if translation.flags:
         record["flags"] = translation.flags
+    if translation.unknown:
+        record["unknown"] = translation.unknown
     if translation.terms:
         record["terms"] = [term._asdict() for term in translation.terms]
     if translation.alignment is not None:

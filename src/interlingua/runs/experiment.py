@@ -21,6 +21,7 @@ from interlingua.runs.recipes import choose_recipe, default_steps, target_tokens
 from interlingua.runs.tensorboard import require_tensorboard
 from interlingua.search.settings import SearchSettings
 from interlingua.settings import Settings, merge
+from interlingua.text.facts import TextFacts, measure_facts
 from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.text.tokenizer_files import load_tokenizers
 from interlingua.training.settings import TrainingSettings
@@ -38,6 +39,10 @@ __all__ = [
 
 MIN_SOURCE_LENGTH = 64
 """Sources up to this many tokens are never split, however short those of the training were."""
+
+
+MAX_READ_PAIRS = 10_000
+"""Training pairs that tell what kind of text the model is for."""
 
 
 class Experiment(Settings):
@@ -66,6 +71,7 @@ class Plan(NamedTuple):
     experiment: Experiment
     prepared: Prepared
     lengths: LengthStatistics
+    facts: TextFacts
     notes: list[str]
     """What was found and chosen, for people."""
 
@@ -132,7 +138,7 @@ def make_plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
     if experiment.training.max_steps is None and experiment.training.minutes is None:
         experiment, note = _with_default_budget(experiment, prepared)
         notes.append(note)
-    return Plan(experiment, prepared, measure_lengths(prepared.train), notes)
+    return _plan(experiment, prepared, notes)
 
 
 def load_plan(directory: Path, values: Mapping[str, Any]) -> Plan:
@@ -145,7 +151,16 @@ def load_plan(directory: Path, values: Mapping[str, Any]) -> Plan:
     experiment = Experiment.parse(rename_old_keys(values), where=str(directory / "config.toml"))
     tokenizers = load_tokenizers(directory) if experiment.base_model else None
     prepared = prepare(experiment.data, experiment.tokenizer, cache_directory(), tokenizers)
-    return Plan(experiment, prepared, measure_lengths(prepared.train), [])
+    return _plan(experiment, prepared, [])
+
+
+def _plan(experiment: Experiment, prepared: Prepared, notes: list[str]) -> Plan:
+    train = prepared.train
+    # Evenly taken, to hold little memory.
+    sample = range(0, len(train), -(-len(train) // MAX_READ_PAIRS))
+    pairs = [(train.source_text(i), train.target_text(i)) for i in sample]
+    language = experiment.languages[0] if experiment.languages else None
+    return Plan(experiment, prepared, measure_lengths(train), measure_facts(pairs, language), notes)
 
 
 def _values_of_base(base: Bundle) -> dict[str, Any]:

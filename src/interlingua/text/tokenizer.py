@@ -95,9 +95,9 @@ class TokenizerSettings(Settings):
     joint: bool | Literal["auto"] = "auto"
     """One vocabulary for both sides; auto: for subwords of one script."""
     normalisation: Literal["text", "NFC", "NFKC", "none"] = "text"
-    """What becomes of a text before it is split. text: white space of every kind in a source is a space, invisible
-    characters go, and NFC; a target keeps its own spaces. NFC and NFKC: only this Unicode normalisation of both
-    sides. none: nothing."""
+    """What becomes of a text before it is split. text: white space of every kind in a source is a space,
+    invisible characters go, and NFC; a target keeps its own spaces. NFC and NFKC: only this Unicode
+    normalisation of both sides. none: nothing."""
     sample: int = 200_000
     """A number of pairs: tokenizers are learnt from so many at most, drawn at random from larger data."""
 

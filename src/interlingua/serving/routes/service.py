@@ -107,7 +107,7 @@ class Service:
             return [
                 Document(
                     text, options.format, served.tokenizer, about.max_source_length,
-                    can_align=about.attention_heads > 0, find_terms=find_terms,
+                    can_align=about.attention_heads > 0, find_terms=find_terms, facts=about.facts,
                 )
                 for text in texts
             ]  # fmt: skip
