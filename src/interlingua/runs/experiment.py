@@ -13,6 +13,7 @@ from interlingua.data.corpus import CorpusSettings, copy_standard_input
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.store import Store
 from interlingua.engine.device import choose_device
+from interlingua.errors import BundleError
 from interlingua.inference.bundle import Bundle, LengthStatistics, load_bundle, read_config
 from interlingua.model.architectures import AnyModelSettings
 from interlingua.model.presets import PRESETS
@@ -138,7 +139,7 @@ def make_plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
     if experiment.training.max_steps is None and experiment.training.minutes is None:
         experiment, note = _with_default_budget(experiment, prepared)
         notes.append(note)
-    return _plan(experiment, prepared, notes)
+    return _plan(experiment, prepared, notes, base.facts if base else None)
 
 
 def load_plan(directory: Path, values: Mapping[str, Any]) -> Plan:
@@ -151,16 +152,28 @@ def load_plan(directory: Path, values: Mapping[str, Any]) -> Plan:
     experiment = Experiment.parse(rename_old_keys(values), where=str(directory / "config.toml"))
     tokenizers = load_tokenizers(directory) if experiment.base_model else None
     prepared = prepare(experiment.data, experiment.tokenizer, cache_directory(), tokenizers)
-    return _plan(experiment, prepared, [])
+    return _plan(experiment, prepared, [], _saved_facts(directory) if experiment.base_model else None)
 
 
-def _plan(experiment: Experiment, prepared: Prepared, notes: list[str]) -> Plan:
+def _saved_facts(directory: Path) -> TextFacts | None:
+    """What a run took over from its base model, which may be gone; None before its first validation."""
+    try:
+        return load_bundle(directory).facts
+    except BundleError:
+        return None
+
+
+def _plan(
+    experiment: Experiment, prepared: Prepared, notes: list[str], facts: TextFacts | None = None
+) -> Plan:
+    """Measures what the data says; a fine-tuned model is for the texts of its base, whose facts are given."""
     train = prepared.train
     # Evenly taken, to hold little memory.
     sample = range(0, len(train), -(-len(train) // MAX_READ_PAIRS))
     pairs = [(train.source_text(i), train.target_text(i)) for i in sample]
     language = experiment.languages[0] if experiment.languages else None
-    return Plan(experiment, prepared, measure_lengths(train), measure_facts(pairs, language), notes)
+    facts = facts or measure_facts(pairs, language)
+    return Plan(experiment, prepared, measure_lengths(train), facts, notes)
 
 
 def _values_of_base(base: Bundle) -> dict[str, Any]:

@@ -19,9 +19,9 @@ MAX_PASSAGES = 0.2
 are aligned by sentence have some."""
 FEWEST = 10
 """Pairs of a kind that tell how such texts are translated."""
-SHORT_SHARE, LEAST_CHARACTERS = 0.002, 20
-"""What is flagged is as short for its source as this share of the training targets; of sources with so many
-characters."""
+SHORT_SHARE, SHORTER, LEAST_CHARACTERS = 0.002, 0.8, 20
+"""A translation is short that is by so much shorter for its source, of so many characters, than all but this
+share of the training targets: models write less than people (benchmarks/passages.py)."""
 
 
 class TextFacts(NamedTuple):
@@ -38,7 +38,7 @@ class TextFacts(NamedTuple):
     copies_numbers: bool = False
     """Whether numbers do."""
     min_ratio: float = 0.0
-    """The least target length / source length, in characters, of all but a few pairs."""
+    """The target length / source length, in characters, below which something is likely missing."""
     repetitive: bool = False
     """Whether targets repeat themselves as only a model that goes in circles would in natural language."""
     language: str = "en"
@@ -83,11 +83,12 @@ def measure_facts(pairs: Sequence[tuple[str, str]], language: str | None = None)
     wordless = [source == target for source, target in pairs if not any(map(str.isalnum, source))]
     numbers = [_digits(source) == _digits(target) for source, target in pairs if _digits(source)]
     ratios = sorted(len(target) / len(source) for source, target in pairs if len(source) >= LEAST_CHARACTERS)
+    shortest = ratios[int(SHORT_SHARE * len(ratios))] if ratios else 0.0
     return facts._replace(
         passages=several > MAX_PASSAGES * len(pairs),
         copies_symbols=_mostly(wordless),
         copies_numbers=_mostly(numbers),
-        min_ratio=round(ratios[int(SHORT_SHARE * len(ratios))], 4) if ratios else 0.0,
+        min_ratio=round(SHORTER * shortest, 4),
     )
 
 
