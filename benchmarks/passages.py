@@ -38,11 +38,12 @@ def main() -> None:
         chrf = sacrebleu.corpus_chrf(apart, [targets]).score
         rows.append(f"| {per_line} | {len(sources):,} | {chrf:.1f} | " + " | ".join(found) + " |")
     head = (
-        f"Of `benchmarks/passages.py {arguments.model.name} {arguments.pairs.name}`: {len(pairs):,} pairs, beam\n"
-        f"{arguments.beam}, neighbours put on a line. `apart`: each sentence alone, then joined; `split`: what\n"
-        "`translate` does; `whole`: lines as they are. chrF2, and lines flagged as short.\n\n"
+        f"Of `benchmarks/passages.py {arguments.model.name} {arguments.pairs.name}`: {len(pairs):,} pairs,\n"
+        f"beam {arguments.beam}, neighbours put on a line. `apart`: each sentence alone, then joined;\n"
+        "`split`: what `translate` does; `whole`: lines as they are. chrF2, and lines flagged as short.\n\n"
     )
-    table = "| sentences a line | lines | apart | split | short | whole | short |\n|---:|---:|---:|---:|---:|---:|---:|\n"
+    columns = "| sentences a line | lines | apart | split | short | whole | short |\n"
+    table = columns + "|---:|---:|---:|---:|---:|---:|---:|\n"
     text = head + table + "\n".join(rows) + "\n"
     arguments.out.write_text(text, encoding="utf-8")
     print(text)

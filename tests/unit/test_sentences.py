@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from interlingua.cli.translate import _report
+from interlingua.inference.bundle import load_bundle
 from interlingua.text.facts import TextFacts, measure_facts
 from interlingua.text.sentences import MAX_LOOKED_AT, find_sentences
+from tests.tiny import train_tiny, write_reversals
 
 SPLIT = {  # by language; "|" where a sentence ends
     "en": [
@@ -90,3 +96,33 @@ def test_a_target_much_shorter_than_those_of_training_is_short() -> None:
     assert 0.3 < facts.min_ratio < 1.5
     assert sum(facts.is_short(*pair) for pair in NATURAL) < len(NATURAL) / 100
     assert facts.is_short(NATURAL[0][0], NATURAL[0][1][:5])
+
+
+@pytest.mark.parametrize(
+    ("name", "natural"), [("rotary-separate-joint-subwords", True), ("transformer", False)]
+)
+def test_a_model_that_does_not_say_is_of_sentences_if_it_has_subwords(name: str, natural: bool) -> None:
+    bundle = load_bundle(Path(__file__).parent.parent / "bundles" / name)
+    assert (bundle.facts.natural, bundle.facts.passages) == (natural, not natural)
+
+
+def test_the_facts_are_saved_with_the_model_and_kept_by_fine_tuning(tmp_path: Path) -> None:
+    pairs, symbols = tmp_path / "pairs.tsv", write_reversals(tmp_path / "symbols.tsv", 100)
+    pairs.write_text("".join(f"{source}\t{target}\n" for source, target in NATURAL), encoding="utf-8")
+    out, tuned = tmp_path / "run", tmp_path / "tuned"
+    train_tiny(out, pairs, more={"languages": ["fr", "de"]}, max_steps=1)
+    facts = load_bundle(out).facts
+    assert facts.natural
+    assert not facts.passages
+    assert facts.language == "fr"
+    train_tiny(tuned, symbols, more={"base_model": str(out)}, max_steps=1)
+    assert load_bundle(tuned).facts == facts
+
+
+def test_the_command_line_says_how_many_lines_are_flagged(capsys: pytest.CaptureFixture[str]) -> None:
+    _report(Counter({"unknown": 2, "short": 1, "empty": 3}), Counter("\u4f60\u597d\u4f60"))
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith("interlingua: 1 line: ")
+    assert told[1].startswith("interlingua: 2 lines: ")
+    assert told[1].endswith(": \u4f60 \u597d")
+    assert len(told) == 2
