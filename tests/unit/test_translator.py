@@ -284,6 +284,11 @@ def test_sentences_on_a_line_are_translated_one_by_one_and_the_gaps_stay(of_sent
     assert not whole.parts
 
 
+@pytest.mark.parametrize("space", ["\xa0", "\u2009", "\u3000", "\t", "\x85", "\u2028", "\v"], ids=ascii)
+def test_white_space_inside_a_sentence_is_no_border(of_sentences, space):
+    assert of_sentences.split([f"abc{space}de."])[0].parts == [f"abc{space}de."]
+
+
 def test_passages_are_split_at_line_breaks_only(of_sentences, translator):
     facts = of_sentences.facts._replace(passages=True)
     model = Translator(translator.engine, translator.tokenizers, max_source_length=200, facts=facts)

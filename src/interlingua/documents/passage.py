@@ -15,6 +15,8 @@ from interlingua.text.tokenizer import Tokenizer
 __all__ = ["Passage", "split_passage"]
 
 _LINE_END = re.compile("([\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+)")
+_SURE_LINE_END = re.compile("([\r\n\u2029]+)")
+"""In natural language the others are white space like any other."""
 
 
 class Passage(NamedTuple):
@@ -81,7 +83,7 @@ def _find_units(text: str, facts: TextFacts) -> list[str]:
     """The sentences or lines of a text, and what stands between the lines."""
     if not facts.natural:
         return _LINE_END.split(text)
-    lines = [text] if facts.line_breaks else _LINE_END.split(text)
+    lines = [text] if facts.line_breaks else _SURE_LINE_END.split(text)
     if facts.passages:
         return lines
     return [sentence for line in lines for sentence in find_sentences(line, facts.language)]
