@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 import interlingua
+from interlingua.data.reading import read_lines
 from interlingua.inference.translator import Translator
 from interlingua.kinds import BOS, EOS, Source
 
@@ -53,7 +54,7 @@ def main() -> None:
 
 
 def read(file: Path) -> list[tuple[str, str]]:
-    rows = [line.split("\t") for line in file.read_text("utf-8").splitlines()]
+    rows = [line.split("\t") for line in read_lines(file)]
     return [(source, target) for source, target in rows]
 
 
@@ -72,7 +73,7 @@ def statistical_links(pairs: list[tuple[str, str]]) -> list[tuple[set[Link], set
         subprocess.run(
             ["eflomal-align", "-i", text, "-f", sides[0], "-r", sides[1], "--overwrite"], check=True
         )
-        forward, reverse = ([links_of(line) for line in side.read_text().splitlines()] for side in sides)
+        forward, reverse = ([links_of(line) for line in read_lines(side)] for side in sides)
     return [(one & other, one | other) for one, other in zip(forward, reverse, strict=True)]
 
 

@@ -27,6 +27,7 @@ import torch
 
 import interlingua
 from interlingua.data.batch import Batch, batch_of
+from interlingua.data.reading import read_lines
 from interlingua.engine.device import choose_dtype
 from interlingua.evaluation.metrics import Metric, metric_named
 from interlingua.evaluation.scores import evaluate
@@ -225,9 +226,9 @@ def train(run: Path, data: Path, name: str, width: int, minutes: float) -> None:
 def look(run: Path, test: Path, task: Task) -> Row:
     """Scores one model on the test set, whole and by the length of the source."""
     info = json.loads((run / "info.json").read_text())
-    records = [json.loads(line) for line in (run / "training" / "log.jsonl").read_text().splitlines()]
+    records = [json.loads(line) for line in read_lines(run / "training" / "log.jsonl")]
     speeds = [each["target_tokens_per_s"] for each in records if each["event"] == "progress"]
-    pairs = [tuple(line.split("\t")) for line in test.read_text(encoding="utf-8").splitlines()]
+    pairs = [tuple(line.split("\t")) for line in read_lines(test)]
     outputs = [each.text for each in interlingua.load(run).translate([source for source, _ in pairs])]
     metric = (
         metric_named(task.metric, "words") if task.metric == "sequence_error" else metric_named(task.metric)
@@ -235,8 +236,9 @@ def look(run: Path, test: Path, task: Task) -> Row:
 
     def score(numbers: list[int]) -> float:
         chosen: list[Metric] = [metric]
+        repeated = "cases" if task.metric == "BLEU" else "references"
         return evaluate([outputs[i] for i in numbers], [pairs[i] for i in numbers], metrics=chosen,
-                        n_bootstrap=0)[0].score  # fmt: skip
+                        repeated=repeated, n_bootstrap=0)[0].score  # fmt: skip
 
     def length(i: int) -> int:
         return len(pairs[i][0].split()) if task.metric == "BLEU" else len(pairs[i][0].replace(" ", ""))

@@ -20,6 +20,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from interlingua.data.reading import read_lines
+
 
 class Task(NamedTuple):
     """A data set, a budget, and what is to be reached: the figure, if there is one."""
@@ -105,7 +107,8 @@ def run(name: str, data: Path, out: Path, seed: int, threads: int | None) -> flo
     out.mkdir(parents=True, exist_ok=True)
     with (out / f"{name}-seed{seed}.log").open("w") as log:
         interlingua(train, log)
-        found = json.loads(interlingua(["evaluate", model, directory / task.test, "--json"], log))
+        repeated = ("--repeated", "cases" if task.metric in ("BLEU", MULTI_BLEU) else "references")
+        found = json.loads(interlingua(["evaluate", model, directory / task.test, "--json", *repeated], log))
         if task.metric == MULTI_BLEU:
             found.insert(0, multi_bleu(model, directory / task.test, log))
     score = next(score for score in found if score["name"] == task.metric)
@@ -127,14 +130,12 @@ def multi_bleu(model: Path, test: Path, log: Any) -> dict[str, Any]:
     from sacrebleu.metrics import BLEU
     from sacremoses import MosesTokenizer
 
-    sources, references = zip(
-        *(line.split("\t") for line in test.read_text("utf-8").splitlines()), strict=True
-    )
+    sources, references = zip(*(line.split("\t") for line in read_lines(test)), strict=True)
     with tempfile.TemporaryDirectory() as scratch:
         texts = Path(scratch, "sources.txt")
         texts.write_text("\n".join(sources) + "\n", "utf-8")
         interlingua(["translate", model, "--input", texts, "--output", Path(scratch, "outputs.txt")], log)
-        outputs = Path(scratch, "outputs.txt").read_text("utf-8").splitlines()
+        outputs = list(read_lines(Path(scratch, "outputs.txt")))
     tokenizer = MosesTokenizer("de")
     sides = [[tokenizer.tokenize(text.lower(), escape=False, return_str=True) for text in side]
              for side in (outputs, references)]  # fmt: skip

@@ -46,6 +46,8 @@ from serving_client import (
 )
 from serving_hostile import requests as hostile_requests
 
+from interlingua.data.reading import read_lines
+
 DEADLINE_S = 5.0
 
 
@@ -207,10 +209,11 @@ async def hostile(arguments: argparse.Namespace, sentences: list[str]) -> Outcom
 
     async def one(kind: str, chunks: list[bytes], wanted: str, pause: float) -> None:
         async with places:
-            status, body = await raw(service.port, chunks, pause)
+            status, body = await raw(service.port, chunks, pause, hang_up=wanted == "hang up")
         fine = {
             "200": status == 200, "4xx": 400 <= status < 500 and b'"error"' in body,
             "any": status in (0, 200) or 400 <= status < 500, "broken": status in (0, 400, 431),
+            "200 or busy": status in (200, 503), "hang up": status == 0,
         }[wanted]  # fmt: skip
         counts[kind, str(status or "closed")] += 1
         if not fine:
@@ -225,6 +228,8 @@ async def hostile(arguments: argparse.Namespace, sentences: list[str]) -> Outcom
     ordinary = await beside
     await asyncio.sleep(5)
     growth = service.memory() / before - 1
+    _, told = await raw(service.port, [b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"], 0.0)
+    waiting = told.decode().partition("\ninterlingua_queue_sentences ")[2].partition("\n")[0]
     same = sorted(child.pid for child in service.process.children()) == sorted(service.workers)
     code = service.stop()
     print(*bad[:20], sep="\n", file=sys.stderr)
@@ -243,6 +248,7 @@ async def hostile(arguments: argparse.Namespace, sentences: list[str]) -> Outcom
         Promise("no request of the ordinary client failed", str(harmed), not harmed),
         Promise("its p99 below a second", f"{p99:.0f} ms", p99 < 1000),
         Promise("the same workers all the time", "yes" if same else "no", same),
+        Promise("nothing waits in the end", waiting, waiting == "0.0"),
         Promise("memory grew by less than 5%", f"{growth:+.1%}", growth < 0.05),
         clean_exit(code),
     ]
@@ -282,10 +288,8 @@ async def kill(arguments: argparse.Namespace, sentences: list[str]) -> Outcome:
         again.port, [post("/translate", {"q": "a", **again.fields(), "api_key": "guess"})], 0
     )
     code = again.stop()
-    lines = (
-        (saved / f"{again.source}-{again.target}.tsv").read_text(encoding="utf-8").splitlines(keepends=True)
-    )
-    whole = all(line.endswith("\n") and line.count("\t") == 1 for line in lines)
+    lines = (saved / f"{again.source}-{again.target}.tsv").read_bytes().decode().split("\n")
+    whole = not lines.pop() and all(line.count("\t") == 1 for line in lines)
     missing = len(set(acknowledged) - set(lines))
     wrong = mixed_up(first + second, arguments.model)
     table = [
@@ -326,7 +330,7 @@ async def correct(service: Service) -> list[str]:
             fields = {"q": text, "translation": better, **service.fields()}
             status, _ = await raw(service.port, [post("/v1/corrections", fields)], 0)
             if status == 200:
-                saved.append(f"{text}\t{better}\n".replace(" \n", "\n"))
+                saved.append(f"{text}\t{better}".removesuffix(" "))
             await asyncio.sleep(0.02)
     except asyncio.CancelledError:
         pass
@@ -348,7 +352,7 @@ def verdict(promises: list[Promise]) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("scenario", choices=SCENARIOS)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--sentences", type=Path, required=True)
@@ -357,10 +361,11 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=60, help="kill: requests a second")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
     arguments = parser.parse_args()
-    lines = arguments.sentences.read_text(encoding="utf-8").splitlines()
+    lines = read_lines(arguments.sentences)
     sentences = list(dict.fromkeys(line.partition("\t")[0] for line in lines if line.strip()))
     table, promises = asyncio.run(SCENARIOS[arguments.scenario](arguments, sentences))
     text = "\n".join([*table, "", *verdict(promises)]) + "\n"
+    arguments.results.mkdir(parents=True, exist_ok=True)
     (arguments.results / f"serving_{arguments.scenario}.md").write_text(text)
     print(text, end="")
     sys.exit(not all(each.kept for each in promises))

@@ -60,8 +60,8 @@ class Service:
 
     def lines(self) -> list[dict[str, Any]]:
         """Its log so far."""
-        lines = self.log.read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
+        *lines, _ = self.log.read_bytes().split(b"\n")  # the last is not written yet
+        return [json.loads(line) for line in lines if line.startswith(b"{")]
 
     def memory(self) -> float:
         """Returns the MB of all its processes."""
@@ -86,7 +86,7 @@ class Service:
 def post(path: str, fields: dict[str, Any]) -> bytes:
     """A request as bytes."""
     body = json.dumps(fields).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
@@ -196,8 +196,13 @@ async def open_loop(service: Service, texts: Iterator[str], rate: float, seconds
     return answers
 
 
-async def raw(port: int, chunks: list[bytes], pause: float) -> tuple[int, bytes]:
-    """Sends bytes and reads what comes back until the end of the answer or of the connection."""
+async def raw(
+    port: int, chunks: list[bytes], pause: float, *, hang_up: bool = False
+) -> tuple[int, bytes]:  # fmt: skip
+    """Sends bytes and reads what comes back until the end of the answer or of the connection.
+
+    With `hang_up` it closes the connection soon after it has sent everything.
+    """
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
@@ -212,6 +217,9 @@ async def raw(port: int, chunks: list[bytes], pause: float) -> tuple[int, bytes]
                 await asyncio.sleep(pause)
             if reading.done():
                 break
+        if hang_up:
+            await asyncio.sleep(0.2)
+            return 0, b""
         head = await asyncio.wait_for(reading, 60)
         length = head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0]
         answer = head + (await reader.readexactly(int(length)) if length else b"")

@@ -18,7 +18,8 @@ def requests(
 ) -> Iterator[tuple[str, list[bytes], str, float]]:
     """At least 500 of them: kind, chunks of bytes, wanted answer, seconds between the chunks.
 
-    Wanted: 200; 4xx with a JSON error; any of these or a closed connection; broken: a plain 400 or nothing.
+    Wanted: 200; 4xx with a JSON error; any of these or a closed connection; broken: a plain 400 or nothing;
+    200 or busy: or a 503. After "hang up" no answer is waited for.
     """
 
     def translate(q: object, **more: object) -> bytes:
@@ -49,7 +50,7 @@ def requests(
         yield "noise as HTTP", [noise + b"\r\n\r\n"], "broken", 0.0
         yield (
             "noise in the path",
-            [f"GET /%{noise[:50].hex()} HTTP/1.1\r\nHost: h\r\n\r\n".encode()],
+            [f"GET /%{noise[:50].hex()} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()],
             "any",
             0.0,
         )
@@ -78,7 +79,7 @@ def requests(
     ):
         yield (
             "path traversal",
-            [f"GET /download_file/{name} HTTP/1.1\r\nHost: h\r\n\r\n".encode()],
+            [f"GET /download_file/{name} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()],
             "any",
             0.0,
         )
@@ -94,7 +95,7 @@ def requests(
             yield "file contents", [upload("a" + suffix, content, source, target)], "any", 0.0
     for count in (100, 10_000, 100_000):
         flood = b"".join(b"X-%d: y\r\n" % i for i in range(count))
-        yield "header flood", [b"GET /health HTTP/1.1\r\nHost: h\r\n" + flood + b"\r\n"], "any", 0.0
+        yield "header flood", [b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + flood + b"\r\n"], "any", 0.0
         yield "long header", [b"GET /health HTTP/1.1\r\nX: " + b"a" * count * 10 + b"\r\n\r\n"], "any", 0.0
         yield "long path", [b"GET /" + b"a" * count * 10 + b" HTTP/1.1\r\n\r\n"], "any", 0.0
         yield "many fields", [post("/translate", b"&".join([b"q=a"] * count), FORM)], "any", 0.0
@@ -111,7 +112,46 @@ def requests(
     for cut in range(20, len(whole), max(1, len(whole) // 10)):
         yield "slow body", [whole[:cut], *[b"x"] * 40], "any", 0.5
         yield "half a request", [whole[:cut]], "any", 0.0
+    yield from trailers(json.dumps({"q": "a", "source": source, "target": target}).encode())
+    yield from hosts()
+    book = "\n".join(sentences[:100])
+    for _ in range(60):
+        stream = {"q": book, "source": source, "target": target, "stream": True}
+        yield "abandoned stream", [post("/v1/translate", json.dumps(stream).encode())], "200 or busy", 0.0
+        yield "abandoned list", [translate(book)[:-1], b"}"], "hang up", 0.0
     yield from (("many requests at once", [whole * 50], "200", 0.0) for _ in range(5))
+
+
+def trailers(body: bytes) -> Iterator[tuple[str, list[bytes], str, float]]:
+    head = f"POST /translate HTTP/1.1\r\nHost: localhost\r\nContent-Type: {JSON}\r\n"
+    head += "Transfer-Encoding: chunked\r\n"
+    whole = head.encode() + b"\r\n%x\r\n%s\r\n0\r\n" % (len(body), body)
+    yield "a trailer", [whole + b"X-Forwarded-For: 6.6.6.6\r\nHost: evil.example\r\n\r\n"], "200", 0.0
+    for count in (1000, 10_000):
+        flood = b"".join(b"X-%d: y\r\n" % i for i in range(count))
+        yield "trailer flood", [whole, *[flood] * 200], "any", 0.0
+        yield "long trailer", [whole, b"X: ", *[b"a" * count] * 200], "any", 0.0
+        yield "chunk extension", [whole[:-3], b"0;", *[b"a" * count] * 200], "any", 0.0
+    yield "slow trailers", [whole, *[b"X: y\r\n"] * 60], "any", 0.5
+
+
+def hosts() -> Iterator[tuple[str, list[bytes], str, float]]:
+    for host in (b"localhost", b"localhost:1", b"127.0.0.1", b"[::1]:5000", b"10.1.2.3"):
+        yield "own host", [b"GET /health HTTP/1.1\r\nHost: %s\r\n\r\n" % host], "200", 0.0
+    for host in (
+        b"evil.example",
+        b"localhost.evil.example",
+        b"[::1",
+        b"",
+        b"a b",
+        b"a/b",
+        b"x@localhost",
+        b"\xff",
+    ):
+        yield "other host", [b"GET /health HTTP/1.1\r\nHost: %s\r\n\r\n" % host], "4xx", 0.0
+    two = b"GET /health HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"
+    yield "two hosts", [two], "4xx", 0.0
+    yield "no host", [b"GET /health HTTP/1.1\r\n\r\n"], "4xx", 0.0
 
 
 def legal(draw: random.Random) -> Iterator[tuple[str, object]]:
@@ -157,7 +197,7 @@ def wild_html(draw: random.Random) -> Iterator[str]:
 
 
 def post(path: str, body: bytes, kind: str = JSON, more: str = "") -> bytes:
-    head = f"POST {path} HTTP/1.1\r\nHost: h\r\nContent-Type: {kind}\r\n{more}"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n{more}"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 

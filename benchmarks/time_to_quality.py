@@ -33,11 +33,13 @@ import interlingua
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.loader import Position, load_batches
 from interlingua.data.preparation import Prepared, prepare
+from interlingua.data.reading import read_lines
 from interlingua.engine.eager import EagerEngine
 from interlingua.inference.translator import Translator
 from interlingua.model.architectures import build_model
 from interlingua.model.transformer import Transformer, TransformerSettings
-from interlingua.runs.experiment import cache_directory, measure_lengths
+from interlingua.runs.experiment import cache_directory
+from interlingua.runs.lengths import measure_lengths
 from interlingua.runs.validation import LENGTH_PENALTIES, best_hypothesis
 from interlingua.text.tokenizer import TokenizerSettings
 
@@ -177,7 +179,7 @@ def as_ours(model: Plain, prepared: Prepared) -> Translator:
             rest(mine, layer, [(mine.attention_sublayer, layer.norm1), (mine.cross_sublayer, layer.norm2),
                                (mine.feed_forward_sublayer, layer.norm3)])  # fmt: skip
     limits = measure_lengths(prepared.train)
-    return Translator(EagerEngine(copy.eval()), prepared.tokenizers, max_ratio=limits.max_ratio)
+    return Translator(EagerEngine(copy.eval()), prepared.tokenizers, **limits._asdict())
 
 
 def attention(mine: Any, theirs: nn.MultiheadAttention) -> None:
@@ -201,7 +203,7 @@ def bleu(translator: Translator, data: Path, penalties: tuple[float, ...]) -> tu
     """BLEU of a beam of 5 with the length penalty best on valid: on valid, and at the goal on test."""
 
     def search(name: str) -> Callable[[float], float]:
-        lines = (data / f"{name}.tsv").read_text("utf-8").splitlines()
+        lines = read_lines(data / f"{name}.tsv")
         sources, targets = zip(*(line.split("\t") for line in lines), strict=True)
         found = translator.translate(list(sources), stop="all", beam=5, n_best=5)
 

@@ -33,7 +33,6 @@ from interlingua.inference.translator import Translator
 from interlingua.kinds import BOS, EOS, PAD, UNK, Source
 from interlingua.model.transformer import Transformer
 from interlingua.search.forced import forced_log_probs
-from interlingua.text.lengths import length_limit
 
 engine: Any = None
 """CTranslate2's, in its process."""
@@ -126,7 +125,7 @@ def prepare_systems(bundle: Bundle, threads: int) -> dict[str, Run]:
 
 def ours(bundle: Bundle, precision: Any) -> Run:
     engine = EagerEngine(pack(bundle.model, precision))
-    translator = Translator(engine, bundle.tokenizers, max_ratio=bundle.lengths.max_ratio)
+    translator = Translator(engine, bundle.tokenizers, **bundle.lengths._asdict())
 
     def run(texts: list[str], beam: int, width: int) -> list[str]:
         engine.capacity = engine.capacity._replace(rows=width)
@@ -148,7 +147,7 @@ def hugging_face(bundle: Bundle, peer: Any) -> Run:
             ids = torch.tensor([encoded[i] + [PAD] * (longest - len(encoded[i])) for i in part])
             out = peer.generate(
                 input_ids=ids, attention_mask=(ids != PAD).long(), num_beams=beam, do_sample=False,
-                length_penalty=0.6, max_new_tokens=length_limit(longest, bundle.lengths.max_ratio),
+                length_penalty=0.6, max_new_tokens=bundle.lengths.limit(longest),
             )  # fmt: skip
             for i, row in zip(part, out.tolist(), strict=True):
                 found[i] = bundle.tokenizers.target.decode(row)
@@ -186,7 +185,7 @@ def c_translate(bundle: Bundle, peer: Any, workers: int) -> Run:
             "beam_size": beam,
             "max_batch_size": max(1, width // beam),
             "length_penalty": 0.6,
-            "max_decoding_length": length_limit(len(tokens[0]), bundle.lengths.max_ratio),
+            "max_decoding_length": bundle.lengths.limit(len(tokens[0])),
             "return_scores": False,
         }
         results = pool.submit(use_engine, tokens, options).result()

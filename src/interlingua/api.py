@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
-from interlingua.engine.device import choose_device, choose_dtype, set_threads
+from interlingua.engine.device import choose_device, choose_dtype, compute
 from interlingua.engine.eager import EagerEngine
 from interlingua.engine.packed import Precision, pack
-from interlingua.errors import ConfigurationError
+from interlingua.errors import ConfigurationError, DataError
 from interlingua.evaluation.metrics import task_metrics
 from interlingua.evaluation.scores import Score
 from interlingua.evaluation.scores import evaluate as evaluate_outputs
 from interlingua.inference.bundle import load_bundle
+from interlingua.inference.inputs import read_pairs
 from interlingua.inference.translator import Translator
+from interlingua.runs.events import Ended
 from interlingua.runs.run import start
 
 __all__ = ["evaluate", "load", "train"]
@@ -32,7 +35,8 @@ def load(
     Args:
         path: of the directory.
         device: cpu, cuda, cuda:1, mps, or auto for the best there is.
-        threads: CPU threads; all cores when not given.
+        threads: CPU threads of its calls; when not given, as many as torch.set_num_threads says, but no more
+            than there are CPUs for this process.
         precision: fp32, bf16, int8 (on CPUs), or auto for bf16 where the device gains.
 
     Raises:
@@ -44,16 +48,23 @@ def load(
             "there is no such precision", where="precision", found=precision,
             accepted=f"One of: {', '.join(PRECISIONS)}.",
         )  # fmt: skip
-    set_threads(threads)
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        raise ConfigurationError(
+            "that many threads cannot compute", where="threads", found=threads, accepted="1 or more, or None."
+        )
+    directory = _path(path, "path", "The name of a model directory.")
+    return compute(lambda: _load(directory, str(device), threads, precision), threads)
+
+
+def _load(path: Path, device: str, threads: int | None, precision: str) -> Translator:
     chosen = choose_device(device)
     bundle = load_bundle(path, chosen)
     if precision == "auto":
         precision = "bf16" if choose_dtype("auto", chosen) == torch.bfloat16 else "fp32"
     model = pack(bundle.model, cast(Precision, precision))
     return Translator(
-        EagerEngine(model, chosen), bundle.tokenizers, settings=bundle.search,
-        max_ratio=bundle.lengths.max_ratio, max_source_length=bundle.lengths.max_source_length,
-        facts=bundle.facts,
+        EagerEngine(model, chosen, threads), bundle.tokenizers, settings=bundle.search,
+        **bundle.lengths._asdict(), facts=bundle.facts,
     )  # fmt: skip
 
 
@@ -73,25 +84,62 @@ def train(
 
     Raises:
         InterlinguaError: whatever the user can put right; see interlingua.errors.
+        KeyboardInterrupt: Ctrl-C stopped it; `interlingua train --resume` goes on.
     """
-    data = {**sections.pop("data", {}), "train": str(train)} | ({"valid": str(valid)} if valid else {})
-    for _ in start({**sections, "data": data}, Path(out), force=force):
-        pass
-    return load(out)
+    if not isinstance(sections.get("data", {}), Mapping):
+        raise ConfigurationError("this is not a section", where="data", found=sections["data"])
+    accepted = (
+        "The name of a file of pairs; pairs in memory are written to one, a tab between source and target."
+    )
+    section = sections.pop("data", {})
+    data = {"train": str(_path(train, "train", accepted))}
+    if valid is not None:
+        data["valid"] = str(_path(valid, "valid", accepted))
+    if twice := data.keys() & section.keys():
+        raise ConfigurationError(
+            f"data.{min(twice)} is given twice", where="train", found=section[min(twice)],
+            accepted="Give it as an argument, not in data={...}.",
+        )  # fmt: skip
+    data = {**section, **data}
+    directory = _path(out, "out", "The name of the directory to make.")
+
+    def carry_out() -> None:
+        for event in start({**sections, "data": data}, directory, force=force):
+            if isinstance(event, Ended) and not event.finished:
+                raise KeyboardInterrupt
+
+    compute(carry_out, None)
+    return load(directory)
 
 
-def evaluate(model: Translator, pairs: Iterable[tuple[str, str]], **options: Any) -> list[Score]:
+def evaluate(
+    model: Translator, pairs: Iterable[tuple[str, str]], *, repeated: str = "auto", **options: Any
+) -> list[Score]:
     """Translates the sources of some pairs and scores the outputs with the metrics that fit the task.
 
     Args:
         model: a loaded model.
-        pairs: (source, target); repeated sources are several references of one.
+        pairs: (source, target).
+        repeated: what pairs with the same source are to every metric: "references" of one line, or "cases"
+            of their own; auto: references where their targets differ, cases where they are mostly equal.
         **options: as `Translator.translate` takes them, such as beam=5.
     """
-    known = list(pairs)
+    if not isinstance(model, Translator):
+        raise ConfigurationError(
+            "this is not a loaded model", where="model", found=model,
+            accepted='interlingua.load("runs/en-de") gives one.',
+        )  # fmt: skip
+    known = list(read_pairs(pairs, "pairs"))
+    if not known:
+        raise DataError("there are no pairs", where="pairs")
     outputs = [
         translation.text for translation in model.translate([source for source, _ in known], **options)
     ]
-    return evaluate_outputs(
-        outputs, known, metrics=task_metrics([t for _, t in known], model.tokenizers.target)
-    )
+    metrics = task_metrics([target for _, target in known], model.tokenizers.target)
+    return evaluate_outputs(outputs, known, metrics=metrics, repeated=repeated)
+
+
+def _path(value: object, name: str, accepted: str) -> Path:
+    if isinstance(value, str | os.PathLike) and str(value):
+        return Path(value)
+    raise ConfigurationError("this is not a file name", where=name, found=value, accepted=accepted)

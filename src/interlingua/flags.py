@@ -8,7 +8,7 @@ from typing import Literal
 
 __all__ = ["FLAGS", "Flag"]
 
-Flag = Literal["empty", "split", "limit", "short", "repeated", "control", "unknown", "unmet"]
+Flag = Literal["empty", "split", "limit", "short", "repeated", "control", "unknown", "unmet", "pivot"]
 
 FLAGS: Mapping[Flag, str] = MappingProxyType(
     {
@@ -20,6 +20,7 @@ FLAGS: Mapping[Flag, str] = MappingProxyType(
         "control": "control characters in the output became spaces",
         "unknown": "something in the source is not in the model's vocabulary and got lost",
         "unmet": "a term of the glossary is missing",
+        "pivot": "no model translates between these languages directly: it went through a third one",
     }
 )
 """Each flag in words."""

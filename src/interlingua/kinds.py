@@ -51,10 +51,11 @@ class Codec(Protocol):
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """A string to show for each id."""
 
-    def length_limit(self, source_length: int, max_ratio: float) -> int:
+    def length_limit(self, source_length: int, max_ratio: float, extra_tokens: float = 0.0) -> int:
         """The most ids that a search looks for.
 
         Args:
             source_length: of the source, without EOS.
-            max_ratio: the largest target length / source length of the training pairs, without EOS.
+            max_ratio: the largest usual target length / source length of the training pairs, without EOS.
+            extra_tokens: by how much targets of short sources exceed that.
         """

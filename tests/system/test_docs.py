@@ -11,6 +11,7 @@ import pytest
 import typer.main
 
 from interlingua.cli.main import app
+from interlingua.runs.experiment import Experiment
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -19,6 +20,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 def fenced(page: Path, language: str) -> str:
     return "\n".join(re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL))
 
+
+OTHER_PROGRAMS = {"--help", "--logdir", "--speed-only"}
 
 COMMANDS = [
     (page.name, line[line.index("interlingua") :])
@@ -48,6 +51,35 @@ def test_options_named_in_tables_exist() -> None:
         command = group.commands[verb]  # type: ignore[attr-defined]
         known = {name for parameter in command.params for name in parameter.opts}
         assert set(re.findall(r"`(--[a-z-]+)", rest)) <= known
+
+
+def test_installing_names_the_version_of_pytorch_that_was_tested() -> None:
+    (tested,) = re.findall(r"^torch==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert set(re.findall(r"pip install torch==(\S+)", (ROOT / "README.md").read_text())) == {tested}
+
+
+def test_every_install_from_the_repository_is_constrained() -> None:
+    for page in PAGES:
+        for line in re.findall(r"pip install .*-e '?\..*", page.read_text()):
+            assert "-c constraints.txt" in line, (page.name, line)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_options_named_in_the_pages_exist(page: Path) -> None:
+    group = typer.main.get_command(app)
+    commands = [group, *group.commands.values()]  # type: ignore[attr-defined]
+    known = {name for command in commands for parameter in command.params for name in parameter.opts}
+    for span in re.findall(r"`(--[^`]*)`", page.read_text()):
+        assert set(re.findall(r"--[a-z][a-z-]+", span)) <= known | OTHER_PROGRAMS, span
+
+
+def test_settings_named_in_the_pages_exist() -> None:
+    for page in PAGES:
+        for section, key in re.findall(
+            r"\b(data|tokenizer|training|search)\.(?!md|py)(\w+)", page.read_text()
+        ):
+            fields = Experiment.model_fields[section].annotation.model_fields  # type: ignore[union-attr]
+            assert key in fields, (page.name, section, key)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -64,6 +64,23 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
         nothing, "train --train train.tsv --columns 1,5 --out new", ["train.tsv:1", "2 columns"]
     ),
     "not UTF-8": (write("a.tsv", b"1\t1\n\xff\t1\n"), A_TSV, ["a.tsv:2", "UTF-8"]),
+    "UTF-16": (write("a.tsv", "1\t1\n2\t2\n".encode("utf-16")), A_TSV, ["a.tsv", "iconv -f UTF-16 -t UTF-8"]),
+    "CSV": (write("a.tsv", b"1,1\n2,2\n3,3\n"), A_TSV, ["a.tsv:1", "looks like CSV", "csv.reader"]),
+    "a workbook": (write("a.tsv", b"PK\x03\x04\x14\0\x06\0xl/a.xml"), A_TSV, ["a.tsv", "Excel workbook"]),
+    "an experiment as data": (
+        write("a.toml", b"[data]\ntrain = 'train.tsv'\n"), "train --train a.toml --out new",
+        ["a.toml:1", "interlingua train a.toml"],
+    ),
+    "other alphabet": (
+        write("a.tsv", "".join(f"ж {i}\tщ\n" for i in range(99)).encode()),
+        "train --from model --train a.tsv --out new --max-steps 2",
+        ["a.tsv", "unknown to the model to start from", "ж"],
+    ),
+    "other alphabet to validate": (
+        write("a.tsv", "жщ\tщж\n".encode()),
+        f"{TRAIN} --valid a.tsv", ["a.tsv", "unknown to the vocabulary of the training pairs", "щ"],
+    ),
+    "what to clear": (nothing, "cache --older-than 5", ["--older-than", "--clear"]),
     "empty side": (write("a.tsv", b"1\t1\n2\t\n"), A_TSV, ["a.tsv:2", "--on-empty"]),
     "no pairs": (write("a.tsv", b""), A_TSV, ["a.tsv", "no pairs"]),
     "no pairs to report on": (
@@ -106,7 +123,38 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "no such preset": (nothing, f"{TRAIN} --preset smal", ["preset", "'small'"]),
     "no minutes": (nothing, "train --train train.tsv --out new --minutes 0", ["minutes", "0"]),
     "two budgets": (nothing, f"{TRAIN} --minutes 5", ["--minutes", "--max-steps"]),
-    "resuming another way": (nothing, "train --resume model --set model.dim=5", ["--resume"]),
+    "two budgets in a setting": (nothing, f"{TRAIN} --set training.minutes=5", ["one budget", "minutes"]),
+    "two budgets in a file": (
+        write("e.toml", b"[training]\nminutes = 5\nmax_steps = 5\n"), "train e.toml", ["e.toml", "one budget"]
+    ),
+    "a setting against an option": (
+        nothing, f"{TRAIN} --seed 2 --set training.seed=3", ["training.seed", "contradict", "2", "3"]
+    ),
+    "resuming another way": (
+        nothing, "train --resume model --set model.dim=5", ["--resume", "--set", "--max-steps", "--device"]
+    ),
+    "resuming with data": (nothing, "train --resume model --train train.tsv", ["--resume", "--train"]),
+    "resuming with force": (nothing, "train --resume model --force", ["--resume", "--force"]),
+    "resuming with a seed": (nothing, "train --resume model --seed 3", ["--resume", "--seed"]),
+    "resuming with pairs": (nothing, "train train.tsv --resume model", ["--resume", "--train"]),
+    "a preset beside a model": (nothing, f"{TRAIN} --from model --preset gru", ["preset gru", "recurrent"]),
+    "sizes beside a model": (nothing, f"{TRAIN} --from model --set model.dim=64", ["model.dim", "64", "32"]),
+    "depth beside a model": (
+        nothing, f"{TRAIN} --from model --set model.encoder_layers=3", ["model.encoder_layers", "3", "1"]
+    ),
+    "tokenizers beside a model": (
+        nothing, f"{TRAIN} --from model --set tokenizer.target=bytes", ["tokenizer.target", "bytes"]
+    ),
+    "a directory as a file": (nothing, "train model --out new", ["model", "directory", "--resume", "--from"]),
+    "no pairs as a file": (write("a.tsv", b"1 2\n"), "train a.tsv --out new", ["a.tsv:1", "no tab"]),
+    "an experiment by another name": (
+        write("e.cfg", b"# mine\n[training]\nminuts = 5\n"), "train e.cfg --out new", ["e.cfg", "'minutes'"]
+    ),
+    "too long a name": (nothing, f"train --train train.tsv --out {'x' * 300}", ["too long"]),
+    "nobody's home": (nothing, "train --train train.tsv --out ~nobody-such/run", ["home"]),
+    "no directory": (nothing, "train train.tsv --out train.tsv/run", ["train.tsv", "not a directory"]),
+    "twice standard input": (nothing, "train --train - --valid - --out new", ["standard input", "once"]),
+    "quickstart over a model": (nothing, "quickstart --out model", ["model", "another model"]),
     "used up": (nothing, "train --resume model", ["used up its budget", "--max-steps"]),
     "existing out": (nothing, "train --train train.tsv --out model", ["model", "--force"]),
     "foreign out": (write("own/file", b"1"), "train --train train.tsv --out own --force", ["own"]),
@@ -119,7 +167,28 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "in is out": (nothing, "translate model --input test.tsv --output test.tsv", ["--output"]),
     "out cannot be": (nothing, "translate model --output gone/out.txt", ["gone/out.txt"]),
     "unknown metric": (nothing, "evaluate model test.tsv --metric BLUE", ["BLUE", "'BLEU'"]),
+    "unknown way to repeat": (nothing, "evaluate model test.tsv --repeated case", ["case", "'cases'"]),
     "only a model": (nothing, "evaluate model", ["model", "test"]),
+    "swapped for evaluate": (nothing, "evaluate test.tsv gone", ["gone", "no such model"]),
+    "only a test": (nothing, "evaluate test.tsv", ["no model", "test.tsv"]),
+    "second test": (nothing, "evaluate model test.tsv gone.tsv", ["gone.tsv", "cannot be read"]),
+    "a test without pairs": (
+        write("a.tsv", b""), "evaluate model test.tsv a.tsv", ["a.tsv", "there are no pairs"]
+    ),
+    "swapped for score": (nothing, "score test.tsv model", ["test.tsv", "a file, not a model", "first"]),
+    "a file to look into": (nothing, "look test.tsv 1", ["test.tsv", "a file, not a model"]),
+    "a file to report on": (nothing, "report test.tsv", ["test.tsv", "a file, not a model"]),
+    "a file to describe": (nothing, "info test.tsv", ["test.tsv", "a file, not a model"]),
+    "a file to serve": (nothing, "serve test.tsv", ["test.tsv", "a file, not a model"]),
+    "a model's file": (nothing, "translate model/info.json", ["a file", "Did you mean model?"]),
+    "a model's part": (nothing, "translate model/training", ["holds no model", "Did you mean model?"]),
+    "around a model": (nothing, "translate .", ["holds no model", "Did you mean model?"]),
+    "a model's name": (nothing, "info modl", ["no such model", "Did you mean model?"]),
+    "a long name": (nothing, f"info {'a' * 300}", ["too long"]),
+    "a file as a text": (nothing, "translate model test.tsv", ["test.tsv", "a file", "--input test.tsv"]),
+    "texts and a file": (nothing, "translate model 1 --input test.tsv", ["--input", "test.tsv"]),
+    "a text of bytes": (nothing, "translate model \udcff", ["not UTF-8"]),
+    "too many threads": (nothing, "translate model --threads 5000", ["--threads", "1024"]),
     # Configuration
     "no such experiment": (nothing, "train gone.toml", ["gone.toml"]),
     "not TOML": (write("e.toml", b"preset = \n"), "train e.toml", ["e.toml", "line 1"]),
@@ -150,6 +219,13 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
         damage("model.safetensors", alter), BROKEN, ["broken/model.safetensors", "hash"]
     ),
     "no weights": (damage("model.safetensors", Path.unlink), BROKEN, ["broken/model.safetensors"]),
+    "no weights to score": (
+        damage("model.safetensors", Path.unlink), "score broken test.tsv",
+        ["no weights yet", "--resume broken"],
+    ),
+    "no weights to serve": (
+        damage("model.safetensors", Path.unlink), "serve broken", ["no weights yet", "--resume broken"]
+    ),
     "no tokenizer": (damage("source.json", Path.unlink), BROKEN, ["broken/source"]),
     "damaged tokenizer": (damage("target.json", shorten), BROKEN, ["broken/target.json"]),
     "other sizes": (
@@ -185,6 +261,26 @@ def test_a_mistake_is_explained(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("command", [
+    "trian", "translate model --bem 3", "translate gone", "score test.tsv model", "evaluate test.tsv",
+    "look gone 1", "report gone", "info gone", "serve gone",
+])  # fmt: skip
+def test_a_mistake_on_the_command_line_is_told_before_pytorch_is_loaded(
+    command: str, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "test.tsv").symlink_to(data / "test.tsv")
+    program = (
+        "import sys; from interlingua.cli.main import main\n"
+        "try: main()\n"
+        "finally: print('torch' in sys.modules)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *command.split()], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stdout == "False\n"
+
+
 def test_two_processes_cannot_train_into_one_directory(data: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     (run / "training").mkdir(parents=True)
@@ -216,3 +312,30 @@ def test_ctrl_c_saves_and_says_how_to_resume(data: Path, tmp_path: Path) -> None
     resumed = call("train", "--resume", tmp_path / "run", "--max-steps", steps + 2)
     assert resumed.code == 0, resumed.err
     assert f"going on after step {steps:,}" in resumed.out
+
+
+def test_a_file_of_pairs_may_come_first(data: Path, tmp_path: Path) -> None:
+    result = call("train", data / "train.tsv", "--out", tmp_path / "run", "--max-steps", 1, *TINY_OPTIONS)
+    assert result.code == 0, result.err
+    assert str(data / "train.tsv") in result.out
+
+
+def test_a_device_is_honoured_when_going_on(data: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    command = ["train", "--train", data / "train.tsv", "--out", run, "--max-steps", 1, "--precision", "bf16"]
+    assert call(*command, *TINY_OPTIONS).code == 0
+    config = run / "config.toml"
+    config.write_text(config.read_text().replace('device = "auto"', 'device = "cuda:99"'))
+    result = call("train", "--resume", run, "--max-steps", 2, "--device", "cpu", "--precision", "fp32")
+    assert result.code == 0, result.err
+    assert "this run began on cpu, bfloat16 and goes on on cpu, float32" in result.out
+
+
+def test_an_option_replaces_the_budget_of_a_file(data: Path, tmp_path: Path) -> None:
+    experiment = tmp_path / "e.toml"
+    experiment.write_text(
+        f"out = '{tmp_path / 'run'}'\n[training]\nminutes = 50\n[data]\ntrain = '{data / 'train.tsv'}'\n"
+    )
+    result = call("train", experiment, "--set", "training.max_steps=1", *TINY_OPTIONS)
+    assert result.code == 0, result.err
+    assert "1 steps" in result.out

@@ -197,6 +197,24 @@ def test_charts_can_be_read_and_turned_to_minutes(visit, pages):
     assert charts.first.locator("output").inner_text().startswith("minute")
 
 
+def test_what_runs_out_of_a_chart_is_marked(visit, model: Path, tmp_path: Path):
+    run, out = tmp_path / "run", tmp_path / "report.html"
+    shutil.copytree(model, run)
+    common = {"elapsed_s": 1.0, "target_tokens": 10, "target_tokens_per_s": 10.0, "learning_rate": 0.1}
+    records = [
+        {"event": "progress", "step": step, "loss": 2.0 + 30 * (step == 1), "gradient_norm": 1.0, **common}
+        for step in range(1, 201)
+    ]
+    (run / "training" / "log.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert call("report", run, "--curves-only", "--out", out).code == 0
+    page = visit(out).page
+    loss, *others = page.locator("#charts .chart").all()
+    assert loss.locator("text.beyond").all_text_contents() == ["↑ 32"]
+    arrow, chart = loss.locator("path.beyond").bounding_box(), loss.locator("svg").bounding_box()
+    assert chart["y"] <= arrow["y"] < chart["y"] + 12
+    assert all(other.locator(".beyond").count() == 0 for other in others)
+
+
 def test_equal_runs_are_not_told_apart(visit, pages):
     page = visit(pages["report"]).page
     rows = page.locator("#differences tr").all_inner_texts()[1:]

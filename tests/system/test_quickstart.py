@@ -12,6 +12,7 @@ import pytest
 import interlingua
 from interlingua.cli import dictionary
 from interlingua.cli.drawing import attention_map
+from interlingua.cli.shell import activation
 
 from .conftest import call
 
@@ -45,7 +46,25 @@ def test_it_trains_shows_and_only_shows_the_second_time(small_dictionary: None, 
     again = call("quickstart", "--out", out)
     assert again.code == 0, again.err
     assert "Learning" not in again.out
+    assert "Nothing is trained" in again.out
+    assert "--force" in again.out
+    assert "Nothing is trained" not in first.out
     assert again.out.split("Words it")[1] == first.out.split("Words it")[1]
+
+
+def test_printed_commands_work_in_a_shell_that_was_just_opened(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    programs = tmp_path / "my env" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "activate").touch()
+    (programs / "interlingua").touch(mode=0o755)
+    monkeypatch.setattr(sys, "prefix", str(programs.parent))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert activation() == f"cd {tmp_path} && source '{programs}/activate'"
+    monkeypatch.setenv("PATH", str(programs))
+    assert activation() is None
 
 
 def test_a_map_has_a_row_and_a_column_for_each_token() -> None:

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
+import os
+import re
+import shutil
 import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from filelock import FileLock
 
-from interlingua.errors import CheckpointError, ConfigurationError, OutputError
+from interlingua.api import load
+from interlingua.data.batch import Batch
+from interlingua.errors import BundleError, CheckpointError, ConfigurationError, DataError, OutputError
+from interlingua.evaluation.metrics import metric_named
+from interlingua.evaluation.scores import evaluate
 from interlingua.inference.tensors import read_tensors, write_tensors
+from interlingua.model.protocol import Model
 from interlingua.runs.events import Ended, Note, Progress, Validated
 from interlingua.runs.run import start
+from interlingua.runs.validation import Validation, Validator
+from interlingua.settings import merge
+from interlingua.training.objective import CrossEntropy, Loss
 from tests.tiny import last_checkpoint, resume_tiny, tiny_values, train_tiny, weights, write_reversals
 
 
@@ -69,6 +85,103 @@ def test_muon_goes_on_as_it_would_have(pairs: Path, tmp_path: Path, monkeypatch:
     assert same(last_checkpoint(tmp_path / "stopped"), last_checkpoint(tmp_path / "whole"))
 
 
+def steady(validator: Validator, model: Model, ends_at: float) -> Validation:
+    """A validation that finds the same score each time."""
+    score = evaluate(["a"], [("a", "b")], metrics=[metric_named("sequence_error")], n_bootstrap=0)
+    return Validation(1.0, score, [], validator.search, 1, 0.0)
+
+
+def test_a_run_that_ran_out_of_patience_can_go_on(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Validator, "validate", steady)
+    out = tmp_path / "run"
+    *_, ended = train_tiny(out, pairs, max_steps=40, validations=20, patience=3)
+    assert (ended.step, ended.reason) == (8, "no better score in 3 validations")
+    events = resume_tiny(out, max_steps=80)
+    assert sum(isinstance(event, Validated) for event in events) == 3
+    ended = events[-1]
+    assert ended.step > 9
+    assert ended.reason == "no better score in 3 validations"
+
+
+def test_a_run_killed_when_patience_ended_is_scored_where_it_was(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Validator, "validate", steady)
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr("interlingua.runs.run._finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train_tiny(out, pairs, max_steps=40, validations=20, patience=3)
+    *_, ended = resume_tiny(out)
+    assert (ended.step, ended.reason) == (8, "no better score in 3 validations")
+
+
+def killed(*args: object) -> None:
+    raise KeyboardInterrupt
+
+
+class SometimesInfinite:
+    """Cross entropy whose gradient is infinite for some batches, whenever they come."""
+
+    def __call__(self, model: Model, batch: Batch) -> Loss:
+        loss = CrossEntropy(0.1)(model, batch)
+        if int(batch.target_out.sum()) % 5 == 0:
+            loss.sums["loss"].register_hook(lambda gradient: gradient * float("inf"))
+        return loss
+
+
+def test_skipped_updates_are_told_and_stay_skipped(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlingua.runs.trainer.PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr("interlingua.runs.trainer.build_objective", lambda settings: SometimesInfinite())
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    events = train_tiny(whole, pairs, max_steps=20)
+    skipped = sum(event.skipped for event in events if isinstance(event, Progress))
+    assert skipped > 0
+    told = [event for event in events if isinstance(event, Note) and "skipped" in event.text]
+    assert all(event.warning for event in told)
+    assert 0 < len(told) <= skipped
+    stop_at(stopped, pairs, 10)
+    resume_tiny(stopped)
+    assert same(last_checkpoint(stopped), last_checkpoint(whole))
+    logged = [
+        json.loads(line) for line in (stopped / "training" / "log.jsonl").read_bytes().split(b"\n")[:-1]
+    ]
+    assert sum(record.get("skipped", 0) for record in logged) == skipped
+
+
+def test_a_model_whose_weights_are_no_numbers_is_refused(undisturbed: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(undisturbed, broken)
+    tensors, about = read_tensors(broken / "model.safetensors")
+    name = sorted(tensors)[0]
+    tensors[name].flatten()[0] = float("nan")
+    write_tensors(broken / "model.safetensors", tensors, about)
+    with pytest.raises(BundleError, match=rf"model\.safetensors: .*not finite numbers.*{re.escape(name)}"):
+        load(broken)
+
+
+def test_another_process_cuts_subwords_alike(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlingua.runs.trainer.PROGRESS_EVERY_S", 0.0)
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    values = merge(
+        tiny_values(pairs, max_steps=20, subword_sampling=0.3, checkpoint_every_s=1e-9),
+        {"tokenizer": {"source": "unigram", "target": "bpe", "vocabulary_size": 320, "joint": False}},
+    )
+    list(start(values, whole))
+    events = start(values, stopped)
+    for event in events:
+        if isinstance(event, Progress) and event.step >= 10:
+            events.close()
+    subprocess.run([sys.executable, "-m", "interlingua", "train", "--resume", str(stopped)], check=True)
+    assert same(last_checkpoint(stopped), last_checkpoint(whole))
+
+
 def test_checkpoints_hold_the_default_precision(undisturbed: Path) -> None:
     assert {tensor.dtype for name, tensor in weights(undisturbed).items()} == {torch.float32}
     assert last_checkpoint(undisturbed)["master"].dtype == torch.float32
@@ -90,8 +203,9 @@ def test_a_damaged_checkpoint_is_passed_over_by_name(
     newest.write_bytes(content)
     events = resume_tiny(out)
     warnings = [event.text for event in events if isinstance(event, Note) and event.warning]
-    assert len(warnings) == 1
-    assert newest.name in warnings[0]
+    damaged = [text for text in warnings if "damaged" in text]
+    assert len(damaged) == 1
+    assert newest.name in damaged[0]
     assert same(last_checkpoint(out), last_checkpoint(undisturbed))
 
 
@@ -144,6 +258,155 @@ def test_changed_training_data_is_an_error(tmp_path: Path) -> None:
     pairs.write_text(pairs.read_text().replace("a", "h"))
     with pytest.raises(CheckpointError, match="data has changed"):
         resume_tiny(out, max_steps=8)
+
+
+def interrupted(out: Path, values: dict[str, Any]) -> None:
+    """Starts a run that dies as soon as it has a configuration."""
+    events = start(values, out)
+    next(iter(events))
+    events.close()  # type: ignore[attr-defined]
+
+
+def ended(events: list[Any]) -> tuple[int, bool]:
+    assert isinstance(events[-1], Ended)
+    return events[-1].step, events[-1].finished
+
+
+@pytest.mark.parametrize("gone", ["training", "training/checkpoints"])
+def test_a_model_whose_checkpoints_are_gone_is_not_trained_anew(
+    gone: str, undisturbed: Path, tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(undisturbed, tmp_path / "run"))
+    shutil.rmtree(out / gone)
+    before = sorted(out.rglob("*"))
+    with pytest.raises(CheckpointError, match=f"--from {out}"):
+        resume_tiny(out, max_steps=30)
+    assert same(weights(out), weights(undisturbed))
+    assert sorted(out.rglob("*")) == before
+
+
+def test_killed_between_the_first_weights_and_the_first_checkpoint(pairs: Path, tmp_path: Path) -> None:
+    for event in (events := start(tiny_values(pairs, max_steps=4), tmp_path / "run")):
+        if isinstance(event, Validated):
+            events.close()  # type: ignore[attr-defined]
+    assert (tmp_path / "run" / "model.safetensors").exists()
+    assert ended(resume_tiny(tmp_path / "run")) == (4, True)
+
+
+@pytest.mark.parametrize("with_checkpoint", [True, False])
+@pytest.mark.parametrize("part", ["train", "valid"])
+def test_changed_or_missing_data_is_named(with_checkpoint: bool, part: str, tmp_path: Path) -> None:
+    files = {
+        name: write_reversals(tmp_path / f"{name}.tsv", 100, seed=n)
+        for n, name in enumerate(("train", "valid"))
+    }
+    values = tiny_values(files["train"], max_steps=4)
+    values["data"]["valid"] = str(files["valid"])
+    out = tmp_path / "run"
+    list(start(values, out)) if with_checkpoint else interrupted(out, values)
+    content = files[part].read_text()
+    files[part].write_text(content.replace("a", "h"))
+    with pytest.raises(CheckpointError, match="data has changed") as changed:
+        resume_tiny(out, max_steps=8)
+    assert str(files[part]) in str(changed.value)
+    files[part].unlink()
+    with pytest.raises(CheckpointError, match="is not where it was") as missing:
+        resume_tiny(out, max_steps=8)
+    assert str(files[part]) in str(missing.value)
+    files[part].write_text(content)
+    assert ended(resume_tiny(out, max_steps=8)) == (8, True)
+
+
+@pytest.mark.parametrize("with_checkpoint", [True, False])
+def test_a_run_goes_on_with_its_own_tokenizers(
+    with_checkpoint: bool, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, values = tmp_path / "run", tiny_values(pairs, max_steps=4)
+    values["tokenizer"] = {"source": "unigram", "target": "unigram", "vocabulary_size": 330}
+    list(start(values, out)) if with_checkpoint else interrupted(out, values)
+    before = (out / "joint.json").read_bytes()
+
+    def learn(*_: object, **__: object) -> None:
+        raise AssertionError("nothing is learnt anew")
+
+    # Another version may learn others; and the cache may be deleted.
+    monkeypatch.setattr("interlingua.data.preparation.sentencepiece.__version__", "9.9")
+    monkeypatch.setattr("interlingua.data.preparation.train_tokenizers", learn)
+    monkeypatch.setenv("INTERLINGUA_CACHE", str(tmp_path / "cache"))
+    assert ended(resume_tiny(out, max_steps=6)) == (6, True)
+    assert (out / "joint.json").read_bytes() == before
+
+
+def test_going_on_encodes_nothing_again(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "run"
+    train_tiny(out, pairs, max_steps=4)
+    monkeypatch.setattr("interlingua.data.preparation.build_store", None)
+    assert ended(resume_tiny(out, max_steps=6)) == (6, True)
+
+
+def test_a_tree_of_data_and_runs_may_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here" / "data").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    write_reversals(Path("data/pairs.tsv"), 100)
+    train_tiny(Path("runs/a"), Path("data/pairs.tsv"), max_steps=4)
+    (tmp_path / "here").rename(tmp_path / "there")
+    monkeypatch.chdir(tmp_path)
+    assert ended(resume_tiny(tmp_path / "there/runs/a", max_steps=6)) == (6, True)
+
+
+@pytest.mark.parametrize("stream", ["-", "pipe", "/dev/fd"])
+def test_what_can_be_read_once_lies_in_the_run(
+    stream: str, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERLINGUA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    out, name, reading = tmp_path / "run", stream, None
+    if stream == "-":
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(pairs.read_bytes())))
+    else:
+        os.mkfifo("pairs.pipe")
+        writer = threading.Thread(target=lambda: Path("pairs.pipe").write_bytes(pairs.read_bytes()))
+        writer.start()
+        if stream == "/dev/fd":
+            reading = Path("pairs.pipe").open("rb")  # noqa: SIM115
+            name = f"/dev/fd/{reading.fileno()}"
+        else:
+            name = "pairs.pipe"
+    events = train_tiny(out, Path(name), max_steps=4)
+    assert isinstance(events[0], Note)
+    assert events[0].text.startswith(f"{'standard input' if stream == '-' else name}: 300 pairs read")
+    assert not list((tmp_path / "cache").glob(".preparing*"))
+    shutil.rmtree(tmp_path / "cache")
+    if reading:
+        reading.close()
+    out.rename(tmp_path / "moved")
+    assert ended(resume_tiny(tmp_path / "moved", max_steps=6)) == (6, True)
+
+
+def test_errors_in_what_can_be_read_once_name_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INTERLINGUA_CACHE", str(tmp_path / "cache"))
+    for content, message in (
+        (b"a\tb\nno tab\n", r"^in\.pipe:2: the line has no tab"),
+        (b"a\tb\n\xff\t1\n", r"^in\.pipe:2: the line is not UTF-8"),
+        (b"", r"^in\.pipe: there are no pairs"),
+    ):
+        os.mkfifo("in.pipe")
+        writer = threading.Thread(target=Path("in.pipe").write_bytes, args=[content])
+        writer.start()
+        with pytest.raises(DataError, match=message) as error:
+            train_tiny(tmp_path / "run", Path("in.pipe"), max_steps=4)
+        assert "copy" not in str(error.value)
+        Path("in.pipe").unlink()
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("files", [("-", "-"), ("-", "/dev/stdin"), ("/dev/stdin", "-")])
+def test_standard_input_is_one_file_only(files: tuple[str, str], pairs: Path, tmp_path: Path) -> None:
+    values = tiny_values(pairs, max_steps=4)
+    values["data"] = {"train": files[0], "valid": files[1]}
+    with pytest.raises(ConfigurationError, match="standard input can be read only once"):
+        list(start(values, tmp_path / "run"))
 
 
 def test_an_existing_directory_is_not_overwritten(pairs: Path, tmp_path: Path) -> None:

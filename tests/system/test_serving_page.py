@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,7 @@ def service(models: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Ite
 def visit(browser, service) -> Iterator[Any]:
     opened = []
 
-    def go(*, width: int = 1280, scheme: Any = "light", prepare: Any = None) -> Visit:
+    def go(*, width: int = 1280, scheme: Any = "light", prepare: Any = None, query: str = "") -> Visit:
         context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
         page = context.new_page()
         found = Visit(page, [], [])
@@ -47,7 +48,7 @@ def visit(browser, service) -> Iterator[Any]:
         page.on("pageerror", lambda error: found.complaints.append(str(error)))
         if prepare:
             prepare(page)
-        page.goto(service.url)
+        page.goto(service.url + query)
         opened.append((context, found))
         return found
 
@@ -228,6 +229,92 @@ def test_unlikely_words_are_marked_and_listed(visit):
     assert page.evaluate(line) == "none"
 
 
+def test_a_word_of_several_tokens_is_as_likely_as_all_of_them_together(visit):
+    page = visit().page
+    halves = [math.log(0.5)] * 9
+    run = "async ([part, text]) => (await import('/words.js')).words(text, part, 'de')"
+
+    def likely(text: str, tokens: list[str]) -> dict[str, float]:
+        part = {"text": text, "tokens": tokens, "log_probs": halves[: len(tokens) + 1]}
+        found = page.evaluate(run, [part, text])
+        return {word["text"]: round(word["probability"], 4) for word in found if word["probability"]}
+
+    wanted = {"sehr": 0.5, "unglaublich": 0.125, ".": 0.5}
+    assert likely("sehr unglaublich.", ["\u2581sehr", "\u2581un", "glaub", "lich", "."]) == wanted
+    # A space alone is the beginning of the word after it; a token of one byte is part of a letter.
+    assert likely("ja nein", ["\u2581", "ja", "\u2581", "nein"]) == {"ja": 0.25, "nein": 0.25}
+    assert likely("\u00e9t\u00e9 la", ["<0xC3>", "<0xA9>", "t", "\u00e9", "\u2581la"])["la"] == 0.5
+
+
+def test_alternatives_stand_in_the_order_of_their_numbers(visit):
+    def shuffled(route: Route) -> None:
+        answer = route.fetch()
+        if not json.loads(route.request.post_data or "").get("alternatives"):
+            return route.fulfill(response=answer)
+        content = answer.json()
+        (part,) = content["translations"][0]["parts"]
+        part["alternatives"] = [
+            {**part, "text": f"other {total}", "alternatives": [], "log_probs": [total, 0, 0, 0]}
+            for total in (-5, -9, -4, -7)
+        ]
+        return route.fulfill(response=answer, json=content)
+
+    page = visit(prepare=lambda page: page.route("**/v1/translate", shuffled)).page
+    translated(page, "1 2 3", "3 2 1")
+    page.click(".sentence")
+    choices = page.locator(".alternatives button")
+    expect(choices).to_have_count(5)
+    values = [button.get_attribute("value") for button in choices.all()]
+    assert values == ["3 2 1", "other -4", "other -5", "other -7", "other -9"]
+
+
+def test_a_link_brings_languages_and_text(visit):
+    page = visit(query="/?source=de&target=en&q=1+2%0A%C3%A9").page
+    expect(page.locator("#output")).to_contain_text("2 1")
+    assert page.input_value("#input") == "1 2\n\u00e9"
+    assert [page.input_value(f"#{side}") for side in ("source", "target")] == ["de", "en"]
+    page = visit(query="/?source=xx&target=%3Cb%3E&q=").page
+    translated(page, "1 2", "2 1")
+    assert page.input_value("#input") == "1 2"
+
+
+def test_the_model_is_named_and_texts_have_the_direction_of_their_script(visit):
+    page = visit().page
+    translated(page, "1 2", "2 1")
+    expect(page.locator("#model")).to_have_text("Model: en-de")
+    translated(page, "", "")
+    expect(page.locator("#model")).to_have_text("")
+    page.fill("#input", "\u05e9\u05dc\u05d5\u05dd 1")
+    assert page.evaluate("getComputedStyle(document.querySelector('#input')).direction") == "rtl"
+    translated(page, "1 2", "2 1")
+    page.click(".sentence")
+    page.locator(".alternatives button").first.wait_for()
+    undirected = page.evaluate(
+        """[...document.querySelectorAll("textarea, #output, #sentence, .alternatives [lang]")]
+            .filter((each) => each.dir !== "auto").map((each) => each.outerHTML)"""
+    )
+    assert undirected == []
+
+
+def test_what_is_too_wide_for_a_narrow_screen_scrolls_and_shows_it(visit):
+    page = visit(width=320).page
+    page.fill("#input", "1 2 3 4 5 6 7 8 9 1 2 3")
+    page.click(".sentence")
+    page.click("#tabs button[value=attention]")
+    frame = page.locator("#inside .scroll")
+    expect(frame).to_be_visible()
+    assert frame.evaluate("each => each.scrollWidth > each.clientWidth")
+    assert frame.evaluate("each => getComputedStyle(each).scrollbarColor") != "auto"
+    frame.focus()
+    page.keyboard.press("ArrowRight")
+    moved = "each => new Promise((done) => { if (each.scrollLeft) done(); each.onscroll = () => done(); })"
+    frame.evaluate(moved)
+    page.click("#help")
+    table = page.locator("dialog table")
+    assert table.evaluate("each => each.getBoundingClientRect().right <= innerWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
 def test_sentences_that_the_service_mended_are_found(visit):
     page = visit().page
     parts = [{"text": text} for text in ("eins", "w w w", "drei")]
@@ -352,7 +439,7 @@ def test_help_and_copy(visit):
     assert page.evaluate("navigator.clipboard.readText()") == "2 1"
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [320, 390, 1280])
 def test_nothing_is_wider_than_the_screen(visit, width):
     page = visit(width=width).page
     translated(page, "1 2 3 4 5", "5 4 3 2 1")

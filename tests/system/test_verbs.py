@@ -135,6 +135,41 @@ def test_evaluate_shows_model_and_baselines(model: Path, data: Path) -> None:
         assert expected in result.out
 
 
+REFERENCES, CASES = "1 2\t2 1\n1 2\t1 2\n3\t3\n", "1 2\t2 1\n1 2\t2 1\n3\t3\n"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "options", "counted", "nrefs"),
+    [
+        (REFERENCES, (), "references", "var"),
+        (REFERENCES, ("--repeated", "cases"), "cases", "1"),
+        (CASES, (), "cases", "1"),
+        (CASES, ("--multi-reference",), "references", "1"),
+        (CASES, ("--multi-reference", "--repeated", "references"), "references", "1"),
+        ("1 2\t2 1\n", (), None, "1"),
+    ],
+)
+def test_evaluate_says_what_repeated_sources_are(
+    model: Path, tmp_path: Path, pairs: str, options: tuple[str, ...], counted: str | None, nrefs: str
+) -> None:
+    file = tmp_path / "test.tsv"
+    file.write_text(pairs)
+    metrics = ("--metric", "BLEU", "--metric", "sequence_error")
+    (record, error) = json.loads(call("evaluate", model, file, "--json", *metrics, *options).out)
+    assert record["repeated"] == error["repeated"] == counted
+    assert record["nrefs"] == error["nrefs"] == nrefs
+    shown = call("evaluate", model, file, *options).out
+    assert ("1 source is repeated" in shown) is (counted is not None)
+    if counted:
+        assert f"--repeated {'cases' if counted == 'references' else 'references'}" in shown
+
+
+def test_evaluate_refuses_two_opinions_on_repeated_sources(model: Path, data: Path) -> None:
+    result = call("evaluate", model, data / "test.tsv", "--multi-reference", "--repeated", "cases")
+    assert result.code == 2
+    assert "contradict" in result.err
+
+
 def test_evaluate_gives_a_json_list_a_model(model: Path, data: Path) -> None:
     result = call(
         "evaluate", model, model, data / "test.tsv", "--json", "--metric", "BLEU", "--metric", "chrF"
@@ -244,3 +279,21 @@ def test_a_broken_pipe_is_quiet(model: Path) -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert done.stdout == "3 2 1\n"
     assert done.stderr == ""
+
+
+def test_texts_are_translated_as_arguments(model: Path) -> None:
+    piped = call("translate", model, stdin=b"1 2 3\n4 5\n")
+    assert call("translate", model, "1 2 3", "4 5").out == piped.out
+    assert call("translate", model, "1 2 3\n4 5").out == piped.out
+
+
+def test_models_and_tests_are_told_apart(model: Path, data: Path) -> None:
+    test, valid = data / "test.tsv", data / "valid.tsv"
+    usual = call("evaluate", model, test, "--json")
+    assert call("evaluate", test, model, "--json").out == usual.out
+    both = call("evaluate", model, test, valid, "--json").out.splitlines()
+    assert [{record["test"] for record in json.loads(line)} for line in both] == [{str(test)}, {str(valid)}]
+    assert json.loads(both[0])[0]["score"] == json.loads(usual.out)[0]["score"]
+    shown = call("evaluate", model, test, valid).out
+    assert "test.tsv: 60 pairs" in shown
+    assert "valid.tsv: 100 pairs" in shown

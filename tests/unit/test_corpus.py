@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import bz2
+import errno
 import gzip
 import io
 import json
 import lzma
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +20,9 @@ from hypothesis import strategies as st
 from interlingua.data import duplicates
 from interlingua.data.corpus import Corpus, CorpusSettings, Pair, PairFile
 from interlingua.data.duplicates import DuplicateFinder
+from interlingua.data.inspection import are_swapped
 from interlingua.data.split import split
-from interlingua.errors import ConfigurationError, DataError
+from interlingua.errors import ConfigurationError, DataError, OutputError
 
 DEFAULTS = CorpusSettings()
 SKIP = CorpusSettings(on_empty="skip")
@@ -65,6 +70,23 @@ class TestReading:
         path = write(tmp_path / "a.tsv", "".join(f"{s}\t{t}\n" for s, t in pairs))
         assert read(path) == pairs
 
+    @pytest.mark.parametrize("compress", [gzip.compress, lzma.compress, bz2.compress])
+    def test_a_compressed_file_is_known_by_its_content(
+        self, compress: Callable[[bytes], bytes], tmp_path: Path
+    ) -> None:
+        (tmp_path / "a.tsv").write_bytes(compress(b"a\tb\n"))
+        (tmp_path / "A.TSV.GZ").write_bytes(compress(b"a\tb\n"))
+        (tmp_path / "A.JSONL.XZ").write_bytes(compress(b'{"source": "a", "target": "b"}\n'))
+        for path in tmp_path.iterdir():
+            assert read(str(path)) == [("a", "b")]
+
+    def test_joined_files_and_unlike_line_ends(self, tmp_path: Path) -> None:
+        tsv = write(tmp_path / "a.tsv", "\ufeffa\tb\n\ufeffc\td\n")
+        records = ['{"source": "a", "target": "b"}', '{"source": "c", "target": "d"}']
+        jsonl = write(tmp_path / "A.JSONL", "".join(f"\ufeff{record}\n" for record in records))
+        parallel = write(tmp_path / "a.en", "a\r\nc\r\n"), write(tmp_path / "a.de", "b\nd\n")
+        assert read(tsv) == read(jsonl) == read(parallel) == [("a", "b"), ("c", "d")]
+
     def test_columns_and_keys_are_chosen(self, tmp_path: Path) -> None:
         tsv = write(tmp_path / "a.txt", "1\tone\teins\n2\ttwo\tzwei\tmore\n")
         jsonl = write(tmp_path / "a.data", '{"en": "one", "de": "eins"}\n{"en": "two", "de": "zwei"}\n')
@@ -100,6 +122,53 @@ MISTAKES: list[tuple[str, bytes, CorpusSettings, str]] = [
     ("a.jsonl", b"[1]\n", SKIP, r"a\.jsonl:1: the line is not a JSON object"),
     ("a.jsonl", b"{'source'\n", SKIP, r"a\.jsonl:1: the line is not JSON"),
     ("a.jsonl", b"[" * 100_000 + b"\n", SKIP, r"a\.jsonl:1: the line is not JSON"),
+    ("a.tsv", b"a\tb\nc\td\t\n", SKIP, r"a\.tsv:2: .*ends with a tab.*\n.*--columns 1,2"),
+    ("a.jsonl", b'{"source": "a", "target": null}\n', SKIP, r"a\.jsonl:1: .*'target' is not a text but null"),
+    ("a.jsonl", b'{"source": "a", "target": true}\n', SKIP, r"a\.jsonl:1: .*not a text but true or false"),
+    ("a.jsonl", b'{"source": "a", "target": ["b"]}\n', SKIP, r"a\.jsonl:1: .*not a text but an array"),
+    (
+        "a.jsonl",
+        b'{"source": "a", "target": "b", "source": "c"}\n',
+        SKIP,
+        r"a\.jsonl:1: .*'source' is there twice",
+    ),
+    ("a.jsonl", b'["a", "b"]\n', SKIP, r"a\.jsonl:1: .*not a JSON object.*\n.*jq -c '{source: "),
+    ("a.jsonl", b'[{"source": "a"}]\n', SKIP, r"a\.jsonl:1: .*not a JSON object.*\n.*jq -c '\.\[\]'"),
+    ("a.jsonl", b'{\n "source": "a",\n', SKIP, r"a\.jsonl:1: .*not JSON.*\n.*jq -c \."),
+    ("a.jsonl", b'{"en": "a", "de": "b"}\n', SKIP, r"a\.jsonl:1: the key 'source'.*\n.*--keys en,de"),
+    ("a.jsonl", b'{"translation": {"en": "a", "de": "b"}}\n', SKIP, r"a\.jsonl:1: .*\n.*jq -c \.translation"),
+]
+
+WORDS = "Ein Hund läuft.\tA dog runs.\nDie Tür klemmt.\tThe door sticks.\n"
+CYRILLIC = "Собака бежит по дороге.\tA dog runs.\nДверь не открывается.\tThe door sticks.\n"
+FOREIGN: list[tuple[str, bytes, str]] = [
+    ("a.tsv", WORDS.encode("utf-16"), r"UTF-16, not UTF-8\n.*iconv -f UTF-16 -t UTF-8"),
+    ("a.tsv", CYRILLIC.encode("utf-16-be"), r"UTF-16BE, .*\n.*iconv -f UTF-16BE -t UTF-8"),
+    ("a.tsv", WORDS.encode("utf-16-le"), r"UTF-16LE, .*\n.*iconv -f UTF-16LE -t UTF-8"),
+    ("a.tsv", CYRILLIC.encode("utf-16-le"), r"UTF-16LE, .*\n.*iconv -f UTF-16LE -t UTF-8"),
+    ("a.tsv", WORDS.encode("utf-32"), r"UTF-32, not UTF-8\n.*iconv -f UTF-32 -t UTF-8"),
+    ("a.tsv", CYRILLIC.encode("utf-32-be"), r"UTF-32BE, .*\n.*iconv -f UTF-32BE -t UTF-8"),
+    ("a.tsv", WORDS.encode("latin1"), r"a\.tsv:1: .*not UTF-8.*\n.*iconv -f ISO-8859-1 -t UTF-8 a\.tsv"),
+    ("a.tsv", f"\u201e{WORDS}".encode("cp1252"), r"a\.tsv:1: .*\n.*iconv -f windows-1252 -t UTF-8"),
+    ("a.tsv", CYRILLIC.encode("cp1251"), r"a\.tsv:1: .*\n.*encoding cannot be told.*windows-1251"),
+    ("a.tsv", WORDS.encode() * 3 + b"\xc3(\tx\n", r"a\.tsv:7: .*\n.*Other lines of the file are UTF-8"),
+    ("a.tsv", WORDS.replace("\n", "\r").encode(), r"carriage return alone.*\n.*tr '\\r' '\\n' < a\.tsv"),
+    ("a.tsv", b"src,tgt\na,b\nc,d\n", r"a\.tsv:1: .*looks like CSV \(commas"),
+    ("a.csv", b'"a, b","c"\n"d","e ""f"""\n', r"a\.csv:1: .*looks like CSV \(commas"),
+    ("a.tsv", b"a;b\nc;d\ne;f\n", r"a\.tsv:1: .*looks like CSV \(semicolons.*\n.*delimiter=';'"),
+    ("a.tsv", b"a ||| b\n", r"a\.tsv:1: .*separated by \|\|\|"),
+    ("a.txt", b'{"source": "a", "target": "b"}\n', r"a\.txt:1: .*JSON lines.*\n.*a\.jsonl"),
+    ("a.json", b'[{"source": "a", "target": "b"}]', r"a\.json:1: .*JSON array.*\n.*jq -c '\.\[\]'"),
+    ("e.toml", b"[data]\ntrain = 'a.tsv'\n", r"e\.toml:1: .*TOML.*\n.*interlingua train e\.toml"),
+    ("a.tsv", b"<!DOCTYPE html>\n<html>\n", r"an HTML page"),
+    ("a.tmx", b"\xef\xbb\xbf<?xml version='1.0'?>\n<tmx version='1.4'>\n", r"TMX"),
+    ("a.tsv", b"%PDF-1.7\n%\xe2\xe3\n", r"a PDF document"),
+    ("a.tsv", b"\x89PNG\r\n\x1a\n\0\0", r"a picture \(PNG\)"),
+    ("a.tsv", b"PK\x03\x04\x14\0\x06\0[Content_Types].xml xl/workbook.xml", r"an Excel workbook"),
+    ("a.zip", b"PK\x03\x04\x14\0\x06\0a.tsv", r"a zip archive\n.*unzip a\.zip"),
+    ("a.tsv.zst", b"\x28\xb5\x2f\xfd\0\0", r"zstd\n.*zstd -d a\.tsv\.zst"),
+    ("a.tsv", gzip.compress(gzip.compress(b"a\tb\n")), r"compressed twice"),
+    ("a.tgz", gzip.compress(b"a.tsv".ljust(257, b"\0") + b"ustar\0"), r"a tar archive.*\n.*tar -xf a\.tgz"),
 ]
 
 
@@ -111,6 +180,68 @@ class TestMistakes:
         path = write(tmp_path / name, content)
         with pytest.raises(DataError, match=message):
             Corpus([path], settings).report()
+
+    @pytest.mark.parametrize(("name", "content", "message"), FOREIGN)
+    def test_a_file_of_another_form_is_called_by_its_name(
+        self, name: str, content: bytes, message: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=message):
+            Corpus([str(tmp_path / name)], SKIP).report()
+
+    def test_other_forms_are_seen_in_parallel_files_as_well(self, tmp_path: Path) -> None:
+        source = write(tmp_path / "a.en", "one\ntwo\n")
+        for name, content, message in FOREIGN:
+            if not message.startswith((r"a\.", r"e\.")):
+                (tmp_path / name).write_bytes(content)
+                with pytest.raises(DataError, match=message):
+                    Corpus([(source, str(tmp_path / name))], SKIP).report()
+
+    def test_blank_lines_at_the_end_of_one_parallel_file(self, tmp_path: Path) -> None:
+        files = write(tmp_path / "a.en", "one\ntwo\n\n\n"), write(tmp_path / "a.de", "eins\r\nzwei\r\n")
+        with pytest.raises(DataError, match=r"a\.de:2: .*unequal.*\n.*blank lines at its end"):
+            Corpus([files], SKIP).report()
+
+    def test_markup_in_pairs_is_text(self, tmp_path: Path) -> None:
+        pairs = [("<html>", "<HTML>"), ("a", "b")]
+        assert read(write(tmp_path / "a.tsv", "".join(f"{s}\t{t}\n" for s, t in pairs))) == pairs
+
+    @pytest.mark.skipif(os.name != "posix", reason="needs pipes")
+    def test_a_pipe_that_is_read_again_is_called_so(self) -> None:
+        reading, writing = os.pipe()
+        os.write(writing, b"a\tb\n")
+        os.close(writing)
+        corpus = Corpus([f"/dev/fd/{reading}"], SKIP)
+        assert corpus.report().kept == 1
+        with pytest.raises(DataError, match="a pipe, which can be read only once"):
+            list(corpus)
+        os.close(reading)
+
+    def test_no_room_for_temporary_files(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def write_nothing(finder: DuplicateFinder) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(DuplicateFinder, "_flush", write_nothing)
+        with pytest.raises(
+            OutputError, match=r"temporary files cannot be written.*No space left.*\n.*TMPDIR"
+        ):
+            Corpus([write(tmp_path / "a.tsv", "a\tb\n")], SKIP).report()
+
+    @pytest.mark.parametrize("when", ["between", "during"])
+    def test_a_file_that_changes_is_an_error(self, when: str, tmp_path: Path) -> None:
+        path = tmp_path / "a.tsv"
+        path.write_text("a\tb\n" * 500_000)
+        corpus = Corpus([str(path)], SKIP)
+        if when == "between":
+            corpus.digest()
+            path.write_text("a\tc\n" * 500_000)
+            reading = iter(corpus)
+        else:
+            reading = iter(corpus)
+            next(reading)
+            path.write_text("a\tb\n" * 300_000 + "half a line")
+        with pytest.raises(DataError, match=r"a\.tsv: the file changed while it was read"):
+            list(reading)
 
     @pytest.mark.parametrize(("lines", "named"), [((1, 3), r"a\.en:1"), ((3, 2), r"a\.de:2")])
     def test_parallel_files_of_unequal_length(
@@ -191,6 +322,79 @@ class TestReport:
                 seen.add(pair)
             mask = np.unpackbits(finder.mask(), count=len(pairs))
         assert mask.astype(bool).tolist() == expected
+
+
+class TestInspection:
+    """What is often a mistake, and what only looks like one."""
+
+    def account(self, directory: Path, content: str, **settings: Any) -> str:
+        return str(Corpus([write(directory / "a.tsv", content)], CorpusSettings.parse(settings)).report())
+
+    @pytest.mark.parametrize(
+        "header",
+        ["source\ttarget", "en\tde", "English\tGerman", '"Source text"\t"Target text"', "pt-BR\ten_US"],
+    )
+    def test_a_header_is_seen_in_every_file(self, header: str, tmp_path: Path) -> None:
+        files = [write(tmp_path / f"{i}.tsv", f"{header}\na\tb\nc\td\n") for i in range(2)]
+        files.insert(1, write(tmp_path / "none.tsv", "a\tb\nEnglish\tGerman\n"))
+        account = str(Corpus(files, DEFAULTS).report())
+        assert account.count("looks like a header") == 2
+        assert "none.tsv begins" not in account
+
+    @pytest.mark.parametrize("first", ["house\tHaus", "the\tdie", "1 2\t2 1", "to be\tsein", "en\ten"])
+    def test_an_ordinary_pair_is_no_header(self, first: str, tmp_path: Path) -> None:
+        assert "header" not in self.account(tmp_path, f"{first}\na\tb\n")
+
+    @pytest.mark.parametrize(
+        ("equal", "said"),
+        [(0, ""), (2, "equal in 2% of the pairs"), (60, "warning: source and target are equal")],
+    )
+    def test_equal_sides(self, equal: int, said: str, tmp_path: Path) -> None:
+        lines = [f"a{i}\ta{i}\n" for i in range(equal)] + [f"a{i}\tb{i}\n" for i in range(equal, 100)]
+        account = self.account(tmp_path, "".join(lines))
+        assert said in account
+        assert ("are equal" in account) == bool(equal)
+
+    @pytest.mark.parametrize(
+        ("side", "said"), [("...", True), ("\u200b\u200d", True), ("+", False), ("č", False)]
+    )
+    def test_sides_that_only_look_full(self, side: str, said: bool, tmp_path: Path) -> None:
+        account = self.account(tmp_path, f"a\t{side}\nb\tc\nd\te\n")
+        assert ("pairs with a side of nothing but punctuation or invisible characters: 1" in account) == said
+
+    def test_a_code_of_punctuation_is_no_mistake(self, tmp_path: Path) -> None:
+        assert "warning" not in self.account(tmp_path, "sos\t... --- ...\nee\t. .\n")
+
+    def test_quotes_of_a_spreadsheet(self, tmp_path: Path) -> None:
+        assert "stands in" in self.account(tmp_path, '"a"\t"b"\n"c"\t"d"\n"e"\t"f"\n')
+        assert "stands in" not in self.account(tmp_path, '"a"\t"b"\n"c" d\te\n"e"\t"f"\n')
+
+    def test_one_target_for_all(self, tmp_path: Path) -> None:
+        assert "all targets are the same" in self.account(tmp_path, "a\tx\nb\tx\nc\tx\n")
+        assert "all targets" not in self.account(tmp_path, "a\tx\nb\tx\nc\ty\n")
+        assert "all targets" not in self.account(tmp_path, "a\tx\n")
+
+    def test_marks_and_nul_characters(self, tmp_path: Path) -> None:
+        account = self.account(tmp_path, "a\t\ufeffb\nc\td\0e\nf\tg\n")
+        assert "byte order mark at the beginning (files joined together?): 1" in account
+        assert "NUL characters: 1" in account
+
+    def test_nothing_is_said_of_ordinary_pairs(self, tmp_path: Path) -> None:
+        account = self.account(tmp_path, "a\tb\nc!\td\n¿e?\tf\n")
+        assert len(account.splitlines()) == 1
+
+    def test_swapped_columns(self) -> None:
+        pairs = [(f"the cat {i} sleeps", f"die Katze {i} schläft") for i in range(50)]
+        swapped = [(target, source) for source, target in pairs]
+        assert are_swapped(pairs, swapped[:9])
+        assert not are_swapped(pairs, pairs[:9])
+        spelt = [("hund", "hʊnt"), ("katze", "kaʦə"), ("maus", "maʊs"), ("vogel", "foːɡəl"), ("huhn", "huːn")]
+        seen = [("tausend", "taʊzənt"), ("magen", "maːɡən"), ("hose", "hoːzə"), ("faul", "faʊl")]
+        unseen = [(target, source) for source, target in spelt]
+        assert are_swapped(spelt + seen, unseen)
+        assert not are_swapped(spelt + seen, seen)
+        copies = [("a b c", "c b a"), ("b c d", "d c b")]
+        assert not are_swapped(copies, [("c d", "d c")])
 
 
 class TestSplit:

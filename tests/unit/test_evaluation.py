@@ -17,7 +17,7 @@ from sacrebleu.significance import PairedTest
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.evaluation.baselines import copy_source, look_up
 from interlingua.evaluation.metrics import bleu, chrf, metric_named, sequence_error, symbol_error
-from interlingua.evaluation.references import Example, group_references
+from interlingua.evaluation.references import Example, choose_repeated, describe_repeated, group_references
 from interlingua.evaluation.scores import compare, default_metrics, evaluate
 from interlingua.evaluation.tasks import recognise_task
 
@@ -96,11 +96,11 @@ def test_a_metric_can_be_used_again_with_other_references():
     answers, pairs = corpus()
     metric = bleu()
     (before,) = evaluate(answers, pairs, metrics=[metric])
-    evaluate(["b", "b"], [("a", "b"), ("a", "c")], metrics=[metric], multi_reference=True, n_bootstrap=0)
+    evaluate(["b", "b"], [("a", "b"), ("a", "c")], metrics=[metric], repeated="references", n_bootstrap=0)
     assert evaluate(answers, pairs, metrics=[metric]) == [before]
 
 
-def test_several_references_count_in_bleu_and_chrf_only_when_asked():
+def test_several_references_count_in_bleu_and_chrf_like_in_error_rates():
     pairs = [
         ("s1", "a small dog runs"),
         ("s1", "the little dog is running"),
@@ -110,8 +110,9 @@ def test_several_references_count_in_bleu_and_chrf_only_when_asked():
     for ours, theirs in ((bleu(), BLEU()), (chrf(), CHRF())):
         streams = [["a small dog runs", "a green hill and a house"], ["the little dog is running", None]]
         expected = theirs.corpus_score([answers[0], answers[2]], streams)
-        (apart,) = evaluate(answers, pairs, metrics=[ours])
-        (together,) = evaluate(answers, pairs, metrics=[ours], multi_reference=True)
+        (apart,) = evaluate(answers, pairs, metrics=[ours], repeated="cases")
+        (together,) = evaluate(answers, pairs, metrics=[ours], repeated="references")
+        assert [together] == evaluate(answers, pairs, metrics=[ours])
         assert together.score == pytest.approx(expected.score)
         assert together.signature.startswith("nrefs:var|")
         assert apart.score < together.score
@@ -176,7 +177,7 @@ def test_error_rates_are_their_definitions(lines):
         wrong = sum(answer not in references for answer, references in lines)
         length = -sum(row[1] for row in nearest)
         metrics = [sequence_error(symbols), symbol_error(symbols)]
-        sequence, symbol = evaluate(answers, pairs, metrics=metrics, n_bootstrap=0)
+        sequence, symbol = evaluate(answers, pairs, metrics=metrics, repeated="references", n_bootstrap=0)
         assert sequence.score == pytest.approx(100 * wrong / len(lines))
         assert symbol.score == pytest.approx(100 * sum(row[0] for row in nearest) / max(length, 1))
 
@@ -188,7 +189,7 @@ def test_another_reference_never_makes_an_error_more(lines):
     answers = [answer for answer, _, _ in lines]
     metrics = [sequence_error("words"), symbol_error("words")]
     before = evaluate(answers, one, metrics=metrics, n_bootstrap=0)
-    after = evaluate(answers * 2, more, metrics=metrics, n_bootstrap=0)
+    after = evaluate(answers * 2, more, metrics=metrics, repeated="references", n_bootstrap=0)
     for fewer, several in zip(before, after, strict=True):
         errors = [int(score.details.split("/")[0]) for score in (fewer, several)]
         assert errors[1] <= errors[0]
@@ -208,6 +209,44 @@ def test_equivalent_unicode_and_spaces_between_symbols_are_no_errors():
     pairs = [("x", unicodedata.normalize("NFD", composed).replace(" ", "  "))]
     metrics = [sequence_error("words"), symbol_error("words")]
     assert [score.score for score in evaluate([composed], pairs, metrics=metrics)] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "chosen"),
+    [
+        ([("h e y", "HH EY"), ("h e y", "HH AY"), ("o", "OW")], "references"),
+        ([("yes", "ja"), ("yes", "ja"), ("yes", "doch"), ("no", "nein"), ("no", "nee")], "references"),
+        ([("a", "x"), ("b", "y"), ("a", "x")], "cases"),
+        ([("w1", "v1"), ("w1", "v1"), ("w2", "v2"), ("w2", "v2"), ("w3", "v3"), ("w3", "u3")], "cases"),
+    ],
+)
+def test_repeated_sources_are_one_thing_to_all_metrics(pairs, chosen):
+    assert choose_repeated(pairs) == chosen
+    answers = dict(reversed(pairs))
+    given = [answers[source] for source, _ in pairs], pairs
+    metrics = [metric_named(name) for name in ("BLEU", "chrF", "sequence_error", "symbol_error")]
+    scores = evaluate(*given, metrics=metrics, n_bootstrap=0)
+    assert scores == evaluate(*given, metrics=metrics, repeated=chosen, n_bootstrap=0)
+    assert len({score.signature.split("|")[0] for score in scores}) == 1
+    lines = int(scores[2].details.split("/")[1])
+    assert lines == (len({source for source, _ in pairs}) if chosen == "references" else len(pairs))
+    other = "cases" if chosen == "references" else "references"
+    assert describe_repeated(pairs, chosen).endswith(f"(else: --repeated {other})")
+
+
+def test_comparing_counts_repeated_sources_as_scoring_does():
+    pairs = [("a", "x"), ("a", "y"), ("b", "z")]
+    for repeated in ("auto", "references", "cases"):
+        answers = ["x", "x", "z"]
+        (score,) = evaluate(answers, pairs, metrics=[sequence_error()], repeated=repeated)
+        (compared,) = compare(["z"] * 3, answers, pairs, metrics=[sequence_error()], repeated=repeated)
+        assert compared.score == score.score
+
+
+def test_something_else_than_references_or_cases_is_refused():
+    with pytest.raises(ConfigurationError, match="references"):
+        evaluate(["b"], [("a", "b")], repeated="reference")
+    assert describe_repeated([("a", "b"), ("b", "b")], "cases") is None
 
 
 def test_references_are_grouped_in_the_order_first_seen():

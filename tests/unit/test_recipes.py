@@ -110,7 +110,10 @@ def test_a_preset_is_its_sizes_whatever_the_data(pretend, preset):
 def test_a_papers_preset_is_the_papers(pretend):
     recipe = pretend(10**4, preset="paper-base")
     assert recipe.values["model"] == PRESETS["paper-base"].model_dump()
-    assert recipe.values["training"]["schedule"] == "paper"
+    training = TrainingSettings(**recipe.values["training"])
+    assert training.schedule == "paper"
+    assert 24_000 <= training.max_tokens * training.accumulate <= 26_000
+    assert training.patience == 0
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ def test_the_best_is_kept_and_the_later_of_equals() -> None:
     assert [selection.add(score, step) for step, score in enumerate([1.0, 3.0, 2.0, 3.0, math.nan])] == [
         True, True, False, True, False,
     ]  # fmt: skip
-    assert (selection.best_score, selection.best_step, selection.without_better) == (3.0, 3, 1)
+    assert (selection.best_score, selection.best_step, selection.without_better) == (3.0, 3, 3)
 
 
 def test_patience_ends_after_so_many_without_a_better_one() -> None:
@@ -25,6 +25,17 @@ def test_patience_ends_after_so_many_without_a_better_one() -> None:
         ended.append(patient.patience_ended)
     assert ended == [False, False, True]
     assert not endless.patience_ended
+
+
+def test_an_equal_score_is_taken_but_waited_through() -> None:
+    selection = Selection(patience=3)
+    taken = [selection.add(score, step) for step, score in enumerate([0.0, 0.0, 0.0, 0.0])]
+    assert taken == [True] * 4
+    assert selection.best_step == 3
+    assert selection.patience_ended
+    selection.wait_anew()
+    assert not selection.patience_ended
+    assert selection.best_score == 0.0
 
 
 def test_a_selection_goes_on_from_its_state() -> None:

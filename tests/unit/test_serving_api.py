@@ -11,21 +11,26 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 import httpx
 import pytest
 
+from interlingua.documents.document import Part
 from interlingua.errors import ConfigurationError
 from interlingua.serving import logs
 from interlingua.serving.app import build_app
 from interlingua.serving.http.limits import AccessControl, read_keys
 from interlingua.serving.metrics import Metrics
-from interlingua.serving.models.catalogue import Catalogue, ServedModel
+from interlingua.serving.models.catalogue import Catalogue, ServedModel, read_model
+from interlingua.serving.models.corrections import Corrections
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.pool.process import AboutModel, WorkerGoneError
 from interlingua.serving.pool.queue import Job, Queue, RequestTurn
 from interlingua.serving.refusal import RefusalError
+from interlingua.serving.routes.answer_cache import AnswerCache, cache_key
 from interlingua.serving.routes.files import TranslatedFiles
+from interlingua.serving.run import open_documents
 from interlingua.serving.settings import ServeSettings
 from interlingua.text.repetition import repeats
 from interlingua.text.symbols import ByteTokenizer
@@ -43,6 +48,8 @@ class Pretended:
     batches: ClassVar[list[list[str]]] = []
     options: ClassVar[list[dict[str, Any]]] = []
     dropped: ClassVar[list[list[str]]] = []
+    devices: ClassVar[list[str]] = []
+    left: ClassVar[list[tuple[str, int]]] = []
     gate = asyncio.Event()
 
     def __init__(self) -> None:
@@ -52,7 +59,8 @@ class Pretended:
         self.started.append(self)
 
     @classmethod
-    async def start(cls, models: Any, precision: str) -> Pretended:
+    async def start(cls, models: Any, precision: str, device: str) -> Pretended:
+        cls.devices.append(device)
         return cls()
 
     async def translate(self, task: dict[str, Any], on_drafts: Any, abandoned: Any) -> list[dict[str, Any]]:
@@ -82,10 +90,19 @@ class Pretended:
             "text": text.upper(), "flags": [], "count": len(tokens), "tokens": [t.upper() for t in tokens],
             "source_tokens": tokens, "score": -1.0, "log_probs": [-0.5] * (len(tokens) + 1),
         }  # fmt: skip
+        if task["options"].get("attention") and "verbose" in text:  # 100 target tokens for each of the source
+            record["attention"] = {
+                "encoder": [],
+                "decoder": [],
+                "cross": [[[[0.5] * len(tokens)] * 100 * len(tokens)] * 32],
+            }
         if task["options"].get("alignment"):
             record["alignment"] = [(i, i) for i in range(len(tokens))]
         others = [{**record, "text": f"{text.upper()} {i}"} for i in range(1, n_best)]
         return {**record, "alternatives": others}
+
+    def drop(self, number: int, text: int) -> None:
+        self.left.append((self.batches[-1][text], number))
 
     async def stop(self) -> None:
         if not self.gone.done():
@@ -109,18 +126,26 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
         async def main() -> None:
             Pretended.started, Pretended.batches, Pretended.options, Pretended.dropped = [], [], [], []
+            Pretended.left, Pretended.devices = [], []
             Pretended.gate = asyncio.Event()
             monkeypatch.setattr("interlingua.serving.pool.pool.Worker", Pretended)
             metrics = Metrics()
             pool = Pool({model.name: "" for model in models}, settings, metrics)
             await pool.start()
-            app = build_app(Catalogue(models), pool, settings, metrics)
+            names = [model.name for model in models]
+            store = Corrections(settings.corrections, names) if settings.corrections else None
+            documents = open_documents(settings)
+            catalogue = Catalogue(models, pivot=settings.pivot)
+            app = build_app(catalogue, pool, settings, metrics, store, documents)
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
             async with Client(transport=transport, base_url="http://here") as client:
                 client.pool, client.metrics = pool, metrics
                 async with asyncio.timeout(20):
                     await work(client)
             await pool.stop()
+            for each in (store, documents):
+                if each:
+                    each.close()
 
         asyncio.run(main())
 
@@ -180,6 +205,151 @@ def test_html_keeps_its_tags_and_its_text_is_that_of_the_plain_sentence(visit):
     visit(work)
 
 
+def test_alternatives_go_with_html(visit):
+    async def work(client: Client) -> None:
+        source = "<p>a <b>dog</b></p>"
+        answer = (await client.post("/translate", json=ask(source, format="html", alternatives=2))).json()
+        assert answer["translatedText"] == "<p>A <b>DOG</b></p>"
+        assert answer["alternatives"] == ["<p>A <b>DOG</b> 1</p>", "<p>A <b>DOG</b> 2</p>"]
+
+    visit(work)
+
+
+def test_more_alternatives_than_allowed_are_not_refused(visit):
+    async def work(client: Client) -> None:
+        for way in ({"json": ask(alternatives=50)}, {"data": ask(alternatives="50")}):
+            answer = await client.post("/translate", **way)
+            assert answer.json()["alternatives"] == ["A DOG 1", "A DOG 2"]
+
+    visit(work, max_alternatives=2)
+
+
+def test_the_limit_of_characters_is_that_of_each_text(visit):
+    async def work(client: Client) -> None:
+        for path in ("/translate", "/v1/translate"):
+            assert (await client.post(path, json=ask(["abcdefghij"] * 5))).status_code == 200
+            refused = await client.post(path, json=ask(["a", "abcdefghijk"]))
+            assert (refused.status_code, "11 characters exceed" in refused.text) == (400, True)
+
+    visit(work, max_characters=10)
+
+
+@pytest.mark.parametrize(
+    ("info", "lost"),
+    [("", ["5"]), ("{}", ["5"]), ('{"numbers_copied": 0.97}', ["5"]), ('{"numbers_copied": null}', ["5"]),
+     ('{"numbers_copied": 0.3}', [])],
+)  # fmt: skip
+def test_numbers_that_the_task_rewrites_are_not_missing(visit, tmp_path, monkeypatch, info, lost):
+    (tmp_path / "config.toml").write_text('languages = ["en", "de"]\n')
+    if info:
+        (tmp_path / "info.json").write_text(info)
+    monkeypatch.setattr(
+        "interlingua.serving.models.catalogue.load_tokenizer", lambda *_: ByteTokenizer("NFC")
+    )
+    monkeypatch.setattr(Pretended, "answer", lambda *_: {"text": "five", "flags": [], "alternatives": []})
+
+    async def work(client: Client) -> None:
+        answer = (await client.post("/translate", json=ask("5"))).json()
+        assert answer.get("notKept", []) == lost
+
+    visit(work, models=[read_model(tmp_path)])
+
+
+def test_a_suggestion_is_a_correction(visit, tmp_path):
+    suggested = ask("a dog", s="ein Hund")
+
+    async def work(client: Client) -> None:
+        assert (await client.get("/frontend/settings")).json()["suggestions"] is True
+        for way in ({"json": suggested}, {"data": suggested}):
+            assert (await client.post("/suggest", **way)).json() == {"success": True}
+        missing = await client.post("/suggest", data=ask())
+        assert (missing.status_code, "missing s" in missing.text) == (400, True)
+        elsewhere = {"sec-fetch-site": "cross-site"}
+        assert (await client.post("/suggest", data=suggested, headers=elsewhere)).status_code == 415
+
+    visit(work, corrections=str(tmp_path))
+    assert (tmp_path / "en-de.tsv").read_text() == "a dog\tein Hund\n" * 2
+
+    async def without(client: Client) -> None:
+        assert (await client.get("/frontend/settings")).json()["suggestions"] is False
+        assert (await client.post("/suggest", json=suggested)).status_code == 403
+
+    visit(without)
+
+
+def test_a_pair_without_a_model_goes_through_a_third_language(visit):
+    async def work(client: Client) -> None:
+        asked = ask("un chien", source="fr", target="en", alternatives=1)
+        answer = (await client.post("/translate", json=asked)).json()
+        assert (answer["translatedText"], answer["pivot"]) == ("UN CHIEN", "de")
+        assert answer["alternatives"] == ["UN CHIEN 1"]
+        own = (await client.post("/v1/translate", json=ask(source="fr", target="en", alignment=True))).json()
+        (text,) = own["translations"]
+        assert (own["model"], text["text"], text["flags"], text["parts"]) == ("fr-en", "A DOG", ["pivot"], [])
+        auto = await client.post("/translate", json=ask("o\u00f9 est le chien", source="auto", target="en"))
+        assert auto.json()["detectedLanguage"]["language"] in ("fr", "de")
+        terms = await client.post("/translate", json=ask(source="fr", target="en", glossary={"a": "b"}))
+        assert (terms.status_code, "goes through de" in terms.text) == (400, True)
+        told = {each["code"]: each for each in (await client.get("/languages")).json()}
+        assert (told["fr"]["targets"], told["fr"]["pivots"]) == (["de", "en"], {"en": "de"})
+        assert (told["en"]["targets"], told["en"]["pivots"]) == (["de"], {})
+        form = {"source": "fr", "target": "en"}
+        files = {"file": ("a.html", b"<p>un <b>chien</b></p>")}
+        url = (await client.post("/translate_file", data=form, files=files)).json()["translatedFileUrl"]
+        assert (await client.get(url)).text == "<p>UN <b>CHIEN</b></p>"
+
+    visit(work)
+
+    async def without(client: Client) -> None:
+        assert (await client.post("/translate", json=ask(source="fr", target="en"))).status_code == 400
+
+    visit(without, pivot=False)
+
+
+def test_a_text_that_comes_again_is_not_decoded_again(visit):
+    async def work(client: Client) -> None:
+        async def decoded(**more: Any) -> int:
+            before = len(Pretended.batches)
+            assert (await client.post("/v1/translate", json=ask("a dog", **more))).status_code == 200
+            return len(Pretended.batches) - before
+
+        assert [await decoded() for _ in range(3)] == [1, 0, 0]
+        for more in (
+            {"target": "en", "source": "de"}, {"alternatives": 1}, {"beam": 3}, {"glossary": {"dog": "Hund"}},
+            {"alignment": True},
+        ):  # fmt: skip
+            assert [await decoded(**more) for _ in range(2)] == [1, 0]
+        assert [await decoded(sample=True) for _ in range(2)] == [1, 1]
+        assert [await decoded(attention=True) for _ in range(2)] == [1, 1]
+        streamed = await client.post("/v1/translate", json=ask("a dog", stream=True))
+        assert events(streamed)[-1][1]["translations"][0]["text"] == "A DOG"
+        await Pretended.started[0].stop()  # the model in its place may be another one
+        while len(Pretended.started) < 2 or not client.pool.alive:
+            await asyncio.sleep(0)
+        assert [await decoded() for _ in range(2)] == [1, 0]
+
+    visit(work)
+    visit(lambda client: _decoded_twice(client), cache_bytes=0)
+
+
+async def _decoded_twice(client: Client) -> None:
+    for _ in range(2):
+        await client.post("/translate", json=ask())
+    assert Pretended.batches == [["a dog"], ["a dog"]]
+
+
+def test_kept_answers_are_bounded():
+    cache = AnswerCache(1000)
+    for i in range(100):
+        key = cache_key("en-de", Part(str(i), False, 1), {}, detail=False)
+        cache.get(key, [1])
+        cache.put(key, {"text": "x" * 100}, [1])
+    assert cache.get(key, [1]) == {"text": "x" * 100}
+    assert cache._answers.currsize <= 1000
+    cache.put(key, {"text": "y"}, [2])  # of a worker that came meanwhile
+    assert cache.get(key, [2]) is None
+
+
 def test_the_native_api_tells_all_and_streams(visit):
     async def work(client: Client) -> None:
         asked = ask(["one two", "http"], alternatives=1, alignment=True)
@@ -199,6 +369,70 @@ def events(answer: httpx.Response) -> list[tuple[str, Any]]:
     assert answer.headers["content-type"].startswith("text/event-stream")
     both = [event.splitlines() for event in answer.text.strip().split("\n\n")]
     return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in both]
+
+
+FRENCH = "La maison est très belle aujourd'hui, et les enfants jouent dehors."
+GERMAN = "Die Kinder spielen heute im Garten hinter dem Haus."
+ENGLISH = "The children are playing in the garden behind the house."
+DUTCH = "De hond loopt door het bos en de kinderen spelen buiten."
+
+
+def test_the_language_of_each_text_of_a_list_is_detected(visit):
+    async def work(client: Client) -> None:
+        texts = [ENGLISH, FRENCH, GERMAN, "12", ENGLISH.lower()]
+        answer = (await client.post("/translate", json=ask(texts, source="auto"))).json()
+        assert answer["translatedText"] == [ENGLISH.upper(), FRENCH.upper(), GERMAN, "12", ENGLISH.upper()]
+        found = answer["detectedLanguage"]
+        assert [each["language"] for each in found] == ["en", "fr", "de", "en", "en"]
+        assert found[3]["confidence"] == 0
+        whole = (await client.post("/v1/translate", json=ask(texts, source="auto"))).json()
+        each = [
+            (text["source"], text["model"], text["detected"]["language"]) for text in whole["translations"]
+        ]
+        assert each[:3] == [("en", "en-de", "en"), ("fr", "fr-de", "fr"), ("de", "de-de", "de")]
+        assert [text["text"] for text in whole["translations"]] == answer["translatedText"]
+        assert (whole["model"], whole["source"]) == ("en-de", "en")
+
+    visit(work)
+
+
+def test_progress_of_texts_in_several_languages_bears_their_numbers(visit):
+    async def work(client: Client) -> None:
+        asked = ask([FRENCH, ENGLISH], source="auto", stream=True)
+        lines = (await client.post("/v1/translate", json=asked)).text.split("\n")
+        events = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: ")]
+        last = {event["index"]: event["text"] for event in events if "index" in event}
+        assert FRENCH.upper().startswith(last[0])
+        assert ENGLISH.upper().startswith(last[1])
+
+    visit(work, draft_ms=0)
+
+
+@pytest.mark.parametrize("path", ["/translate", "/v1/translate"])
+def test_a_language_without_a_model_is_named_and_not_guessed(visit, path):
+    async def work(client: Client) -> None:
+        for texts in (DUTCH, [ENGLISH, DUTCH]):
+            answer = await client.post(path, json=ask(texts, source="auto"))
+            assert answer.status_code == 400
+            said = answer.json()["error"]
+            assert "Dutch (nl)" in said
+            assert "from en" in said
+        assert (await client.post(path, json=ask(DUTCH))).status_code == 200  # the user knows better
+        first = (await client.post("/detect", json={"q": DUTCH})).json()[0]
+        assert first["language"] == "nl"
+
+    visit(work, models=MODELS[:1])
+
+
+def test_what_says_little_is_never_certain(visit):
+    async def work(client: Client) -> None:
+        for text in ("12", "OK", "Ciao", "一只狗在跑。", "Bonjour"):
+            found = (await client.post("/detect", json={"q": text})).json()
+            assert all(each["confidence"] < 60 for each in found if each["language"] in ("en", "de", "fr")), (
+                found
+            )
+
+    visit(work)
 
 
 def test_events_tell_a_sentence_while_it_is_decoded(visit):
@@ -237,6 +471,17 @@ def test_attention_is_told_of_a_bounded_number_of_tokens(visit):
         await client.post("/v1/translate", json=ask(text, attention=True))
         told = [wanted for wanted in Pretended.options if wanted.get("attention")]
         assert 0 < sum(len(batch) for batch in Pretended.batches[: len(told)]) < 40
+
+    visit(work)
+
+
+def test_attention_is_bounded_by_what_the_outputs_came_to(visit):
+    async def work(client: Client) -> None:
+        for count, told in ((2, 2), (12, 10)):
+            text = "\n".join(f"verbose {number} x y" for number in range(count))
+            answer = await client.post("/v1/translate", json=ask(text, attention=True))
+            parts = answer.json()["translations"][0]["parts"]
+            assert [bool(part.get("attention")) for part in parts] == [n < told for n in range(count)]
 
     visit(work)
 
@@ -352,6 +597,24 @@ def test_files_come_back_translated_under_a_name_that_cannot_be_guessed(visit):
     visit(work)
 
 
+@pytest.mark.parametrize(
+    "name", ["\u0444\u0430\u0439\u043b.txt", "\u5b57\u5e55 1.srt", "\u00fcber.html", "a; b.txt"]
+)
+def test_names_of_files_may_be_in_any_script(visit, name):
+    async def work(client: Client) -> None:
+        given = {"file": (name, "\ufeffx\r\n".encode())}
+        answer = await client.post("/translate_file", data={"source": "en", "target": "de"}, files=given)
+        got = await client.get(answer.json()["translatedFileUrl"])
+        assert got.content.decode() in ("\ufeffX\r\n", "\ufeffx\r\n")
+        header = got.headers["content-disposition"]
+        stem, dot, suffix = name.rpartition(".")
+        shown = unquote(header.partition("filename*=UTF-8''")[2])
+        assert shown == re.sub(r"[^\w.]+", "_", stem) + f"_de{dot}{suffix}"
+        assert re.match(r'attachment; filename="[\w.-]+"; ', header, re.ASCII)
+
+    visit(work)
+
+
 def test_files_are_kept_for_a_while_and_within_bounds():
     files = TranslatedFiles(seconds=1000, max_bytes=10)
     first, second = files.put("../../etc/pa ss\n.txt", b"123456"), files.put("b.txt", b"123456")
@@ -373,7 +636,7 @@ BAD = [
     ("/translate", {"json": ask(source="auto", target="fr")}, 400, "into fr"),
     ("/translate", {"json": ask(format="pdf")}, 400, "format"),
     ("/translate", {"json": ask(alternatives=-1)}, 400, "alternatives"),
-    ("/translate", {"json": ask(alternatives=99)}, 400, "alternatives"),
+    ("/v1/translate", {"json": ask(alternatives=6)}, 400, "alternatives"),
     ("/translate", {"json": ask("a" * 300)}, 400, "300 characters"),
     ("/translate", {"json": ask(["a"] * 9)}, 400, "9 texts"),
     ("/translate", {"json": ask("a" * 5000)}, 413, "larger than"),
@@ -517,6 +780,63 @@ def test_what_waits_for_a_client_that_left_is_dropped(visit):
         assert ["later"] not in Pretended.batches
 
     visit(work, batch=1)
+
+
+def test_of_a_batch_that_runs_only_what_nobody_waits_for_is_dropped(visit):
+    async def work(client: Client) -> None:
+        stays = asyncio.create_task(client.post("/translate", json=ask("slow")))
+        leaves = asyncio.create_task(client.post("/translate", json=ask("leaves")))
+        while not Pretended.batches:
+            await asyncio.sleep(0.001)
+        assert sorted(Pretended.batches[0]) == ["leaves", "slow"]
+        leaves.cancel()
+        await asyncio.gather(leaves, return_exceptions=True)
+        await asyncio.sleep(0)
+        assert [text for text, _ in Pretended.left] == ["leaves"]
+        Pretended.gate.set()
+        assert (await stays).json() == {"translatedText": "SLOW"}
+
+    visit(work, wait_ms=500, batch=2)
+
+
+@pytest.mark.parametrize(
+    ("values", "devices"),
+    [
+        ({}, ["cpu"]),
+        ({"workers": 2}, ["cpu", "cpu"]),
+        ({"workers": 0, "device": "cuda:0, cuda:1"}, ["cuda:0", "cuda:1"]),
+        ({"workers": 3, "device": ("cuda:0", "cuda:1")}, ["cuda:0", "cuda:1", "cuda:0"]),
+    ],
+)
+def test_workers_are_shared_out_among_devices_and_replaced_on_their_own(visit, values, devices):
+    async def work(client: Client) -> None:
+        assert Pretended.devices == devices
+        await Pretended.started[-1].stop()
+        while len(Pretended.devices) == len(devices):
+            await asyncio.sleep(0.001)
+        assert Pretended.devices[-1] == devices[-1]
+        assert (await client.post("/translate", json=ask())).status_code == 200
+
+    visit(work, **values)
+
+
+def test_devices_have_names():
+    for wrong in ("gpu", "auto", "cuda:x", "", ()):
+        with pytest.raises(ConfigurationError, match="device"):
+            ServeSettings.parse({"device": wrong})
+
+
+def test_alternatives_ask_for_no_other_beam(visit):
+    async def work(client: Client) -> None:
+        for path, asked in (("/translate", {}), ("/v1/translate", {}), ("/v1/translate", {"beam": 1})):
+            for alternatives in (0, 5):
+                answer = await client.post(path, json=ask(alternatives=alternatives, **asked))
+                assert answer.status_code == 200
+            without, with_them = Pretended.options[-2:]
+            assert with_them.get("n_best") == 6
+            assert with_them.get("beam") == without.get("beam") == asked.get("beam")
+
+    visit(work)
 
 
 def test_a_client_that_disconnects_cancels_its_request(visit):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,11 +14,19 @@ from interlingua.serving.http import protocol
 from interlingua.serving.http.protocol import bounded
 
 Work = Callable[[int], Awaitable[None]]
+seen: list[tuple[bytes, bytes]] = []
+"""The headers of what came to /wait."""
 GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
 async def answering(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Does not look at the body; at /long the answer has no end."""
+    """Does not look at the body, but for /wait; at /long the answer has no end."""
+    if scope["path"] == "/wait":
+        while (message := await receive()).get("more_body"):
+            pass
+        if message["type"] == "http.disconnect":
+            return
+        seen.extend(scope["headers"])
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]
                 if scope["path"] != "/long" else []})  # fmt: skip
     leaving = asyncio.ensure_future(_left(receive))
@@ -115,5 +124,59 @@ def test_connections_beyond_the_most_are_told_so(serve):
         assert b" 200 " in await kept[0][0].readline()
         for _, other in kept:
             other.close()
+
+    serve(work)
+
+
+CHUNKED = b"POST /wait HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+
+
+@pytest.mark.parametrize(
+    ("begin", "flood"),
+    [
+        (CHUNKED + b"0\r\n", b"X-Trailer: y\r\n"),
+        (CHUNKED + b"0\r\nX: ", b"aaaaaaaa"),
+        (CHUNKED + b"3;", b"extension"),
+    ],
+    ids=["many", "one that is long", "an extension of a chunk"],
+)
+def test_trailers_without_an_end_are_refused(serve, begin, flood):
+    async def work(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(begin)
+        told = asyncio.create_task(ended(reader))
+        sent = 0
+        while not told.done() and sent < 40_000_000:
+            writer.write(flood * 1000)
+            sent += len(flood) * 1000
+            with contextlib.suppress(ConnectionError):
+                await writer.drain()
+            await asyncio.sleep(0)
+        assert sent < 40_000_000
+        writer.close()
+
+    serve(work)
+
+
+def test_a_large_body_in_small_chunks_is_no_trailer(serve):
+    async def work(port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(CHUNKED.replace(b"3\r\nabc\r\n", b"") + b"1\r\na\r\n" * 100_000 + b"0\r\n\r\n")
+        assert b" 200 " in await reader.readline()
+        assert await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(2) == b"ok"
+        writer.close()
+
+    serve(work)
+
+
+def test_trailers_are_no_headers(serve):
+    async def work(port: int) -> None:
+        seen.clear()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(CHUNKED + b"0\r\nX-Forwarded-For: 6.6.6.6\r\nHost: there\r\n\r\n")
+        assert b" 200 " in await reader.readline()
+        writer.close()
+        assert [value for name, value in seen if name in (b"host", b"x-forwarded-for")] == [b"here"]
 
     serve(work)

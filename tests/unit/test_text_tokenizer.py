@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import json
+import math
+import random
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -7,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlingua.errors import BundleError, ConfigurationError, DataError
+from interlingua.evaluation.tasks import Task, recognise_task
 from interlingua.kinds import BOS, EOS, PAD, UNK
 from interlingua.text import subwords
 from interlingua.text.normalise import normalise
@@ -74,11 +81,84 @@ class TestExactTokenizers:
             tokenizer.encode("a\ud800")
 
 
+def segmentations(text: str, pieces: dict[str, float]) -> dict[tuple[str, ...], float]:
+    """All ways to put a text together from pieces, with their log-probabilities."""
+    found = {(): 0.0} if not text else {}
+    for end in range(1, len(text) + 1):
+        if text[:end] in pieces:
+            rest = segmentations(text[end:], pieces)
+            found |= {(text[:end], *way): pieces[text[:end]] + score for way, score in rest.items()}
+    return found
+
+
+def test_unigram_subwords_are_sampled_with_their_smoothed_probabilities() -> None:
+    tokenizer, alpha, draws = SUBWORDS["unigram"], 0.2, 20_000
+    scores = [tokenizer._processor.GetScore(i) for i in range(len(tokenizer))]
+    pieces = dict(zip(tokenizer.pieces(range(260, len(tokenizer))), scores[260:], strict=True))
+    word = max(" ".join(SENTENCES).split(), key=lambda word: len(segmentations(f"▁{word}", pieces)))
+    ways = segmentations(f"▁{word}", pieces)
+    assert len(ways) > 2
+    total = sum(math.exp(alpha * score) for score in ways.values())
+    counts = Counter(
+        tuple(tokenizer.pieces(ids)) for ids in tokenizer.encode_sampled([word] * draws, alpha, 1)
+    )
+    assert counts.keys() <= ways.keys()
+    for way, score in ways.items():
+        assert counts[way] / draws == pytest.approx(math.exp(alpha * score) / total, abs=0.015)
+
+
+def test_merges_are_left_out_as_often_as_asked_for() -> None:
+    tokenizer = SUBWORDS["bpe"]
+    lengths = [sum(map(len, tokenizer.encode_sampled(SENTENCES, alpha, 1))) for alpha in (0.0, 0.1, 0.5, 1.0)]
+    assert lengths == sorted(set(lengths))
+    assert lengths[-1] == sum(len(f"▁{text}") for text in SENTENCES)
+    learnt = tokenizer.pieces(range(260, len(tokenizer)))
+    pair = next(piece for piece in learnt if len(piece) == 2 and piece[0] == "▁")
+    whole = sum(len(ids) == 1 for ids in tokenizer.encode_sampled([pair[1:]] * 10_000, 0.3, 1))
+    assert whole / 10_000 == pytest.approx(0.7, abs=0.02)
+
+
 @pytest.mark.parametrize("kind", ["unigram", "bpe"])
 class TestSubwords:
     def test_a_word_has_one_piece_wherever_it_stands(self, kind: str) -> None:
         first, second = SUBWORDS[kind].encode("horse"), SUBWORDS[kind].encode("brown horse")
         assert second[-len(first) :] == first
+
+    @given(texts=st.lists(TEXTS, max_size=3))
+    def test_sampled_subwords_come_back_and_without_chance_are_the_best(
+        self, kind: str, texts: list[str]
+    ) -> None:
+        tokenizer, texts = (
+            SUBWORDS[kind],
+            [normalise(text, "NFC") for text in [*texts, *CASES, *SENTENCES[:3]]],
+        )
+        sampled = tokenizer.encode_sampled(texts, 0.3, 5)
+        assert [tokenizer.decode(ids) for ids in sampled] == texts
+        certain = tokenizer.encode_sampled(texts, 1e4 if kind == "unigram" else 0.0, 5)
+        assert [list(map(len, tokenizer.pieces(ids))) for ids in certain] == [
+            list(map(len, tokenizer.pieces(ids))) for ids in tokenizer.encode_batch(texts)
+        ]
+
+    def test_sampled_subwords_are_the_same_in_every_process(self, kind: str) -> None:
+        program = (
+            "import json, sys; from interlingua.text.subwords import SubwordTokenizer;"
+            "model, kind, texts = json.load(sys.stdin);"
+            "tokenizer = SubwordTokenizer(bytes.fromhex(model), kind, 'NFC');"
+            "print(json.dumps([tokenizer.encode_sampled(texts, 0.3, seed) for seed in (7, 8)]))"
+        )
+        given = json.dumps([SUBWORDS[kind].model.hex(), kind, SENTENCES])
+        found = [
+            json.loads(
+                subprocess.run(
+                    [sys.executable, "-c", program], input=given, capture_output=True, text=True, check=True
+                ).stdout
+            )
+            for _ in range(2)
+        ]
+        assert (
+            found[0] == found[1] == [SUBWORDS[kind].encode_sampled(SENTENCES, 0.3, seed) for seed in (7, 8)]
+        )
+        assert found[0][0] != found[0][1]
 
     def test_training_twice_gives_the_same_model(self, kind: str) -> None:
         again = SubwordTokenizer.train(SENTENCES, kind, "NFC", 400)  # type: ignore[arg-type]
@@ -138,6 +218,13 @@ class TestSymbols:
 
 
 class TestVocabulary:
+    @pytest.mark.parametrize("kind", ["words", "characters"])
+    def test_the_most_symbols_fit_16_bits(self, kind: str) -> None:
+        texts = [chr(code) for code in range(0x10000, 0x10000 + 70_000)]
+        tokenizer = SymbolTokenizer.train(texts, kind, "none")  # type: ignore[arg-type]
+        assert len(tokenizer) == 1 << 16
+        assert max(i for text in ("", *texts) for i in tokenizer.encode(text)) < 1 << 16
+
     def test_special_names_in_a_text_are_symbols_of_their_own(self) -> None:
         vocabulary = Vocabulary(["<pad>", "x"])
         assert vocabulary.id("<pad>") == 4
@@ -169,6 +256,30 @@ class TestChoice:
         pairs = [(f"sentence number {i}", f"предложение номер {i}") for i in range(300)]
         pair, _ = train_tokenizers(pairs, TokenizerSettings())
         assert not pair.joint
+
+    @pytest.mark.parametrize("damaged", [0, 5])
+    @pytest.mark.parametrize("side", [0, 1])
+    def test_a_damaged_line_does_not_decide(self, damaged: int, side: int) -> None:
+        draw = random.Random(1)
+        words = ["".join(draw.choices("abcdefghij", k=draw.randint(2, 9))) for _ in range(500)]
+        pairs = [(word, " ".join(f"{letter.upper()}{letter}" for letter in word)) for word in words]
+        document = " ".join(chr(code) * 3 for code in range(0x4E00, 0x4E00 + 2_000))
+        broken = [(document, "AA") if side == 0 else ("a", document)] * damaged
+        pair, _ = train_tokenizers([*pairs, *broken], TokenizerSettings())
+        assert (pair.source.kind, pair.target.kind) == ("characters", "words")
+        assert recognise_task(target for _, target in [*pairs, *broken]) == Task("sequence_error", "words")
+
+    def test_a_huge_line_does_not_make_the_vocabulary_larger(self) -> None:
+        pairs = [(text, text) for text in SENTENCES * 20]
+        sizes = [
+            len(
+                train_tokenizers([*pairs, *more], TokenizerSettings(source="unigram", target="unigram"))[
+                    0
+                ].source
+            )
+            for more in ([], [("a b " * 500_000, "a b")])
+        ]
+        assert abs(sizes[1] - sizes[0]) <= 100
 
     def test_given_kinds_are_kept(self) -> None:
         pair, reason = train_tokenizers([("a b", "c")], TokenizerSettings(source="bytes", target="bytes"))

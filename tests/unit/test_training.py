@@ -23,12 +23,13 @@ from interlingua.model.presets import PRESETS
 from interlingua.model.recurrent import RecurrentSettings
 from interlingua.model.settings import ModelSettings
 from interlingua.model.transformer import Transformer, TransformerSettings
+from interlingua.runs.checkpoint import Checkpoint, restore_generators
 from interlingua.runs.events import Note, Progress
 from interlingua.runs.journal import Log
 from interlingua.settings import merge
 from interlingua.training import objective as objective_module
-from interlingua.training.loop import Learner, optimise
-from interlingua.training.objective import CrossEntropy, build_objective, cross_entropy_sum
+from interlingua.training.loop import MAX_SKIPPED, Learner, optimise
+from interlingua.training.objective import CrossEntropy, Loss, build_objective, cross_entropy_sum
 from interlingua.training.optimizer import orthogonalise
 from interlingua.training.schedule import Clock, Schedule, StepBudget, TimeBudget, budget_rate, paper_rate
 from interlingua.training.settings import TrainingSettings
@@ -277,6 +278,81 @@ def test_not_a_number_stops_with_advice() -> None:
     )
     with pytest.raises(TrainingError, match=r"diverged.*step 1\n.*learning_rate"):
         next(updates)
+
+
+class Spoilt:
+    """Cross entropy that is no number for some of the batches, itself or only in its gradient."""
+
+    def __init__(self, what: str, when: set[int]) -> None:
+        self.what, self.when, self.calls = what, when, 0
+
+    def __call__(self, model: Transformer, batch: Batch) -> Loss:
+        loss, self.calls = CrossEntropy()(model, batch), self.calls + 1
+        if self.calls in self.when:
+            if self.what == "loss":
+                return Loss({"loss": loss.sums["loss"] * math.nan}, loss.tokens)
+            if self.what == "part":  # the loss, not the gradient
+                return Loss({**loss.sums, "constant": torch.tensor(math.inf)}, loss.tokens)
+            loss.sums["loss"].register_hook(lambda gradient: gradient * math.inf)
+        return loss
+
+
+@OPTIMIZERS
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("what", ["loss", "part", "gradient"])
+def test_an_update_that_is_no_number_is_skipped_with_its_data(
+    what: str, dtype: torch.dtype, optimizer: str
+) -> None:
+    settings = TrainingSettings(optimizer=optimizer, accumulate=2)
+    batches = [(make_batch(3, seed), Position(0, seed)) for seed in range(1, 13)]
+    found, expected = (Learner(make_model(), settings, dtype) for _ in range(2))
+    objective = Spoilt(what, {3, 4, 5, 12})
+    reports = optimise(found, iter(batches), objective, lambda step: 0.01)
+    reports = [next(reports) for _ in range(3)]
+    assert [report.step for report in reports] == [1, 2, 3]
+    assert [report.skipped for report in reports] == [0, 2, 0]
+    assert [report.position.batch for report in reports] == [2, 8, 10]
+    kept = [*batches[:2], *batches[6:10]]
+    list(itertools.islice(optimise(expected, iter(kept), CrossEntropy(), lambda step: 0.01), 3))
+    assert torch.equal(found.weights.master, expected.weights.master)
+    assert torch.equal(found.averaged, expected.averaged)
+
+
+def test_updates_that_are_no_numbers_end_a_training_only_in_a_row() -> None:
+    stream = itertools.cycle([(make_batch(2), Position())])
+    learner = Learner(make_model(), TrainingSettings(), torch.float32)
+    tenth_is_fine = {n for n in range(1, 101) if n % MAX_SKIPPED}
+    reports = optimise(learner, stream, Spoilt("gradient", tenth_is_fine), lambda step: 0.01)
+    assert [report.skipped for report in itertools.islice(reports, 10)] == [MAX_SKIPPED - 1] * 10
+    reports = optimise(learner, stream, Spoilt("loss", set(range(3, 3 + MAX_SKIPPED))), lambda step: 0.01)
+    with pytest.raises(TrainingError, match=r"diverged: the loss, 10 times in a row, is nan at step 13"):
+        list(itertools.islice(reports, 20))
+
+
+def test_a_trained_model_may_become_worse_for_a_while() -> None:
+    learner = Learner(make_model(), TrainingSettings(), torch.float32)
+    stream = itertools.cycle([(make_batch(8), Position())])
+    list(itertools.islice(optimise(learner, stream, CrossEntropy(), lambda step: 0.01), 150))
+    worse = itertools.chain([(make_batch(8), Position())], itertools.cycle([(make_batch(8, 1), Position())]))
+    reports = list(itertools.islice(optimise(learner, worse, CrossEntropy(), lambda step: 1e-5), 60))
+    assert reports[0].loss < 0.5
+    assert reports[-1].loss > 1.5 * reports[0].loss + 1
+
+
+@pytest.mark.parametrize(("here", "restored"), [(0, []), (1, [0]), (2, [0, 1]), (3, [0, 1])])
+def test_generators_of_missing_devices_are_passed_over(
+    here: int, restored: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: here > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: here)
+    monkeypatch.setattr(torch.cuda, "set_rng_state", lambda state, device: found.append(device))
+    state = torch.get_rng_state()
+    others = {f"generator.cuda.{i}": state for i in range(2)} | {"generator.mps": state}
+    torch.rand(1)
+    restore_generators(Checkpoint({"generator.cpu": state, **others}, {}))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert found == restored
 
 
 def test_a_loss_that_only_rises_stops_with_advice() -> None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import math
 import random
 import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import interlingua
+from interlingua.api import evaluate
 from interlingua.engine.eager import EagerEngine
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.flags import FLAGS, Flag
@@ -353,3 +358,113 @@ def test_every_flag_is_in_the_one_table():
     page = Path(interlingua.__file__).parent / "serving" / "page" / "output.js"
     shown = set(re.findall(r"^  (\w+): \"", page.read_text().split("const FLAGS")[1].split("};")[0], re.M))
     assert set(FLAGS) == set(get_args(Flag)) == shown | {"empty"}
+
+
+class Column:
+    """As tables have them: it is iterated over, but is no Sequence."""
+
+    ndim = 1
+
+    def __init__(self, values: list[object]) -> None:
+        self.values = values
+
+    def __iter__(self) -> Iterator[object]:
+        return iter(self.values)
+
+
+class Table(Column):
+    ndim, columns = 2, ("source", "target")
+
+
+def test_whatever_holds_texts_in_an_order_is_translated(translator: Translator, tmp_path: Path) -> None:
+    some = ["abc", "a", "", "ba"]
+    expected = [each.text for each in translator.translate(some)]
+    (tmp_path / "lines").write_bytes("\r\n".join(some).encode())
+    for each in (tuple(some), iter(some), np.array(some), np.array(some, dtype=object), Column(some),
+                 dict.fromkeys(some).keys(), (text for text in some)):  # fmt: skip
+        assert [found.text for found in translator.translate(each)] == expected
+    for opened in (open, gzip.open):
+        with gzip.open(tmp_path / "lines.gz", "wb") as file:
+            file.write((tmp_path / "lines").read_bytes())
+        name = tmp_path / ("lines.gz" if opened is gzip.open else "lines")
+        for translate in (translator.translate, translator.translate_lines):
+            with opened(name, "rt", encoding="utf-8", newline="") as file:
+                assert [found.text for found in translate(file)] == expected
+    pairs = [("abc", "ab"), ("a", "c")]
+    scores = list(translator.score_pairs(pairs))
+    for each in (
+        iter(pairs),
+        np.array(pairs),
+        zip(*map(list, zip(*pairs, strict=True)), strict=True),
+        map(list, pairs),
+    ):
+        assert list(translator.score_pairs(each)) == scores
+
+
+@pytest.mark.parametrize(
+    ("texts", "where"),
+    [
+        (None, "texts: this takes a list or the like, not NoneType"),
+        (5, "texts: this takes a list or the like, not int"),
+        ("a text", "texts: this takes a list or the like, not str"),
+        (b"a text", "texts: this takes a list or the like, not bytes"),
+        ({"a": "b"}, "texts: this takes a list or the like, not dict"),
+        ({"a"}, "texts: this takes a list or the like, not set"),
+        (Path("a"), "texts: this takes a list or the like, not"),
+        (np.array("a"), "texts: this takes a list or the like, not ndarray"),
+        (np.array([["a"]]), "texts: this is a whole ndarray"),
+        (Table(["source"]), "texts: this is a whole Table"),
+        (["a", None], r"texts\[1\]: this is of type NoneType"),
+        (["a", "b", math.nan], r"texts\[2\]: this is of type float"),
+        ([b"a"], r"texts\[0\]: this is of type bytes"),
+        (np.array([b"a"]), r"texts\[0\]: this is of type bytes"),
+        ([["a"]], r"texts\[0\]: this is of type list"),
+        (["a", "\ud800"], r"texts\[1\]: the text holds a lone surrogate"),
+        (io.BytesIO(b"a\n"), r"texts\[0\]: this is of type bytes"),
+    ],
+    ids=str,
+)
+def test_what_is_no_text_is_named(translator: Translator, texts: Any, where: str) -> None:
+    with pytest.raises(DataError, match=where):
+        translator.translate(texts)
+    if not isinstance(texts, io.IOBase):
+        with pytest.raises(DataError, match=where.replace("texts", "lines", 1)):
+            list(translator.translate_lines(texts))
+
+
+@pytest.mark.parametrize(
+    ("pairs", "where"),
+    [
+        (None, "pairs: this takes a list or the like, not NoneType"),
+        ("ab", "pairs: this takes a list or the like, not str"),
+        ({"a": "b"}, "pairs: this takes a list or the like, not dict"),
+        (Table(["source"]), "pairs: this is a whole Table"),
+        (["ab"], r"pairs\[0\]: this is of type str, not a pair"),
+        ([("a", "b"), ("a",)], r"pairs\[1\]: these are 1, not two texts"),
+        ([("a", "b", "c")], r"pairs\[0\]: these are 3"),
+        ([{"source": "a", "target": "b"}], r"pairs\[0\]: this is of type dict"),
+        ([None], r"pairs\[0\]: this is of type NoneType"),
+        ([("a", "b"), ("a", None)], r"pairs\[1\]\[1\]: this is of type NoneType"),
+        ([("a", "\udfff")], r"pairs\[0\]\[1\]: the text holds a lone surrogate"),
+    ],
+    ids=str,
+)
+def test_what_is_no_pair_is_named(translator: Translator, pairs: Any, where: str) -> None:
+    with pytest.raises(DataError, match=where):
+        list(translator.score_pairs(pairs))
+    with pytest.raises(DataError, match=where):
+        evaluate(translator, pairs)
+
+
+def test_texts_of_a_stream_are_counted_from_its_beginning(translator: Translator) -> None:
+    stream = translator.translate_lines(iter(["a", "b", "c", None]), chunk=2)
+    assert len([next(stream), next(stream), next(stream)]) == 3
+    with pytest.raises(DataError, match=r"lines\[3\]"):
+        next(stream)
+
+
+@pytest.mark.parametrize("chunk", [0, -1, None, "5", 2.5, True])
+def test_an_impossible_chunk_is_refused_at_once(translator: Translator, chunk: Any) -> None:
+    for stream in (translator.translate_lines, translator.score_pairs):
+        with pytest.raises(ConfigurationError, match="chunk"):
+            stream([], chunk=chunk)

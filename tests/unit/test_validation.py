@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import random
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +19,8 @@ from interlingua.inference.bundle import LengthStatistics
 from interlingua.inference.translator import Translator
 from interlingua.kinds import EOS
 from interlingua.model.transformer import Transformer, TransformerSettings
-from interlingua.runs.validation import LENGTH_PENALTIES, Validator
+from interlingua.runs import validation
+from interlingua.runs.validation import FIRST_PAIRS, LENGTH_PENALTIES, MIN_CHOICE_PAIRS, Validator
 from interlingua.search.settings import SearchSettings
 from interlingua.text.symbols import ByteTokenizer
 from interlingua.text.tokenizer import TokenizerPair
@@ -69,7 +74,7 @@ def test_the_penalty_whose_outputs_are_asked_for_is_found(model, sources, alpha,
     assert len(same) < len(LENGTH_PENALTIES)  # otherwise nothing is chosen
     pairs = list(zip(sources, outputs[alpha], strict=True))
     validating = validator(pairs, tmp_path)
-    found = validating.validate(model, thorough=True)
+    found = validating.score(model)
     assert found.search == SearchSettings(beam=4, length_penalty=same[0])
     (expected, *_) = evaluate(outputs[alpha], pairs, metrics=validating.metrics, n_bootstrap=0)
     assert found.scores[0].score == pytest.approx(expected.score)
@@ -77,6 +82,61 @@ def test_the_penalty_whose_outputs_are_asked_for_is_found(model, sources, alpha,
 
 def test_nothing_is_chosen_when_a_penalty_was_given(model, sources, tmp_path):
     pairs = list(zip(sources, translated(model, sources, 0.0), strict=True))
-    found = validator(pairs, tmp_path, choose=False).validate(model, thorough=True)
+    found = validator(pairs, tmp_path, choose=False).score(model)
     assert found.search == SearchSettings(beam=4)
     assert [sample.output for sample in found.samples] == translated(model, sources, 1.0)[:10]
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Callable[[], float]:
+    """A clock that goes on by a second each time that somebody looks: after a step of decoding, say."""
+    ticks = itertools.count(1000.0)
+    monkeypatch.setattr(validation.time, "monotonic", lambda: next(ticks))
+    return time.monotonic
+
+
+@pytest.fixture
+def many(model) -> list[tuple[str, str]]:
+    draw = random.Random(3)
+    sources = ["".join(draw.choices("abcde", k=draw.randint(1, 12))) for _ in range(200)]
+    return list(zip(sources, translated(model, sources, 1.0), strict=True))
+
+
+def test_a_limited_time_is_kept_by_translating_fewer_pairs(model, many, tmp_path, clock):
+    validating = validator(many, tmp_path)
+    validating.decode_pairs = validating.max_decode_pairs = 200
+    ends_at = clock() + 45
+    limited = validating.validate(model, ends_at)
+    assert 0 < limited.pairs < 200
+    assert clock() < ends_at + 10
+    assert validating.decode_pairs == max(limited.pairs, FIRST_PAIRS)  # the next ones are of the same pairs
+    assert validating.validate(model, clock() + 45).pairs == limited.pairs
+    (tmp_path / "whole").mkdir()
+    whole = validator(many, tmp_path / "whole")
+    whole.decode_pairs = limited.pairs
+    assert limited.scores == whole.validate(model).scores
+
+
+def test_more_pairs_are_translated_when_there_is_plenty_of_time(model, many, tmp_path, clock):
+    validating = validator(many, tmp_path)
+    validating.decode_pairs, validating.max_decode_pairs = 20, 50
+    pairs = [validating.validate(model, clock() + 10**6).pairs for _ in range(4)]
+    assert pairs == [20, 40, 50, 50]
+
+
+def test_without_time_there_is_no_score(model, many, tmp_path, clock):
+    found = validator(many, tmp_path).validate(model, clock())
+    assert (found.pairs, found.scores, found.samples) == (0, [], [])
+    assert found.selection_score == -math.inf
+    assert math.isfinite(found.loss)
+
+
+@pytest.mark.parametrize("seconds", [10, 60])
+def test_scoring_ends_in_time_and_chooses_from_enough_pairs_only(model, many, tmp_path, clock, seconds):
+    scoring = validator(many, tmp_path)
+    ends_at = clock() + seconds
+    found = scoring.score(model, ends_at)
+    assert found.pairs < 200
+    assert len(found.scores) == (len(scoring.metrics) if found.pairs else 0)
+    if found.pairs < MIN_CHOICE_PAIRS:
+        assert found.search == scoring.search

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from interlingua.cli.lines import check_output, open_output
+from interlingua.cli.models import load_model, models_and_tests
 from interlingua.cli.options import (
     Beam,
     Columns,
@@ -21,11 +24,13 @@ from interlingua.cli.options import (
     Threads,
     pair_options,
 )
+from interlingua.cli.streams import require_input
 from interlingua.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from interlingua.data.corpus import CorpusSettings, Pair
     from interlingua.evaluation.metrics import Metric
+    from interlingua.evaluation.references import Repeated
     from interlingua.evaluation.scores import Score
     from interlingua.inference.translator import Translator
 
@@ -43,7 +48,8 @@ class System(NamedTuple):
 
 def evaluate(
     models_and_test: Annotated[
-        list[str], typer.Argument(metavar="MODEL... TEST", help="Model directories, then the file of pairs.")
+        list[str],
+        typer.Argument(metavar="MODEL... TEST...", help="Model directories, and files of pairs; - is stdin."),
     ],
     train: Annotated[
         list[str] | None, typer.Option(help="Training pairs: show how far looking them up would come.")
@@ -52,10 +58,14 @@ def evaluate(
         list[str] | None,
         typer.Option(help="BLEU, chrF, sequence_error or symbol_error; chosen by the task when not given."),
     ] = None,
-    multi_reference: Annotated[
-        bool,
-        typer.Option("--multi-reference", help="In BLEU and chrF too, repeated sources are one line."),
-    ] = False,
+    repeated: Annotated[
+        str | None,
+        typer.Option(
+            help="What pairs with the same source are: references of one line, or cases of their own; "
+            "by default references where their targets differ, cases where they are mostly equal."
+        ),
+    ] = None,
+    multi_reference: Annotated[bool, typer.Option("--multi-reference", hidden=True)] = False,
     beam: Beam = None,
     json_output: Json = False,
     columns: Columns = None,
@@ -69,38 +79,45 @@ def evaluate(
 
     Example: `interlingua evaluate runs/en-de test.tsv --train pairs.tsv`
 
-    With --json: for each model a line, a list of scores in sacreBLEU's form.
+    With --json: for each test and model a line, a list of scores in sacreBLEU's form; "repeated" tells what
+    repeated sources are counted as, null where there are none.
     """
-    *models, test = models_and_test
-    if not models:
-        raise ConfigurationError(
-            "a model and a test file are needed", where="evaluate", found=test,
-            accepted="For example: interlingua evaluate runs/en-de test.tsv",
-        )  # fmt: skip
-    from interlingua.api import load
+    models, tests = models_and_tests(models_and_test)
+    check_output(None)
+    if "-" in tests:
+        require_input()
     from interlingua.data.corpus import Corpus, CorpusSettings
+    from interlingua.evaluation.references import choose_repeated, describe_repeated
 
     settings = CorpusSettings.parse(pair_options(columns, keys, on_empty), where="command line")
-    pairs = list(Corpus([test], settings))
-    if not pairs:
-        raise ConfigurationError("there are no pairs", where=test)
+    pairs_of = {test: list(Corpus([test], settings)) for test in tests}
+    counted_of = {}
+    for test, pairs in pairs_of.items():
+        if not pairs:
+            raise ConfigurationError("there are no pairs", where=test)
+        counted_of[test] = choose_repeated(pairs, _asked_for(repeated, multi_reference))
     if train:
         Corpus(train, settings).report()  # a mistake in it is reported before the models work
-    loaded = [load(model, device=device, threads=threads, precision=precision or "fp32") for model in models]
-    metrics = _metrics(metric, pairs, loaded[0])
+    loaded = [load_model(Path(model), device, threads, precision) for model in models]
     options: dict[str, Any] = {} if beam is None else {"beam": beam}
-    outputs = [
-        [translation.text for translation in model.translate([pair.source for pair in pairs], **options)]
-        for model in loaded
-    ]
-    systems = _systems(models, outputs, pairs, metrics, multi_reference)
-    baselines = _baselines(train, settings, pairs, metrics, multi_reference)
-    if json_output:
-        for system in systems:
-            print(json.dumps(_as_json(system, baselines), ensure_ascii=False))
-    else:
-        title = f"{test}: {len(pairs):,} pairs"
-        _show([*systems, *baselines], title)
+    for test, pairs in pairs_of.items():
+        counted = counted_of[test]
+        metrics = _metrics(metric, pairs, loaded[0])
+        outputs = [
+            [translation.text for translation in model.translate([pair.source for pair in pairs], **options)]
+            for model in loaded
+        ]
+        systems = _systems(models, outputs, pairs, metrics, counted)
+        baselines = _baselines(train, settings, pairs, metrics, counted)
+        said = describe_repeated(pairs, counted)
+        if json_output:
+            about = {"test": test} if len(tests) > 1 else {}
+            with open_output(None) as write:
+                for system in systems:
+                    shown = [about | each for each in _as_json(system, baselines, counted if said else None)]
+                    write(json.dumps(shown, ensure_ascii=False) + "\n")
+        else:
+            _show([*systems, *baselines], f"{test}: {len(pairs):,} pairs", said)
 
 
 def score_table(systems: Sequence[System], title: str) -> Table:
@@ -121,9 +138,21 @@ def _cell(score: Score, p_value: float | None) -> str:
     return f"{score.score:.2f}{spread}{chance}"
 
 
-def _show(systems: Sequence[System], title: str) -> None:
+def _asked_for(repeated: str | None, multi_reference: bool) -> str:
+    """What --repeated says, or --multi-reference, which was its name for references."""
+    if multi_reference and repeated not in (None, "references"):
+        raise ConfigurationError(
+            "--multi-reference and --repeated contradict each other", where="command line", found=repeated,
+            accepted="--multi-reference is an earlier name of --repeated references.",
+        )  # fmt: skip
+    return "references" if multi_reference else repeated or "auto"
+
+
+def _show(systems: Sequence[System], title: str, repeated: str | None) -> None:
     console = Console(highlight=False)
     console.print(score_table(systems, title))
+    if repeated:
+        console.print(repeated, soft_wrap=True, markup=False)
     if any(system.p_values for system in systems):
         console.print("p: how probable such a difference to the first model is by chance")
     for score in systems[0].scores:
@@ -143,17 +172,17 @@ def _metrics(names: list[str] | None, pairs: Sequence[Pair], model: Translator) 
 
 def _systems(
     names: Sequence[str], outputs: Sequence[list[str]], pairs: Sequence[Pair], metrics: list[Metric],
-    multi_reference: bool,
+    repeated: Repeated,
 ) -> list[System]:  # fmt: skip
     from interlingua.evaluation.scores import compare
     from interlingua.evaluation.scores import evaluate as score_outputs
 
     systems: list[System] = []
     for name, output in zip(names, outputs, strict=True):
-        scores = score_outputs(output, pairs, metrics=metrics, multi_reference=multi_reference)
+        scores = score_outputs(output, pairs, metrics=metrics, repeated=repeated)
         p_values = None
         if systems:
-            compared = compare(outputs[0], output, pairs, metrics=metrics, multi_reference=multi_reference)
+            compared = compare(outputs[0], output, pairs, metrics=metrics, repeated=repeated)
             p_values = [comparison.p_value for comparison in compared]
         systems.append(System(name, scores, p_values))
     return systems
@@ -161,7 +190,7 @@ def _systems(
 
 def _baselines(
     train: list[str] | None, settings: CorpusSettings, pairs: Sequence[Pair], metrics: list[Metric],
-    multi_reference: bool,
+    repeated: Repeated,
 ) -> list[System]:  # fmt: skip
     from interlingua.data.corpus import Corpus
     from interlingua.evaluation.baselines import copy_source, look_up
@@ -171,16 +200,16 @@ def _baselines(
     if train:
         answers["look up the training pairs"] = look_up(Corpus(train, settings), pairs)
     return [
-        System(name, score_outputs(answer, pairs, metrics=metrics, multi_reference=multi_reference))
+        System(name, score_outputs(answer, pairs, metrics=metrics, repeated=repeated))
         for name, answer in answers.items()
     ]
 
 
-def _as_json(system: System, baselines: Sequence[System]) -> list[dict[str, Any]]:
+def _as_json(system: System, baselines: Sequence[System], repeated: Repeated | None) -> list[dict[str, Any]]:
     records = []
     for i, score in enumerate(system.scores):
         others = {baseline.name: round(baseline.scores[i].score, 2) for baseline in baselines}
-        record = {**score.as_json(), "system": system.name, "baselines": others}
+        record = {**score.as_json(), "system": system.name, "baselines": others, "repeated": repeated}
         if system.p_values is not None:
             record["p_value"] = system.p_values[i]
         records.append(record)

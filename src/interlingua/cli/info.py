@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from interlingua.cli.lines import check_output, open_output
+from interlingua.cli.models import find_model
 from interlingua.cli.options import Json
 from interlingua.errors import BundleError
 
@@ -28,9 +30,12 @@ def info(
 
     Example: `interlingua info runs/en-de`
     """
+    find_model(model, weights=False)
+    check_output(None)
     config, made = _read(model)
     if json_output:
-        print(json.dumps({"config": config, "info": made}, ensure_ascii=False, indent=1))
+        with open_output(None) as write:
+            write(json.dumps({"config": config, "info": made}, ensure_ascii=False, indent=1) + "\n")
         return
     console = Console(highlight=False)
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
@@ -54,9 +59,6 @@ def _read(model: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     config_file, info_file = model / "config.toml", model / "info.json"
     try:
         config = tomllib.loads(config_file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        what = "this directory holds no model" if model.is_dir() else "there is no such model directory"
-        raise BundleError(what, where=model, accepted="A model directory has a config.toml.") from None
     except (OSError, ValueError) as error:
         raise BundleError("the configuration cannot be read", where=config_file, found=str(error)) from None
     try:

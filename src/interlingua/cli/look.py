@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
+from interlingua.cli.lines import check_output, open_output
+from interlingua.cli.models import find_model, load_model
 from interlingua.cli.options import Beam, Device, Json, Threads
+from interlingua.files import write_text
 
 __all__ = ["look"]
 
@@ -34,19 +37,24 @@ def look(
 
     Example: `interlingua look runs/en-de "A dog runs." --out dog.html`
     """
-    from interlingua.api import load
-    from interlingua.files import write_text
+    find_model(model)
+    page = None if out is None and json_output else out or Path("look.html")
+    if json_output:
+        check_output(None)
+    if page is not None:
+        check_output(page)
+
     from interlingua.views.look import look as look_inside
     from interlingua.views.look import look_page
     from interlingua.views.page import as_json
 
-    translator = load(model, device=device, threads=threads)
+    translator = load_model(model, device, threads)
     data = look_inside(translator, text, name=model.resolve().name, beam=beam, part=part)
     if json_output:
-        print(as_json(data.as_data()))
-    if out is None and json_output:
+        with open_output(None) as write:
+            write(as_json(data.as_data()) + "\n")
+    if page is None:
         return
-    page = out or Path("look.html")
     write_text(page, look_page(data))
     if data.parts > 1:
         print(

@@ -1,16 +1,19 @@
 """The verbs as one command line, and how it ends.
 
-Exit codes: 0 done, 2 a mistake that the message says how to put right, 130 stopped with Ctrl-C.
+Exit codes: 0 done, 2 a mistake that the message says how to put right, 130 stopped with Ctrl-C, 1 or 141 when
+whoever reads the output has had enough.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
 import typer
 
 import interlingua
+from interlingua.cli.cache import cache
 from interlingua.cli.evaluate import evaluate
 from interlingua.cli.info import info
 from interlingua.cli.look import look
@@ -18,6 +21,7 @@ from interlingua.cli.quickstart import quickstart
 from interlingua.cli.report import report
 from interlingua.cli.score import score
 from interlingua.cli.serve import serve
+from interlingua.cli.streams import discard_output, flush_output, prepare_streams
 from interlingua.cli.train import train
 from interlingua.cli.translate import translate
 from interlingua.errors import InterlinguaError
@@ -31,17 +35,32 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (quickstart, train, translate, evaluate, score, info, look, report, serve):
+for verb in (quickstart, train, translate, evaluate, score, info, look, report, serve, cache):
     app.command()(verb)
 
 
 def main() -> None:
     """Runs the command line; a user's mistake ends with its message and exit code 2, without traceback."""
+    prepare_streams()
     try:
-        app()
+        try:
+            app()
+        finally:
+            flush_output()
     except InterlinguaError as error:
-        print(f"interlingua: {error}", file=sys.stderr)
-        sys.exit(2)
+        _fail(error)
+    except BrokenPipeError:
+        discard_output()
+        sys.exit(141)
+    except OSError as error:
+        discard_output()
+        place = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        _fail(f"{place}{error.strerror or error}")
+
+
+def _fail(message: object) -> None:
+    print(f"interlingua: {message}", file=sys.stderr)
+    sys.exit(2)
 
 
 def _version(requested: bool) -> None:

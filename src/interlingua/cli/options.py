@@ -2,23 +2,66 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import typer
+
+from interlingua.errors import ConfigurationError
+from interlingua.search.settings import SearchSettings
 
 __all__ = [
     "Beam", "Columns", "Device", "Json", "Keys", "OnEmpty", "Precision", "Seed", "Threads", "comma_separated",
     "pair_options",
 ]  # fmt: skip
 
-Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps; auto takes the best there is.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores when not given.")]
-Precision = Annotated[
-    str | None, typer.Option(help="What to compute in: auto, fp32, bf16; for using a model also int8.")
+PRECISIONS = ("auto", "fp32", "bf16", "int8")
+
+
+def _known_device(value: str) -> str:
+    """Refuses what is a device nowhere; only PyTorch knows what there is here, and takes seconds to load."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
+        raise ConfigurationError(
+            "there is no such device",
+            where="--device",
+            found=value,
+            accepted="auto, cpu, cuda, cuda:1 or mps.",
+        )
+    return value
+
+
+def _known_precision(value: str | None) -> str | None:
+    if value not in (None, *PRECISIONS):
+        raise ConfigurationError(
+            "there is no such precision", where="--precision", found=value,
+            accepted=f"One of: {', '.join(PRECISIONS)}.",
+        )  # fmt: skip
+    return value
+
+
+def _possible_beam(value: int | None) -> int | None:
+    if value is not None:
+        SearchSettings.parse({"beam": value}, where="command line")
+    return value
+
+
+Device = Annotated[
+    str, typer.Option(help="cpu, cuda, cuda:1, mps; auto takes the best there is.", callback=_known_device)
 ]
-Seed = Annotated[int | None, typer.Option(min=0, help="Of everything random.")]
+Threads = Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores when not given.")]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        help="What to compute in: auto, fp32, bf16; for using a model also int8.", callback=_known_precision
+    ),
+]
+Seed = Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="Of everything random.")]
 Beam = Annotated[
-    int | None, typer.Option(help="Hypotheses kept a sentence; 1 is greedy search. By default the model's.")
+    int | None,
+    typer.Option(
+        callback=_possible_beam,
+        help="Hypotheses kept a sentence; 1 is greedy search. By default the model's.",
+    ),
 ]
 Columns = Annotated[
     str | None, typer.Option(help="Source and target column of files with more than two, such as 1,2.")

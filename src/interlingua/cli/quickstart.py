@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,9 @@ import interlingua
 from interlingua.cli import dictionary
 from interlingua.cli.drawing import attention_map
 from interlingua.cli.evaluate import System, score_table
+from interlingua.cli.models import load_model, use_all_cpus
 from interlingua.cli.options import Device, Threads
+from interlingua.cli.stopping import stoppable
 from interlingua.cli.train import next_commands, show_end
 from interlingua.cli.watch import watch
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["quickstart"]
 
+LANGUAGES = ["en", "en-arpabet"]
 SHOWN = 12
 """Held-out words in the table."""
 
@@ -43,27 +47,55 @@ def quickstart(
 
     The words come from the CMU Pronouncing Dictionary. A model that is there already is only shown.
     """
-    from interlingua.api import load
     from interlingua.data.corpus import Corpus, CorpusSettings
 
     console = Console(highlight=False)
-    data = out.with_name(out.name + "-data")
-    dictionary.write_parts(data, dictionary.pronunciations())
-    if force or not (out / "info.json").exists():
-        _train(out, data, minutes, force, device, threads, console)
-    model = load(out, device=device, threads=threads)
+    out, data = _places(out)
+    trained = force or not (out / "info.json").exists()
+    with stoppable(out):
+        dictionary.write_parts(data, dictionary.pronunciations())
+        if trained:
+            _train(out, data, minutes, force, device, threads, console)
+    if not trained:
+        console.print(
+            f"Nothing is trained: this is the model that {out} held before. To train anew: --force\n",
+            soft_wrap=True, markup=False,
+        )  # fmt: skip
+    model = load_model(out, device, threads)
     pairs = [(pair.source, pair.target) for pair in Corpus([str(data / "test.tsv")], CorpusSettings())]
     _show(model, pairs, console)
     console.print(f"\nThe model is in {out}, the data in {data}.", soft_wrap=True)
     place, files = shlex.quote(str(out)), shlex.quote(str(data))
     next_commands(
         [
-            f"echo interlingua | interlingua translate {place} --n-best 3",
+            f"interlingua translate {place} interlingua --n-best 3",
             f"interlingua evaluate {place} {files}/test.tsv --train {files}/train.tsv",
             f"interlingua info {place}",
         ],
         console,
     )
+
+
+def _places(out: Path) -> tuple[Path, Path]:
+    """Where the model and its data go; nothing is written.
+
+    Raises:
+        OutputError: there is another model already, or none can be made.
+    """
+    from interlingua.errors import OutputError
+    from interlingua.inference.bundle import CONFIG, read_config
+    from interlingua.runs.directory import check_place
+
+    out = check_place(out)
+    if not out.name:
+        raise OutputError("this is no place for a model", where=out, accepted="Choose another --out.")
+    if (out / CONFIG).exists() and read_config(out).get("languages") != LANGUAGES:
+        raise OutputError(
+            "this directory holds another model",
+            where=out,
+            accepted="Choose another --out for the quickstart.",
+        )
+    return out, out.with_name(out.name + "-data")
 
 
 def _train(
@@ -74,16 +106,21 @@ def _train(
     training = {"minutes": minutes, "validations": 5, "device": device, "threads": threads}
     values = {
         "preset": "letters",  # the most passes over the words in so short a time
-        "languages": ["en", "en-arpabet"],
+        "languages": LANGUAGES,
         "data": {"train": [str(data / "train.tsv")], "valid": [str(data / "valid.tsv")]},
         "training": training,
     }
+    use_all_cpus()
     console.print(f"Learning to pronounce English words, {minutes:g} minutes.\n")
     if (out / "config.toml").exists() and not force:
-        events = resume(out, {"training": {"minutes": minutes}}, interlingua.STARTED)
+        changes = {"minutes": minutes, **({"device": device} if device != "auto" else {})}
+        changes |= {"threads": threads} if threads else {}
+        events = resume(out, {"training": changes}, interlingua.STARTED)
     else:
         events = start(values, out, force=force, where="quickstart", started=interlingua.STARTED)
-    show_end(out, watch(events, console), console)
+    with closing(events):
+        ended = watch(events, console)
+    show_end(out, ended, console)
 
 
 def _show(model: Translator, pairs: Sequence[tuple[str, str]], console: Console) -> None:
@@ -98,7 +135,7 @@ def _show(model: Translator, pairs: Sequence[tuple[str, str]], console: Console)
     shown = [word for word in words if 5 <= len(word) <= 12][:: max(1, len(words) // (2 * SHOWN))][:SHOWN]
     console.print(_examples(shown, outputs, truths))
     metrics = task_metrics([said for _, said in pairs], model.tokenizers.target)
-    scores = evaluate([outputs[word] for word, _ in pairs], pairs, metrics=metrics)
+    scores = evaluate([outputs[word] for word, _ in pairs], pairs, metrics=metrics, repeated="references")
     right = sum(outputs[word] in truths[word] for word in words)
     console.print(score_table([System("this model", scores)], f"{len(words):,} words never seen in training"))
     console.print(f"{right / len(words):.1%} of them exactly right\n")

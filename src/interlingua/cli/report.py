@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from interlingua.cli.lines import check_output, open_output
+from interlingua.cli.models import find_model, load_model
 from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, Threads, pair_options
+from interlingua.errors import ConfigurationError
+from interlingua.files import write_text
 
 if TYPE_CHECKING:
     from interlingua.data.corpus import Corpus, CorpusSettings, Pair, PairFile
@@ -49,9 +53,15 @@ def report(
 
     Example: `interlingua report runs/en-de --test test.tsv`
     """
+    for run in runs:
+        find_model(run, weights=False)
+    page = None if out is None and json_output else out or Path("report.html")
+    if json_output:
+        check_output(None)
+    if page is not None:
+        check_output(page)
+
     from interlingua.data.corpus import Corpus, CorpusSettings
-    from interlingua.errors import ConfigurationError
-    from interlingua.files import write_text
     from interlingua.views.page import as_json
     from interlingua.views.report import read_report, report_page
 
@@ -74,10 +84,10 @@ def report(
         )
         shown = replace(shown, quality=quality)
     if json_output:
-        print(as_json(shown.as_data()))
-    if out is None and json_output:
+        with open_output(None) as write:
+            write(as_json(shown.as_data()) + "\n")
+    if page is None:
         return
-    page = out or Path("report.html")
     write_text(page, report_page(shown))
     print(f"{page}: open it in a browser", file=sys.stderr)
 
@@ -86,7 +96,6 @@ def _quality(
     runs: list[Path], pairs: list[Pair], test: str | None, sources: Iterator[str] | None,
     options: dict[str, Any], compute: dict[str, Any],
 ) -> Quality:  # fmt: skip
-    from interlingua.api import load
     from interlingua.evaluation.metrics import task_metrics
     from interlingua.evaluation.quality import measure
     from interlingua.views.report import distinct_names
@@ -95,7 +104,7 @@ def _quality(
     metrics = None
     for directory, name in zip(runs, distinct_names(runs), strict=True):
         print(f"{name}: translating {len(pairs):,} sources", file=sys.stderr)
-        translator = load(directory, **compute)
+        translator = load_model(directory, **compute)
         metrics = metrics or task_metrics([pair.target for pair in pairs], translator.tokenizers.target)
         found = translator.translate([pair.source for pair in pairs], **options)
         outputs[name] = [translation.text for translation in found]

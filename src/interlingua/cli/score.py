@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
-from interlingua.cli.lines import open_output
+from interlingua.cli.lines import check_output, open_output, refuse_same_file
+from interlingua.cli.models import find_model, load_model
 from interlingua.cli.options import Columns, Device, Json, Keys, OnEmpty, Precision, Threads, pair_options
+from interlingua.cli.streams import require_input
 
 __all__ = ["score"]
 
@@ -30,15 +32,19 @@ def score(
 
     Example: `interlingua score runs/en-de pairs.tsv`
     """
-    from interlingua.api import load
+    find_model(model)
+    if pairs == "-":
+        require_input()
+    check_output(None)
+    refuse_same_file([None if pairs == "-" else Path(pairs)], None)
     from interlingua.data.corpus import Corpus, CorpusSettings
 
     settings = CorpusSettings.parse(pair_options(columns, keys, on_empty), where="command line")
     corpus = Corpus([pairs], settings)
     corpus.report()  # a mistake in the last line is reported before the first is scored
-    translator = load(model, device=device, threads=threads, precision=precision or "fp32")
+    translator = load_model(model, device, threads, precision)
     scored, shown = tee(corpus)  # holds only the pairs whose scores are being computed
-    with open_output(None) as out:
+    with open_output(None) as write:
         for found, pair in zip(translator.score_pairs(scored), shown, strict=True):
             per_token = found.log_prob / len(found.log_probs)
             if json_lines:
@@ -47,6 +53,6 @@ def score(
                     "log_prob_per_token": round(per_token, 4), "tokens": found.tokens,
                     "log_probs": [round(value, 4) for value in found.log_probs],
                 }  # fmt: skip
-                out.write(json.dumps(record, ensure_ascii=False) + "\n")
+                write(json.dumps(record, ensure_ascii=False) + "\n")
             else:
-                out.write(f"{found.log_prob:.4f}\t{per_token:.4f}\n")
+                write(f"{found.log_prob:.4f}\t{per_token:.4f}\n")

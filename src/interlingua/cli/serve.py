@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from interlingua.cli.models import find_model
 from interlingua.errors import ConfigurationError
 
 __all__ = ["serve"]
@@ -16,8 +17,25 @@ def serve(
     models: Annotated[list[Path], typer.Argument(help="Model directories, one for each pair of languages.")],
     host: Annotated[str | None, typer.Option(help="Where to listen; by default only this machine.")] = None,
     port: Annotated[int | None, typer.Option(help="5000 when not given; 0 takes a free one.")] = None,
+    uds: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Listen on a Unix socket instead of a port.")
+    ] = None,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A name that browsers may call this by, such as mt.example.org."),
+    ] = None,
+    root_path: Annotated[
+        str | None, typer.Option(metavar="PATH", help="The path below which a proxy shows this.")
+    ] = None,
+    forwarded_allow_ips: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESSES", help="Proxies whose X-Forwarded-For is believed: a,b; 127.0.0.1."),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Processes of one thread each; one for each core when not given.")
+    ] = None,
+    device: Annotated[
+        list[str] | None, typer.Option(help="cpu, or GPUs such as cuda:0, each with a worker of its own.")
     ] = None,
     precision: Annotated[str | None, typer.Option(help="auto, fp32, bf16 or int8.")] = None,
     beam: Annotated[
@@ -45,7 +63,7 @@ def serve(
         int | None, typer.Option(help="The most of each key, or else of each address.")
     ] = None,
     max_characters: Annotated[
-        int | None, typer.Option(help="The most of a request; 10,000 by default.")
+        int | None, typer.Option(help="The most of each text; 10,000 by default.")
     ] = None,
     queue: Annotated[
         int | None,
@@ -68,8 +86,14 @@ def serve(
 
     `curl localhost:5000/translate -d q="A dog runs." -d source=en -d target=de`
     """
+    for model in models:
+        find_model(model)
     given: dict[str, Any] = {
-        "host": host, "port": port, "workers": workers, "precision": precision, "beam": beam,
+        "host": host, "port": port, "uds": uds, "root_path": root_path,
+        "allowed_host": tuple(allowed_host) if allowed_host else None,
+        "device": tuple(device) if device else None,
+        "forwarded_allow_ips": forwarded_allow_ips,
+        "workers": workers, "precision": precision, "beam": beam,
         "api_keys": api_keys, "cors": tuple(cors) if cors else None, "queue": queue, "timeout_s": timeout,
         "requests_per_minute": requests_per_minute, "max_characters": max_characters,
         "log_texts": log_texts or None, "glossary": tuple(glossary) if glossary else None,

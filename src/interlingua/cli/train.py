@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,21 +13,32 @@ import typer
 from rich.console import Console
 
 import interlingua
+from interlingua.cli.choices import is_experiment, refuse_contradiction, without_budget
+from interlingua.cli.lines import check_input
+from interlingua.cli.models import find_model, use_all_cpus
 from interlingua.cli.options import Columns, Device, Keys, OnEmpty, Precision, Seed, Threads, pair_options
+from interlingua.cli.shell import activation
+from interlingua.cli.stopping import stoppable
+from interlingua.cli.streams import require_input
 from interlingua.cli.watch import duration, watch
 from interlingua.errors import ConfigurationError, DataError
 
 if TYPE_CHECKING:
-    from interlingua.runs.events import Ended
+    from interlingua.runs.events import Ended, Event
 
 __all__ = ["train"]
 
 COMMAND_LINE = "command line"
+OPTIONS = {"base_model": "--from", "train": "--train", "valid": "--valid", "seed": "--seed",
+           "preset": "--preset", "languages": "--languages", "columns": "--columns", "keys": "--keys",
+           "on_empty": "--on-empty"}  # fmt: skip
+"""The options of some keys."""
 
 
 def train(
-    experiment: Annotated[
-        Path | None, typer.Argument(help="A TOML file that says all; what is given here goes before it.")
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="A TOML file that says all; options go before it. Or a file of pairs."),
     ] = None,
     train: Annotated[
         list[str] | None, typer.Option(help="A file of pairs: .tsv or .jsonl, plain, .gz or .xz; - is stdin.")
@@ -71,6 +83,8 @@ def train(
 
     Example: `interlingua train --train pairs.tsv --valid valid.tsv --out runs/en-de --minutes 20`
 
+    A file of pairs may also come first: `interlingua train pairs.tsv --out runs/en-de`
+
     Two parallel files: `--train train.en --train-target train.de`
 
     Ctrl-C saves and exits with 130; `interlingua train --resume runs/en-de` goes on.
@@ -79,29 +93,45 @@ def train(
         "minutes": minutes, "max_steps": max_steps, "threads": threads, "precision": precision, "seed": seed,
         "device": device if device != "auto" else None,
     }  # fmt: skip
+    experiment = file if file is not None and is_experiment(file) else None
+    pairs = [str(file)] if file is not None and experiment is None else []
     data = {
-        "train": _files(train, train_target, "--train"),
+        "train": _files([*pairs, *(train or [])], train_target, "--train"),
         "valid": _files(valid, valid_target, "--valid"),
         **pair_options(columns, keys, on_empty),
     }
     options = _without_empty({
-        "preset": preset, "languages": languages, "base_model": str(base_model) if base_model else None,
+        "preset": preset, "languages": list(languages) if languages else None,
+        "base_model": str(base_model) if base_model else None,
         "data": _without_empty(data), "training": _without_empty(training),
     })  # fmt: skip
     _refuse_two_budgets(training)
+    for directory in filter(None, (base_model, resume)):
+        find_model(directory)
+    named = [*pairs, *(train or []), *(train_target or []), *(valid or []), *(valid_target or [])]
+    for path in map(Path, named):
+        if str(path) != "-":
+            check_input(path)
     if resume is not None:
-        _resume(resume, options, others=[experiment, out, force, settings])
+        given = {"an experiment": experiment, "--out": out, "--force": force, "--set": settings}
+        _resume(resume, options, [name for name, value in given.items() if value])
     else:
         _start(experiment, options, settings or [], out, force)
 
 
 def show_end(directory: Path, ended: Ended, console: Console) -> None:
-    """Says where the model lies, how good it is and what to do next; raises Exit(130) when stopped early."""
+    """Says where the model lies, how good it is and what to do next; raises Exit when stopped early."""
+    from interlingua.runs.events import EARLIER_STAYS
+    from interlingua.runs.interrupt import exit_code
+
     place = shlex.quote(str(directory))
+    if not ended.finished and ended.reason == EARLIER_STAYS:
+        console.print(f"\n{ended.reason}: the earlier run in {directory} stays as it was", soft_wrap=True)
+        raise typer.Exit(exit_code())
     if not ended.finished:
         console.print(f"\nstopped at step {ended.step:,}; all is saved. To go on:", soft_wrap=True)
         console.print(f"  interlingua train --resume {place}", soft_wrap=True, markup=False)
-        raise typer.Exit(130)
+        raise typer.Exit(exit_code())
     console.print(
         f"\n{ended.reason}: {ended.step:,} steps in {duration(ended.elapsed_s)}; "
         f"the model of step {ended.best_step:,} is in {directory}",
@@ -115,7 +145,9 @@ def show_end(directory: Path, ended: Ended, console: Console) -> None:
 
 
 def next_commands(commands: Sequence[str], console: Console) -> None:
-    """Prints commands to try."""
+    """Prints commands to try, as they work in a shell that was just opened."""
+    if command := activation():
+        console.print(f"\nIn each shell first:\n  {command}", soft_wrap=True, markup=False)
     console.print("\nNext:")
     for command in commands:
         console.print(f"  {command}", soft_wrap=True, markup=False)
@@ -124,64 +156,72 @@ def next_commands(commands: Sequence[str], console: Console) -> None:
 def _start(
     experiment: Path | None, options: dict[str, Any], settings: list[str], out: Path | None, force: bool
 ) -> None:
-    from interlingua.runs.experiment import Experiment, fill_in_architecture, rename_old_keys
-    from interlingua.runs.run import start
-
     where, values = COMMAND_LINE, {}
     if experiment is not None:
-        where, values = str(experiment), rename_old_keys(_read_experiment(experiment))
+        where, values = str(experiment), _read_experiment(experiment)
         named = values.pop("out", f"runs/{experiment.stem}")
         if not isinstance(named, str):
             raise ConfigurationError("out is not a text", where=where, found=named)
         out = out or Path(named)
-        Experiment.parse(
-            fill_in_architecture(values), where
-        )  # so that a mistake in the file is said to be in the file
-    values = _override(values, settings, options)
     if out is None:
         raise ConfigurationError(
             "where is the model to go?", where="--out", accepted="For example: --out runs/en-de"
         )
-    if not values.get("data", {}).get("train"):
-        raise ConfigurationError("there is nothing to learn from", where="--train",
-                                 accepted="For example: --train pairs.tsv")  # fmt: skip
+    with stoppable(out):
+        from interlingua.runs.directory import named_directory
+        from interlingua.runs.experiment import Experiment, fill_in_architecture, rename_old_keys
+        from interlingua.runs.run import start
+
+        out, values = named_directory(out), rename_old_keys(values)
+        # so that a mistake in the file is said to be in the file
+        Experiment.parse(fill_in_architecture(values), where)
+        values = _override(values, settings, options)
+        if not values.get("data", {}).get("train"):
+            raise ConfigurationError("there is nothing to learn from", where="--train",
+                                     accepted="For example: --train pairs.tsv")  # fmt: skip
+        events = start(values, out, force=force, where=where, started=interlingua.STARTED)
+        _show(events, out)
+
+
+def _show(events: Generator[Event, None, None], out: Path) -> None:
     console = Console(highlight=False)
-    ended = watch(start(values, out, force=force, where=where, started=interlingua.STARTED), console)
+    use_all_cpus()
+    with closing(events):
+        ended = watch(events, console)
     show_end(out, ended, console)
     _show_next(out, console)
 
 
 def _override(values: dict[str, Any], settings: list[str], options: dict[str, Any]) -> dict[str, Any]:
-    """An experiment's values, replaced by those of --set and then by those of other options."""
+    """An experiment's values, replaced by those of the command line."""
     from interlingua.runs.experiment import Experiment, fill_in_architecture, rename_old_keys
     from interlingua.settings import merge
 
     # The preset, or the base model, decides which keys a [model] section has.
     model_options = {key: value for key, value in options.items() if key in ("preset", "base_model")}
+    given: dict[str, Any] = {}
     for setting in settings:
-        values = merge(values, rename_old_keys(_setting(setting)))
-        Experiment.parse(fill_in_architecture(merge(values, model_options)), f"--set {setting}")
-    if options.get("training", {}).keys() & {"minutes", "max_steps"}:
-        training = {k: v for k, v in values.get("training", {}).items() if k not in ("minutes", "max_steps")}
-        values = {**values, "training": training}  # a budget given here replaces that of the file
-    return merge(values, options)
+        given = merge(given, rename_old_keys(_setting(setting)))
+        tried = merge(merge(without_budget(values, given), given), model_options)
+        Experiment.parse(fill_in_architecture(tried), f"--set {setting}")
+    refuse_contradiction(given, options)
+    given = merge(given, options)
+    return merge(without_budget(values, given), given)
 
 
-def _resume(directory: Path, options: dict[str, Any], others: list[Any]) -> None:
-    from interlingua.runs.run import resume
-
+def _resume(directory: Path, options: dict[str, Any], others: list[str]) -> None:
     training = options.get("training", {})
-    rest = [*options.keys() - {"training"}, *training.keys() - {"minutes", "max_steps"}]
-    if rest or any(others):
+    others += [OPTIONS.get(key, key) for key in [*options, *options.get("data", {}), *training] if key not in
+               ("training", "data", "minutes", "max_steps", "device", "threads", "precision")]  # fmt: skip
+    if others:
         raise ConfigurationError(
-            "a run goes on with its own configuration", where="--resume",
-            accepted="Only --minutes and --max-steps can be given, to go on for longer.",
+            "a run goes on with its own data and settings", where="--resume", found=", ".join(others),
+            accepted="What may be changed: --minutes or --max-steps, --device, --threads, --precision.",
         )  # fmt: skip
-    console = Console(highlight=False)
-    changes = {"training": training} if training else {}
-    ended = watch(resume(directory, changes, interlingua.STARTED), console)
-    show_end(directory, ended, console)
-    _show_next(directory, console)
+    with stoppable(directory):
+        from interlingua.runs.run import resume
+
+        _show(resume(directory, {"training": training} if training else {}, interlingua.STARTED), directory)
 
 
 def _show_next(directory: Path, console: Console) -> None:
@@ -202,6 +242,8 @@ def _without_empty(options: dict[str, Any]) -> dict[str, Any]:
 
 def _files(sources: list[str] | None, targets: list[str] | None, option: str) -> list[Any]:
     """Files of pairs, or pairs of parallel files."""
+    if "-" in (sources or []):
+        require_input()
     if not targets:
         return list(sources or [])
     if len(sources or []) != len(targets):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from itertools import tee
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,10 +14,21 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from interlingua.cli.lines import count_lines, input_lines, open_output
+from interlingua.cli.lines import (
+    check_input,
+    check_output,
+    count_lines,
+    line_chunks,
+    open_output,
+    refuse_same_file,
+)
+from interlingua.cli.models import find_model, load_model
 from interlingua.cli.options import Beam, Device, Json, Precision, Seed, Threads
+from interlingua.cli.texts import lines_of
 from interlingua.errors import ConfigurationError
 from interlingua.flags import FLAGS
+from interlingua.search.settings import SearchSettings
+from interlingua.terms.reading import read_glossary
 
 if TYPE_CHECKING:
     from interlingua.inference.translation import Translation
@@ -26,12 +37,23 @@ __all__ = ["translate"]
 
 SHOWN_SYMBOLS = 20
 """At most so many of what the vocabulary lacks are named at the end."""
+CHUNK = 4096
+"""Lines that are translated together where they come fast: enough for batches of nearly equal lengths."""
 
 
 def translate(
     model: Annotated[Path, typer.Argument(help="A model directory.")],
-    input: Annotated[Path | None, typer.Option(help="Instead of standard input; may be .gz or .xz.")] = None,
-    output: Annotated[Path | None, typer.Option(help="Instead of standard output.")] = None,
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]...", help="Texts in quotes, instead of standard input."),
+    ] = None,
+    input: Annotated[
+        Path | None,
+        typer.Option(help="Instead of standard input, which is also called -; may be .gz or .xz."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Instead of standard output; may be .gz or .xz.")
+    ] = None,
     beam: Beam = None,
     n_best: Annotated[
         int | None, typer.Option(help="The n best translations, as one line of JSON a source.")
@@ -63,7 +85,11 @@ def translate(
 ) -> None:
     """Translate lines: one out for each line in.
 
-    Example: `interlingua translate runs/en-de < in.txt > out.txt`
+    Example: `interlingua translate runs/en-de "A dog runs."`
+
+    Whole files: `interlingua translate runs/en-de < in.txt > out.txt`
+
+    Lines that come slowly, such as from `tail -f`, are answered as they come.
 
     As JSON, with alternatives: `echo "A dog runs." | interlingua translate runs/en-de --n-best 3`
     """
@@ -76,34 +102,36 @@ def translate(
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if n_best is not None and beam is None and not sample:
         options["beam"] = max(5, n_best)
-    if output is not None and input is not None and output.absolute() == input.absolute():
-        raise ConfigurationError("input and output are the same file", where="--output", found=str(output))
-
-    from interlingua.api import load
-    from interlingua.inference.translator import CHUNK
-    from interlingua.terms.reading import read_glossary
-
+    SearchSettings.parse(options, where="command line")  # before PyTorch, which takes seconds, is loaded
+    input, output = (None if path == Path("-") else path for path in (input, output))
+    find_model(model)
+    given_lines = lines_of(texts)
+    if texts and input is not None:
+        raise ConfigurationError("there are texts and a file of texts", where="--input", found=str(input),
+                                 accepted="Give one of them.")  # fmt: skip
+    refuse_same_file([input, *filter(None, [glossary]), *model.iterdir()], output)
+    if not texts:
+        check_input(input)
+    check_output(output)
     if glossary is not None:
         options["glossary"] = read_glossary(glossary)
 
-    translator = load(model, device=device, threads=threads, precision=precision or "fp32")
-    interactive = input is None and sys.stdin.isatty()
-    # The second iterator holds only the lines whose translations are being computed.
-    lines, sources = tee(_with_progress_bar(input_lines(input), input, output))
-    translations = translator.translate_lines(
-        lines, chunk=1 if interactive else CHUNK, alignment=alignment, **options
-    )
+    translator = load_model(model, device, threads, precision)
     as_json = json_lines or n_best is not None
     flags: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
-    with open_output(output) as out:
-        for translation, source in zip(translations, sources, strict=True):
-            flags.update(translation.flags)
-            unknown.update(translation.unknown)
-            line = _as_json(source, translation) if as_json else _as_text(translation, scores, alignment)
-            out.write(line + "\n")
-            if interactive:
-                out.flush()
+    with open_output(output) as write, _progress(input, output) as advance:
+        for sources in [given_lines] if texts else line_chunks(input, CHUNK):
+            translations = translator.translate(sources, alignment=alignment, **options)
+            for translation in translations:
+                flags.update(translation.flags)
+                unknown.update(translation.unknown)
+            written = [
+                _as_json(source, translation) if as_json else _as_text(translation, scores, alignment)
+                for source, translation in zip(sources, translations, strict=True)
+            ]
+            write("".join(line + "\n" for line in written))
+            advance(len(sources))
     _report(flags, unknown)
 
 
@@ -118,17 +146,16 @@ def _report(flags: Counter[str], unknown: Counter[str]) -> None:
             print(f"interlingua: {lines}: {what}{listed}", file=sys.stderr)
 
 
-def _with_progress_bar(lines: Iterator[str], input: Path | None, output: Path | None) -> Iterator[str]:
-    """The lines, with a bar on standard error when that is a terminal and the output goes elsewhere."""
+@contextmanager
+def _progress(input: Path | None, output: Path | None) -> Iterator[Callable[[int], object]]:
+    """Counts lines, with a bar on standard error when that is a terminal and the output goes elsewhere."""
     if not sys.stderr.isatty() or (output is None and sys.stdout.isatty()):
-        yield from lines
+        yield lambda lines: None
         return
     columns = (BarColumn(), MofNCompleteColumn(), "lines", TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=count_lines(input))
-        for line in lines:
-            yield line
-            bar.advance(task)
+        yield lambda lines: bar.advance(task, lines)
 
 
 def _as_text(translation: Translation, scores: bool, alignment: bool) -> str:

@@ -52,7 +52,7 @@ def watch(events: Iterable[Event], console: Console) -> Ended:
                         printed_s = time.monotonic()
                         _line(console, _plain_line(event, best))
                 case Validated():
-                    if event.best:
+                    if event.best and event.metrics:
                         best = f"{event.metrics[event.headline]:.2f} {event.headline}"
                     _line(console, _validated(event), "green" if event.best else "")
                 case Ended():
@@ -88,7 +88,7 @@ def _plain_line(event: Progress, best: str) -> str:
 
 
 def _validated(event: Validated) -> str:
-    metrics = " · ".join(f"{name} {score:.2f}" for name, score in event.metrics.items())
+    metrics = "".join(f" · {name} {score:.2f}" for name, score in event.metrics.items())
     saved = " · best so far, saved" if event.best else ""
     loss = f"validation loss {event.loss:.3f}"
-    return f"{duration(event.elapsed_s):>7}  step {event.step:,}  {loss} · {metrics}{saved}"
+    return f"{duration(event.elapsed_s):>7}  step {event.step:,}  {loss}{metrics}{saved}"

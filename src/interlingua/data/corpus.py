@@ -7,8 +7,9 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -17,8 +18,11 @@ import numpy.typing as npt
 from pydantic import BeforeValidator, Field
 
 from interlingua.data.duplicates import DuplicateFinder
+from interlingua.data.inspection import Inspection, describe_findings
+from interlingua.data.opening import ChangeDetector
 from interlingua.data.reading import read_jsonl, read_parallel, read_tsv
 from interlingua.errors import DataError, OutputError
+from interlingua.files import write_error
 from interlingua.settings import Settings
 
 __all__ = [
@@ -28,6 +32,8 @@ __all__ = [
     "Pair",
     "PairFile",
     "copy_standard_input",
+    "display_name",
+    "format_of",
     "read_pairs",
 ]
 
@@ -72,7 +78,7 @@ class CorpusSettings(Settings):
     """Whether exact repetitions of a pair are left out; they are counted in any case."""
     valid_share: float | None = Field(None, gt=0, lt=1)
     """The share of distinct sources to hold out when there is no validation file; chosen when not given."""
-    split_seed: int = 0
+    split_seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
     """Decides which sources are held out."""
 
 
@@ -86,6 +92,14 @@ class CorpusReport:
     """Pairs left out, by reason."""
     duplicates: int = 0
     """Pairs that had occurred before (by 64-bit hashes, see duplicates.py), whether kept or left out."""
+
+    findings: dict[str, Any] = field(default_factory=dict)
+    """What looks like a mistake: see inspection.py."""
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> CorpusReport:
+        """Returns the report that `as_dict` was called on."""
+        return cls(**{name: value for name, value in values.items() if name != "kept"})
 
     @property
     def kept(self) -> int:
@@ -101,22 +115,41 @@ class CorpusReport:
         lines += [f"  left out: {count:,} ({reason})" for reason, count in self.left_out.items() if count]
         if self.duplicates and DUPLICATE not in self.left_out:
             lines.append(f"  exact duplicates: {self.duplicates:,} (used)")
+        lines += [f"  {line}" for line in describe_findings(self.findings, self.files, self.read)]
         return "\n".join(lines)
 
 
-def read_pairs(file: PairFile, settings: CorpusSettings) -> Iterator[Pair]:
+def read_pairs(
+    file: PairFile, settings: CorpusSettings, changes: ChangeDetector | None = None
+) -> Iterator[Pair]:
     """Yields every pair of a file as it is written, empty sides included.
+
+    Args:
+        file: the file, or two parallel ones.
+        settings: how it is written.
+        changes: told what was read.
 
     Raises:
         DataError: with the file and line, when the file is not as announced.
     """
     if not isinstance(file, str):
-        return map(Pair._make, read_parallel(Path(file[0]), Path(file[1])))
+        return map(Pair._make, read_parallel(Path(file[0]), Path(file[1]), changes))
     path = Path(file)
-    name = path.with_suffix("") if path.suffix in (".gz", ".xz") else path
-    jsonl = settings.format == "jsonl" or (settings.format == "auto" and name.suffix in (".jsonl", ".ndjson"))
-    pairs = read_jsonl(path, settings.keys) if jsonl else read_tsv(path, settings.columns)
-    return map(Pair._make, pairs)
+    if format_of(file, settings) == "jsonl":
+        return map(Pair._make, read_jsonl(path, settings.keys, changes))
+    return map(Pair._make, read_tsv(path, settings.columns, changes))
+
+
+def format_of(file: PairFile, settings: CorpusSettings) -> str:
+    """Returns "tsv", "jsonl" or "parallel"; small and capital letters of a name are alike."""
+    if not isinstance(file, str):
+        return "parallel"
+    if settings.format != "auto":
+        return settings.format
+    suffixes = [suffix.lower() for suffix in Path(file).suffixes]
+    if suffixes and suffixes[-1] in (".gz", ".xz", ".bz2"):
+        suffixes.pop()
+    return "jsonl" if suffixes and suffixes[-1] in (".jsonl", ".ndjson") else "tsv"
 
 
 class Corpus:
@@ -134,61 +167,77 @@ class Corpus:
         if not files:
             raise DataError("no file of pairs is given", accepted="For example: --train pairs.tsv")
         self.settings = settings
-        self.names = [_display_name(file) for file in files]
+        self.names = [display_name(file) for file in files]
         self._files = list(files)
         if "-" in files:
             copy = copy_standard_input()
             weakref.finalize(self, copy.unlink, missing_ok=True)
             self._files = [str(copy) if file == "-" else file for file in files]
+        self.first_pairs: list[tuple[str, str]] = []
+        """Some pairs from the beginning, once `report` was called; long texts are shortened."""
+        self._changes = ChangeDetector()
         self._duplicate: npt.NDArray[np.uint8] | None = None
         self._report: CorpusReport | None = None
 
     def digest(self) -> str:
         """Returns a hexadecimal hash of the files' bytes, in order; their names do not matter."""
         parts = hashlib.blake2b(digest_size=16)
-        for file in self._files:
-            for path in [file] if isinstance(file, str) else file:
-                try:
-                    with Path(path).open("rb") as stream:
-                        parts.update(hashlib.file_digest(stream, "blake2b").digest())
-                except OSError as error:
-                    raise DataError("the file cannot be read", where=path, found=error.strerror) from None
+        for path in self._paths():
+            parts.update(self._changes.digest(path))
         return parts.hexdigest()
 
-    def report(self) -> CorpusReport:
+    def report(self, watched_sources: Set[int] = frozenset()) -> CorpusReport:
         """Returns the report on the whole corpus; reads it through on the first call.
+
+        Args:
+            watched_sources: hashes of sources whose occurrence is to be reported.
 
         Raises:
             DataError: with the file and line, for the first mistake in the files, or when no pair is left.
+            OutputError: there is no room for temporary files.
         """
         if self._report is None:
-            self._report = self._scan()
+            inspection = Inspection(watched_sources)
+            try:
+                self._report = self._scan(inspection)
+            except OSError as error:
+                where = "the directory for temporary files"
+                accepted = "Free some space, or set TMPDIR to another directory."
+                raise OutputError("temporary files cannot be written", where=where, found=error.strerror,
+                                  accepted=accepted) from None  # fmt: skip
+            self.first_pairs = inspection.sample
         return self._report
 
     def __iter__(self) -> Iterator[Pair]:
         if not self.settings.drop_duplicates:
-            yield from self._complete_pairs()
+            yield from self._all_complete_pairs()
             return
         self.report()
         duplicate = self._duplicate
         assert duplicate is not None
-        for number, pair in enumerate(self._complete_pairs()):
+        for number, pair in enumerate(self._all_complete_pairs()):
             if not duplicate[number >> 3] & (128 >> (number & 7)):
                 yield pair
 
-    def _scan(self) -> CorpusReport:
+    def _scan(self, inspection: Inspection) -> CorpusReport:
         report = CorpusReport(self.names, left_out={EMPTY: 0})
 
         def count_empty() -> None:
             report.left_out[EMPTY] += 1
 
         with DuplicateFinder() as finder:
-            for pair in self._complete_pairs(count_empty):
-                report.read += 1
-                finder.add(*pair)
+            for file in range(len(self._files)):
+                pairs = self._complete_pairs(file, count_empty)
+                if first := next(pairs, None):
+                    inspection.begin(file, first)
+                for pair in chain([first] if first else [], pairs):
+                    report.read += 1
+                    finder.add(*pair)
+                    inspection.add(pair)
             duplicate = finder.mask()
         report.read += report.left_out[EMPTY]
         report.duplicates = int(np.bitwise_count(duplicate).sum())
+        report.findings = inspection.findings()
         if self.settings.drop_duplicates:
             self._duplicate = duplicate
             report.left_out[DUPLICATE] = report.duplicates
@@ -196,19 +245,29 @@ class Corpus:
             raise DataError("there are no pairs", where=", ".join(self.names))
         return report
 
-    def _complete_pairs(self, on_skip: Callable[[], None] = lambda: None) -> Iterator[Pair]:
-        """Yields the pairs with two sides; calls `on_skip` for each of the others."""
-        for name, file in zip(self.names, self._files, strict=True):
-            try:
-                yield from self._complete_pairs_of(name, file, on_skip)
-            except DataError as error:
-                if name != STANDARD_INPUT:
-                    raise
-                where = str(error.where).replace(str(file), name)
-                raise DataError(error.what, where=where, found=error.found, accepted=error.accepted) from None
+    def _paths(self) -> list[Path]:
+        return [Path(path) for file in self._files for path in ([file] if isinstance(file, str) else file)]
+
+    def _all_complete_pairs(self) -> Iterator[Pair]:
+        for file in range(len(self._files)):
+            yield from self._complete_pairs(file)
+
+    def _complete_pairs(self, number: int, on_skip: Callable[[], None] = lambda: None) -> Iterator[Pair]:
+        """Yields the pairs of a file with two sides; calls `on_skip` for each of the others."""
+        name, file = self.names[number], self._files[number]
+        try:
+            yield from self._complete_pairs_of(name, file, on_skip)
+        except DataError as error:
+            for path in self._paths():
+                self._changes.refuse_changed(path)
+            if name != STANDARD_INPUT:
+                raise
+            where = str(error.where).replace(str(file), name)
+            accepted = error.accepted and error.accepted.replace(Path(str(file)).name, "FILE")
+            raise DataError(error.what, where=where, found=error.found, accepted=accepted) from None
 
     def _complete_pairs_of(self, name: str, file: PairFile, on_skip: Callable[[], None]) -> Iterator[Pair]:
-        for number, pair in enumerate(read_pairs(file, self.settings), start=1):
+        for number, pair in enumerate(read_pairs(file, self.settings, self._changes), start=1):
             source, target = pair
             if source and target and not source.isspace() and not target.isspace():
                 yield pair
@@ -218,7 +277,8 @@ class Corpus:
                 raise _empty_side_error(f"{name}:{number}", pair)
 
 
-def _display_name(file: PairFile) -> str:
+def display_name(file: PairFile) -> str:
+    """What a file, or two parallel ones, are called in messages."""
     if isinstance(file, str):
         return STANDARD_INPUT if file == "-" else file
     return " + ".join(file)
@@ -236,6 +296,7 @@ def copy_standard_input(directory: Path | None = None) -> Path:
     Raises:
         OutputError: the file cannot be written.
     """
+    copy = None
     try:
         if directory is not None:
             directory.mkdir(parents=True, exist_ok=True)
@@ -244,6 +305,8 @@ def copy_standard_input(directory: Path | None = None) -> Path:
         ) as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
     except OSError as error:
-        where = directory or tempfile.gettempdir()
-        raise OutputError("standard input cannot be kept", where=where, found=error.strerror) from None
+        if copy is not None:
+            Path(copy.name).unlink(missing_ok=True)
+        advice = "" if directory else "Set TMPDIR to a directory with room for it."
+        raise write_error(error, directory or tempfile.gettempdir(), advice) from None
     return Path(copy.name)

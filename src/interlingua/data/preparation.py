@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import atexit
+import errno
 import hashlib
 import json
 import shutil
 import tempfile
-import time
+import weakref
 from collections.abc import Iterable
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import sentencepiece
 
-from interlingua.data.corpus import Corpus, CorpusReport, CorpusSettings, Pair
-from interlingua.data.split import split
-from interlingua.data.store import FORMAT, Store, build_store
+from interlingua.data.account import SHOWN_PAIRS, show_pairs, summarise
+from interlingua.data.cache import UNFINISHED, Cache, choose_size_limit
+from interlingua.data.corpus import Corpus, CorpusReport, CorpusSettings, Pair, format_of
+from interlingua.data.inspection import are_swapped
+from interlingua.data.split import SplitPart, split
+from interlingua.data.store import Store
+from interlingua.data.store_writer import FORMAT, StoreWriter
+from interlingua.data.unknown import is_hardly_known
 from interlingua.errors import BundleError, DataError, OutputError
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers
 from interlingua.text.tokenizer_files import digest, load_tokenizers, save_tokenizers
 
 __all__ = ["Prepared", "prepare"]
 
-UNFINISHED = ".preparing-"
-"""What the name of a directory begins with while it is written."""
-STALE_AFTER_S = 86_400
-"""An unfinished directory of this age is of a process that was killed."""
+WATCHED_SOURCES = 100_000
+"""Validation sources that are looked for among the training sources, at most."""
 
 
 class Prepared(NamedTuple):
@@ -37,7 +44,10 @@ class Prepared(NamedTuple):
     report: dict[str, Any]
     """Plain values: content (hashes of the files), tokenizers (the choice in a line), train and valid (what
     was read, left out by reason, repeated), held_out (share and seed) when there was no validation file,
-    train_stored and valid_stored (pairs), and summary (all of it for people)."""
+    train_stored and valid_stored (pairs), unknown (symbols by part and side), swapped, and summary (all of it
+    for people)."""
+    account: str = ""
+    """The summary with what is only worth showing now: the first pairs, and notes on the cache."""
 
 
 def prepare(
@@ -62,30 +72,71 @@ def prepare(
     train = Corpus(corpus_settings.train, corpus_settings)
     valid = Corpus(corpus_settings.valid, corpus_settings) if corpus_settings.valid else None
     content = [part.digest() for part in (train, valid) if part]
-    entry = cache / _cache_key(content, corpus_settings, tokenizer_settings, given_tokenizers)
+    key = _cache_key(content, corpus_settings, tokenizer_settings, given_tokenizers)
     try:
-        return _open(entry)
-    except (DataError, BundleError):
-        pass  # missing or damaged: made anew
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        _remove_stale(cache)
-        shutil.rmtree(entry, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=cache, ignore_cleanup_errors=True) as name:
-            complete = Path(name) / "complete"
-            complete.mkdir()
-            _write(complete, train, valid, tokenizer_settings, given_tokenizers, content)
-            if not entry.exists():  # another process may have been faster
-                complete.rename(entry)
+        entries, notes = _writable_cache(cache)
+        learnt = _cache_key(content, corpus_settings, tokenizer_settings, None)
+        if given_tokenizers and _holds(entries.entry(learnt), given_tokenizers):
+            key = learnt  # a run that goes on: its tokenizers were learnt here
+        with entries.lock(key):
+            entry = entries.entry(key)
+            try:
+                prepared = _open(entry, train, valid)
+            except (DataError, BundleError) as damage:
+                if entry.exists():
+                    notes.append(f"prepared data in the cache was damaged and is made anew ({damage.where})")
+                    shutil.rmtree(entry)
+                with tempfile.TemporaryDirectory(
+                    prefix=UNFINISHED, dir=entries.directory, ignore_cleanup_errors=True
+                ) as name:
+                    complete = Path(name) / "complete"
+                    complete.mkdir()
+                    _write(complete, train, valid, tokenizer_settings, given_tokenizers, content)
+                    complete.rename(entry)
+                prepared = _open(entry, train, valid)
+            end_use = entries.use(key, [*train.names, *(valid.names if valid else [])])
+        weakref.finalize(prepared.train, end_use)
+        entries.shrink(choose_size_limit(entries.directory))
     except OSError as error:
-        raise OutputError("the prepared data cannot be written", where=cache, found=error.strerror) from None
-    return _open(entry)
+        raise _not_written(cache, error) from None
+    return prepared._replace(account="\n".join([prepared.account, *notes]))
 
 
-def _remove_stale(cache: Path) -> None:
-    for unfinished in cache.glob(f"{UNFINISHED}*"):
-        if time.time() - unfinished.stat().st_mtime > STALE_AFTER_S:
-            shutil.rmtree(unfinished, ignore_errors=True)
+def _holds(entry: Path, tokenizers: TokenizerPair) -> bool:
+    with suppress(DataError, BundleError):
+        return [*map(digest, load_tokenizers(entry))] == [*map(digest, tokenizers)]
+    return False
+
+
+def _writable_cache(directory: Path) -> tuple[Cache, list[str]]:
+    """Returns the cache, or a temporary one and a note where that one may not be written."""
+    cache = Cache(directory)
+    try:
+        cache.create()
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        temporary = Path(tempfile.mkdtemp(prefix="interlingua-cache-"))
+        atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+        cache = Cache(temporary)
+        cache.create()
+        return cache, [
+            f"prepared data cannot be kept for the next time: {directory} ({error.strerror}); "
+            "INTERLINGUA_CACHE says where else"
+        ]
+    return cache, []
+
+
+def _not_written(cache: Path, error: OSError) -> OutputError:
+    accepted = None
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        accepted = (
+            "Nothing half-written is left. To free space: interlingua cache --clear; "
+            "for another disk: INTERLINGUA_CACHE=DIRECTORY"
+        )
+    return OutputError(
+        "the prepared data cannot be written", where=cache, found=error.strerror, accepted=accepted
+    )
 
 
 def _cache_key(
@@ -99,14 +150,13 @@ def _cache_key(
         tokenization: Any = [digest(side) for side in given_tokenizers]
     else:
         tokenization = tokenizer_settings.model_dump()
-    files = [_suffixes(corpus_settings.train), _suffixes(corpus_settings.valid)]
+    files = [
+        [format_of(file, corpus_settings) for file in part]
+        for part in (corpus_settings.train, corpus_settings.valid)
+    ]
     formats = [*files, FORMAT, sentencepiece.__version__]
     key = json.dumps([content, reading, tokenization, formats], sort_keys=True)
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
-
-
-def _suffixes(files: Iterable[str | tuple[str, str]]) -> list[Any]:
-    return [Path(file).suffixes if isinstance(file, str) else "parallel" for file in files]
 
 
 def _write(
@@ -117,46 +167,93 @@ def _write(
     given_tokenizers: TokenizerPair | None,
     content: list[str],
 ) -> None:
-    reports = {"train": train.report()} | ({"valid": valid.report()} if valid else {})
+    reports = _read_through(train, valid)
     report: dict[str, Any] = {"content": content}
-    parts: list[Iterable[Pair]]
-    if valid:
-        parts = [train, valid]
-    else:
+    rest: Iterable[Pair] = train
+    held_out = None
+    if valid is None:
         rest, held_out = split(train)
         report["held_out"] = {"share": held_out.share, "seed": held_out.seed}
-        parts = [rest, held_out]
+    elif are_swapped(train.first_pairs, valid.first_pairs):
+        report["swapped"] = True
     if given_tokenizers is None:
-        tokenizers, report["tokenizers"] = train_tokenizers(parts[0], tokenizer_settings)
+        tokenizers, report["tokenizers"] = train_tokenizers(rest, tokenizer_settings)
     else:
         tokenizers, report["tokenizers"] = given_tokenizers, "given"
     save_tokenizers(tokenizers, directory)
-    for name, part in zip(("train", "valid"), parts, strict=True):
-        store = build_store(part, tokenizers, directory / name, train.settings.max_length)
-        report[f"{name}_stored"] = len(store)
+    _write_stores(directory, train, held_out or valid, tokenizers)
+    report["unknown"] = {}
+    for name in ("train", "valid"):
+        store = Store(directory / name)
+        report[f"{name}_stored"], report["unknown"][name] = len(store), store.unknown
         origin = reports.get(name, reports["train"])
         reason = f"more than {train.settings.max_length:,} ids on a side"
         origin.left_out[reason] = origin.left_out.get(reason, 0) + store.too_long
+    _refuse_unknown(report["unknown"], train, valid, given_tokenizers is not None)
     report.update({name: part.as_dict() for name, part in reports.items()})
-    report["summary"] = _summary(report, reports.values())
+    # What the pairs look like is shown, but only on this machine: a report goes with a published model.
+    report["first_pairs"] = train.first_pairs[:SHOWN_PAIRS]
     (directory / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
-def _summary(report: dict[str, Any], reports: Iterable[CorpusReport]) -> str:
-    lines = [str(part) for part in reports]
-    if held_out := report.get("held_out"):
-        lines.append(
-            f"held out for validation: {report['valid_stored']:,} pairs, "
-            f"{held_out['share']:.2%} of the sources (seed {held_out['seed']})"
-        )
-    return "\n".join([*lines, f"vocabulary: {report['tokenizers']}"])
+def _read_through(train: Corpus, valid: Corpus | None) -> dict[str, CorpusReport]:
+    if valid is None:
+        return {"train": train.report()}
+    valid_report = valid.report()
+    watched = frozenset(hash(pair.source) for pair in islice(valid, WATCHED_SOURCES))
+    return {"train": train.report(watched), "valid": valid_report}
 
 
-def _open(directory: Path) -> Prepared:
+def _write_stores(
+    directory: Path, train: Corpus, valid: SplitPart | Corpus | None, tokenizers: TokenizerPair
+) -> None:
+    """Writes both stores; pairs that are held out are written in the same pass as the others."""
+    writers = []
+    for name in ("train", "valid"):
+        (directory / name).mkdir()
+        writers.append(StoreWriter(directory / name, tokenizers, train.settings.max_length))
+    with writers[0], writers[1]:
+        for pair in train:
+            held_out = isinstance(valid, SplitPart) and valid.holds(pair)
+            writers[held_out].add(pair)
+        for pair in valid if isinstance(valid, Corpus) else ():
+            writers[1].add(pair)
+
+
+def _refuse_unknown(
+    unknown: dict[str, dict[str, dict[str, Any]]], train: Corpus, valid: Corpus | None, given: bool
+) -> None:
+    """Raises a DataError when a vocabulary knows hardly anything of the texts of a file."""
+    for part, corpus in (("train", train if given else None), ("valid", valid)):
+        for side, counts in unknown[part].items():
+            if corpus is None or not is_hardly_known(counts):
+                continue
+            known_by = "the model to start from" if given else "the vocabulary of the training pairs"
+            advice = "Are these the right file and the right columns?"
+            if given:
+                advice += " Another alphabet is learnt only from the beginning, without --from."
+            examples = ", ".join(counts["examples"])
+            raise DataError(
+                f"most symbols of the {side}s are unknown to {known_by}",
+                where=", ".join(corpus.names),
+                found=f"{counts['unknown']:,} of {counts['symbols']:,}, such as {examples}",
+                accepted=advice,
+            )
+
+
+def _open(directory: Path, train: Corpus, valid: Corpus | None) -> Prepared:
+    """Opens an entry of the cache; its report gets the names of today's files."""
     try:
         report = json.loads((directory / "report.json").read_bytes())
-    except (OSError, ValueError):
-        raise DataError("nothing is prepared", where=directory) from None
-    return Prepared(
-        load_tokenizers(directory), Store(directory / "train"), Store(directory / "valid"), report
-    )
+        first_pairs = report.pop("first_pairs")
+        report["train"]["files"] = train.names
+        if valid:
+            report["valid"]["files"] = valid.names
+        account = summarise(report, show_pairs(first_pairs))
+        report["summary"] = summarise(report)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise DataError("nothing is prepared", where=directory / "report.json") from None
+    stores = Store(directory / "train"), Store(directory / "valid")
+    for store in stores:
+        store.verify()
+    return Prepared(load_tokenizers(directory), *stores, report, account)

@@ -1,4 +1,4 @@
-"""Files to pairs of lines: tab-separated, JSON lines or two parallel files; plain, gzip or xz.
+"""Files to pairs of lines: tab-separated, JSON lines or two parallel files; plain, gzip, xz or bzip2.
 
 A line ends at "\\n" and nowhere else, a "\\r" before it is dropped, and there are no quoting rules.
 Every error names the file and the line.
@@ -9,37 +9,52 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
+import shlex
 import zlib
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
+from interlingua.data.opening import HEAD, ChangeDetector, HashedFile, open_text
+from interlingua.data.recognition import encoding_advice, recognise_form
 from interlingua.errors import DataError
 
 __all__ = ["read_jsonl", "read_lines", "read_parallel", "read_tsv"]
 
+MARK = "\ufeff"
+"""The byte order mark."""
+_JSON_KINDS = {dict: "an object", list: "an array", bool: "true or false", type(None): "null"}
 
-def read_lines(path: Path) -> Iterator[str]:
+
+def read_lines(path: Path, changes: ChangeDetector | None = None) -> Iterator[str]:
     """Yields the lines of a UTF-8 file without their ends; a byte order mark is dropped.
 
+    Args:
+        path: the file.
+        changes: told what was read, when the file is read to its end.
+
     Raises:
-        DataError: the file cannot be read, is damaged, or a line is not UTF-8.
+        DataError: the file cannot be read, is damaged, has changed, or a line is not UTF-8.
     """
+    changes = changes or ChangeDetector()
     number = 0
     try:
-        with _open(path) as file:
-            for number, raw in enumerate(file, start=1):
-                line = raw.decode()
+        changes.begin(path)
+        with HashedFile(path.open("rb", buffering=0)) as raw:
+            lines = open_text(raw, path)  # as long as it lives, `raw` is open
+            for number, line in enumerate(lines, start=1):
+                text = line.decode()
                 if number == 1:
-                    line = line.removeprefix("\ufeff")
-                yield line.removesuffix("\n").removesuffix("\r")
+                    text = text.removeprefix(MARK)
+                yield text.removesuffix("\n").removesuffix("\r")
+            changes.end(path, raw.digest())
     except UnicodeDecodeError as error:
         raise DataError(
             "the line is not UTF-8",
             where=f"{path}:{number}",
             found=error.object[max(0, error.start - 20) : error.end + 20],
-            accepted=f"Convert it first, for example: iconv -f latin1 -t utf-8 {path.name}",
+            accepted=encoding_advice(error.object, _head(path), path),
         ) from None
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
         raise DataError("the compressed file is damaged", where=path, found=str(error)) from None
@@ -47,93 +62,115 @@ def read_lines(path: Path) -> Iterator[str]:
         raise DataError("the file cannot be read", where=path, found=error.strerror or str(error)) from None
 
 
-def read_tsv(path: Path, columns: tuple[int, int] | None) -> Iterator[tuple[str, str]]:
+def read_tsv(
+    path: Path, columns: tuple[int, int] | None, changes: ChangeDetector | None = None
+) -> Iterator[tuple[str, str]]:
     """Yields the two texts of each line; a blank line gives two empty ones.
 
     Args:
         path: the file.
         columns: the source's and the target's column, counted from 1; None when there are just two.
+        changes: see `read_lines`.
 
     Raises:
         DataError: a line has too few columns, or a third one when no columns are chosen.
     """
     source, target = (columns[0] - 1, columns[1] - 1) if columns else (0, 1)
     least = max(source, target) + 1
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(read_lines(path, changes), start=1):
+        if line[:1] == MARK:  # of a file joined to another one
+            line = line[1:]
         fields = line.split("\t")
         if len(fields) >= least if columns else len(fields) == 2:
             yield fields[source], fields[target]
         elif not line:
             yield "", ""
         else:
-            raise _wrong_columns(f"{path}:{number}", line, fields, columns)
+            raise _wrong_columns(path, number, fields, columns)
 
 
-def read_jsonl(path: Path, keys: tuple[str, str]) -> Iterator[tuple[str, str]]:
+def read_jsonl(
+    path: Path, keys: tuple[str, str], changes: ChangeDetector | None = None
+) -> Iterator[tuple[str, str]]:
     """Yields the two texts of each line's JSON object; a blank line gives two empty ones.
 
     Args:
         path: the file.
         keys: the source's and the target's key; others are ignored.
+        changes: see `read_lines`.
 
     Raises:
         DataError: a line is no JSON object, or a key is missing or no text.
     """
-    for number, line in enumerate(read_lines(path), start=1):
+    for number, line in enumerate(read_lines(path, changes), start=1):
+        line = line.removeprefix(MARK)
         if not line.strip():
             yield "", ""
             continue
         where = f"{path}:{number}"
         try:
             record = json.loads(line)
-        except (ValueError, RecursionError):
-            raise DataError("the line is not JSON", where=where, found=line) from None
+        except (ValueError, RecursionError) as error:
+            raise _not_json(path, where, line, error) from None
         if not isinstance(record, dict):
-            raise DataError("the line is not a JSON object", where=where, found=line)
+            raise _not_an_object(path, where, record, line)
+        for key in keys:
+            if line.count(f'"{key}"') > 1:
+                _refuse_repeated_key(key, where, line)
         yield _text(record, keys[0], where), _text(record, keys[1], where)
 
 
-def read_parallel(source: Path, target: Path) -> Iterator[tuple[str, str]]:
+def read_parallel(
+    source: Path, target: Path, changes: ChangeDetector | None = None
+) -> Iterator[tuple[str, str]]:
     """Yields line n of one file with line n of the other.
 
     Raises:
         DataError: the files have unequal numbers of lines.
     """
-    lines = [0, 0]
-    for pair in zip_longest(read_lines(source), read_lines(target)):
+    lines, blank = [0, 0], True
+    for pair in zip_longest(read_lines(source, changes), read_lines(target, changes)):
         lines = [count + (text is not None) for count, text in zip(lines, pair, strict=True)]
         if lines[0] == lines[1]:
             yield cast(tuple[str, str], pair)
+        else:
+            blank = blank and not (pair[0] or pair[1] or "").strip()
     if lines[0] != lines[1]:
         shorter = source if lines[0] < lines[1] else target
         raise DataError(
             "the two files have unequal numbers of lines",
             where=f"{shorter}:{min(lines)}",
             found=f"{lines[0]:,} lines in {source}, {lines[1]:,} in {target}",
-            accepted="Line n of one file must belong to line n of the other.",
+            accepted="What the other one has more are blank lines at its end: remove them."
+            if blank
+            else "Line n of one file must belong to line n of the other.",
         )
 
 
-def _open(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    if path.suffix == ".xz":
-        return cast(IO[bytes], lzma.open(path, "rb"))
-    return path.open("rb", buffering=1 << 20)
+def _head(path: Path) -> bytes:
+    """The beginning of a file's text."""
+    try:
+        with HashedFile(path.open("rb", buffering=0)) as raw:
+            return open_text(raw, path).read(HEAD)
+    except (DataError, OSError, EOFError, zlib.error, lzma.LZMAError):
+        return b""
 
 
 def _text(record: dict[str, Any], key: str, where: str) -> str:
     if key not in record:
-        found = ", ".join(record) or "no keys"
         raise DataError(
             f"the key {key!r} is missing",
             where=where,
-            found=found,
-            accepted="Say which: --keys SOURCE,TARGET",
+            found=", ".join(record) or "no keys",
+            accepted=_advise_keys(record),
         )
     text = record[key]
     if not isinstance(text, str):
-        raise DataError(f"the value of {key!r} is not a text", where=where, found=text)
+        kind = _JSON_KINDS.get(type(text), "a number")
+        raise DataError(
+            f"the value of {key!r} is not a text but {kind}", where=where, found=text,
+            accepted='Both values are texts, such as {"source": "5", "target": "five"}.',
+        )  # fmt: skip
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -143,12 +180,56 @@ def _text(record: dict[str, Any], key: str, where: str) -> str:
     return text
 
 
-def _wrong_columns(where: str, line: str, fields: list[str], columns: tuple[int, int] | None) -> DataError:
+def _advise_keys(record: dict[str, Any]) -> str:
+    texts = [key for key, value in record.items() if isinstance(value, str)]
+    nested = [key for key, value in record.items() if isinstance(value, dict) and len(value) > 1]
+    if nested and len(texts) < 2:
+        return f"The texts lie deeper; take them out first, for example: jq -c .{nested[0]} a.jsonl > b.jsonl"
+    return f"Say which: --keys {','.join(texts) if len(texts) == 2 else 'SOURCE,TARGET'}"
+
+
+def _not_json(path: Path, where: str, line: str, error: Exception) -> DataError:
+    accepted = 'Each line is an object, such as {"source": "one", "target": "eins"}.'
+    if line.strip() in ("{", "[", "[{"):
+        selected = "." if line.strip() == "{" else ".[]"
+        accepted = (
+            f"The objects must be on a line each: jq -c {shlex.quote(selected)} {path.name} > new.jsonl"
+        )
+    found = f"{line[:60]!r}: {error}" if isinstance(error, json.JSONDecodeError) else line
+    return DataError("the line is not JSON", where=where, found=found, accepted=accepted)
+
+
+def _not_an_object(path: Path, where: str, record: object, line: str) -> DataError:
+    accepted = 'Each line is an object, such as {"source": "one", "target": "eins"}.'
+    if isinstance(record, list) and len(record) == 2 and all(isinstance(part, str) for part in record):
+        accepted = f"Convert it first: jq -c '{{source: .[0], target: .[1]}}' {path.name} > new.jsonl"
+    elif isinstance(record, list) and record and all(isinstance(part, dict) for part in record):
+        accepted = f"The objects must be on a line each: jq -c '.[]' {path.name} > new.jsonl"
+    return DataError("the line is not a JSON object", where=where, found=line, accepted=accepted)
+
+
+def _refuse_repeated_key(key: str, where: str, line: str) -> None:
+    def check(members: list[tuple[str, Any]]) -> list[str]:
+        return [name for name, _ in members]
+
+    # Objects inside become lists as well; the outermost one is returned.
+    if json.loads(line, object_pairs_hook=check).count(key) > 1:
+        raise DataError(f"the key {key!r} is there twice", where=where, found=line)
+
+
+def _wrong_columns(path: Path, number: int, fields: list[str], columns: tuple[int, int] | None) -> DataError:
+    where, line = f"{path}:{number}", "\t".join(fields)
+    form = recognise_form(_head(path), path) if len(fields) == 1 else None
+    if form:
+        return DataError(f"the line has no tab; {form[0]}", where=where, found=line, accepted=form[1])
     if columns:
         requested = f"Columns {columns[0]} and {columns[1]} were asked for."
         return DataError(f"the line has {len(fields)} columns", where=where, found=line, accepted=requested)
     if len(fields) == 1:
         what, accepted = "the line has no tab", "Each line is: source, a tab, target."
+    elif len(fields) == 3 and not fields[2].strip():
+        what = "the line has 3 columns, the last of which is empty: it ends with a tab"
+        accepted = "To use the first two: --columns 1,2"
     else:
         what, accepted = f"the line has {len(fields)} columns", "Say which two to use: --columns 1,2"
     return DataError(what, where=where, found=line, accepted=accepted)

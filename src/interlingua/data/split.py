@@ -28,12 +28,13 @@ class SplitPart:
     held_out: bool
 
     def __iter__(self) -> Iterator[Pair]:
-        threshold, key = int(self.share * 2**64), self.seed.to_bytes(8, "little", signed=True)
-        for pair in self.corpus:
-            source = normalise(pair.source, "NFC").encode()
-            value = int.from_bytes(hashlib.blake2b(source, digest_size=8, key=key).digest(), "little")
-            if (value < threshold) == self.held_out:
-                yield pair
+        return filter(self.holds, self.corpus)
+
+    def holds(self, pair: Pair) -> bool:
+        """Whether a pair is in this part."""
+        key, source = self.seed.to_bytes(8, "little", signed=True), normalise(pair.source, "NFC").encode()
+        value = int.from_bytes(hashlib.blake2b(source, digest_size=8, key=key).digest(), "little")
+        return (value < int(self.share * 2**64)) == self.held_out
 
 
 def split(corpus: Corpus) -> tuple[SplitPart, SplitPart]:

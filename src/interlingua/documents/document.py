@@ -34,7 +34,7 @@ class TranslatedDocument(NamedTuple):
 
     text: str
     alternatives: list[str]
-    """Of a plain text; those that have lost a placeholder are left out."""
+    """Those that have lost a placeholder are left out."""
     flags: list[str]
     """Of the parts, and split: something was too long and went in parts."""
     not_kept: list[str]
@@ -52,6 +52,7 @@ class Document:
         can_align: whether the model tells an alignment.
         find_terms: gives the terms of a glossary that occur in a part, in order.
         facts: what kind of text the model is for.
+        check_numbers: whether numbers must come through, which some tasks are to rewrite.
     """
 
     parts: list[Part]
@@ -59,86 +60,106 @@ class Document:
 
     def __init__(
         self, text: str, format: Format, tokenizer: Tokenizer, max_tokens: int, *, can_align: bool = False,
-        find_terms: Callable[[str], Sequence[tuple[str, str]]] | None = None,
+        find_terms: Callable[[str], Sequence[tuple[str, str]]] | None = None, check_numbers: bool = True,
         facts: TextFacts | None = None,
     ) -> None:  # fmt: skip
         self.format: Format = format
-        self._pieces: list[str | tuple[Segment, Passage]] = []
+        self.check_numbers = check_numbers
+        self._pieces: list[str | _Translatable] = []
         self.parts = []
         for piece in split_html(text) if format == "html" else [Segment(text)]:
             if isinstance(piece, str):
                 self._pieces.append(piece)
                 continue
-            passage = split_passage(piece.plain, tokenizer, max_tokens, facts)
-            self._pieces.append((piece, passage))
-            for part, num_tokens in zip(passage.parts, passage.num_tokens, strict=True):
-                align = can_align and (bool(piece.elements) or has_placeholders(part))
-                terms = tuple(find_terms(part)) if find_terms else ()
-                self.parts.append(Part(part, align, num_tokens, terms))
+            for segment in (*piece.values(), piece):
+                passage = split_passage(segment.plain, tokenizer, max_tokens, facts)
+                self._pieces.append(_Translatable(segment, passage, in_tag=segment is not piece))
+                for part, num_tokens in zip(passage.parts, passage.num_tokens, strict=True):
+                    align = can_align and (bool(segment.elements) or has_placeholders(part))
+                    terms = tuple(find_terms(part)) if find_terms else ()
+                    self.parts.append(Part(part, align, num_tokens, terms))
 
     def fill(self, translations: Sequence[str]) -> str:
         """A plain text with its first parts translated, up to the last of the translations, to show early."""
-        ((_, passage),) = self._translatable()
+        ((_, passage, _),) = self._translatable()
         return passage.fill(translations)
 
     def finish(self, translations: Sequence[TranslatedPart]) -> TranslatedDocument:
         """The translation from those of all parts."""
-        remaining = iter(translations)
-        text = ""
-        plain_sources, plain_targets, alternatives = list[str](), list[str](), list[str]()
-        for piece in self._pieces:
-            if isinstance(piece, str):
-                text += piece
-                continue
-            segment, passage = piece
-            translated = list(islice(remaining, len(passage.parts)))
-            projection = _join(passage, translated)
-            if self.format == "html":
-                text += render_segment(segment, projection)
-            else:
-                text += projection.text
-                alternatives = _join_alternatives(segment.plain, passage, translated, projection.text)
-            plain_sources.append(segment.plain)
-            plain_targets.append(projection.text)
+        best = self._join(translations)
+        text = self._render(best)
+        sources = [segment.plain for segment, _, _ in self._translatable()]
+        alternatives: list[str] = []
+        for number in range(max((len(translation.alternatives) for translation in translations), default=0)):
+            projections = self._join(translations, number)
+            # One in which a placeholder was garbled is no choice; without an alignment it is not put right.
+            if not any(
+                find_missing(source, projection.text, numbers=False)
+                for source, projection in zip(sources, projections, strict=True)
+            ):
+                alternatives.append(self._render(projections))
         flags = [flag for translation in translations for flag in translation.flags]
-        if any(passage.has_long_line for _, passage in self._translatable()):
+        if any(passage.has_long_line for _, passage, _ in self._translatable()):
             flags.insert(0, "split")
-        not_kept = find_missing("\n".join(plain_sources), "\n".join(plain_targets))
-        return TranslatedDocument(text, alternatives, list(dict.fromkeys(flags)), not_kept)
+        targets = "\n".join(projection.text for projection in best)
+        not_kept = find_missing("\n".join(sources), targets, numbers=self.check_numbers)
+        different = [other for other in dict.fromkeys(alternatives) if other != text]
+        return TranslatedDocument(text, different, list(dict.fromkeys(flags)), not_kept)
 
-    def _translatable(self) -> list[tuple[Segment, Passage]]:
+    def _translatable(self) -> list[_Translatable]:
         return [piece for piece in self._pieces if not isinstance(piece, str)]
 
+    def _join(self, translations: Sequence[TranslatedPart], number: int | None = None) -> list[Projection]:
+        """The translation of each passage, or one of that number among the others."""
+        remaining = iter(translations)
+        return [
+            _join(passage, list(islice(remaining, len(passage.parts))), number)
+            for _, passage, _ in self._translatable()
+        ]
 
-def _join(passage: Passage, translations: Sequence[TranslatedPart]) -> Projection:
-    """The translation of a passage, still knowing where the words come from."""
-    text = passage.gaps[0]
+    def _render(self, projections: Sequence[Projection]) -> str:
+        remaining = iter(projections)
+        text: list[str] = []
+        values: dict[Segment, str] = {}
+        for piece in self._pieces:
+            if isinstance(piece, str):
+                text.append(piece)
+            elif self.format == "text":
+                text.append(next(remaining).text)
+            elif piece.in_tag:
+                values[piece.segment] = render_segment(piece.segment, next(remaining))
+            else:
+                text.append(render_segment(piece.segment, next(remaining), values))
+        return "".join(text)
+
+
+class _Translatable(NamedTuple):
+    """A stretch of a document to translate."""
+
+    segment: Segment
+    passage: Passage
+    in_tag: bool
+    """Whether it is a value in a tag of the segment that comes after it."""
+
+
+def _join(passage: Passage, translations: Sequence[TranslatedPart], number: int | None) -> Projection:
+    """The translation of a passage, or another one, still knowing where the words come from.
+
+    The parts without another translation of that number keep the best.
+    """
+    texts = [passage.gaps[0]]
+    length = len(texts[0])
     words: list[Span] = []
     source_offsets: list[int | None] = []
     for part, offset, translation, gap in zip(
         passage.parts, passage.offsets, translations, passage.gaps[1:], strict=True
     ):
-        projection = restore(part, project(part, translation)).shift(len(text), offset)
+        projection = restore(part, project(part, translation))
+        if number is not None and number < len(translation.alternatives):
+            projection = projection.carry_over(translation.alternatives[number])
+        projection = projection.shift(length, offset)
         words += projection.words
         source_offsets += projection.source_offsets
-        text += projection.text + gap
-    return Projection(text, words, source_offsets)
-
-
-def _join_alternatives(
-    source: str, passage: Passage, translations: Sequence[TranslatedPart], best: str
-) -> list[str]:
-    """The other translations of a passage: the first alternatives of all parts, then the second, and so on.
-
-    One in which a placeholder was garbled is no choice; it would not be put right.
-    """
-    count = max((len(translation.alternatives) for translation in translations), default=0)
-    found = []
-    for i in range(count):
-        texts = [[*part.alternatives[i : i + 1], part.text][0] for part in translations]
-        found.append(passage.fill(texts))
-    return [
-        text
-        for text in dict.fromkeys(found)
-        if text != best and not find_missing(source, text, numbers=False)
-    ]
+        texts += [projection.text, gap]
+        length += len(projection.text) + len(gap)
+    return Projection("".join(texts), words, source_offsets)

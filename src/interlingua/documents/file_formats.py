@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from interlingua.documents.document import Format
+from interlingua.documents.subtitle_codes import Markup
 from interlingua.documents.subtitles import Subtitles
 
 __all__ = ["SUFFIXES", "TranslatableFile", "read_file"]
 
-SUFFIXES = (".txt", ".srt", ".html", ".htm")
+SUFFIXES = (".txt", ".srt", ".vtt", ".ass", ".ssa", ".html", ".htm")
+
+_SUBTITLES: dict[str, Markup] = {".srt": "srt", ".vtt": "vtt", ".ass": "ass", ".ssa": "ass"}
 
 
 class TranslatableFile(Protocol):
@@ -30,8 +33,8 @@ def read_file(suffix: str, content: str) -> TranslatableFile:
         suffix: one of SUFFIXES.
         content: any; a file is never refused.
     """
-    if suffix == ".srt":
-        return Subtitles(content)
+    if suffix in _SUBTITLES:
+        return Subtitles(content, _SUBTITLES[suffix])
     return _SingleText(content, "text" if suffix == ".txt" else "html")
 
 

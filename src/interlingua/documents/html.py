@@ -7,115 +7,53 @@ from __future__ import annotations
 
 import html
 import math
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 
-from interlingua.documents.html_events import Event, read_events
+from interlingua.documents.html_segments import Element, Segment, split_html, split_space
 from interlingua.documents.projection import Projection
 
 __all__ = ["Element", "Segment", "render_segment", "split_html"]
 
-_MAX_DEPTH = 50  # deeper elements are only kept in their places
-_SPACE = re.compile(r"[ \t\r\n\f]+")
 
-
-@dataclass(eq=False)
-class Element:
-    """Inline markup: a pair of tags around a stretch of a sentence, or something at one place of it."""
-
-    opening: str
-    start: int
-    end: int
-    closing: str = ""
-    children: list[Element] = field(default_factory=list)
-    name: str = ""
-
-
-@dataclass(eq=False)
-class Segment:
-    """A sentence or more, between two tags that end a line of text."""
-
-    plain: str = ""
-    elements: list[Element] = field(default_factory=list)
-
-
-def split_html(document: str) -> list[str | Segment]:
-    """Splits HTML into segments to translate and strings to keep.
+def render_segment(
+    segment: Segment, projection: Projection, values: Mapping[Segment, str] | None = None
+) -> str:
+    """The translation of a segment with its tags, each exactly once and properly nested.
 
     Args:
-        document: a page or a fragment, however wrong.
+        segment: a sentence, or a value of an attribute.
+        projection: its translation.
+        values: those in its tags as rendered; without one it stays.
     """
-    pieces: list[str | Segment] = []
-    line: list[Event] = []
-    for event in read_events(document):
-        if event.is_inline:
-            line.append(event)
-        else:
-            pieces += [*_read_line(line), event.raw]
-            line = []
-    return pieces + _read_line(line)
+    if segment.raw_value is not None:
+        unchanged = projection.text == segment.plain
+        return segment.raw_value if unchanged else _render_value(segment.raw_value, projection.text)
+    if segment.elements:
+        projection = projection.split_words(segment.plain, list(_find_offsets(segment.elements)))
+    whole = Element(-1, 0, len(segment.plain), children=segment.elements)
+    pieces = list(_render_content(whole, projection, 0, len(projection.words), len(segment.plain)))
+    rendered: list[str] = []
+    for piece in _restore_space(segment, pieces):
+        if isinstance(piece, str):
+            rendered.append(piece)
+            continue
+        for each in segment.tags[piece]:
+            given = each if isinstance(each, str) else (values or {}).get(each, each.raw_value)
+            rendered.append(given or "")
+    return "".join(rendered)
 
 
-def _read_line(line: Sequence[Event]) -> list[str | Segment]:
-    """Text and inline tags as one segment between the space around it."""
-    texts = [i for i, event in enumerate(line) if event.kind == "text" and event.raw.strip()]
-    if not texts:
-        return ["".join(event.raw for event in line)] if line else []
-    first, last = texts[0], texts[-1]
-    head, tail = line[first].raw, line[last].raw
-    before, after = head[: len(head) - len(head.lstrip())], tail[len(tail.rstrip()) :]
-    segment, open_elements = Segment(), list[Element]()
-    for i, event in enumerate(line):
-        if event.kind == "text":
-            raw = event.raw if i != first else event.raw.lstrip()
-            text = _SPACE.sub(" ", html.unescape(raw.rstrip() if i == last else raw))
-            if segment.plain.endswith(" ") or not segment.plain:
-                text = text.removeprefix(" ")
-            segment.plain += text
-        elif event.kind != "close" or not _close(event, segment, open_elements):
-            element = Element(event.raw, len(segment.plain), len(segment.plain), name=event.name)
-            (open_elements[-1].children if open_elements else segment.elements).append(element)
-            if event.kind == "open" and len(open_elements) < _MAX_DEPTH:
-                open_elements.append(element)
-    segment.plain = segment.plain.rstrip(" ")
-    segment.elements = _empty_unclosed(segment.elements)
-    return [before, segment, after]
-
-
-def _close(event: Event, segment: Segment, open_elements: list[Element]) -> bool:
-    """Ends the element that a closing tag belongs to; those opened inside it and never closed stay points."""
-    for i in range(len(open_elements) - 1, -1, -1):
-        if open_elements[i].name == event.name:
-            element = open_elements[i]
-            element.closing, element.end = event.raw, len(segment.plain)
-            del open_elements[i:]
-            return True
-    return False
-
-
-def _empty_unclosed(elements: list[Element]) -> list[Element]:
-    """Moves what stands inside of an element that is never closed to the one around it."""
-    found: list[Element] = []
-    for element in elements:
-        element.children = _empty_unclosed(element.children)
-        found.append(element)
-        if not element.closing:
-            found += element.children
-            element.children = []
-    return found
-
-
-def render_segment(segment: Segment, projection: Projection) -> str:
-    """The translation of a segment with its tags, each exactly once and properly nested."""
-    whole = Element("", 0, len(segment.plain), children=segment.elements)
-    return _render_content(whole, projection, 0, len(projection.words), len(segment.plain))
+def _render_value(raw: str, text: str) -> str:
+    """The value of an attribute; one without quotation marks gets some."""
+    quote = raw[0] if raw[0] in "\"'" else '"'
+    escaped = text.replace("&", "&amp;").replace(quote, "&quot;" if quote == '"' else "&#39;")
+    return quote + escaped + quote
 
 
 def _render_content(
     parent: Element, projection: Projection, first: int, last: int, source_length: int
-) -> str:
-    """The words [first, last), which come from what is inside of an element, with the tags inside it."""
+) -> Iterator[str | int]:
+    """The words [first, last), which come from what is inside of an element, and the tags inside it."""
     text, words = projection.text, projection.words
     at = words[first][0] if first < len(words) else len(text)
     if parent.start == 0 and first == 0:
@@ -123,43 +61,110 @@ def _render_content(
     end = words[last - 1][1] if first < last else at
     if parent.end == source_length and last == len(words):
         end = len(text)
-    rendered, done = "", first
-    places = [_place(child, parent, projection, first, last) for child in parent.children]
+    done = first
+    places = _places(parent, projection, first, last)
     for (start, stop), child in sorted(
         zip(places, parent.children, strict=True), key=lambda place_and_child: place_and_child[0]
     ):
         start = max(start, done)
         stop = max(start, stop)
         opens = words[start][0] if start < last else end
-        rendered += html.escape(text[at:opens], quote=False) + child.opening
+        yield text[at:opens]
+        yield child.opening
         if start < stop:
-            rendered += _render_content(child, projection, start, stop, source_length)
+            yield from _render_content(child, projection, start, stop, source_length)
             opens = words[stop - 1][1]
         else:
-            rendered += "".join(map(_render_empty, child.children))
-        rendered += child.closing
+            for grandchild in child.children:
+                yield from _tags(grandchild)
+        if child.closing is not None:
+            yield child.closing
         at, done = max(at, opens), stop
-    return rendered + html.escape(text[at:end], quote=False)
+    yield text[at:end]
 
 
-def _place(
-    element: Element, parent: Element, projection: Projection, first: int, last: int
-) -> tuple[int, int]:
-    """The words among [first, last) that an element goes around; none for something at one place."""
-    if element.closing and element.start <= parent.start and element.end >= parent.end:
-        return first, last
-    found = projection.find_words(element.start, element.end) if element.closing else None
-    if found is None and element.end > element.start and element.closing and first < last:
-        # Nothing is known to come from it: the same share of the way along.
-        length = max(1, parent.end - parent.start)
-        a, b = ((place - parent.start) / length for place in (element.start, element.end))
-        found = (first + int(a * (last - first)), first + math.ceil(b * (last - first)))
-    elif found is None:
-        place = projection.find_place(element.start, first, last)
-        found = (place, place)
-    return max(first, min(found[0], last)), max(first, min(found[1], last))
+def _places(parent: Element, projection: Projection, first: int, last: int) -> list[tuple[int, int]]:
+    """For each child the words among [first, last) that it goes around; none for something at one place."""
+    found: dict[int, tuple[int, int]] = {}
+    points: list[int] = []  # children that stand at one place
+    for i, child in enumerate(parent.children):
+        if child.closing is None or child.start == child.end:
+            points.append(i)
+        elif child.start <= parent.start and child.end >= parent.end:
+            found[i] = first, last
+        elif words := projection.find_words(child.start, child.end):
+            found[i] = words
+        elif first < last:
+            # Nothing is known to come from it: the same share of the way along.
+            length = max(1, parent.end - parent.start)
+            a, b = ((place - parent.start) / length for place in (child.start, child.end))
+            found[i] = first + int(a * (last - first)), first + math.ceil(b * (last - first))
+        else:
+            found[i] = first, last
+    _share_words(found)
+    places = projection.find_places([parent.children[i].start for i in points], first, last)
+    found.update(zip(points, zip(places, places, strict=True), strict=True))
+    return [
+        (max(first, min(start, last)), max(first, min(stop, last)))
+        for start, stop in (found[i] for i in range(len(parent.children)))
+    ]
 
 
-def _render_empty(element: Element) -> str:
-    """An element around no words, with those inside it."""
-    return element.opening + "".join(map(_render_empty, element.children)) + element.closing
+def _share_words(found: dict[int, tuple[int, int]]) -> None:
+    """Where an element would take all words of the next one as well, both get some of them."""
+    before = None
+    for i in sorted(found, key=lambda child: (found[child][0], child)):
+        start, stop = found[i]
+        if before is not None and start < stop <= found[before][1]:
+            first, end = found[before]
+            middle = start if start > first else (first + end + 1) // 2
+            if middle < end:
+                found[before], found[i] = (first, middle), (middle, max(stop, middle + 1))
+        before = i
+
+
+def _find_offsets(elements: Sequence[Element]) -> Iterator[int]:
+    """Where elements begin and end."""
+    for element in elements:
+        yield from (element.start, element.end)
+        yield from _find_offsets(element.children)
+
+
+def _tags(element: Element) -> Iterator[int]:
+    """The tags of an element around no words, and of those inside it."""
+    yield element.opening
+    for child in element.children:
+        yield from _tags(child)
+    if element.closing is not None:
+        yield element.closing
+
+
+def _restore_space(segment: Segment, pieces: Sequence[str | int]) -> Iterator[str | int]:
+    """Escapes the text; tags that stand together as in the source get the space that is around them there."""
+    gap: list[str | int] = []
+    at_edge = True
+    for piece in pieces:
+        if isinstance(piece, int):
+            gap.append(piece)
+            continue
+        leading, content, trailing = split_space(piece, written=False)
+        gap.append(leading)
+        if content:
+            yield from _gap_as_in_source(segment, gap, at_edge=at_edge)
+            yield html.escape(content, quote=False)
+            gap, at_edge = [trailing], False
+    yield from _gap_as_in_source(segment, gap, at_edge=True)
+
+
+def _gap_as_in_source(segment: Segment, gap: list[str | int], *, at_edge: bool) -> list[str | int]:
+    tags = tuple(each for each in gap if isinstance(each, int))
+    in_source = segment.gaps.get(tags)
+    if in_source is None:
+        return gap
+    # Words with space between them keep some, those without get none: the model knows its language best.
+    as_many = _has_space(gap) == _has_space(in_source)
+    return in_source if as_many or (at_edge and tags in segment.edges) else gap
+
+
+def _has_space(gap: Sequence[str | int]) -> bool:
+    return any(isinstance(each, str) and each for each in gap)

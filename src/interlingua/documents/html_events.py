@@ -7,22 +7,27 @@ from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 from typing import Literal, NamedTuple
 
+from interlingua.documents.html_attributes import Span, find_values
+
 __all__ = ["Event", "read_events"]
 
 _BLOCKS = frozenset(
     """
-    address article aside blockquote body br caption center col colgroup dd details dialog dir div
-    dl dt fieldset figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup
-    hr html legend li link main menu meta nav noframes ol optgroup option p param search section
-    select source summary table tbody td tfoot th thead title tr track ul
+    address article aside audio blockquote body br button canvas caption center col colgroup datalist dd
+    details dialog dir div dl dt fieldset figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 head
+    header hgroup hr html iframe input label legend li link listing main menu meta nav noframes noscript
+    object ol optgroup option p param plaintext pre script search section select source style summary table
+    tbody td template textarea tfoot th thead title tr track ul video xmp
     """.split()  # noqa: SIM905
 )
+"""A sentence ends before and after each: what stands on a button or in a cell is a text of its own."""
 _UNTRANSLATED = frozenset(
     """
-    audio canvas iframe math noscript object pre script style svg template textarea video
+    audio canvas code iframe kbd listing math noscript object plaintext pre samp script style svg template
+    textarea tt var video xmp
     """.split()  # noqa: SIM905
 )
-"""Their content is not translated."""
+"""Their content is not translated; those that are no blocks keep their places in a sentence."""
 _VOID = frozenset(
     """
     area base br col embed hr img input link meta param source track wbr
@@ -40,11 +45,13 @@ class Event(NamedTuple):
     """Of the element."""
     translate: bool = True
     """Whether the content of the element that begins here may be translated."""
+    values: tuple[Span, ...] = ()
+    """Where in the tag attributes stand that are shown to people, with their quotation marks."""
 
     @property
     def is_inline(self) -> bool:
         """Whether a sentence may go on after it."""
-        return self.kind != "other" and self.name not in _BLOCKS and self.name not in _UNTRANSLATED
+        return self.kind != "other" and self.name not in _BLOCKS
 
 
 def read_events(document: str) -> Iterator[Event]:
@@ -68,13 +75,20 @@ def _merge_untranslated(events: Iterable[Event]) -> Iterator[Event]:
                 elif event.kind == "open":
                     open_names.append(event.name)
             if not open_names:
-                yield Event("empty" if first.is_inline else "other", raw)
+                yield first._replace(kind="empty" if first.is_inline else "other", raw=raw)
         elif event.kind == "open" and not event.translate:
             open_names, first, raw = [event.name], event, event.raw
         else:
             yield event
     if open_names:
-        yield Event("other", raw)
+        yield first._replace(kind="other", raw=raw)
+
+
+def _is_fixed(attrs: list[tuple[str, str | None]]) -> bool:
+    given = dict(attrs)
+    return (given.get("translate") or "").lower() == "no" or "notranslate" in (
+        given.get("class") or ""
+    ).split()
 
 
 class _Reader(HTMLParser):
@@ -101,21 +115,23 @@ class _Reader(HTMLParser):
                 yield event._replace(raw=self._document[start:end])
 
     def _add(
-        self, kind: Literal["text", "open", "close", "empty", "other"], name: str = "", translate: bool = True
-    ) -> None:
-        self._found.append((self._offset(), Event(kind, "", name, translate)))
+        self, kind: Literal["text", "open", "close", "empty", "other"], name: str = "",
+        translate: bool = True, values: tuple[Span, ...] = (),
+    ) -> None:  # fmt: skip
+        self._found.append((self._offset(), Event(kind, "", name, translate, values)))
 
     def _offset(self) -> int:
         line, column = self.getpos()
         return self._line_starts[line - 1] + column
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        fixed = given.get("translate") == "no" or "notranslate" in (given.get("class") or "").split()
-        self._add("empty" if tag in _VOID else "open", tag, not fixed and tag not in _UNTRANSLATED)
+        fixed = _is_fixed(attrs)
+        values = () if fixed else find_values(tag, attrs, self.get_starttag_text() or "")
+        self._add("empty" if tag in _VOID else "open", tag, not fixed and tag not in _UNTRANSLATED, values)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._add("open" if tag in _BLOCKS else "empty", tag)
+        values = () if _is_fixed(attrs) else find_values(tag, attrs, self.get_starttag_text() or "")
+        self._add("open" if tag in _BLOCKS else "empty", tag, values=values)
 
     def handle_endtag(self, tag: str) -> None:
         self._add("close", tag)

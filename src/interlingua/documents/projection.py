@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 __all__ = ["Projection", "Span", "TranslatedPart", "project"]
 
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|\w+|[^\w\s]")
 _SPACE = "\u2581"  # SentencePiece's sign for a space
+_MAX_COMPARED = 100_000  # pairs of words of two translations; beyond, tags keep their share of the way
 _MAX_GAP = 40  # characters that tokens which cannot be found may stand for
 
 Span = tuple[int, int]
@@ -30,7 +36,8 @@ class TranslatedPart(NamedTuple):
     source_tokens: Sequence[str] = ()
 
 
-class Projection(NamedTuple):
+@dataclass(frozen=True)
+class Projection:
     """A translation and where its words come from."""
 
     text: str
@@ -39,11 +46,15 @@ class Projection(NamedTuple):
     source_offsets: list[int | None]
     """For each word a character of the source that it comes from; None when that is not known."""
 
+    @cached_property
+    def _by_source(self) -> list[tuple[int, int]]:
+        """(offset in the source, word), sorted, so that no question has to look at all words."""
+        return sorted((offset, word) for word, offset in enumerate(self.source_offsets) if offset is not None)
+
     def find_words(self, start: int, end: int) -> tuple[int, int] | None:
         """The run of words (first, after the last) that mostly comes from source[start:end]."""
-        found = [
-            i for i, offset in enumerate(self.source_offsets) if offset is not None and start <= offset < end
-        ]
+        among = self._by_source[bisect_left(self._by_source, (start,)) : bisect_left(self._by_source, (end,))]
+        found = sorted(word for _, word in among)
         if not found:
             return None
         runs = [[found[0]]]
@@ -54,24 +65,53 @@ class Projection(NamedTuple):
         longest = max(runs, key=len)
         return longest[0], longest[-1] + 1
 
-    def find_place(self, source_offset: int, first: int, last: int) -> int:
-        """The word among [first, last) before which belongs what stands at an offset of the source."""
-        for i in range(first, last):
-            offset = self.source_offsets[i]
-            if offset is not None and offset >= source_offset:
-                return i
-        return last
+    def find_places(self, source_offsets: Sequence[int], first: int, last: int) -> list[int]:
+        """For each offset of the source the word among [first, last) before which it belongs."""
+        if not source_offsets:
+            return []
+        furthest = list(accumulate((-1 if at is None else at for at in self.source_offsets[first:last]), max))
+        return [first + bisect_left(furthest, offset) for offset in source_offsets]
 
-    def replace_words(self, first: int, last: int, text: str) -> Projection:
-        """The same with the words [first, last) replaced by one."""
-        start, end = self.words[first][0], self.words[last - 1][1]
-        shift = len(text) - (end - start)
-        after = [(a + shift, b + shift) for a, b in self.words[last:]]
-        return Projection(
-            self.text[:start] + text + self.text[end:],
-            [*self.words[:first], (start, start + len(text)), *after],
-            [*self.source_offsets[:first], self.source_offsets[first], *self.source_offsets[last:]],
-        )
+    def replace_words(self, replacements: Sequence[tuple[int, int, str]]) -> Projection:
+        """The same with runs of words (first, after the last, text) replaced by one word each.
+
+        Args:
+            replacements: in order; of those that overlap only the first counts.
+        """
+        text, words, source_offsets = list[str](), list[Span](), list[int | None]()
+        at = shift = done = 0
+        for first, last, replacement in [*replacements, (len(self.words), len(self.words), "")]:
+            if first < done:
+                continue
+            words += [(a + shift, b + shift) for a, b in self.words[done:first]]
+            source_offsets += self.source_offsets[done:first]
+            if first == last:
+                break
+            start, end = self.words[first][0], self.words[last - 1][1]
+            text += [self.text[at:start], replacement]
+            words.append((start + shift, start + shift + len(replacement)))
+            source_offsets.append(self.source_offsets[first])
+            shift += len(replacement) - (end - start)
+            at, done = end, last
+        return Projection("".join(text) + self.text[at:], words, source_offsets)
+
+    def split_words(self, source: str, source_offsets: Sequence[int]) -> Projection:
+        """The same with words in pieces that came through unchanged and hold one of the offsets: H|2|O."""
+        at = sorted({0, *source_offsets})
+        cuts: dict[int, list[int]] = {}
+        cuts_from: dict[int, int] = {}
+        for start, end in _find_words(source):
+            inside = [offset - start for offset in at[bisect_right(at, start) : bisect_left(at, end)]]
+            if inside and (found := self.find_words(start, end)):
+                for word in range(*found):
+                    if self.text[slice(*self.words[word])] == source[start:end]:
+                        cuts[word], cuts_from[word] = [0, *inside, end - start], start
+        words, offsets = list[Span](), list[int | None]()
+        for word, ((start, end), offset) in enumerate(zip(self.words, self.source_offsets, strict=True)):
+            for first, last in pairwise(cuts.get(word, (0, end - start))):
+                words.append((start + first, start + last))
+                offsets.append(offset if offset is None or word not in cuts else cuts_from[word] + first)
+        return Projection(self.text, words, offsets)
 
     def shift(self, in_text: int, in_source: int) -> Projection:
         """The same as part of something longer: offsets of the text and of the source added."""
@@ -81,21 +121,53 @@ class Projection(NamedTuple):
             [None if offset is None else offset + in_source for offset in self.source_offsets],
         )
 
+    def carry_over(self, text: str) -> Projection:
+        """Another translation of the same source: words that both have come from the same place."""
+        words = _find_words(text)
+        source_offsets: list[int | None] = [None] * len(words)
+        if len(words) * len(self.words) > _MAX_COMPARED:
+            return Projection(text, words, source_offsets)
+        known = [self.text[start:end] for start, end in self.words]
+        matcher = SequenceMatcher(None, known, [text[start:end] for start, end in words], autojunk=False)
+        for _, first, last, other, after in matcher.get_opcodes():
+            count = min(last - first, after - other)  # a word in place of another comes from where that did
+            source_offsets[other : other + count] = self.source_offsets[first : first + count]
+        return Projection(text, words, source_offsets)
+
 
 def project(source: str, translation: TranslatedPart) -> Projection:
     """Reads where the words of a translation come from in its alignment."""
     text = translation.text
-    words = [match.span() for match in _WORD.finditer(text)]
+    words = _find_words(text)
     if not translation.alignment:
         return Projection(text, words, [None] * len(words))
     source_spans = list(_find_tokens(translation.source_tokens, source))
     spans = list(_find_tokens(translation.tokens, text))
-    pairs = [
-        (spans[token], source_spans[source_token])
-        for source_token, token in translation.alignment
-        if token < len(spans) and source_token < len(source_spans)
-    ]
-    return Projection(text, words, [_source_offset(word, pairs) for word in words])
+    sources: dict[Span, Span] = {}  # of tokens that stand in the same place the last source counts
+    for source_token, token in translation.alignment:
+        if token < len(spans) and source_token < len(source_spans):
+            sources[spans[token]] = max(source_spans[source_token], sources.get(spans[token], (-1, -1)))
+    return Projection(text, words, _find_source_offsets(words, sources))
+
+
+def _find_words(text: str) -> list[Span]:
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+def _find_source_offsets(words: Sequence[Span], sources: Mapping[Span, Span]) -> list[int | None]:
+    """For each word the character of the source that it comes from, in one walk along words and tokens."""
+    tokens = sorted(sources)
+    found: list[int | None] = []
+    passed = 0
+    for start, end in words:
+        while passed < len(tokens) and tokens[passed][1] <= start:
+            passed += 1
+        after = passed
+        while after < len(tokens) and tokens[after][0] < end:
+            after += 1
+        over = [(token, sources[token]) for token in tokens[passed:after]]
+        found.append(_source_offset((start, end), over))
+    return found
 
 
 def _source_offset(word: Span, pairs: Sequence[tuple[Span, Span]]) -> int | None:
@@ -104,9 +176,7 @@ def _source_offset(word: Span, pairs: Sequence[tuple[Span, Span]]) -> int | None
     Where a token holds several words, such as a word with its full stop, the place within the token counts.
     """
     start, end = word
-    shares = [
-        (min(end, b) - max(start, a), -a, source, (a, b)) for (a, b), source in pairs if a < end and start < b
-    ]
+    shares = [(min(end, b) - max(start, a), -a, source, (a, b)) for (a, b), source in pairs if a < b]
     if not shares:
         return None
     _, _, (first, last), (a, b) = max(shares)

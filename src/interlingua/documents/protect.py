@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 
 from interlingua.documents.projection import Projection
 
-__all__ = ["find_missing", "has_placeholders", "restore"]
+__all__ = ["find_missing", "has_placeholders", "measure_numbers_copied", "restore"]
+
+_MIN_PAIRS = 10  # with a number, to say something of a task
 
 # Every alternative ends after a few steps or consumes what it has seen: no text takes more than linear time.
 _PROTECTED = re.compile(
@@ -40,6 +43,22 @@ def find_missing(source: str, translation: str, *, numbers: bool = True) -> list
     return list((protected - _count(translation, numbers=numbers)).elements()) if protected else []
 
 
+def measure_numbers_copied(pairs: Iterable[tuple[str, str]]) -> float | None:
+    """The share of pairs whose numbers are the same on both sides, of those with a number in the source.
+
+    It is low for tasks that rewrite numbers, such as dates or numbers as words.
+
+    Returns:
+        None when too few pairs have a number.
+    """
+    copied = [
+        not find_missing(number, target)
+        for source, target in pairs
+        if (number := " ".join(_count(source, numbers_only=True).elements()))
+    ]
+    return sum(copied) / len(copied) if len(copied) >= _MIN_PAIRS else None
+
+
 def has_placeholders(source: str) -> bool:
     """Whether the text holds something that can be put back, by the alignment, where the model garbled it.
 
@@ -51,15 +70,19 @@ def has_placeholders(source: str) -> bool:
 def restore(source: str, projection: Projection) -> Projection:
     """Puts addresses and placeholders that are missing in place of the words that came from them."""
     missing = Counter(find_missing(source, projection.text))
-    for match in reversed(list(_PROTECTED.finditer(source))):
+    replacements = []
+    for match in reversed(list(_PROTECTED.finditer(source)) if missing else []):
         if match.lastgroup == "number" or not missing[match.group()]:
             continue
         if words := projection.find_words(*match.span()):
-            projection = projection.replace_words(*words, match.group())
+            replacements.append((*words, match.group()))
             missing[match.group()] -= 1
-    return projection
+    return projection.replace_words(sorted(replacements)) if replacements else projection
 
 
-def _count(source: str, *, numbers: bool) -> Counter[str]:
-    matches = _PROTECTED.finditer(source)
-    return Counter(match.group() for match in matches if numbers or match.lastgroup != "number")
+def _count(source: str, *, numbers: bool = True, numbers_only: bool = False) -> Counter[str]:
+    return Counter(
+        match.group()
+        for match in _PROTECTED.finditer(source)
+        if (numbers if match.lastgroup == "number" else not numbers_only)
+    )

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import torch
 
+from interlingua.engine.cpus import available_cpus
 from interlingua.errors import ConfigurationError
 
-__all__ = ["choose_device", "choose_dtype", "set_threads"]
+__all__ = ["choose_device", "choose_dtype", "choose_threads", "compute", "is_forked"]
+
+R = TypeVar("R")
+
+_forks: list[int] = []
+"""The processes between this one and the one that loaded PyTorch."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _forks.append(os.getpid()))
 
 
 def choose_device(name: str) -> torch.device:
@@ -49,8 +60,29 @@ def choose_dtype(precision: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if gains else torch.float32
 
 
-def set_threads(threads: int | None) -> None:
-    """Uses so many CPU threads; by default all cores that this process may run on."""
-    if threads is None:
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    torch.set_num_threads(threads or 1)
+def choose_threads(threads: int | None) -> int:
+    """The threads that are given; else those of torch.set_num_threads, but no more than there are CPUs."""
+    return threads or min(torch.get_num_threads(), available_cpus())
+
+
+def is_forked() -> bool:
+    """Whether this process was forked off after PyTorch was loaded."""
+    return bool(_forks)
+
+
+def compute(function: Callable[[], R], threads: int | None) -> R:
+    """Calls a function with so many CPU threads; afterwards PyTorch's number is again what it was.
+
+    After a fork OpenMP's threads are gone, and the thread that they worked for would wait for them for ever:
+    a new thread gets new ones.
+    """
+    before = torch.get_num_threads()
+    chosen = choose_threads(threads)
+    try:
+        if is_forked():
+            with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(chosen,)) as pool:
+                return pool.submit(function).result()
+        torch.set_num_threads(chosen)
+        return function()
+    finally:
+        torch.set_num_threads(before)

@@ -24,14 +24,17 @@ class EagerEngine:
     Args:
         model: any Seq2Seq, in evaluation mode.
         device: where it is.
+        threads: the CPU threads of a call; when not given, as many as torch.set_num_threads says.
     """
 
     # Found on CPUs: wider batches leave the processor's cache and are slower; more workers would wait for the
     # interpreter's lock. A GPU would take more rows.
     capacity = Capacity(rows=192, tokens=16_384, workers=8)
 
-    def __init__(self, model: Seq2Seq, device: torch.device | str = "cpu") -> None:
-        self.model, self.device = model, torch.device(device)
+    def __init__(
+        self, model: Seq2Seq, device: torch.device | str = "cpu", threads: int | None = None
+    ) -> None:
+        self.model, self.device, self.threads = model, torch.device(device), threads
 
     @property
     def has_attention(self) -> bool:

@@ -91,6 +91,14 @@ class PackedLinear(nn.Module):
         self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.to(dtype), 64)
         self.bias = None if bias is None else bias.to(dtype)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All that a copy, perhaps in another process, is made of: there the order may be another one."""
+        return {**self.__dict__, "weight": self.weight.to_dense()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(self.weight, 64)
+
     def forward(self, x: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
         """X W^T + b, in single precision outside."""
         y = torch.ops.mkldnn._linear_pointwise(
@@ -113,6 +121,14 @@ class Int8Linear(nn.Module):
         integers = (weight / self.scale.unsqueeze(1)).round().to(torch.int8)
         self.weight = torch.ops.onednn.qlinear_prepack(integers, None)
         self.bias = bias
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All that a copy, perhaps in another process, is made of."""
+        return {**self.__dict__, "weight": self.weight.to_dense().t()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self.weight = torch.ops.onednn.qlinear_prepack(self.weight.contiguous(), None)
 
     def forward(self, x: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
         """X W^T + b."""

@@ -34,6 +34,8 @@ class Engine(Protocol):
     device: torch.device
     """Where the tensors are that it takes and gives."""
     capacity: Capacity
+    threads: int | None
+    """The CPU threads of a call; None: as many as torch.set_num_threads says."""
 
     @property
     def has_attention(self) -> bool:

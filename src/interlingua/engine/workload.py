@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import torch
 
+from interlingua.engine.device import choose_threads, compute
 from interlingua.engine.protocol import Capacity, Engine
 from interlingua.errors import InterlinguaError
 
@@ -42,23 +43,23 @@ def batches(
         yield batch
 
 
-def side_by_side(function: Callable[[T], R], items: Sequence[T], engine: Engine) -> Iterator[R]:
+def side_by_side(function: Callable[[T], R], items: Sequence[T], engine: Engine) -> list[R]:
     """Applies a function to all items, in order; on a CPU to several at once, each by one thread.
 
     The matrices of a decoding step are too small to be worth sharing among threads; whole batches are not.
     """
-    threads = torch.get_num_threads()
+    threads = choose_threads(engine.threads)
     workers = min(threads, len(items), engine.capacity.workers)
     if engine.device.type != "cpu" or workers < 2:
-        yield from map(function, items)
-        return
+        return compute(lambda: [function(item) for item in items], threads)
+    before = torch.get_num_threads()
     try:
         with ThreadPoolExecutor(
             workers, initializer=torch.set_num_threads, initargs=(threads // workers,)
         ) as pool:
-            yield from pool.map(function, items)
+            return list(pool.map(function, items))
     finally:
-        torch.set_num_threads(threads)
+        torch.set_num_threads(before)  # what the workers set would hold for threads that begin later
 
 
 def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:

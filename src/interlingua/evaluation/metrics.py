@@ -53,8 +53,6 @@ class Metric(Protocol):
 
     name: str
     higher_is_better: bool
-    any_reference: bool
-    """Repeated sources are one line with several references, without being asked."""
 
     def count(self, lines: Lines) -> Counts:
         """Counts what the score is made of, line by line."""
@@ -73,7 +71,6 @@ class _SacreBLEU:
     """One of sacreBLEU's metrics, by the methods that it prescribes for all of them."""
 
     higher_is_better = True
-    any_reference = False
 
     def __init__(self, name: str, metric: BLEU | CHRF) -> None:
         self.name, self._metric = name, metric
@@ -135,7 +132,6 @@ class _ErrorRate:
     """100 x errors / opportunities, over rows of (errors, opportunities)."""
 
     higher_is_better = False
-    any_reference = True
 
     def __init__(self, name: str, symbols: Symbols, count_errors: Errors) -> None:
         self.name = name

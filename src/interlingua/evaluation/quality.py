@@ -12,7 +12,7 @@ from statistics import fmean
 import numpy as np
 
 from interlingua.evaluation.metrics import Metric, metric_named
-from interlingua.evaluation.references import single_lines
+from interlingua.evaluation.references import Repeated, choose_repeated, lines_to_score
 from interlingua.evaluation.resampling import Interval
 from interlingua.evaluation.scores import compare, evaluate
 from interlingua.kinds import Symbols
@@ -124,6 +124,7 @@ def measure(
     symbols: Symbols = getattr(first, "symbols", "characters")
     by_sentence = metric_named("symbol_error" if not first.higher_is_better else "chrF", symbols)
     classes = _length_classes(lengths)
+    repeated = choose_repeated(pairs)
     return Quality(
         test=test,
         pairs=len(pairs),
@@ -135,10 +136,10 @@ def measure(
         runs=[
             RunQuality(
                 name,
-                [score.as_json() for score in evaluate(output, pairs, metrics=metrics)],
-                _bins(output, pairs, first, classes),
-                _bins(output, pairs, first, rarity),
-                *_extremes(output, pairs, by_sentence),
+                [score.as_json() for score in evaluate(output, pairs, metrics=metrics, repeated=repeated)],
+                _bins(output, pairs, first, classes, repeated),
+                _bins(output, pairs, first, rarity, repeated),
+                *_extremes(output, pairs, by_sentence, repeated),
             )
             for name, output in outputs.items()
         ],
@@ -181,28 +182,38 @@ def _rarity(
     return classes, None
 
 
-def _bins(output: Sequence[str], pairs: Pairs, metric: Metric, classes: Mapping[str, list[int]]) -> list[Bin]:
+def _bins(
+    output: Sequence[str], pairs: Pairs, metric: Metric, classes: Mapping[str, list[int]], repeated: Repeated
+) -> list[Bin]:
     bins = []
     for label, members in classes.items():
         chosen = [output[i] for i in members], [pairs[i] for i in members]
-        (score,) = evaluate(*chosen, metrics=[metric], n_bootstrap=_RESAMPLES)
+        (score,) = evaluate(*chosen, metrics=[metric], repeated=repeated, n_bootstrap=_RESAMPLES)
         interval = score.confidence or Interval(score.score, score.score, score.score)
         values = (round(value, 2) for value in (score.score, interval.low, interval.high))
         bins.append(Bin(label, len(members), *values))
     return bins
 
 
-def _extremes(output: Sequence[str], pairs: Pairs, metric: Metric) -> tuple[list[Sentence], list[Sentence]]:
+def _extremes(
+    outputs: Sequence[str], pairs: Pairs, metric: Metric, repeated: Repeated
+) -> tuple[list[Sentence], list[Sentence]]:
     """The worst and the best sentences; among equals the longer ones, which tell more."""
-    scores = metric.scores(metric.count(single_lines(output, pairs)).rows)
+    sources = [source for source, _ in pairs]
+    lines = lines_to_score(outputs, pairs, repeated)
+    scores = metric.scores(metric.count(lines).rows)
     badness = -scores if metric.higher_is_better else scores
-    lengths = np.array([len(target) for _, target in pairs])
+    sentences = [
+        Sentence(source, output if output in references else " | ".join(references), output, score)
+        for source, output, references, score in zip(
+            dict.fromkeys(sources) if repeated == "references" else sources,
+            *lines, scores.round(1).tolist(), strict=True,
+        )
+    ]  # fmt: skip
+    lengths = np.array([len(sentence.target) for sentence in sentences])
     orders = np.lexsort((-lengths, -badness)).tolist(), np.lexsort((-lengths, badness)).tolist()
-    count = min(MAX_EXTREMES, len(pairs) // 2)
-    worst, best = (
-        [Sentence(pairs[i][0], pairs[i][1], output[i], round(float(scores[i]), 1)) for i in ranked[:count]]
-        for ranked in orders
-    )
+    count = min(MAX_EXTREMES, len(sentences) // 2)
+    worst, best = ([sentences[i] for i in ranked[:count]] for ranked in orders)
     return worst, best
 
 

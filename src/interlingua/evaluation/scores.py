@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from interlingua.evaluation.metrics import Metric, metric_named
-from interlingua.evaluation.references import Lines, grouped_lines, single_lines
+from interlingua.evaluation.references import choose_repeated, lines_to_score
 from interlingua.evaluation.resampling import Interval, p_value, resample
 from interlingua.evaluation.tasks import recognise_task
 
@@ -69,7 +69,7 @@ def evaluate(
     pairs: Sequence[tuple[str, str]],
     *,
     metrics: Sequence[Metric] | None = None,
-    multi_reference: bool = False,
+    repeated: str = "auto",
     n_bootstrap: int = 1000,
     seed: int = _SEED,
 ) -> list[Score]:
@@ -79,17 +79,18 @@ def evaluate(
         hypotheses: one answer for each pair, in the pairs' order.
         pairs: sources and targets.
         metrics: what to compute; `default_metrics(pairs)` when None.
-        multi_reference: in BLEU and chrF too, a repeated source is one line with several references, as it
-            always is in the error rates; otherwise they take each pair as a line of its own.
+        repeated: what pairs with the same source are to every metric: "references" of one line, "cases" of
+            their own, or what `choose_repeated` makes of the pairs.
         n_bootstrap: resamples for the 95% interval; 0 for none.
         seed: of the resampling.
 
     Raises:
         DataError: there are no pairs, or not one hypothesis for each.
     """
+    lines = lines_to_score(hypotheses, pairs, choose_repeated(pairs, repeated))
     scores = []
     for metric in default_metrics(pairs) if metrics is None else metrics:
-        counts = metric.count(_lines(metric, hypotheses, pairs, multi_reference))
+        counts = metric.count(lines)
         total = counts.rows.sum(axis=0)
         confidence = None
         if n_bootstrap:
@@ -114,7 +115,7 @@ def compare(
     pairs: Sequence[tuple[str, str]],
     *,
     metrics: Sequence[Metric] | None = None,
-    multi_reference: bool = False,
+    repeated: str = "auto",
     n_bootstrap: int = 1000,
     seed: int = _SEED,
 ) -> list[Comparison]:
@@ -125,12 +126,11 @@ def compare(
     Raises:
         DataError: there are no pairs, or not one hypothesis of each system for each.
     """
+    chosen = choose_repeated(pairs, repeated)
+    lines = [lines_to_score(answers, pairs, chosen) for answers in (baseline, hypotheses)]
     comparisons = []
     for metric in default_metrics(pairs) if metrics is None else metrics:
-        rows = [
-            metric.count(_lines(metric, answers, pairs, multi_reference)).rows
-            for answers in (baseline, hypotheses)
-        ]
+        rows = [metric.count(of_system).rows for of_system in lines]
         before, after = (float(metric.scores(array.sum(axis=0)[np.newaxis])[0]) for array in rows)
         resampled_before, resampled_after = (
             metric.scores(sums) for sums in resample(rows, n_bootstrap, seed)
@@ -155,10 +155,3 @@ def default_metrics(pairs: Sequence[tuple[str, str]]) -> list[Metric]:
     names = ["BLEU", "chrF", "sequence_error", "symbol_error"]
     names.sort(key=lambda name: name != task.headline)
     return [metric_named(name, task.symbols) for name in names]
-
-
-def _lines(
-    metric: Metric, hypotheses: Sequence[str], pairs: Sequence[tuple[str, str]], multi_reference: bool
-) -> Lines:
-    grouped = metric.any_reference or multi_reference
-    return grouped_lines(hypotheses, pairs) if grouped else single_lines(hypotheses, pairs)

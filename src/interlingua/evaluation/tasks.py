@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from interlingua.kinds import Symbols
+from interlingua.text.choice import without_outliers
 
 __all__ = ["Task", "recognise_task"]
 
@@ -25,14 +26,14 @@ class Task(NamedTuple):
 
 
 def recognise_task(targets: Iterable[str]) -> Task:
-    """Recognises the task by its targets (the first 20,000 of them).
+    """Recognises the task by its targets (the first 20,000 of them, without outliers).
 
     - Few distinct words, each used often (phonemes, actions, labels): sequence error over words.
     - Other single words (inflected forms, dates): sequence error over characters.
     - Long lines without spaces (Chinese, Japanese, Thai): chrF, since BLEU's default tokenizer needs spaces.
     - Everything else is like translation: BLEU.
     """
-    sample = list(islice(targets, _MAX_TARGETS))
+    sample = without_outliers(list(islice(targets, _MAX_TARGETS)))
     words = [target.split() for target in sample]
     inventory = {word for line in words for word in line}
     count = sum(map(len, words))

@@ -27,6 +27,7 @@ from interlingua.model.architectures import build_model, parse_model_settings
 from interlingua.model.protocol import Model
 from interlingua.search.settings import SearchSettings
 from interlingua.text.facts import TextFacts, assume_facts
+from interlingua.text.lengths import length_limit
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.text.tokenizer_files import load_tokenizers, save_tokenizers
 
@@ -54,9 +55,15 @@ class LengthStatistics(NamedTuple):
     """What search must know of the training data."""
 
     max_ratio: float
-    """The largest target length / source length, in tokens."""
+    """The largest usual target length / source length, in tokens."""
     max_source_length: int
     """A longer source, in tokens, is split."""
+    extra_tokens: float = 0.0
+    """By how much targets of short sources exceed the ratio; earlier versions knew only ratios."""
+
+    def limit(self, source_length: int) -> int:
+        """The most target tokens that a search of text looks for."""
+        return length_limit(source_length, self.max_ratio, self.extra_tokens)
 
 
 class Bundle(NamedTuple):
@@ -94,6 +101,10 @@ def load_bundle(path: str | Path, device: torch.device | str = "cpu") -> Bundle:
             where=directory / WEIGHTS,
             accepted="They are written at the first validation. To go on: interlingua train --resume",
         ) from None
+    except OSError as error:
+        raise BundleError(
+            "the weights cannot be read", where=directory / WEIGHTS, found=error.strerror
+        ) from None
     except (DamagedFileError, KeyError, TypeError) as error:
         raise BundleError(
             "the weights are damaged",
@@ -117,10 +128,17 @@ def read_config(directory: Path) -> dict[str, Any]:
     except FileNotFoundError:
         what = "this directory holds no model" if directory.is_dir() else "there is no such model directory"
         raise BundleError(what, where=directory, accepted=f"A model directory has a {CONFIG}.") from None
+    except NotADirectoryError:
+        raise BundleError(
+            "this is a file, not a model directory",
+            where=directory,
+            accepted=f"Its directory has a {CONFIG}.",
+        ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BundleError(
-            "the configuration cannot be read", where=directory / CONFIG, found=str(error)
-        ) from None
+            "the configuration cannot be read", where=directory / CONFIG,
+            found=getattr(error, "strerror", None) or str(error),
+        ) from None  # fmt: skip
 
 
 def save_config(directory: Path, config: Mapping[str, Any], tokenizers: TokenizerPair) -> None:
@@ -168,6 +186,11 @@ def _fill(model: Model, saved: Mapping[str, Tensor], where: Path) -> None:
         raise BundleError(
             "the weights do not fit the configuration", where=where, found=wrong[:3],
             accepted=f"Its {CONFIG} and tokenizers must be those it was trained with.",
+        )  # fmt: skip
+    if broken := sorted(name for name, tensor in weights.items() if not tensor.isfinite().all()):
+        raise BundleError(
+            "the model is broken: some of its weights are not finite numbers", where=where, found=broken[:3],
+            accepted="Its training diverged. Train again, with half the learning rate for example.",
         )  # fmt: skip
     for name, parameter in model.named_parameters():
         parameter.data = weights[name]

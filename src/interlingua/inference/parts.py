@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -39,7 +39,8 @@ _JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 
 PartDrafts = Callable[[], dict[int, str]]
 """Gives the translation so far of each part that is being decoded, by the part's number."""
-PartObserver = Callable[[PartDrafts], object]
+PartObserver = Callable[[PartDrafts], Collection[int]]
+"""Told of every step; it returns the numbers of parts that nobody waits for any more."""
 
 
 class Part(NamedTuple):
@@ -75,15 +76,19 @@ class PartTranslator:
         engine: what computes.
         tokenizers: of the source and the target.
         term_encoder: of these.
-        max_ratio: the largest target length / source length seen in training, in tokens.
+        length_limit: the most target tokens for so many source tokens.
         facts: what kind of text the model is for.
     """
 
     def __init__(
-        self, engine: Engine, tokenizers: TokenizerPair, term_encoder: TermEncoder, max_ratio: float,
+        self,
+        engine: Engine,
+        tokenizers: TokenizerPair,
+        term_encoder: TermEncoder,
+        length_limit: Callable[[int], int],
         facts: TextFacts,
-    ) -> None:  # fmt: skip
-        self.engine, self.tokenizers, self.max_ratio, self.facts = engine, tokenizers, max_ratio, facts
+    ) -> None:
+        self.engine, self.tokenizers, self._length_limit, self.facts = engine, tokenizers, length_limit, facts
         self._term_encoder = term_encoder
 
     def translate(
@@ -141,7 +146,7 @@ class PartTranslator:
             self._place_terms(sentence_terms, batch)
             constraint = TermConstraint(sentence_terms, settings.beam, self.engine.device)
         part_numbers = [one.number for one in inputs]
-        observe_step = None if observe is None else self._step_observer(part_numbers, observe)
+        observe_step = None if observe is None else self._step_observer(part_numbers, batch.limits, observe)
         found = self.engine.search(batch, settings, observe_step, constraint)
         translations = [
             self._translation(one, hypotheses) for one, hypotheses in zip(inputs, found, strict=True)
@@ -179,11 +184,15 @@ class PartTranslator:
             memory_tokens = [rows * self._length_limit(length) for length in lengths]
             yield from batches(lengths, memory_tokens, self.engine.capacity, rows)
 
-    def _step_observer(self, part_numbers: Sequence[int], observe: PartObserver) -> StepObserver:
+    def _step_observer(
+        self, part_numbers: Sequence[int], limits: Int[Tensor, " batch"], observe: PartObserver
+    ) -> StepObserver:
         def observe_step(numbers: Tensor, ids: Tensor) -> None:
-            observe(
-                lambda: self._drafts(part_numbers, numbers, ids)
-            )  # texts are made only if they are wanted
+            # Texts are made only if they are wanted.
+            unwanted = observe(lambda: self._drafts(part_numbers, numbers, ids))
+            rows = [row for row, number in enumerate(part_numbers) if number in unwanted]
+            if rows:
+                limits[rows] = limits[rows].clamp(max=ids.shape[1])
 
         return observe_step
 
@@ -209,9 +218,6 @@ class PartTranslator:
         ]
         ids = pad([one.ids for one in inputs], after=EOS).to(self.engine.device)
         return SearchInput(Source(ids, ids != PAD), torch.tensor(limits, device=self.engine.device))
-
-    def _length_limit(self, source_length: int) -> int:
-        return self.tokenizers.target.length_limit(source_length, self.max_ratio)
 
     def _translation(self, source: _EncodedPart, hypotheses: list[Hypothesis]) -> Translation:
         source_tokens = tuple(self.tokenizers.source.pieces(source.ids))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from interlingua.data.batch import batch_of
 from interlingua.engine.protocol import Engine
-from interlingua.engine.workload import batches
+from interlingua.engine.workload import batches, side_by_side
 from interlingua.inference.translation import PairScore
 from interlingua.text.tokenizer import TokenizerPair
 
@@ -25,9 +25,14 @@ def score(engine: Engine, tokenizers: TokenizerPair, pairs: Sequence[tuple[str, 
     targets = tokenizers.target.encode_batch([target for _, target in pairs])
     scores: dict[int, PairScore] = {}
     lengths = [max(map(len, both)) or 1 for both in zip(sources, targets, strict=True)]
-    for chosen in batches(lengths, lengths, engine.capacity):
+
+    def score_batch(chosen: list[int]) -> list[list[float]]:
         batch = batch_of([sources[i] for i in chosen], [targets[i] for i in chosen]).to(engine.device)
-        found = engine.log_probs(batch.source, batch.target_in, batch.target_out).tolist()
+        found: list[list[float]] = engine.log_probs(batch.source, batch.target_in, batch.target_out).tolist()
+        return found
+
+    together = list(batches(lengths, lengths, engine.capacity))
+    for chosen, found in zip(together, side_by_side(score_batch, together, engine), strict=True):
         for i, row in zip(chosen, found, strict=True):
             log_probs = tuple(row[: len(targets[i]) + 1])
             scores[i] = PairScore(sum(log_probs), tuple(tokenizers.target.pieces(targets[i])), log_probs)

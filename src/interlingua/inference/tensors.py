@@ -35,15 +35,15 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises:
         DamagedFileError: the file is truncated or altered, or was not written by `write_tensors`.
-        FileNotFoundError: there is no such file.
+        OSError: there is no such file, or it may not be read.
     """
-    if not path.exists():
-        raise FileNotFoundError(path)
+    path.open("rb").close()  # safetensors does not tell a file that may not be read from a damaged one
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+            # Copies: what is given is mapped to the file, and would change or vanish with it.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, ValueError) as error:
         raise DamagedFileError(str(error)) from None
     text = metadata.get("about", "")
     if metadata.get("hash") != _hash(tensors, text):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from interlingua.documents.passage import Passage, split_passage
 from interlingua.engine.protocol import Engine
 from interlingua.engine.workload import chunks
 from interlingua.errors import ConfigurationError, DataError
+from interlingua.inference.inputs import check_chunk, read_pairs, read_texts
 from interlingua.inference.parts import Extras, Part, PartDrafts, PartObserver, PartTranslator
 from interlingua.inference.scoring import score
 from interlingua.inference.translation import PairScore, Translation, join
@@ -23,7 +24,8 @@ __all__ = ["DraftObserver", "Drafts", "PairScore", "Translation", "Translator"]
 Drafts = Callable[[], dict[tuple[int, int], str]]
 """Gives the translation so far of each part that is being decoded, by the numbers of its text and of the part
 in that; a text that is not split is part 0."""
-DraftObserver = Callable[[Drafts], object]
+DraftObserver = Callable[[Drafts], Collection[int] | None]
+"""Told of every step; it may return the numbers of texts that nobody waits for any more: they are cut off."""
 
 CHUNK = 4096
 """Lines read ahead when streaming: enough for batches of nearly equal lengths."""
@@ -36,9 +38,10 @@ class Translator:
         engine: what computes.
         tokenizers: of the source and the target.
         settings: how to search, unless a call says otherwise.
-        max_ratio: the largest target length / source length seen in training, in tokens.
+        max_ratio: the largest usual target length / source length of the training, in tokens.
         max_source_length: a source of more tokens is split.
         facts: what kind of text the model is for.
+        extra_tokens: by how much targets of short sources exceed the ratio.
     """
 
     def __init__(
@@ -50,17 +53,23 @@ class Translator:
         max_ratio: float = 2.0,
         max_source_length: int = 256,
         facts: TextFacts | None = None,
+        extra_tokens: float = 0.0,
     ) -> None:
         self.engine = engine
         self.tokenizers = tokenizers
         self.settings = settings or SearchSettings()
-        self.max_ratio = max_ratio
+        self.max_ratio, self.extra_tokens = max_ratio, extra_tokens
         self.max_source_length = max_source_length
         self.facts = facts or TextFacts()
-        self._parts = PartTranslator(engine, tokenizers, TermEncoder(tokenizers), max_ratio, self.facts)
+        encoder = TermEncoder(tokenizers)
+        self._parts = PartTranslator(engine, tokenizers, encoder, self.length_limit, self.facts)
+
+    def length_limit(self, source_length: int) -> int:
+        """The most target tokens looked for, of a source of so many tokens."""
+        return self.tokenizers.target.length_limit(source_length, self.max_ratio, self.extra_tokens)
 
     def translate(
-        self, texts: Sequence[str], *, glossary: GlossaryInput | None = None, alignment: bool = False,
+        self, texts: Iterable[str], *, glossary: GlossaryInput | None = None, alignment: bool = False,
         attention: bool = False, observe: DraftObserver | None = None, whole: bool = False, **changes: Any,
     ) -> list[Translation]:  # fmt: skip
         """Translates texts; the order and the company of a text do not matter to its translation.
@@ -70,22 +79,23 @@ class Translator:
         words and, around a sentence, emoji that the model does not know.
 
         Args:
-            texts: any number of them.
+            texts: any number of them: a list, a column of a table, a generator, an open file.
             glossary: terms that are to be translated in a given way; interlingua.terms.glossary tells where
                 they apply. Each translation tells which terms it holds.
             alignment: whether to say which source token each token comes from.
             attention: whether to give all attention weights.
-            observe: called after every step of decoding, perhaps from several threads; it may raise to stop.
+            observe: called after every step of decoding, perhaps from several threads; it may raise to stop,
+                or return the numbers of texts that are not wanted any more.
             whole: whether texts go through the model as they are, unless they are too long for it.
             **changes: fields of SearchSettings, such as beam=5, n_best=3 or sample=True.
 
         Raises:
             ConfigurationError: a search setting is not acceptable, or a glossary is to go with sampling.
-            DataError: a single string instead of a list, a text with a lone surrogate, an empty term, or
-                glossaries that are not one for each text.
+            DataError: a single string instead of a list, something that is not a text or holds a lone
+                surrogate (the message says which, such as texts[3]), an empty term, or glossaries that are
+                not one for each text.
         """
-        if isinstance(texts, str):
-            raise DataError("translate takes a list of texts", found=texts, accepted="Use translate([text]).")
+        texts = list(read_texts(texts, "texts"))
         settings = SearchSettings.parse({**self.settings.model_dump(), **changes}, where="search")
         if settings.sample and glossary:
             raise ConfigurationError("a glossary does not go with sampling", where="glossary")
@@ -118,7 +128,7 @@ class Translator:
         """Translates a stream of lines with flat memory; one translation for each, in order.
 
         Args:
-            lines: without their newlines.
+            lines: without their newlines; an open file's are taken off.
             chunk: lines read before the first is translated; 1 answers line by line.
             glossary: as `translate` takes it, one for all lines.
             **options: as `translate` takes them.
@@ -131,13 +141,16 @@ class Translator:
                 "translate_lines takes one glossary for all lines", where="glossary", found=glossary,
                 accepted="{source term: target term}; translate(texts, glossary=[…]) takes one a text.",
             )  # fmt: skip
-        for read in chunks(lines, chunk):
-            yield from self.translate(read, glossary=glossary, **options)
+        check_chunk(chunk)
+        given = {"glossary": glossary, **options}
+        parts = chunks(read_texts(lines, "lines"), chunk)
+        return (translation for part in parts for translation in self.translate(part, **given))
 
     def score_pairs(self, pairs: Iterable[tuple[str, str]], *, chunk: int = CHUNK) -> Iterator[PairScore]:
         """Says how probable given targets are, in order, with flat memory; nothing is split."""
-        for read in chunks(pairs, chunk):
-            yield from score(self.engine, self.tokenizers, read)
+        check_chunk(chunk)
+        parts = chunks(read_pairs(pairs, "pairs"), chunk)
+        return (found for part in parts for found in score(self.engine, self.tokenizers, part))
 
     def split(self, texts: Sequence[str], *, whole: bool = False) -> list[Passage]:
         """Splits texts into the parts that `translate` translates on their own.
@@ -160,7 +173,12 @@ class Translator:
 def _by_place(observe: DraftObserver, places: Sequence[Sequence[tuple[int, int]]]) -> PartObserver:
     """Tells the drafts of distinct parts by all places where each stands."""
 
-    def observe_parts(drafts: PartDrafts) -> None:
-        observe(lambda: {place: draft for number, draft in drafts().items() for place in places[number]})
+    def observe_parts(drafts: PartDrafts) -> set[int]:
+        unwanted = observe(
+            lambda: {place: draft for number, draft in drafts().items() for place in places[number]}
+        )
+        if not unwanted:
+            return set()
+        return {i for i, standing in enumerate(places) if all(text in unwanted for text, _ in standing)}
 
     return observe_parts

@@ -126,7 +126,10 @@ class Model(Seq2Seq, Protocol):
     training: bool
 
     def tables(self) -> list[Tensor]:
-        """The matrices with a row for each token or position; optimizers treat them unlike hidden layers."""
+        """The matrices with a row for each token or position, that of the target's tokens first.
+
+        Optimizers treat them unlike hidden layers.
+        """
         ...
 
     def parameters(self) -> Iterator[nn.Parameter]:

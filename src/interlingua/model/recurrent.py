@@ -25,7 +25,7 @@ from interlingua.model.recurrence import (
     MultiplicativeAttention,
     Recurrence,
 )
-from interlingua.model.settings import ModelSettings, Rate, Size
+from interlingua.model.settings import Depth, ModelSettings, Rate, Size
 
 __all__ = ["Recurrent", "RecurrentSettings", "RecurrentState"]
 
@@ -52,9 +52,9 @@ class RecurrentSettings(ModelSettings):
     3.3). Training then goes token by token, as it always does with additive attention."""
     dim: Size = 256
     """Width of embeddings, memory and decoder; even: each direction of the encoder has half of it."""
-    encoder_layers: Size = 2
+    encoder_layers: Depth = 2
     """Bidirectional layers of the encoder."""
-    decoder_layers: Size = 2
+    decoder_layers: Depth = 2
     """Layers of the decoder."""
     dropout: Rate = 0.2
     """On embeddings, between layers and before the projection (Zaremba et al. 2014)."""

@@ -8,9 +8,10 @@ from pydantic import Field
 
 from interlingua.settings import Settings
 
-__all__ = ["ModelSettings", "Rate", "Size"]
+__all__ = ["Depth", "ModelSettings", "Rate", "Size"]
 
 Size = Annotated[int, Field(ge=1, le=65536)]
+Depth = Annotated[int, Field(ge=1, le=1000)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
 

@@ -19,7 +19,7 @@ from interlingua.model.layers import DecoderLayer, EncoderLayer, LayerCache, Lay
 from interlingua.model.positions import LearnedPositions, SinusoidalPositions
 from interlingua.model.projection import build_projection
 from interlingua.model.protocol import Attention, Explanation, Memory, kept_sentences, select
-from interlingua.model.settings import Size
+from interlingua.model.settings import Depth, Size
 
 __all__ = ["Transformer", "TransformerSettings", "TransformerState"]
 
@@ -29,9 +29,9 @@ class TransformerSettings(LayerSettings):
 
     architecture: Literal["transformer"] = "transformer"
     """Which model this section describes."""
-    encoder_layers: Size = 3
+    encoder_layers: Depth = 3
     """Layers of the encoder."""
-    decoder_layers: Size = 3
+    decoder_layers: Depth = 3
     """Layers of the decoder; unlike the encoder's, each costs time for every token written (Kasai et al.
     2021)."""
     embeddings: Literal["tied", "separate"] = "tied"

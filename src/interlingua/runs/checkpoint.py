@@ -47,7 +47,7 @@ def load_newest(directory: Path) -> tuple[Checkpoint | None, list[str]]:
         the checkpoint, None when none was written yet; and a line for each damaged one that was passed over.
 
     Raises:
-        CheckpointError: there are checkpoints, and all of them are damaged.
+        CheckpointError: there are checkpoints, and all of them are damaged, or one may not be read.
     """
     damaged = []
     for path in sorted(directory.glob("step-*.safetensors"), reverse=True):
@@ -56,6 +56,8 @@ def load_newest(directory: Path) -> tuple[Checkpoint | None, list[str]]:
         except DamagedFileError as error:
             damaged.append(f"{path} is damaged and was passed over ({error})")
             continue
+        except OSError as error:
+            raise CheckpointError("the checkpoint cannot be read", where=path, found=error.strerror) from None
         return Checkpoint(tensors, about), damaged
     if damaged:
         raise CheckpointError(
@@ -77,13 +79,17 @@ def _generators() -> dict[str, Tensor]:
 
 
 def restore_generators(checkpoint: Checkpoint) -> None:
-    """Gives PyTorch's random generators the states that they had when the checkpoint was written."""
+    """Gives PyTorch's random generators the states that they had when the checkpoint was written.
+
+    Generators of devices that this machine does not have are passed over; those of devices that the other one
+    did not have stay as they are.
+    """
     for name in [name for name in checkpoint.tensors if name.startswith("generator.")]:
         state = checkpoint.tensors[name]
         _, device, *index = name.split(".")
         if device == "cpu":
             torch.set_rng_state(state)
-        elif device == "cuda" and torch.cuda.is_available():
+        elif device == "cuda" and torch.cuda.is_available() and int(index[0]) < torch.cuda.device_count():
             torch.cuda.set_rng_state(state, int(index[0]))
         elif device == "mps" and torch.backends.mps.is_available():
             torch.mps.set_rng_state(state)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Ended", "Event", "Note", "Progress", "Sample", "Validated"]
+__all__ = ["EARLIER_STAYS", "Ended", "Event", "Note", "Progress", "Sample", "Validated", "skipped_note"]
+
+EARLIER_STAYS = "stopped before the first weights"
+"""The reason of a run that was to replace another one, and did not."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Progress:
     """Share of the budget used, 0 to 1."""
     left_s: float
     """Estimated seconds to the end."""
+    skipped: int = 0
+    """Updates left out beside these, since their loss or gradient was not finite."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,16 @@ class Ended:
     best_step: int
     scores: list[dict[str, Any]] = field(default_factory=list)
     """Of the saved model on the validation pairs, in sacreBLEU's JSON form."""
+
+
+def skipped_note(step: int, skipped: int) -> Note:
+    """Says that updates were left out."""
+    updates = "an update was" if skipped == 1 else f"{skipped} updates were"
+    return Note(
+        f"before step {step:,} {updates} skipped: the loss or the gradient was not a finite number. Now and "
+        "then this does no harm; if it happens often, try half the learning rate or training.precision=fp32",
+        warning=True,
+    )
 
 
 Event = Note | Progress | Validated | Ended

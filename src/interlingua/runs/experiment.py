@@ -5,25 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-import numpy as np
+from pydantic import AfterValidator
 
-from interlingua.data.corpus import CorpusSettings, copy_standard_input
+from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
-from interlingua.data.store import Store
 from interlingua.engine.device import choose_device
-from interlingua.errors import BundleError
-from interlingua.inference.bundle import Bundle, LengthStatistics, load_bundle, read_config
+from interlingua.errors import BundleError, OutputError
+from interlingua.inference.bundle import LengthStatistics, load_bundle, read_config
 from interlingua.model.architectures import AnyModelSettings
 from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import TransformerSettings
+from interlingua.runs.directory import refuse_overlap
+from interlingua.runs.fine_tuning import refuse_other_model, values_of_base
+from interlingua.runs.inputs import Inputs, copy_streams, find_again, pair_files
+from interlingua.runs.lengths import describe_outliers, measure_lengths
+from interlingua.runs.manifest import Manifest
 from interlingua.runs.recipes import choose_recipe, default_steps, target_tokens
+from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
 from interlingua.runs.tensorboard import require_tensorboard
 from interlingua.search.settings import SearchSettings
 from interlingua.settings import Settings, merge
 from interlingua.text.facts import TextFacts, measure_facts
-from interlingua.text.tokenizer import TokenizerSettings
+from interlingua.text.languages import check_language
+from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings
 from interlingua.text.tokenizer_files import load_tokenizers
 from interlingua.training.settings import TrainingSettings
 
@@ -34,12 +40,10 @@ __all__ = [
     "fill_in_architecture",
     "load_plan",
     "make_plan",
-    "measure_lengths",
     "rename_old_keys",
 ]
 
-MIN_SOURCE_LENGTH = 64
-"""Sources up to this many tokens are never split, however short those of the training were."""
+Language = Annotated[str, AfterValidator(check_language)]
 
 
 MAX_READ_PAIRS = 10_000
@@ -51,7 +55,7 @@ class Experiment(Settings):
 
     preset: str | None = None
     """Named sizes to start from; chosen from the data when not given."""
-    languages: tuple[str, str] | None = None
+    languages: tuple[Language, Language] | None = None
     """Codes of source and target, such as ["en", "de"]; for serving and for the model card."""
     base_model: str | None = None
     """A model directory whose weights, tokenizers and sizes to start from (fine-tuning)."""
@@ -75,6 +79,8 @@ class Plan(NamedTuple):
     facts: TextFacts
     notes: list[str]
     """What was found and chosen, for people."""
+    inputs: Inputs | None = None
+    """The files as they were read, of a run that is started."""
 
 
 def rename_old_keys(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -106,53 +112,90 @@ def fill_in_architecture(values: Mapping[str, Any]) -> dict[str, Any]:
     return merge({"model": {"architecture": model["architecture"]}}, values)
 
 
-def make_plan(values: Mapping[str, Any], where: str = "configuration") -> Plan:
+def make_plan(values: Mapping[str, Any], where: str, out: Path, copies: Path) -> Plan:
     """Parses a configuration, prepares its data, and chooses what it leaves open.
 
     Args:
         values: a configuration file's tables, with whatever was changed on the command line.
         where: where they come from, for messages.
+        out: the run's directory.
+        copies: a directory for what can be read only once, such as standard input.
 
     Raises:
         ConfigurationError: a key, a value or the device is not acceptable.
         DataError: the files are not as announced.
         BundleError: the model to start from cannot be used.
+        OutputError: the run's directory is, or holds, what it needs.
     """
     values = fill_in_architecture(rename_old_keys(values))
     given = Experiment.parse(values, where)
     device = choose_device(given.training.device)  # what is wrong is found now, before anything is written
     if given.training.tensorboard:
         require_tensorboard()
+    if given.base_model is None:
+        refuse_other_architecture(given.preset, given.model, where)
     base = None if given.base_model is None else load_bundle(given.base_model)
-    data = _with_absolute_paths(given.data)
-    prepared = prepare(data, given.tokenizer, cache_directory(), base.tokenizers if base else None)
-    notes = [prepared.report["summary"]]
+    if base is not None:
+        refuse_other_model(values, base, where)
+    _refuse_overlap(out, given)
+    inputs = copy_streams(given.data, copies)
+    with inputs.named():
+        tokenizers = base.tokenizers if base else None
+        prepared = _prepare(inputs.data, given.tokenizer, tokenizers)
+    inputs.name_report(prepared.report)
+    notes = [inputs.rename(prepared.account)]
     if base is not None:
         # the base model's penalty is chosen anew, only the user's is kept
-        values = merge(_values_of_base(base), _keep_length_penalty(values))
+        values = merge(values_of_base(base), _keep_length_penalty(values))
     else:
         recipe = choose_recipe(given.preset, given.model.architecture, given.training, prepared, device)
         # the user's penalty, or a paper's, is kept
         values = _keep_length_penalty(merge(recipe.values, values))
         notes.append(recipe.reason)
-    experiment = Experiment.parse(values, where).model_copy(update={"data": data})
+    experiment = Experiment.parse(values, where).model_copy(update={
+        "data": inputs.in_run(out), "base_model": given.base_model and str(Path(given.base_model).absolute()),
+    })  # fmt: skip
+    refuse_too_large(experiment.model, prepared, device)
     if experiment.training.max_steps is None and experiment.training.minutes is None:
         experiment, note = _with_default_budget(experiment, prepared)
         notes.append(note)
-    return _plan(experiment, prepared, notes, base.facts if base else None)
+    lengths = measure_lengths(prepared.train)
+    if outliers := describe_outliers(prepared.train, prepared.tokenizers, inputs.data, lengths):
+        notes.append(inputs.rename(outliers))
+    facts = base.facts if base else _measure_facts(experiment, prepared)
+    return Plan(experiment, prepared, lengths, facts, notes, inputs)
 
 
-def load_plan(directory: Path, values: Mapping[str, Any]) -> Plan:
-    """The plan of a run that exists: nothing is chosen anew.
+def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | None) -> Plan:
+    """The plan of a run that exists: nothing is chosen or learnt anew.
 
     Args:
         directory: of the run.
         values: its configuration, perhaps with another budget.
+        manifest: what it was started from; None for a run of an earlier version.
+
+    Raises:
+        CheckpointError: its data is not what it was.
     """
     experiment = Experiment.parse(rename_old_keys(values), where=str(directory / "config.toml"))
-    tokenizers = load_tokenizers(directory) if experiment.base_model else None
-    prepared = prepare(experiment.data, experiment.tokenizer, cache_directory(), tokenizers)
-    return _plan(experiment, prepared, [], _saved_facts(directory) if experiment.base_model else None)
+    tokenizers, data = load_tokenizers(directory), experiment.data
+    if manifest is not None:
+        data = find_again(data, manifest.files, directory)
+        experiment = experiment.model_copy(update={"data": data})
+    prepared = _prepare(data, experiment.tokenizer, tokenizers)
+    if manifest is not None:
+        prepared = prepared._replace(report=manifest.report)
+    facts = _saved_facts(directory) if experiment.base_model else None
+    facts = facts or _measure_facts(experiment, prepared)
+    return Plan(experiment, prepared, measure_lengths(prepared.train), facts, [])
+
+
+def _measure_facts(experiment: Experiment, prepared: Prepared) -> TextFacts:
+    train = prepared.train
+    # Evenly taken, to hold little memory.
+    sample = range(0, len(train), -(-len(train) // MAX_READ_PAIRS))
+    pairs = [(train.source_text(i), train.target_text(i)) for i in sample]
+    return measure_facts(pairs, experiment.languages[0] if experiment.languages else None)
 
 
 def _saved_facts(directory: Path) -> TextFacts | None:
@@ -163,22 +206,19 @@ def _saved_facts(directory: Path) -> TextFacts | None:
         return None
 
 
-def _plan(
-    experiment: Experiment, prepared: Prepared, notes: list[str], facts: TextFacts | None = None
-) -> Plan:
-    """Measures what the data says; a fine-tuned model is for the texts of its base, whose facts are given."""
-    train = prepared.train
-    # Evenly taken, to hold little memory.
-    sample = range(0, len(train), -(-len(train) // MAX_READ_PAIRS))
-    pairs = [(train.source_text(i), train.target_text(i)) for i in sample]
-    language = experiment.languages[0] if experiment.languages else None
-    facts = facts or measure_facts(pairs, language)
-    return Plan(experiment, prepared, measure_lengths(train), facts, notes)
+def _prepare(data: CorpusSettings, settings: TokenizerSettings, tokenizers: TokenizerPair | None) -> Prepared:
+    """The data, prepared with these tokenizers; with new ones when there are none."""
+    prepared = prepare(data, settings, cache_directory(), tokenizers)
+    return prepared if tokenizers is None else prepared._replace(tokenizers=tokenizers)
 
 
-def _values_of_base(base: Bundle) -> dict[str, Any]:
-    """What a run takes from the model that it starts from, beside weights and tokenizers."""
-    return {key: base.config[key] for key in ("model", "search", "languages") if key in base.config}
+def _refuse_overlap(out: Path, experiment: Experiment) -> None:
+    needed: list[tuple[str, str | Path]] = [
+        ("a file of the data", file) for file in pair_files(experiment.data) if file != "-"
+    ]
+    if experiment.base_model is not None:
+        needed.append(("the model to start from", experiment.base_model))
+    refuse_overlap(out, [*needed, ("the cache of prepared data", cache_directory())])
 
 
 def _keep_length_penalty(values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -198,37 +238,17 @@ def _with_default_budget(experiment: Experiment, prepared: Prepared) -> tuple[Ex
 
 
 def cache_directory() -> Path:
-    """Where prepared data is kept: $INTERLINGUA_CACHE, or interlingua/ in the user's cache directory."""
+    """Where prepared data is kept: $INTERLINGUA_CACHE, or interlingua/ in the user's cache directory.
+
+    Raises:
+        OutputError: the user has no home directory.
+    """
     if chosen := os.environ.get("INTERLINGUA_CACHE"):
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "interlingua"
-
-
-def measure_lengths(train: Store) -> LengthStatistics:
-    """What search must know of the training data; reads the lengths in pieces, to hold little memory."""
-    max_ratio, longest = 0.0, MIN_SOURCE_LENGTH
-    for start in range(0, len(train), 1 << 18):
-        piece = slice(start, start + (1 << 18))
-        source, target = train.source_lengths[piece], train.target_lengths[piece]
-        max_ratio = max(max_ratio, float(np.max(target / np.maximum(source, 1))))
-        longest = max(longest, int(source.max()))
-    return LengthStatistics(max_ratio, longest)
-
-
-def _with_absolute_paths(data: CorpusSettings) -> CorpusSettings:
-    """File names that still hold when the run is resumed from elsewhere."""
-    return data.model_copy(
-        update={"train": _absolute_paths(data.train), "valid": _absolute_paths(data.valid)}
-    )
-
-
-def _absolute_paths(files: tuple[str | tuple[str, str], ...]) -> tuple[str | tuple[str, str], ...]:
-    return tuple(
-        _absolute_path(file) if isinstance(file, str) else (_absolute_path(file[0]), _absolute_path(file[1]))
-        for file in files
-    )
-
-
-def _absolute_path(file: str) -> str:
-    # A resumed run can read the copy again.
-    return str(copy_standard_input(cache_directory()) if file == "-" else Path(file).absolute())
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "interlingua"
+    except RuntimeError:
+        raise OutputError(
+            "this user has no home directory to keep prepared data in", where="HOME",
+            accepted="Set INTERLINGUA_CACHE to a directory that can be written.",
+        ) from None  # fmt: skip

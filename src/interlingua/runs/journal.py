@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from interlingua.files import write_text
 from interlingua.inference.bundle import read_info, save_config, save_info, save_weights
 from interlingua.runs.card import model_card
 from interlingua.runs.checkpoint import Checkpoint, load_newest, save_checkpoint
+from interlingua.runs.directory import replace_run
 from interlingua.runs.events import Event, Note
 from interlingua.runs.experiment import Plan
+from interlingua.runs.manifest import mark_checkpointed
 from interlingua.runs.tensorboard import TensorBoard
 from interlingua.runs.validation import Validation
 from interlingua.search.settings import SearchSettings
@@ -37,17 +39,23 @@ class Journal:
         self.out, self.plan = out, plan
         self.checkpoints = out / "training" / "checkpoints"
         self._logs: list[Log | TensorBoard] = []
+        self._checkpointed = False
 
     @contextmanager
     def open(self, step: int) -> Iterator[None]:
         """Opens the logs, which go on after this step."""
-        directory = self.out / "training"
-        with ExitStack() as stack:
-            self._logs = [stack.enter_context(closing(Log(directory / "log.jsonl", step)))]
-            if self.plan.experiment.training.tensorboard:
-                curves = TensorBoard(directory / "tensorboard", step)
-                self._logs.append(stack.enter_context(closing(curves)))
+        try:
+            self._open_logs(step)
             yield
+        finally:
+            self._close_logs()
+
+    def replace(self, out: Path, step: int) -> None:
+        """Moves all files to where another run was, which goes; the logs go on after this step."""
+        self._close_logs()
+        replace_run(out)
+        self.out, self.checkpoints = out, out / "training" / "checkpoints"
+        self._open_logs(step)
 
     def record(self, event: Event) -> None:
         """Writes an event into the logs."""
@@ -61,6 +69,9 @@ class Journal:
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Writes a checkpoint."""
         save_checkpoint(self.checkpoints, checkpoint)
+        if not self._checkpointed:
+            mark_checkpointed(self.out)
+            self._checkpointed = True
 
     def load_checkpoint(self) -> tuple[Checkpoint | None, list[str]]:
         """The newest whole checkpoint, as `load_newest` gives it.
@@ -90,6 +101,17 @@ class Journal:
         """The last step of a run that came to its end; None when this one has not."""
         return read_info(self.out).get("steps")
 
+    def _open_logs(self, step: int) -> None:
+        directory = self.out / "training"
+        self._logs = [Log(directory / "log.jsonl", step)]
+        if self.plan.experiment.training.tensorboard:
+            self._logs.append(TensorBoard(directory / "tensorboard", step))
+
+    def _close_logs(self) -> None:
+        for log in self._logs:
+            log.close()
+        self._logs = []
+
     def save_search(self, search: SearchSettings) -> None:
         """Writes the configuration again, with another search."""
         experiment = self.plan.experiment.model_copy(update={"search": search})
@@ -117,9 +139,9 @@ class Log:
 
     def __init__(self, path: Path, step: int) -> None:
         if path.exists():
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-            write_text(path, "".join(line for line in lines if _step(line) <= step))
-        self._file = path.open("a", encoding="utf-8", buffering=1)
+            lines = path.read_bytes().split(b"\n")
+            write_text(path, "".join(f"{line.decode()}\n" for line in lines if _step(line) <= step))
+        self._file = path.open("a", encoding="utf-8", newline="\n", buffering=1)
 
     def write(self, event: Event) -> None:
         """Appends the event, unless it is a note."""
@@ -132,8 +154,8 @@ class Log:
         self._file.close()
 
 
-def _step(line: str) -> float:
+def _step(line: bytes) -> float:
     try:
-        return float(json.loads(line)["step"])
+        return float(json.loads(line.decode())["step"])
     except (ValueError, KeyError, TypeError):
-        return float("inf")  # half a line, of a process that was killed
+        return float("inf")  # half a line, or half a character, of a process that was killed

@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 import time
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import torch
 
-from interlingua.engine.device import choose_device, choose_dtype, set_threads
+from interlingua.data.cache import UNFINISHED
+from interlingua.engine.device import choose_device, choose_dtype, choose_threads
 from interlingua.engine.packed import pack
-from interlingua.errors import ConfigurationError
-from interlingua.inference.bundle import load_bundle, read_config, save_config
+from interlingua.errors import BundleError, ConfigurationError
+from interlingua.inference.bundle import CONFIG, WEIGHTS, load_bundle, read_config
 from interlingua.model.architectures import build_model
-from interlingua.runs.directory import clear, locked, refuse_existing
-from interlingua.runs.events import Ended, Event, Note
-from interlingua.runs.experiment import Plan, load_plan, make_plan
+from interlingua.runs.beginning import write_beginning
+from interlingua.runs.directory import (
+    check_place,
+    foreign_files,
+    holds_run,
+    locked,
+    named_directory,
+    prepare_replacement,
+    recover,
+    refuse_existing,
+)
+from interlingua.runs.events import EARLIER_STAYS, Ended, Event, Note, Validated
+from interlingua.runs.experiment import Plan, cache_directory, load_plan, make_plan
 from interlingua.runs.interrupt import stop_on_signal
 from interlingua.runs.journal import Journal
+from interlingua.runs.manifest import load_manifest, refuse_without_checkpoint
 from interlingua.runs.trainer import USED_UP, Trainer
 from interlingua.runs.validation import Validator
 from interlingua.training.loop import Learner
@@ -27,50 +42,14 @@ from interlingua.version import __version__
 
 __all__ = ["resume", "start"]
 
-
-def start(
-    values: Mapping[str, Any], out: Path, *, force: bool = False, where: str = "configuration",
-    started: float | None = None,
-) -> Iterator[Event]:  # fmt: skip
-    """Trains a new model into a directory, telling what happens.
-
-    Args:
-        values: the configuration as plain values (see Experiment).
-        out: the run's directory; made when everything else was found to be in order.
-        force: whether an earlier run in it is replaced.
-        where: where the values come from, for messages.
-        started: time.monotonic() when the process started, which --minutes counts from.
-
-    Raises:
-        InterlinguaError: anything the user can put right; see errors.py.
-    """
-    started = time.monotonic() if started is None else started
-    refuse_existing(out, force)
-    plan = make_plan(values, where)
-    with locked(out):
-        clear(out)
-        (out / "training").mkdir(exist_ok=True)
-        save_config(out, plan.experiment.as_toml(), plan.prepared.tokenizers)
-        yield from _carry_out(plan, out, started)
+FEW_STEPS = 100
+"""A model of fewer updates writes nothing that makes sense."""
+SMALL_SHARE_LEFT = 0.7
+"""Of the minutes: when less is left for training, that is said."""
 
 
-def resume(out: Path, changes: Mapping[str, Any], started: float | None = None) -> Iterator[Event]:
-    """Goes on with a run after its newest whole checkpoint.
-
-    Args:
-        out: the run's directory.
-        changes: {"training": {"minutes": ...}} or max_steps, in all, to go on for longer than first meant.
-        started: as for `start`.
-    """
-    started = time.monotonic() if started is None else started
-    config = read_config(out)
-    if changes:
-        config["training"] = {
-            key: value for key, value in config["training"].items() if key not in ("minutes", "max_steps")
-        } | changes["training"]
-    plan = load_plan(out, config)
-    with locked(out):
-        yield from _carry_out(plan, out, started)
+RESUMABLE = ("minutes", "max_steps", "device", "threads", "precision")
+"""What may be changed of a run that goes on."""
 
 
 class Machine(NamedTuple):
@@ -81,33 +60,144 @@ class Machine(NamedTuple):
     threads: int
 
 
-def _carry_out(plan: Plan, out: Path, started: float) -> Iterator[Event]:
+def start(
+    values: Mapping[str, Any], out: Path, *, force: bool = False, where: str = "configuration",
+    started: float | None = None,
+) -> Generator[Event, None, None]:  # fmt: skip
+    """Trains a new model into a directory, telling what happens.
+
+    Args:
+        values: the configuration as plain values (see Experiment).
+        out: the run's directory; made when everything else was found to be in order.
+        force: whether an earlier run in it is replaced, as soon as the new one has its first weights.
+        where: where the values come from, for messages.
+        started: time.monotonic() when the process started, which --minutes counts from.
+
+    Raises:
+        InterlinguaError: anything the user can put right; see errors.py.
+    """
+    started = time.monotonic() if started is None else started
+    out = check_place(out)
+    refuse_existing(out, force)
+    copies = cache_directory() / f"{UNFINISHED}{uuid4().hex}"
+    try:
+        plan = make_plan(values, where, out, copies)
+        _refuse_late(plan, started)
+        learner, machine = _build_learner(plan, resumed=False)
+        with locked(out):
+            recover(out)
+            refuse_existing(out, force)  # another process may have trained into it meanwhile
+            yield from _begin(plan, learner, machine, out, started)
+    finally:
+        shutil.rmtree(copies, ignore_errors=True)
+
+
+def resume(
+    out: Path, changes: Mapping[str, Any], started: float | None = None
+) -> Generator[Event, None, None]:
+    """Goes on with a run after its newest whole checkpoint.
+
+    Args:
+        out: the run's directory.
+        changes: {"training": {"minutes": ...}} or max_steps, in all, to go on for longer than first meant;
+            or device, threads, precision.
+        started: as for `start`.
+    """
+    started = time.monotonic() if started is None else started
+    changed, out = _refuse_other_changes(changes), named_directory(out)
+    if not holds_run(out):
+        read_config(out)  # there may be no such directory, or no configuration
+        raise BundleError("this directory holds no run", where=out)
+    with locked(out):
+        recover(out)
+        config, manifest = read_config(out), load_manifest(out)
+        if changed.keys() & {"minutes", "max_steps"}:
+            config["training"] = {
+                key: value for key, value in config["training"].items() if key not in ("minutes", "max_steps")
+            }
+        config["training"] |= changed
+        refuse_without_checkpoint(out, manifest)
+        plan = load_plan(out, config, manifest)
+        journal = Journal(out, plan)
+        checkpoint, damaged = journal.load_checkpoint()
+        learner, machine = _build_learner(plan, resumed=checkpoint is not None)
+        validator = _build_validator(plan, learner.weights.master.device)
+        trainer = Trainer(plan, learner, validator, journal, Clock(0.0, started))
+        if checkpoint is not None:
+            trainer.restore(checkpoint)
+        if trainer.selection.best_step and not (out / WEIGHTS).exists():
+            raise BundleError("the best weights so far are gone", where=out / WEIGHTS,
+                              accepted="Put the file back, or begin anew with --force.")  # fmt: skip
+        _refuse_used_up(trainer, journal)
+        if journal.scored_step() == learner.step:
+            trainer.selection.wait_anew()
+        if manifest is not None and (note := _other_machine(manifest.machine, machine)):
+            plan.notes.append(note)
+        yield from _carry_out(trainer, machine, damaged, out)
+
+
+def _refuse_other_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
+    changed = dict(changes.get("training", {}))
+    others = [*(changes.keys() - {"training"}), *(f"training.{key}" for key in changed.keys() - {*RESUMABLE})]
+    if others:
+        raise ConfigurationError(
+            "a run goes on with its own data and model", where="resume", found=", ".join(sorted(others)),
+            accepted=f"What may be changed: {', '.join(RESUMABLE)}.",
+        )  # fmt: skip
+    return changed
+
+
+def _other_machine(before: Mapping[str, Any], now: Machine) -> str:
+    """A line when a run goes on in another way than it began."""
+    was, is_now = (f"{each['device']}, {each['precision']}" for each in (before, now._asdict()))
+    return "" if was == is_now else f"this run began on {was} and goes on on {is_now}"
+
+
+def _begin(plan: Plan, learner: Learner, machine: Machine, out: Path, started: float) -> Iterator[Event]:
+    """Writes what a run needs to go on, then trains; an earlier run stays until there are weights."""
+    replaces = holds_run(out) and (out / CONFIG).exists()
+    directory = prepare_replacement(out) if replaces else out
+    try:
+        write_beginning(plan, machine._asdict(), directory, out)
+        if replaces and (foreign := foreign_files(out)):
+            left = ", ".join(map(str, foreign[:5]))
+            plan.notes.append(f"not of a run, and left as it is in {out}: {left}")
+        journal = Journal(directory, plan)
+        validator = _build_validator(plan, learner.weights.master.device)
+        trainer = Trainer(plan, learner, validator, journal, Clock(0.0, started))
+        yield from _carry_out(trainer, machine, [], out)
+    finally:
+        if replaces:
+            recover(out)  # without weights the new run goes
+
+
+def _carry_out(trainer: Trainer, machine: Machine, damaged: list[str], out: Path) -> Iterator[Event]:
     """What one process does for a run, in a directory with the configuration that it has locked."""
-    journal = Journal(out, plan)
-    device = choose_device(plan.experiment.training.device)
-    dtype = choose_dtype(plan.experiment.training.precision, device)
-    checkpoint, damaged = journal.load_checkpoint()
-    learner = _build_learner(plan, device, dtype, resumed=checkpoint is not None)
-    trainer = Trainer(plan, learner, _build_validator(plan, device), journal, Clock(0.0, started))
-    if checkpoint is not None:
-        trainer.restore(checkpoint)
-    _refuse_used_up(trainer, journal)
-    machine = Machine(str(device), str(dtype).removeprefix("torch."), torch.get_num_threads())
-    with journal.open(learner.step):
+    journal, step = trainer.journal, trainer.learner.step
+    with journal.open(step):
         for event in _events(trainer, machine, damaged):
+            replaces = journal.out != out
+            if replaces and isinstance(event, Validated) and event.best:
+                journal.replace(out, event.step)
+            elif replaces and isinstance(event, Ended) and not event.finished:
+                event = dataclasses.replace(event, reason=EARLIER_STAYS)
             journal.record(event)
             yield event
 
 
-def _build_learner(plan: Plan, device: torch.device, dtype: torch.dtype, resumed: bool) -> Learner:
+def _build_learner(plan: Plan, resumed: bool) -> tuple[Learner, Machine]:
     """The model with the weights it starts from, which a resumed run replaces, and its optimizer."""
     experiment, tokenizers = plan.experiment, plan.prepared.tokenizers
-    set_threads(experiment.training.threads)
-    torch.manual_seed(experiment.training.seed)
+    settings = experiment.training
+    device = choose_device(settings.device)
+    dtype = choose_dtype(settings.precision, device)
+    torch.set_num_threads(choose_threads(settings.threads))
+    torch.manual_seed(settings.seed)
     model = build_model(experiment.model, *map(len, tokenizers), shared=tokenizers.joint)
     if experiment.base_model is not None and not resumed:
         model.load_state_dict(load_bundle(experiment.base_model).model.state_dict())
-    return Learner(model.to(device), experiment.training, dtype)
+    machine = Machine(str(device), str(dtype).removeprefix("torch."), torch.get_num_threads())
+    return Learner(model.to(device), settings, dtype), machine
 
 
 def _build_validator(plan: Plan, device: torch.device) -> Validator:
@@ -116,6 +206,16 @@ def _build_validator(plan: Plan, device: torch.device) -> Validator:
         plan.prepared.valid, plan.prepared.tokenizers, plan.lengths, plan.experiment.search,
         settings.choose_length_penalty, settings.decode_pairs, settings.max_tokens, device,
     )  # fmt: skip
+
+
+def _refuse_late(plan: Plan, started: float) -> None:
+    minutes, took_s = plan.experiment.training.minutes, time.monotonic() - started
+    if minutes is not None and took_s >= 60 * minutes:
+        raise ConfigurationError(
+            "the time was over before training could begin", where="minutes",
+            found=f"{60 * minutes:.0f} s were given, and preparing the data took {took_s:.0f} s",
+            accepted="Give it more minutes, or start again: the prepared data is kept.",
+        )  # fmt: skip
 
 
 def _refuse_used_up(trainer: Trainer, journal: Journal) -> None:
@@ -140,24 +240,42 @@ def _events(trainer: Trainer, machine: Machine, damaged: list[str]) -> Iterator[
         yield Note(text, warning=True)
     if learner.step:
         yield Note(f"going on after step {learner.step:,}")
+    yield from _time_left(trainer)
     with stop_on_signal() as stopped:
         reason = USED_UP if trainer.used_up else (yield from trainer.train(stopped))
     finished = not stopped.is_set()
+    if finished and learner.step < FEW_STEPS and plan.experiment.base_model is None:
+        few = f"only {learner.step:,} updates: too few for a model that has learnt anything"
+        yield Note(f"{few}. Give it more time, or take a smaller model (--preset).", warning=True)
     if finished and not selection.best_step:  # the time was over before anything was saved
         yield trainer.validate(1.0)
     scores = (yield from _finish(trainer, machine, reason)) if finished else []
     yield Ended(learner.step, trainer.clock(), reason, finished, selection.best_step, scores)
 
 
+def _time_left(trainer: Trainer) -> Iterator[Event]:
+    """Says so when getting ready took a large part of the minutes."""
+    minutes = trainer.settings.minutes
+    left_s = trainer.budget.ends_at - time.monotonic()
+    if minutes is not None and left_s < SMALL_SHARE_LEFT * 60 * minutes and not trainer.learner.step:
+        left = f"{max(0.0, left_s):.0f} s of the {60 * minutes:.0f} s"
+        yield Note(f"{left} are left for training and scoring: preparing took the rest", warning=True)
+
+
 def _finish(trainer: Trainer, machine: Machine, reason: str) -> Generator[Event, None, list[dict[str, Any]]]:
     """Scores what was saved, thoroughly, and writes how it was made and how it is best searched."""
     journal, validator = trainer.journal, trainer.validator
     saved = load_bundle(journal.out, validator.device).model
-    validation = validator.validate(pack(saved, "fp32"), thorough=True)
-    if validator.chooses_length_penalty:
+    validation = validator.score(pack(saved, "fp32"), trainer.scoring_ends_at())
+    if validator.chooses_length_penalty and validation.scores:
         penalty = validation.search.length_penalty
         yield Note(f"length penalty {penalty:g} suits the validation pairs best")
         journal.save_search(validation.search)
+    if not validation.scores and trainer.saved is not None:
+        validation = trainer.saved  # there was no time; these scores are of greedy search
+    if validation.pairs < len(validator.order):
+        few = f"{validation.pairs:,} of the {len(validator.order):,} validation pairs"
+        yield Note(f"the scores are of {few}: there was no time for more")
     scores = [score.as_json() for score in validation.scores]
     info = {
         "interlingua": __version__,
@@ -169,9 +287,10 @@ def _finish(trainer: Trainer, machine: Machine, reason: str) -> Generator[Event,
         "best_step": trainer.selection.best_step,
         "elapsed_s": round(trainer.clock(), 1),
         "ended": reason,
-        "validation_pairs": len(validator.indices),
+        "validation_pairs": validation.pairs,
         "validation_loss": validation.loss,
         "scores": scores,
+        "numbers_copied": validator.measure_numbers_copied(),
         "data": trainer.plan.prepared.report,
     }
     journal.save_result(info, validation)

@@ -20,7 +20,7 @@ class Selection:
     best_step: int = 0
     """0 before the first validation."""
     without_better: int = 0
-    """Validations since the best one."""
+    """Validations since the score last rose."""
 
     @property
     def patience_ended(self) -> bool:
@@ -28,13 +28,19 @@ class Selection:
         return 0 < self.patience <= self.without_better
 
     def add(self, score: float, step: int) -> bool:
-        """Takes a validation in; returns whether it is the best so far. Of equal ones the later is."""
-        best = score >= self.best_score
+        """Takes a validation in; returns whether it is the best so far.
+
+        Of equal ones the later is, but it is not better, which is what patience waits for.
+        """
+        best, better = score >= self.best_score, score > self.best_score
         if best:
-            self.best_score, self.best_step, self.without_better = score, step, 0
-        else:
-            self.without_better += 1
+            self.best_score, self.best_step = score, step
+        self.without_better = 0 if better else self.without_better + 1
         return best
+
+    def wait_anew(self) -> None:
+        """Forgets how long there was nothing better: the run had ended, and is to go on."""
+        self.without_better = 0
 
     def state(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -9,11 +10,11 @@ from collections.abc import Generator, Iterator
 from interlingua.data.batch import Batch
 from interlingua.data.loader import Position, SubwordSampling, load_batches
 from interlingua.runs.checkpoint import Checkpoint, restore_generators
-from interlingua.runs.events import Event, Validated
+from interlingua.runs.events import Event, Validated, skipped_note
 from interlingua.runs.experiment import Plan
 from interlingua.runs.journal import Journal
 from interlingua.runs.selection import Selection
-from interlingua.runs.validation import Validator
+from interlingua.runs.validation import Validation, Validator
 from interlingua.runs.window import Window
 from interlingua.training.loop import Learner, optimise
 from interlingua.training.objective import build_objective
@@ -23,14 +24,21 @@ from interlingua.training.settings import TrainingSettings
 __all__ = ["USED_UP", "Trainer"]
 
 PROGRESS_EVERY_S = 1.0
+USED_UP = "the budget is used up"
+
+# In a budget of time:
+TRAINING_PER_VALIDATION = 15
+"""So many times as long as a validation took passes before the next one."""
+VALIDATION_SHARE, MIN_VALIDATION_S = 1 / 60, 1.0
+"""Of the budget, what a validation may take; and seconds that it may take however short the budget."""
 BEAM_TIMES, ALL_ENDED_TIMES = 2, 4
 """How many times as long as greedy search a beam takes, and one that goes on until all its slots ended."""
-SAVING_S = 2.0
-MAX_RESERVED_SHARE = 0.1
-"""Of a budget of time, the most that is kept for the end."""
-USED_UP = "the budget is used up"
-TRAINING_PER_VALIDATION = 15
-"""In a budget of time, so many times as long as a validation took passes before the next one."""
+MAX_SCORING_SHARE = 0.1
+"""Of the budget, the most that is kept for scoring the saved model; as many pairs as fit are scored."""
+SCORING_SHARE = 0.2
+"""Of the time for scoring, what is left for the metrics when all is translated."""
+EXIT_S = 1.5
+"""For the end of the process."""
 
 
 class Trainer:
@@ -56,9 +64,13 @@ class Trainer:
         )
         self.position = Position()
         self.validations_done = 0  # how many the budget's progress has asked for so far
-        self.last_validation_ended_s = self.last_validation_took_s = (
-            0.0  # when the last one ended, and how long it took
-        )
+        self.last_validation_ended_s = self.last_validation_took_s = 0.0
+        self.saved: Validation | None = None
+        """Of the weights that are saved, if this process has validated them."""
+        self.compared_pairs = 0
+        """The best score is of so many pairs."""
+        self.saving_s = 0.0
+        """How long the last checkpoint took to be written."""
 
     @property
     def used_up(self) -> bool:
@@ -67,13 +79,19 @@ class Trainer:
 
     def train(self, stopped: threading.Event) -> Generator[Event, None, str]:
         """Trains until the budget is used up, the score stops rising, or `stopped` is set; returns which."""
+        if self.selection.patience_ended:  # killed before it was scored
+            return self._out_of_patience()
         schedule = Schedule(self.settings, self.budget, self.plan.experiment.model.dim)
         window = Window(self.clock)
         checkpointed = time.monotonic()
         objective = build_objective(self.settings)
+        updated_s = self.clock()
         for report in optimise(self.learner, self._batches(), objective, schedule.rate):
             self.position = report.position
             window.add(report)
+            self._expect_step(self.clock() - updated_s)
+            if report.skipped:
+                yield skipped_note(report.step, report.skipped)
             progress = self.budget.progress(report.step)
             # Read once: a request that comes while an event is handled is met after the next update.
             stopping, used_up = stopped.is_set(), progress >= 1
@@ -86,37 +104,52 @@ class Trainer:
             patience_ended = self.selection.patience_ended
             checkpoint_due = time.monotonic() - checkpointed >= self.settings.checkpoint_every_s
             if stopping or used_up or patience_ended or validating or checkpoint_due:
+                began_s = self.clock()
                 self.journal.save_checkpoint(self.checkpoint())
-                checkpointed = time.monotonic()
+                checkpointed, self.saving_s = time.monotonic(), self.clock() - began_s
             if stopping:
                 return "stopped"
             if patience_ended:
-                return f"no better score in {self.selection.without_better} validations"
+                return self._out_of_patience()
             if used_up:
                 return USED_UP
+            updated_s = self.clock()
         raise AssertionError("optimise never ends by itself")
+
+    def _out_of_patience(self) -> str:
+        return f"no better score in {self.selection.without_better} validations"
 
     def validate(self, progress: float) -> Validated:
         """Validates the averaged weights, and saves them when they are the best so far."""
         self.validations_done = self._validations_by(progress)
-        learner = self.learner
+        learner, began_s = self.learner, self.clock()
         with learner.averaged_weights():
-            validation = self.validator.validate(learner.model)
-        self._reserve_time(validation.seconds)
-        self.last_validation_ended_s, self.last_validation_took_s = self.clock(), validation.seconds
+            validation = self.validator.validate(learner.model, self._validation_ends_at())
+        if (
+            validation.pairs != self.compared_pairs
+        ):  # no score is comparable: later weights are better weights
+            self.selection.best_score, self.compared_pairs = -math.inf, validation.pairs
         best = self.selection.add(validation.selection_score, learner.step)
         if best:
             self.journal.save_weights(learner.weights.split(learner.averaged))
+            self.saved = validation
+        self.last_validation_ended_s, self.last_validation_took_s = self.clock(), self.clock() - began_s
+        self._reserve_time(validation)
         return Validated(
             step=learner.step,
             elapsed_s=self.clock(),
             seconds=validation.seconds,
             loss=validation.loss,
             metrics={score.name: score.score for score in validation.scores},
-            headline=validation.scores[0].name,
+            headline=validation.scores[0].name if validation.scores else "",
             best=best,
             samples=validation.samples,
         )
+
+    def scoring_ends_at(self) -> float:
+        """By time.monotonic(), when translating for the score of the saved model must be over."""
+        ends_at = self.budget.ends_at - EXIT_S
+        return ends_at - SCORING_SHARE * max(0.0, ends_at - time.monotonic())
 
     def checkpoint(self) -> Checkpoint:
         """All that an undisturbed run would know after this step."""
@@ -127,6 +160,8 @@ class Trainer:
             "data": self.plan.prepared.train.digest,
             **self.selection.state(),
             "validated": self.validations_done,
+            "decode_pairs": self.validator.decode_pairs,
+            "compared_pairs": self.compared_pairs,
         }
         return Checkpoint(self.learner.tensors(), about)
 
@@ -139,6 +174,8 @@ class Trainer:
         self.clock.before_s = float(about["elapsed_s"])
         self.selection.restore(about)
         self.validations_done = about["validated"]
+        self.validator.decode_pairs = about.get("decode_pairs", self.validator.decode_pairs)
+        self.compared_pairs = about.get("compared_pairs", self.validator.decode_pairs)
 
     def _batches(self) -> Iterator[tuple[Batch, Position]]:
         settings, sampling = self.settings, None
@@ -161,14 +198,27 @@ class Trainer:
             >= TRAINING_PER_VALIDATION * self.last_validation_took_s
         )
 
-    def _reserve_time(self, validation_s: float) -> None:
-        """Keeps time for the end, when the saved model is scored on more pairs and with a beam."""
+    def _validation_ends_at(self) -> float:
+        """By time.monotonic(), when a validation must be over."""
+        if isinstance(self.budget, StepBudget):
+            return math.inf
+        return time.monotonic() + max(MIN_VALIDATION_S, VALIDATION_SHARE * self.budget.seconds)
+
+    def _expect_step(self, seconds: float) -> None:
+        """Takes in how long an update took."""
         if isinstance(self.budget, TimeBudget):
-            larger = len(self.validator.indices) / len(self.validator.decoded_indices)
+            known = self.budget.step_s or seconds
+            self.budget.step_s = 0.9 * known + 0.1 * seconds
+
+    def _reserve_time(self, validation: Validation) -> None:
+        """Keeps time for the end: a last validation, and scoring the saved model on more pairs by beam."""
+        if isinstance(self.budget, TimeBudget):
             times = ALL_ENDED_TIMES if self.validator.chooses_length_penalty else BEAM_TIMES
-            needed_s = validation_s * (1 + times * larger) + SAVING_S
+            a_pair_s = validation.seconds / max(1, validation.pairs)
+            scoring_s = times * len(self.validator.order) * a_pair_s
             # An early model writes endlessly; what it needs says little, so there is a bound.
-            self.budget.reserve_s = min(needed_s, MAX_RESERVED_SHARE * self.budget.seconds)
+            scoring_s = min(scoring_s, MAX_SCORING_SHARE * self.budget.seconds)
+            self.budget.reserve_s = self.last_validation_took_s + scoring_s + 2 * self.saving_s + EXIT_S
 
 
 def choose_budget(settings: TrainingSettings, clock: Clock) -> StepBudget | TimeBudget:

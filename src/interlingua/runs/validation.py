@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -12,8 +12,10 @@ import torch
 from interlingua.data.batch import make_batch
 from interlingua.data.sampler import epoch_batches
 from interlingua.data.store import Store
+from interlingua.documents.protect import measure_numbers_copied
 from interlingua.engine.eager import EagerEngine
-from interlingua.evaluation.metrics import task_metrics
+from interlingua.evaluation.metrics import Metric, task_metrics
+from interlingua.evaluation.references import choose_repeated
 from interlingua.evaluation.scores import Score, evaluate
 from interlingua.inference.bundle import LengthStatistics
 from interlingua.inference.translator import Translation, Translator
@@ -27,6 +29,7 @@ from interlingua.training.objective import CrossEntropy
 __all__ = ["LENGTH_PENALTIES", "Validation", "Validator", "best_hypothesis"]
 
 Pair = tuple[str, str]
+T = TypeVar("T")
 SHOWN_SAMPLES = 10
 MAX_PAIRS = 5_000
 """The loss, and the scores of the saved model, are of at most so many validation pairs."""
@@ -35,6 +38,12 @@ LENGTH_PENALTIES = (1.0, 0.5, 1.5, 0.0, 2.0, 2.5, 3.0)
 """What there is to choose from, the usual one first and the nearer before the farther."""
 MIN_IMPROVEMENT = 0.1
 """Points; what is better by less may be better by chance."""
+MIN_CHOICE_PAIRS = 100
+"""From fewer of the pairs, where there was no time for all, no length penalty is chosen."""
+FIRST_PAIRS = 16
+"""In a limited time, so many pairs are translated first, to measure how long they take."""
+LOSS_SHARE = 0.2
+"""Of a limited time, the most that the loss takes."""
 
 
 class Validation(NamedTuple):
@@ -43,20 +52,28 @@ class Validation(NamedTuple):
     loss: float
     """Plain cross entropy, nats a target token."""
     scores: list[Score]
-    """The metric that decides first."""
+    """The metric that decides first; none when there was no time for a single translation."""
     samples: list[Sample]
     search: SearchSettings
     """What translated the pairs; it has the length penalty that was chosen, if one was."""
+    pairs: int
+    """So many were translated: all that were to be, or as many as there was time for."""
     seconds: float
 
     @property
     def selection_score(self) -> float:
-        """Larger is better; what the best weights are chosen by."""
-        return _larger_is_better(self.scores[0])
+        """Larger is better; what the best weights are chosen by. -inf when there is no score."""
+        return _larger_is_better(self.scores[0]) if self.scores else -math.inf
+
+
+class _OutOfTimeError(Exception):
+    """Raised in the middle of a search to end it."""
 
 
 class Validator:
     """Validates a model, whatever its weights are at the moment.
+
+    In a limited time the pairs are taken in an order of their own, always the same, as far as the time goes.
 
     Args:
         store: the validation pairs; many are thinned out, always in the same way.
@@ -73,64 +90,141 @@ class Validator:
         self, store: Store, tokenizers: TokenizerPair, lengths: LengthStatistics, search: SearchSettings,
         choose_length_penalty: bool, decode_pairs: int, max_tokens: int, device: torch.device,
     ) -> None:  # fmt: skip
-        order = np.random.default_rng(0).permutation(len(store))[:MAX_PAIRS]
+        self.order = np.random.default_rng(0).permutation(len(store))[:MAX_PAIRS].tolist()
         self.store, self.max_tokens, self.device = store, max_tokens, device
-        self.indices = np.sort(order)
-        self.decoded_indices = np.sort(order[:decode_pairs])
+        self.decode_pairs = self.max_decode_pairs = min(decode_pairs, len(self.order))
         self.tokenizers, self.lengths, self.search = tokenizers, lengths, search
         self.chooses_length_penalty = choose_length_penalty and search.beam > 1 and not search.sample
-        self.metrics = task_metrics([store.target_text(int(i)) for i in self.indices], tokenizers.target)
+        texts = [(store.source_text(i), store.target_text(i)) for i in sorted(self.order)]
+        self.repeated = choose_repeated(texts)
+        self.metrics = task_metrics([target for _, target in texts], tokenizers.target)
 
-    def validate(self, model: Model, *, thorough: bool = False) -> Validation:
-        """Loss of all pairs, scores of `decode_pairs` greedy translations; thorough: of all, by `search`."""
+    def validate(self, model: Model, ends_at: float = math.inf) -> Validation:
+        """Loss of all pairs, scores of greedy translations of `decode_pairs`.
+
+        In a limited time `decode_pairs` becomes what there is time for, so that later validations are of the
+        same pairs, and grows again when they take a small part of the time.
+
+        Args:
+            model: to be validated.
+            ends_at: by time.monotonic(), when it must be over.
+        """
         started = time.monotonic()
+        indices = self.order[: self.decode_pairs]
+        loss, translations = self._apply(model, SearchSettings(beam=1), indices, ends_at)
+        pairs, outputs = self._sorted(indices, [translation.text for translation in translations])
+        validation = self._validation(loss, SearchSettings(beam=1), pairs, outputs, started, n_bootstrap=0)
+        if len(pairs) < self.decode_pairs:
+            self.decode_pairs = max(len(pairs), FIRST_PAIRS)
+        elif validation.seconds < (ends_at - started) / 3:
+            self.decode_pairs = min(2 * self.decode_pairs, self.max_decode_pairs)
+        return validation
+
+    def score(self, model: Model, ends_at: float = math.inf) -> Validation:
+        """Loss and scores of all pairs, translated as the saved model is meant to; chooses how, if asked to.
+
+        Args:
+            model: to be scored.
+            ends_at: by time.monotonic(), when translating must be over; what was translated is scored then.
+        """
+        started = time.monotonic()
+        if not self.chooses_length_penalty:
+            loss, translations = self._apply(model, self.search, self.order, ends_at)
+            pairs, outputs = self._sorted(self.order, [translation.text for translation in translations])
+            return self._validation(loss, self.search, pairs, outputs, started)
+        # One search does for all: what a beam meets does not depend on the penalty when all its slots finish.
+        search = self.search.model_copy(update={"stop": "all", "n_best": self.search.beam})
+        loss, translations = self._apply(model, search, self.order, ends_at)
+        pairs, found = self._sorted(self.order, translations)
+        search, outputs = self._choose_length_penalty(pairs, found)
+        return self._validation(loss, search, pairs, outputs, started)
+
+    def measure_numbers_copied(self) -> float | None:
+        """The share of pairs with the same numbers on both sides; None when too few have any."""
+        store = self.store
+        return measure_numbers_copied((store.source_text(i), store.target_text(i)) for i in self.order)
+
+    def _apply(
+        self, model: Model, search: SearchSettings, indices: list[int], ends_at: float
+    ) -> tuple[float, list[Translation]]:
+        """The loss, and translations of the first of these pairs: of all that there is time for."""
         training = model.training
         model.eval()
-        search = self.search if thorough else SearchSettings(beam=1)
-        indices = (self.indices if thorough else self.decoded_indices).tolist()
-        pairs = [(self.store.source_text(i), self.store.target_text(i)) for i in indices]
-        if thorough and self.chooses_length_penalty:
-            search, outputs = self._choose_length_penalty(model, pairs)
-        else:
-            outputs = [translation.text for translation in self._translate(model, search, pairs)]
-        scores = evaluate(outputs, pairs, metrics=self.metrics, n_bootstrap=1000 if thorough else 0)
-        loss = self._loss(model)
-        model.train(training)
-        shown = zip(pairs[:SHOWN_SAMPLES], outputs[:SHOWN_SAMPLES], strict=True)
-        samples = [Sample(source, target, output) for (source, target), output in shown]
-        return Validation(loss, scores, samples, search, time.monotonic() - started)
-
-    def _translate(self, model: Model, search: SearchSettings, pairs: list[Pair]) -> list[Translation]:
+        now = time.monotonic()
+        loss = self._loss(model, now + LOSS_SHARE * (ends_at - now))
         translator = Translator(
             EagerEngine(model, self.device), self.tokenizers, settings=search,
-            max_ratio=self.lengths.max_ratio, max_source_length=self.lengths.max_source_length,
+            **self.lengths._asdict(),
         )  # fmt: skip
-        return translator.translate([source for source, _ in pairs])
 
-    def _choose_length_penalty(self, model: Model, pairs: list[Pair]) -> tuple[SearchSettings, list[str]]:
-        """The search whose length penalty scores best, or hardly worse and nearer the usual; its outputs.
+        def stop(_: object) -> None:
+            if time.monotonic() > ends_at:
+                raise _OutOfTimeError
 
-        One search does for all: what a beam meets does not depend on the penalty when all its slots finish.
-        """
-        search = self.search.model_copy(update={"stop": "all", "n_best": self.search.beam})
-        translations = self._translate(model, search, pairs)
+        translations: list[Translation] = []
+        at_once = len(indices) if ends_at == math.inf else FIRST_PAIRS
+        while len(translations) < len(indices) and at_once:
+            some = indices[len(translations) : len(translations) + at_once]
+            started = time.monotonic()
+            try:
+                translations += translator.translate([self.store.source_text(i) for i in some], observe=stop)
+            except _OutOfTimeError:
+                break
+            now = time.monotonic()
+            if ends_at < math.inf:  # more and more at once, but no more than there is time for
+                fitting = len(some) * (ends_at - now) / max(now - started, 1e-6)
+                at_once = min(4 * at_once, math.floor(0.7 * fitting))
+        model.train(training)
+        return loss, translations
+
+    def _sorted(self, indices: list[int], outputs: list[T]) -> tuple[list[Pair], list[T]]:
+        """The pairs that have outputs in the data's order, and these."""
+        done = sorted(zip(indices, outputs, strict=False), key=lambda item: item[0])
+        pairs = [(self.store.source_text(i), self.store.target_text(i)) for i, _ in done]
+        return pairs, [output for _, output in done]
+
+    def _validation(
+        self, loss: float, search: SearchSettings, pairs: list[Pair], outputs: list[str], started: float,
+        n_bootstrap: int = 1000,
+    ) -> Validation:  # fmt: skip
+        scores = self._evaluate(self.metrics, outputs, pairs, n_bootstrap) if pairs else []
+        shown = zip(pairs[:SHOWN_SAMPLES], outputs[:SHOWN_SAMPLES], strict=True)
+        samples = [Sample(source, target, output) for (source, target), output in shown]
+        return Validation(loss, scores, samples, search, len(pairs), time.monotonic() - started)
+
+    def _choose_length_penalty(
+        self, pairs: list[Pair], translations: list[Translation]
+    ) -> tuple[SearchSettings, list[str]]:
+        """The search whose length penalty scores best, or hardly worse and nearer the usual; its outputs."""
+        usual = self.search.length_penalty
+        enough = len(pairs) == len(self.order) or len(pairs) >= MIN_CHOICE_PAIRS
         outputs, scores = {}, {}
-        for alpha in LENGTH_PENALTIES:
+        for alpha in LENGTH_PENALTIES if enough else (usual,):
             outputs[alpha] = [best_hypothesis(translation, alpha).text for translation in translations]
-            score = evaluate(outputs[alpha], pairs, metrics=self.metrics[:1], n_bootstrap=0)[0]
-            scores[alpha] = _larger_is_better(score)
-        threshold = max(scores.values()) - MIN_IMPROVEMENT
-        alpha = next(alpha for alpha in LENGTH_PENALTIES if scores[alpha] >= threshold)
+            if enough:
+                (score,) = self._evaluate(self.metrics[:1], outputs[alpha], pairs, 0)
+                scores[alpha] = _larger_is_better(score)
+        threshold = max(scores.values(), default=0.0) - MIN_IMPROVEMENT
+        alpha = next((alpha for alpha in scores if scores[alpha] >= threshold), usual)
         return self.search.model_copy(update={"length_penalty": alpha}), outputs[alpha]
 
+    def _evaluate(
+        self, metrics: list[Metric], outputs: list[str], pairs: list[Pair], n_bootstrap: int
+    ) -> list[Score]:
+        return evaluate(outputs, pairs, metrics=metrics, repeated=self.repeated, n_bootstrap=n_bootstrap)
+
     @torch.no_grad()
-    def _loss(self, model: Model) -> float:
+    def _loss(self, model: Model, ends_at: float) -> float:
+        """Of all pairs, or of as many batches, in any order, as there is time for."""
         total, tokens = 0.0, 0
-        lengths = self.store.source_lengths[self.indices], self.store.target_lengths[self.indices]
+        indices = np.sort(self.order)
+        lengths = self.store.source_lengths[indices], self.store.target_lengths[indices]
         for chosen in epoch_batches(*lengths, self.max_tokens, 0, 0):
-            batch = make_batch(self.store, self.indices[chosen]).to(self.device)
+            batch = make_batch(self.store, indices[chosen]).to(self.device)
             loss = CrossEntropy()(model, batch)
             total, tokens = total + float(loss.sums["loss"]), tokens + loss.tokens
+            if time.monotonic() > ends_at:
+                break
         return total / tokens if tokens else math.nan
 
 

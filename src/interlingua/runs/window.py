@@ -45,6 +45,7 @@ class Window:
             gradient_norm=last.gradient_norm,
             padding=sum(report.padding for report in reports) / len(reports),
             progress=progress,
+            skipped=sum(report.skipped for report in reports),
             left_s=elapsed_s * (1 - progress) / progress if progress else 0.0,
         )
         self.reports, self.began_s = [], elapsed_s

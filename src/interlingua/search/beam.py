@@ -116,6 +116,7 @@ def beam_search(
         if observe is not None:
             live = beams.live_log_probs > -math.inf
             observe(BeamStep(beams.numbers, beams.ids, beams.prefix_log_probs, live, ends, limited))
+            beams = beams._replace(limits=batch.limits[beams.numbers])  # some may be lower now
         for which, is_limited in ((ends, False), (limited, True)):
             beams.collect(ended, which, settings.length_penalty, limited=is_limited)
         unfinished = beams.unfinished(settings).nonzero().squeeze(1)

@@ -38,7 +38,7 @@ class Hypothesis(NamedTuple):
 
 StepObserver = Callable[[Int[Tensor, " sentences"], Int[Tensor, "sentences length"]], object]
 """Told after every step which sentences are still searched and what leads in each, which may end in EOS;
-it may raise to give the search up."""
+it may raise to give the search up, or lower the batch's limits to cut sentences off."""
 
 
 def length_penalty(length: Tensor | int, alpha: float) -> Tensor:

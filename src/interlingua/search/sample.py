@@ -40,7 +40,7 @@ def sample(
     with torch.inference_mode():
         # As many sentences as rows, so that draws of one source end and leave one by one.
         memory = model.encode(batch.source).repeat(draws)
-        limits = batch.limits.repeat_interleave(draws)
+        limits = batch.limits if draws == 1 else batch.limits.repeat_interleave(draws)
         paths = decode_paths(model, memory, limits, settings, choose, observe if draws == 1 else None)
     by_source = [paths[i * draws : (i + 1) * draws] for i in range(size)]
     return [sorted(found, key=lambda path: -path.score) for found in by_source]

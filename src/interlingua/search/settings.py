@@ -31,7 +31,7 @@ class SearchSettings(Settings):
     """Draw each token at random instead of searching; `n_best` independent draws a sentence."""
     temperature: Annotated[float, Field(gt=0, le=100)] = 1.0
     """Sampling: logits are divided by it; below 1 is more careful, above 1 more daring."""
-    top_k: Annotated[int, Field(ge=0)] = 0
+    top_k: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Sampling: only from the so many most probable tokens (Fan et al. 2018); 0 = all."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Sampling: only from the fewest tokens that hold this share of probability (Holtzman et al. 2020)."""

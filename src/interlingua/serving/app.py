@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,9 +22,11 @@ from interlingua.serving.http.reception import Reception
 from interlingua.serving.metrics import Metrics
 from interlingua.serving.models.catalogue import Catalogue
 from interlingua.serving.models.corrections import Corrections
+from interlingua.serving.models.documents import DocumentStore
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.routes import corrections, files, libretranslate, native
+from interlingua.serving.routes import documents as document_routes
 from interlingua.serving.routes.schema import answers
 from interlingua.serving.routes.service import Service
 from interlingua.serving.settings import ServeSettings
@@ -42,7 +45,7 @@ class Health(BaseModel):
 
 def build_app(
     catalogue: Catalogue, pool: Pool, settings: ServeSettings, metrics: Metrics,
-    store: Corrections | None = None,
+    store: Corrections | None = None, documents: DocumentStore | None = None,
 ) -> ASGIApp:  # fmt: skip
     """Puts the application together.
 
@@ -60,6 +63,8 @@ def build_app(
     app.include_router(files.routes(service, access))
     app.include_router(native.routes(service, access))
     app.include_router(corrections.routes(service, access, store))
+    if documents:
+        app.include_router(document_routes.routes(service, access, documents))
 
     @app.get("/health", tags=["operation"], response_model=Health, responses=answers(503))
     async def health() -> Any:
@@ -91,14 +96,15 @@ def build_app(
 def _add_page(app: FastAPI) -> None:
     """Adds a route for each file of the page: a mount at / would take every unknown path and method."""
     files = StaticFiles(directory=PAGE)
+    for name in ("", *sorted(file.name for file in PAGE.iterdir())):
+        endpoint = functools.partial(_show, files, name or "index.html")
+        app.add_route(f"/{name}", endpoint, methods=["GET"], include_in_schema=False)
 
-    async def page(request: Request) -> Response:
-        response = await files.get_response(request.scope["path"].lstrip("/") or "index.html", request.scope)
-        response.headers["Cache-Control"] = "no-cache"  # after an upgrade, no old module beside a new one
-        return response
 
-    for path in ("/", *sorted(f"/{file.name}" for file in PAGE.iterdir())):
-        app.add_route(path, page, methods=["GET"], include_in_schema=False)
+async def _show(files: StaticFiles, name: str, request: Request) -> Response:
+    response = await files.get_response(name, request.scope)
+    response.headers["Cache-Control"] = "no-cache"  # after an upgrade, no old module beside a new one
+    return response
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Literal
 
-__all__ = ["SideStatistics", "TokenizerKind", "choose_kind", "choose_vocabulary_size", "share_alphabet"]
+__all__ = [
+    "SideStatistics",
+    "TokenizerKind",
+    "choose_kind",
+    "choose_vocabulary_size",
+    "share_alphabet",
+    "without_outliers",
+]
 
 TokenizerKind = Literal["unigram", "bpe", "characters", "bytes", "words"]
 
@@ -16,6 +24,8 @@ MAX_WORD_TYPES = 500
 MAX_UNSEEN_SHARE = 0.005
 MAX_ALPHABET = 300
 MAX_UNSPACED_LENGTH = 40
+OUTLIER_FACTOR, OUTLIER_MARGIN = 10, 100
+"""A text is an outlier with more than ten times the median's characters, and a hundred."""
 
 
 @dataclass
@@ -29,10 +39,10 @@ class SideStatistics:
     running_words: int = 0
 
     @classmethod
-    def of(cls, texts: Iterable[str]) -> SideStatistics:
-        """Counts the texts."""
+    def of(cls, texts: Sequence[str]) -> SideStatistics:
+        """Counts the texts, without outliers."""
         side = cls()
-        for text in texts:
+        for text in without_outliers(texts):
             words = text.split(" ")
             side.texts += 1
             side.running_words += len(words)
@@ -40,6 +50,14 @@ class SideStatistics:
             if len(side.words) < MAX_COUNTED_TYPES:
                 side.words.update(words)
         return side
+
+
+def without_outliers(texts: Sequence[str]) -> list[str]:
+    """The texts but those far longer than most: a document in one line must not decide for all."""
+    if not texts:
+        return []
+    longest = OUTLIER_FACTOR * median(map(len, texts)) + OUTLIER_MARGIN
+    return [text for text in texts if len(text) <= longest]
 
 
 def choose_kind(side: SideStatistics) -> TokenizerKind:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from interlingua.text.choice import SideStatistics, choose_kind
@@ -13,6 +14,8 @@ from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.tokenizer import TokenizerPair
 
 __all__ = ["TextFacts", "assume_facts", "measure_facts"]
+
+_LINE_BREAK = re.compile("[\n\r\u2029]")
 
 MAX_PASSAGES = 0.2
 """The share of sources of several sentences up to which a model is one of single sentences: even corpora that
@@ -71,10 +74,10 @@ def measure_facts(pairs: Sequence[tuple[str, str]], language: str | None = None)
         pairs: (source, target), normalised.
         language: the source's code, if it is known.
     """
-    facts = TextFacts(natural=_is_natural(s for s, _ in pairs) and _is_natural(t for _, t in pairs))
+    facts = TextFacts(natural=all(_is_natural(side) for side in zip(*pairs, strict=True)))
     if language:
         facts = facts._replace(language=language)
-    lines = sum(len(source.splitlines()) > 1 for source, _ in pairs)
+    lines = sum(bool(_LINE_BREAK.search(source)) for source, _ in pairs)
     circles = sum(repeats(target.split() if " " in target else target) for _, target in pairs)
     facts = facts._replace(line_breaks=lines > len(pairs) / 100, repetitive=circles > len(pairs) / 1000)
     if not facts.natural:
@@ -101,7 +104,7 @@ def _digits(text: str) -> list[str]:
     return sorted(filter(str.isnumeric, text))
 
 
-def _is_natural(texts: Iterable[str]) -> bool:
+def _is_natural(texts: Sequence[str]) -> bool:
     """Whether texts are of an open vocabulary, mostly of letters, in words or in a script without spaces."""
     side = SideStatistics.of(texts)
     if choose_kind(side) != "unigram":

@@ -7,7 +7,6 @@ import io
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import sentencepiece
@@ -16,8 +15,9 @@ from interlingua.errors import BundleError, ConfigurationError, DataError
 from interlingua.kinds import BOS, EOS, PAD, SPECIALS, UNK, Symbols
 from interlingua.text.lengths import length_limit
 from interlingua.text.normalise import Normalisation, normalise
+from interlingua.text.subword_sampling import SubwordSampler
 
-__all__ = ["SubwordTokenizer", "smallest_vocabulary"]
+__all__ = ["MAX_LINE", "SubwordTokenizer", "smallest_vocabulary"]
 
 # SentencePiece writes a space as U+2581 and so reads U+2581 as a space. A real U+2581 is therefore escaped
 # with a code point that Unicode guarantees never to assign. It falls back to its bytes.
@@ -58,6 +58,7 @@ class SubwordTokenizer:
         self.kind = kind
         self.model = model
         self.normalisation = normalisation
+        self._sampler: SubwordSampler | None = None  # a large table, made when first asked for
         self._processor: Any = sentencepiece.SentencePieceProcessor()
         try:
             self._processor.LoadFromSerializedProto(model)
@@ -163,17 +164,12 @@ class SubwordTokenizer:
             texts: normalised already.
             alpha: BPE: the probability that a merge is left out (Provilkov et al. 2020); unigram: the
                 smoothing of the segmentations' probabilities, smaller is more random (Kudo 2018).
-            seed: below 2**32.
+            seed: of the generator; other processes draw the same.
         """
-        escaped = [_escape(text) for text in texts]
-        sentencepiece.set_random_generator_seed(seed)
-        # SentencePiece has a generator a thread, and seeds it when the thread first draws.
-        with ThreadPoolExecutor(1) as executor:
-            ids: list[list[int]] = executor.submit(
-                self._processor.EncodeAsIds, escaped,
-                enable_sampling=True, alpha=alpha, nbest_size=-1, num_threads=1,
-            ).result()  # fmt: skip
-        return ids
+        if self._sampler is None:
+            self._sampler = SubwordSampler(self._processor, self.kind)
+        prefixed = [_SPACE + _escape(text).replace(" ", _SPACE) if text else "" for text in texts]
+        return self._sampler.sample(prefixed, alpha, seed)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Returns the text of the ids; special ids are skipped, bytes that are no UTF-8 become U+FFFD."""

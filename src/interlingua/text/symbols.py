@@ -15,8 +15,8 @@ from interlingua.text.vocabulary import Vocabulary
 
 __all__ = ["ByteTokenizer", "SymbolTokenizer"]
 
-MAX_SYMBOLS = 65_532
-"""Ids then still fit 16 bits; rarer symbols become UNK."""
+MAX_IDS = 65_536
+"""So many fit 16 bits; rarer symbols become UNK."""
 
 
 class SymbolTokenizer:
@@ -64,7 +64,7 @@ class SymbolTokenizer:
             counts.update(text.split(" ") if kind == "words" else text)
         always = [""] if kind == "words" else []
         counts.pop("", None)
-        learnt = MAX_SYMBOLS if size is None else max(0, size - len(SPECIALS) - len(always))
+        learnt = max(0, (MAX_IDS if size is None else size) - len(SPECIALS) - len(always))
         ranked = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))
         return cls(kind, Vocabulary(always + ranked[:learnt]), normalisation)
 

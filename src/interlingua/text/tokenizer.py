@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import Annotated, Literal, NamedTuple, Protocol
+
+from pydantic import Field
 
 from interlingua.errors import ConfigurationError, DataError
-from interlingua.kinds import Codec
+from interlingua.kinds import SPECIALS, Codec
 from interlingua.settings import Settings
 from interlingua.text.choice import (
     SideStatistics,
@@ -17,7 +19,7 @@ from interlingua.text.choice import (
     share_alphabet,
 )
 from interlingua.text.normalise import Normalisation, normalise, rule_for_targets
-from interlingua.text.subwords import SubwordTokenizer, smallest_vocabulary
+from interlingua.text.subwords import MAX_LINE, SubwordTokenizer, smallest_vocabulary
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 
 __all__ = ["Tokenizer", "TokenizerPair", "TokenizerSettings", "train_tokenizers"]
@@ -90,7 +92,7 @@ class TokenizerSettings(Settings):
     """unigram, bpe, characters, bytes or words; auto chooses from the data."""
     target: TokenizerKind | Literal["auto"] = "auto"
     """The same for the target side."""
-    vocabulary_size: int | None = None
+    vocabulary_size: Annotated[int, Field(gt=len(SPECIALS), le=1_000_000)] | None = None
     """The most ids of a vocabulary; chosen from the data when not given."""
     joint: bool | Literal["auto"] = "auto"
     """One vocabulary for both sides; auto: for subwords of one script."""
@@ -98,7 +100,7 @@ class TokenizerSettings(Settings):
     """What becomes of a text before it is split. text: white space of every kind in a source is a space,
     invisible characters go, and NFC; a target keeps its own spaces. NFC and NFKC: only this Unicode
     normalisation of both sides. none: nothing."""
-    sample: int = 200_000
+    sample: Annotated[int, Field(ge=1, lt=2**31)] = 200_000
     """A number of pairs: tokenizers are learnt from so many at most, drawn at random from larger data."""
 
 
@@ -149,8 +151,8 @@ def _sample(
     sample: list[tuple[str, str]] = []
     source_characters = target_characters = 0
     for seen, (source, target) in enumerate(pairs):
-        source_characters += len(source)
-        target_characters += len(target)
+        source_characters += min(len(source), MAX_LINE)
+        target_characters += min(len(target), MAX_LINE)
         if seen < settings.sample:
             slot = seen
             sample.append(("", ""))

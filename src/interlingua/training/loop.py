@@ -21,6 +21,9 @@ from interlingua.training.weights import FlatWeights
 
 __all__ = ["Learner", "StepReport", "optimise"]
 
+MAX_SKIPPED = 10
+"""So many updates in a row that are not finite end the training."""
+
 
 class StepReport(NamedTuple):
     """One update."""
@@ -37,6 +40,8 @@ class StepReport(NamedTuple):
     """Share of the positions, 0 to 1."""
     position: Position
     """Where the data goes on."""
+    skipped: int = 0
+    """Updates left out since the last report: their loss or gradient was not finite."""
 
 
 class Learner:
@@ -56,11 +61,15 @@ class Learner:
         self.optimizers = build_optimizers(self.weights, settings)
 
     def update(self, target_tokens: int, learning_rate: float) -> float:
-        """One update from the gradient collected over so many tokens; returns the gradient's norm."""
+        """One update from the gradient collected over so many tokens; returns the gradient's norm.
+
+        A gradient that is not finite is dropped: nothing is updated, and the step does not count.
+        """
         gradient = self.weights.gradient.div_(target_tokens)
         norm = float(gradient.norm())
         if not math.isfinite(norm):
-            raise _diverged(self.step + 1, "the gradient", norm)
+            self.weights.clear_gradient()
+            return norm
         limit = self.settings.clip_norm
         if 0 < limit < norm:
             gradient.mul_(limit / norm)
@@ -119,7 +128,8 @@ def optimise(
 
     The loss is a sum; the gradient is divided once by the update's target tokens, so that several batches an
     update give what one large batch would. Each update waits for the device once a batch and once for the
-    gradient's norm, which tell of divergence before the weights are touched.
+    gradient's norm, which tell of divergence before the weights are touched. An update whose loss or gradient
+    is not finite is skipped, with its data.
 
     Args:
         learner: is changed in place.
@@ -128,12 +138,13 @@ def optimise(
         rate: the learning rate of a step, asked for just before it.
 
     Raises:
-        TrainingError: the loss rises far above its start, or is not a number any more.
+        TrainingError: the loss rises far above its start, or several updates in a row are not finite.
     """
     model, device = learner.model, learner.weights.master.device
     accumulate = learner.settings.accumulate
     model.train()
-    divergence = _Divergence()
+    divergence = _Divergence(math.log(len(model.tables()[0])))
+    skipped = 0
     while True:
         total, tokens, padding = 0.0, 0, 0.0
         for _ in range(accumulate):
@@ -145,27 +156,42 @@ def optimise(
             learner.weights.collect_gradient()
             total += loss_sum.item()
             tokens += loss.tokens
-        divergence.check(learner.step + 1, total / tokens)
         learning_rate = rate(learner.step + 1)
-        norm = learner.update(tokens, learning_rate)
-        yield StepReport(learner.step, total / tokens, tokens, learning_rate, norm, padding, position)
+        if math.isfinite(total):
+            divergence.check(learner.step + 1, total / tokens)
+            norm = learner.update(tokens, learning_rate)
+        else:
+            learner.weights.clear_gradient()
+        if not math.isfinite(total) or not math.isfinite(norm):
+            skipped += 1
+            if skipped == MAX_SKIPPED:
+                what, value = ("the gradient", norm) if math.isfinite(total) else ("the loss", total)
+                raise _diverged(learner.step + 1, f"{what}, {skipped} times in a row,", value)
+            continue
+        yield StepReport(
+            learner.step, total / tokens, tokens, learning_rate, norm, padding, position, skipped
+        )
+        skipped = 0
 
 
 class _Divergence:
-    """Notices when the loss, smoothed over steps, is far above that of the first step of this process."""
+    """Notices when the loss, smoothed over steps, is far above an untrained model's.
 
-    def __init__(self) -> None:
-        self.first: float | None = None
-        self.recent = 0.0
+    Args:
+        untrained: the loss of a model that guesses. The first step of this process may be above it, or far
+            below when the model was trained before, which is no reason to expect as much from then on.
+    """
+
+    def __init__(self, untrained: float) -> None:
+        self.untrained = untrained
+        self.recent: float | None = None
 
     def check(self, step: int, loss: float) -> None:
         """Takes in the loss of a step, in nats a target token."""
-        if not math.isfinite(loss):
-            raise _diverged(step, "the loss", loss)
-        if self.first is None:
-            self.first = self.recent = loss
+        if self.recent is None:
+            self.recent, self.untrained = loss, max(loss, self.untrained)
         self.recent = 0.95 * self.recent + 0.05 * loss
-        if self.recent > 1.5 * self.first + 1:  # of an untrained model: worse than guessing
+        if self.recent > 1.5 * self.untrained + 1:  # worse than guessing
             raise _diverged(step, "the loss", self.recent)
 
 

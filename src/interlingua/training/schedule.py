@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Protocol
 
@@ -30,12 +31,18 @@ class Clock:
 class Budget(Protocol):
     """What training may use up."""
 
+    @property
+    def ends_at(self) -> float:
+        """When it is over, by time.monotonic()."""
+
     def progress(self, step: float) -> float:
         """The share used after so many steps, 0 to 1."""
 
 
 class StepBudget:
     """A number of updates."""
+
+    ends_at = math.inf
 
     def __init__(self, max_steps: int) -> None:
         self.max_steps = max_steps
@@ -46,7 +53,7 @@ class StepBudget:
 
 
 class TimeBudget:
-    """Wall-clock time, of which the end is kept for the last validation and for saving.
+    """Wall-clock time, of which the end is kept for the last validation, for scoring and for saving.
 
     Args:
         seconds: of the whole run, all processes that worked on it together.
@@ -58,10 +65,17 @@ class TimeBudget:
         self.clock = clock
         self.reserve_s = min(0.05 * seconds, 20.0)
         """Kept for the end; known better after the first validation."""
+        self.step_s = 0.0
+        """How long an update takes: none is begun that would not end in time."""
+
+    @property
+    def ends_at(self) -> float:
+        """When it is over, by time.monotonic()."""
+        return self.clock.started + self.seconds - self.clock.before_s
 
     def progress(self, step: float) -> float:
         """The share of the time used, whatever the step."""
-        return min(1.0, self.clock() / max(self.seconds - self.reserve_s, 1e-9))
+        return min(1.0, self.clock() / max(self.seconds - self.reserve_s - self.step_s, 1e-9))
 
 
 class Schedule:

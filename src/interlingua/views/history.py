@@ -139,13 +139,13 @@ def _events(log: Path) -> list[dict[str, Any]]:
     A loss that was no number any more, of a training that diverged, becomes None.
     """
     try:
-        lines = log.read_text(encoding="utf-8").splitlines()
+        lines = log.read_bytes().split(b"\n")
     except OSError:
         return []
     events = []
     for line in lines:
         try:
-            events.append(json.loads(line, parse_constant=lambda _: None))
+            events.append(json.loads(line.decode(), parse_constant=lambda _: None))
         except ValueError:
             continue
     return events
@@ -190,8 +190,8 @@ def _data(data: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _notes(data: Mapping[str, Any]) -> list[str]:
     if not data:
         return []
-    summary = str(data.get("summary", "")).splitlines()
-    return summary or [str(data.get("tokenizers", ""))]
+    summary = str(data.get("summary", ""))
+    return summary.split("\n") if summary else [str(data.get("tokenizers", ""))]
 
 
 def _curve(progress: Sequence[Mapping[str, Any]]) -> list[CurvePoint]:

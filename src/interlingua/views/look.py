@@ -57,7 +57,7 @@ def look(translator: Translator, text: str, *, name: str, beam: int | None = Non
     assert isinstance(engine, EagerEngine), "only a model of this package can be looked into"
     ids = torch.tensor([encoded], device=engine.device)
     source = Source(ids, torch.ones_like(ids, dtype=torch.bool))
-    limit = translator.tokenizers.target.length_limit(len(encoded) - 1, translator.max_ratio)
+    limit = translator.length_limit(len(encoded) - 1)
     limits = torch.tensor([limit], device=engine.device)
     steps: list[BeamStep] = []
     (found,) = beam_search(engine.model, SearchInput(source, limits), settings, steps.append)

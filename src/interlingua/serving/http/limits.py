@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import re
 import time
 from pathlib import Path
@@ -28,7 +29,7 @@ def read_keys(path: Path) -> list[str]:
         ConfigurationError: the file cannot be read, or a line does not begin with a hash.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_bytes().decode("utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError("the API keys cannot be read", where=path, found=str(error)) from None
     hashes = []
@@ -48,8 +49,9 @@ def read_keys(path: Path) -> list[str]:
 class AccessControl:
     """Lets requests through that name a known key, if keys are asked for, and are not too many a minute.
 
-    Each key, or else each address, has a bucket of as many requests as it may make a minute, which fills up
-    again evenly. Only so many are remembered (the memory storage of the `limits` package has no such bound).
+    Each key, or else each address (of IPv6 each /64: a connection gets as much), has a bucket of as many
+    requests as it may make a minute, which fills up again evenly. Only so many are remembered (the memory
+    storage of the `limits` package has no such bound).
     """
 
     def __init__(self, settings: ServeSettings) -> None:
@@ -80,7 +82,7 @@ class AccessControl:
             RefusalError: 403 without a known key, 429 when there were too many.
         """
         known = self._known_hash(key) if key else None
-        self._count(known or address)
+        self._count(known or _subscriber(address))
         if self.hashes is not None and known is None:
             message = "This API key is not known." if key else "Please name an API key: api_key."
             raise RefusalError(403, message)
@@ -103,3 +105,14 @@ class AccessControl:
                 retry_after_s=(1 - left) * 60 / self.per_minute,
             )  # fmt: skip
         self._buckets[client] = (left - 1, now)
+
+
+def _subscriber(address: str) -> str:
+    """What somebody with an address cannot change as they like."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return str(parsed)
+    return str(parsed.ipv4_mapped or ipaddress.ip_network((int(parsed), 64), strict=False))

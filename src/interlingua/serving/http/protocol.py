@@ -1,9 +1,9 @@
 """HTTP as uvicorn speaks it, with bounds on what a connection may hold and how long it may take.
 
-The time of a request's body is bounded in reception.py; here it is all else: headers that never end, what is
-sent between requests, answers that nobody reads, and how many connections there are. uvicorn itself bounds
-none of these (0.54): its timeout_keep_alive begins after a first answer and any byte stops it, and its
-limit_concurrency counts connections only once they have sent a whole request.
+The time of a request's body is bounded in reception.py; here it is all else: headers and trailers that never
+end, what is sent between requests, answers that nobody reads, and how many connections there are. uvicorn
+itself bounds none of these (0.54): its timeout_keep_alive begins after a first answer and any byte stops it,
+and its limit_concurrency counts connections only once they have sent a whole request.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._header_bytes = 0
+        self._overhead = 0
+        """Bytes since the last of a body: headers, trailers, sizes of chunks, what is between requests."""
         self._in_headers = True
         self._request_timer: asyncio.TimerHandle | None = None
         """Runs while the client is to send a request's headers."""
@@ -42,6 +43,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Starts the timer, or turns the client away."""
         super().connection_made(transport)
+        if self.client and self.client[0].startswith("::ffff:"):  # IPv4 on a listener of both
+            self.client = self.client[0].removeprefix("::ffff:"), self.client[1]
         self._request_timer = self._later(self._request_timed_out)
         if len(self.connections) > self.max_connections:
             transport.write(_TOO_MANY_ANSWER)
@@ -55,13 +58,12 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Counts what comes before the end of the headers."""
+        """Counts what comes beside bodies."""
         if self.transport.is_closing():
             return
-        if self._in_headers:
-            self._header_bytes += len(data)
+        self._overhead += len(data)
         super().data_received(data)
-        if self._in_headers and self._header_bytes > _MAX_HEADER_BYTES and not self.transport.is_closing():
+        if self._overhead > _MAX_HEADER_BYTES and not self.transport.is_closing():
             self.send_400_response("The headers are too large.")
         if self._request_timer is None and self._idle():  # whatever this was, it stopped uvicorn's own timer
             self._request_timer = self._later(self._request_timed_out)
@@ -70,13 +72,24 @@ class BoundedProtocol(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._in_headers = True
-        self._header_bytes = 0
+        self._overhead = 0
         if self._request_timer is None:
             self._request_timer = self._later(self._request_timed_out)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Takes a header, but no trailer: uvicorn would add it to the headers, X-Forwarded-For and all."""
+        if self._in_headers:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Some of the body came."""
+        self._overhead = 0
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """Its body begins."""
         self._in_headers = False
+        self._overhead = 0
         self._stop_request_timer()
         super().on_headers_complete()
 

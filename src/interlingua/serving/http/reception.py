@@ -34,6 +34,8 @@ _SECURITY_HEADERS = [
     (b"referrer-policy", b"no-referrer"),
 ]
 _TRANSLATION_PATHS = frozenset({"/translate", "/translate_file", "/v1/translate"})
+_DOCUMENT_PATH = "/v2/document"
+_FORM_BYTES = 4096  # of the upload of a document that are not its own
 _DISCARDED_BODIES = 8  # times the body limit that is read and thrown away, so that the client sees the answer
 
 log = logging.getLogger("interlingua.requests")
@@ -51,19 +53,22 @@ class Reception:
             await self.app(scope, receive, send)
             return
         started = time.monotonic()
-        status = 0
+        method, status = scope["method"], 0
+        scope, path = self._routed(scope)
 
         async def send_secured(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message = {**message, "headers": [*message.get("headers", []), *_SECURITY_HEADERS]}
+            elif method == "HEAD":
+                message = {**message, "body": b""}
             await send(message)
 
         try:
             body = await self._read_body(scope, receive)
             scope.setdefault("state", {})["arrived_at"] = time.monotonic()  # a slow client is not our delay
-            if scope["path"] in _TRANSLATION_PATHS:
+            if path in _TRANSLATION_PATHS:
                 self.pool.admit()  # refusing must cost little when there is much to refuse
             await self._run_app(scope, body, receive, send_secured)
         except RefusalError as refusal:
@@ -75,7 +80,15 @@ class Reception:
             log.exception("request_failed", exc_info=error)
             if not status:
                 await RefusalError(500, "Something went wrong here.").response()(scope, receive, send_secured)
-        self._record(scope, status, time.monotonic() - started)
+        self._record(scope, method, path, status, time.monotonic() - started)
+
+    def _routed(self, scope: Scope) -> tuple[Scope, str]:
+        """A request and its path as the routes know them: HEAD is GET, the root path stands once."""
+        root, path = self.settings.root_path, scope["path"]
+        if path == root or path.startswith(f"{root}/"):
+            path = path.removeprefix(root)
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        return {**scope, "method": method, "root_path": root, "path": root + path}, path
 
     async def _read_body(self, scope: Scope, receive: Receive) -> bytes:
         """The whole body.
@@ -86,11 +99,15 @@ class Reception:
         headers = dict(scope["headers"])
         if headers.get(b"content-encoding", b"identity") != b"identity":
             raise _closing(RefusalError(415, "Compressed requests are not accepted."))
-        max_bytes = self.settings.max_body_bytes
+        settings = self.settings
+        max_bytes, timeout_s = settings.max_body_bytes, settings.body_timeout_s
+        if settings.documents and scope["path"].endswith(_DOCUMENT_PATH):  # also below a prefix
+            max_bytes = max(max_bytes, settings.max_document_bytes + _FORM_BYTES)
+            timeout_s *= max(1, max_bytes / settings.max_body_bytes)
         body = bytearray()
         size = 0
         try:
-            async with asyncio.timeout(self.settings.body_timeout_s):
+            async with asyncio.timeout(timeout_s):
                 while True:
                     message = await receive()
                     if message["type"] == "http.disconnect":
@@ -132,15 +149,15 @@ class Reception:
                 task.cancel()
             await asyncio.gather(work, disconnect, return_exceptions=True)
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, method: str, path: str, status: int, seconds: float) -> None:
         """Counts and logs a request."""
         # The route, not the path: a path may hold whatever a user put there.
         route = getattr(scope.get("route"), "path", None)
-        route = route or (scope["path"] if scope["path"] in _TRANSLATION_PATHS else "other")
+        route = route or (path if path in _TRANSLATION_PATHS else "other")
         self.metrics.requests.labels(route, str(status)).inc()
         self.metrics.latency.labels(route).observe(seconds)
         fields: dict[str, Any] = {
-            "method": scope["method"], "route": route, "status": status, "ms": round(1000 * seconds, 1)
+            "method": method, "route": route, "status": status, "ms": round(1000 * seconds, 1)
         }  # fmt: skip
         log_event(log, "request", **fields, **scope.get("state", {}).get("log_fields", {}))
 

@@ -23,6 +23,7 @@ __all__ = ["Corrections", "to_pairs"]
 
 _LINE_END = re.compile("[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_SEPARATOR = re.compile(r"[/\\:\x00]")  # what could lead out of a directory
 _BLOCK = 1 << 16
 
 Pair = tuple[str, str]
@@ -76,7 +77,7 @@ class Corrections:
                 raise
 
     def _file(self, name: str) -> Path:
-        return self.directory / f"{name}.tsv"
+        return self.directory / f"{_SEPARATOR.sub('_', name)}.tsv"
 
 
 def _append(path: Path, lines: bytes) -> None:

@@ -40,6 +40,13 @@ class Glossaries:
         """
         if served.same_language:
             return Glossary({}, served.tokenizer.normalise)
+        if served.steps:
+            if terms:
+                raise RefusalError(
+                    400, f"Invalid request: glossary: there is no model from {served.source} to "
+                    f"{served.target}; its translation goes through {served.steps[0].target}",
+                )  # fmt: skip
+            return Glossary({}, served.tokenizer.normalise)  # each step has its own
         of_model = self._of_models[served.name]
         if not terms:
             return of_model

@@ -57,13 +57,13 @@ export function attentionView(part) {
   const columns = all[0].map((_, j) => part.source_tokens[j] ?? "end");
   let [weights, lit] = [all, 0];
 
-  const sources = columns.map((token) => make("span", { className: "token from" }, ...label(token)));
+  const sources = columns.map((token) => make("span", { className: "token from", dir: "auto" }, ...label(token)));
   const targets = rows.map((token, i) => {
     const show = () => light(i);
-    return make("button", { type: "button", className: "token to", onfocus: show, onpointerenter: show, onclick: show }, ...label(token));
+    return make("button", { type: "button", className: "token to", dir: "auto", onfocus: show, onpointerenter: show, onclick: show }, ...label(token));
   });
   const readout = make("p", { className: "readout", role: "status" });
-  const frame = make("div", { className: "scroll" });
+  const frame = make("div", { className: "scroll", tabIndex: 0, role: "group", ariaLabel: "Map of the attention" });
   let lightRow = () => {};
 
   function light(row) {

@@ -9,7 +9,7 @@ export const allow = (is) => { wanted = is; };
 // The form for a sentence; nothing where corrections are not saved.
 export function correctionForm(sentence, pair, saved) {
   if (!wanted) return [];
-  const area = make("textarea", { id: "better", lang: pair.target, value: sentence.text, rows: 2 });
+  const area = make("textarea", { id: "better", dir: "auto", lang: pair.target, value: sentence.text, rows: 2 });
   const told = make("p", { className: "note", role: "status" });
   const button = make("button", { type: "submit", className: "tool", textContent: "Save correction" });
   const form = make("form", { id: "correction" }, make("label", { htmlFor: "better", textContent: "A better translation" }),

@@ -20,7 +20,7 @@ async function check(file) {
 }
 
 async function take(file) {
-  const said = make("span", { textContent: file.name });
+  const said = make("span", { dir: "auto", textContent: file.name });
   const state = make("span", { className: "number wait", textContent: "Translating" });
   const remove = make("button", { type: "button", className: "tool", textContent: "Remove", ariaLabel: `Remove ${file.name}` });
   const item = make("li", {}, said, state, remove);

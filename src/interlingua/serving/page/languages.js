@@ -54,11 +54,11 @@ export function swapLanguages() {
   return true;
 }
 
-// Fills the lists; `changed` is called whenever a language was chosen.
-export function offer(languages, preset, changed) {
+// Fills the lists; `asked` holds what a link wants, `changed` is called whenever a language was chosen.
+export function offer(languages, preset, asked, changed) {
   known = languages;
   const sources = known.filter((each) => each.targets.length).map((each) => each.code);
-  const wish = { source: preset.source.code, target: preset.target.code, ...remembered() };
+  const wish = { source: preset.source.code, target: preset.target.code, ...remembered(), ...asked };
   options(source, sources.length > 1 ? [AUTO, ...sources] : sources, wish.source);
   if (!sources.includes(wish.source) && wish.source !== AUTO) source.value = preset.source.code;
   follow(wish.target);

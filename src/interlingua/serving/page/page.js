@@ -37,6 +37,7 @@ function stop() {
   panel.close();
   trouble.clear();
   byId("pace").textContent = "";
+  byId("model").textContent = "";
 }
 
 function draft(soFar) {
@@ -61,6 +62,7 @@ async function translateNow() {
     const used = { source: answer.source, target: answer.target, ...terms };
     output.show(answer, (sentence) => panel.toggle(sentence, used));
     byId("pace").textContent = `${((performance.now() - started) / 1000).toFixed(1)} s`;
+    byId("model").textContent = `Model: ${answer.model}`;
   } catch (error) {
     if (running !== mine) return undefined;
     byId("pace").textContent = "";
@@ -139,12 +141,20 @@ function listen() {
   addEventListener("keydown", shortcut);
 }
 
+// What a link to this page holds: source, target and the text.
+function linked() {
+  const given = new URLSearchParams(location.search);
+  return Object.fromEntries(["source", "target", "q"].filter((name) => given.get(name)).map((name) => [name, given.get(name)]));
+}
+
 async function start() {
   try {
     const [languages, told] = await Promise.all([get("languages"), get("frontend/settings")]);
     settings = told;
     trouble.clear();
-    offer(languages, told.language, changed);
+    const { q, ...asked } = linked();
+    offer(languages, told.language, asked, changed);
+    if (q) input.value = q;
   } catch (error) {
     trouble.show(error, start);
     return;

@@ -73,10 +73,12 @@ const total = ({ log_probs: values }) => values.reduce((sum, value) => sum + val
 function alternativesView(sentence, part) {
   const first = { ...sentence.part, decoded: sentence.part.text, text: sentence.original };
   const all = [first, part, ...part.alternatives, sentence.shown];
-  const different = all.filter((each, i) => all.findIndex(({ text }) => text === each.text) === i);
   const likely = (each) => Math.exp(total(each) - total(first));
+  const rank = (each) => (each === first ? Infinity : each.own ? -1 : likely(each)); // as the numbers beside them
+  const different = all.filter((each, i) => all.findIndex(({ text }) => text === each.text) === i)
+    .sort((a, b) => rank(b) - rank(a));
   const buttons = different.map((each) => {
-    const label = make("span", { lang: open.pair.target }, ...(each.text === first.text ? [each.text] : marked(each.text, first.text)));
+    const label = make("span", { lang: open.pair.target, dir: "auto" }, ...(each.text === first.text ? [each.text] : marked(each.text, first.text)));
     const share = make("span", { className: "number", textContent: each === first ? "first choice" : each.own ? "your own" : `${likely(each).toPrecision(2)}×` });
     return make("button", { type: "button", value: each.text, onclick: () => {
       output.replace(sentence, each);
@@ -95,7 +97,7 @@ function alternativesView(sentence, part) {
 function attentionOf(sentence, part) {
   const views = attentionView(part);
   if (part.text === sentence.text) return views;
-  return [make("p", { className: "note", textContent: `The model's own first choice: ${part.text}` }), ...views];
+  return [make("p", { className: "note", dir: "auto", textContent: `The model's own first choice: ${part.text}` }), ...views];
 }
 
 for (const button of tabs) button.addEventListener("click", () => { tab = button.value; fill(); });

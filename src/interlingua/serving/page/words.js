@@ -27,16 +27,18 @@ export function takeApart(text, parts) {
 // Where each token stands in the text; those that cannot be found share the gap that they leave.
 function places(text, tokens) {
   const found = [];
-  let [at, lost] = [0, 0];
+  let [at, lost, blank] = [0, 0, true];
   const settle = (end) => { for (; lost; lost--) found.push([at, end]); };
   for (const token of tokens) {
     const shown = token.replaceAll("\u2581", " ").trim();
     const start = shown ? text.indexOf(shown, at) : -1;
     if (start < 0 || start > at + 40) {
       lost++;
+      blank &&= !shown;
       continue;
     }
-    settle(start);
+    settle(blank ? start + 1 : start); // a space alone is the beginning of the word after it
+    blank = true;
     at = start + shown.length;
     found.push([start, at]);
   }

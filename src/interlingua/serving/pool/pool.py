@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 import logging
 import time
 from collections.abc import Mapping
@@ -38,6 +40,7 @@ class Pool:
         self.about: dict[str, AboutModel] = {}
         self._workers: set[Worker] = set()
         self._busy = 0
+        self._batch_numbers = itertools.count(1)
         self._tasks: list[asyncio.Task[None]] = []
         self._wait = WaitEstimate(self.queue)
         metrics.watch(lambda: len(self.queue), lambda: len(self._workers))
@@ -58,15 +61,27 @@ class Pool:
         Raises:
             InterlinguaError: a model cannot be loaded.
         """
-        count = self.settings.worker_count()
-        started = await asyncio.gather(*(self._start_worker() for _ in range(count)), return_exceptions=True)
-        workers = [result for result in started if isinstance(result, Worker)]
-        failures = [result for result in started if isinstance(result, BaseException)]
-        if failures:
-            await asyncio.gather(*(worker.stop() for worker in workers))
-            raise failures[0]
+        devices = self.settings.worker_devices()
+        starting = [asyncio.create_task(self._start_worker(device)) for device in devices]
+        try:
+            workers = await asyncio.gather(*starting)
+        except BaseException as error:  # the rest must not be left behind
+            for task in starting:
+                task.cancel()
+            started = await asyncio.gather(*starting, return_exceptions=True)
+            await asyncio.gather(*(each.stop() for each in started if not isinstance(each, BaseException)))
+            if isinstance(error, WorkerGoneError):
+                raise InterlinguaError(
+                    "a worker ended while it loaded the models", where="serve", found=str(error),
+                    accepted="Perhaps there is too little memory: each worker holds all models. Try fewer "
+                    "--workers.",
+                ) from error  # fmt: skip
+            raise
         self.about = workers[0].about
-        self._tasks = [asyncio.create_task(self._run_worker(worker)) for worker in workers]
+        self._tasks = [
+            asyncio.create_task(self._run_worker(worker, device))
+            for worker, device in zip(workers, devices, strict=True)
+        ]
         self._tasks.append(asyncio.create_task(self._wait.watch(self._workers)))
 
     async def stop(self) -> None:
@@ -95,17 +110,18 @@ class Pool:
 
     def cost(self, model: str, tokens: int, options: Mapping[str, Any], num_terms: int = 0) -> float:
         """What a sentence of so many tokens and terms costs, of which 1 is the usual cost of a token."""
-        beam = (
-            options.get("n_best", 1) if options.get("sample") else options.get("beam", self.about[model].beam)
-        )
+        n_best = options.get("n_best", 1)
+        beam = 1 if options.get("sample") else options.get("beam", self.about[model].beam)
+        if n_best > beam:  # a second search, see worker.py
+            beam += n_best
         width = beam_width(_TOKENS_PER_TERM * num_terms, beam)
         weights = options.get("alignment") or options.get("attention")  # as many as the square of the length
         return tokens * max(1.0, width / _USUAL_BEAM) * (max(1.0, tokens / SHORT_COST) if weights else 1.0)
 
-    async def _start_worker(self) -> Worker:
-        return await Worker.start(self.models, self.settings.precision)
+    async def _start_worker(self, device: str) -> Worker:
+        return await Worker.start(self.models, self.settings.precision, device)
 
-    async def _run_worker(self, worker: Worker) -> None:
+    async def _run_worker(self, worker: Worker, device: str) -> None:
         """Feeds a worker for ever, and the one that takes its place when it dies."""
         while True:
             self._workers.add(worker)
@@ -116,14 +132,14 @@ class Pool:
             finally:
                 self._workers.discard(worker)
                 await worker.stop()
-            worker = await self._replace_worker()
+            worker = await self._replace_worker(device)
 
-    async def _replace_worker(self) -> Worker:
+    async def _replace_worker(self, device: str) -> Worker:
         failures = 0
         while True:
             await asyncio.sleep(_RESTART_S[min(failures, len(_RESTART_S) - 1)])
             try:
-                worker = await self._start_worker()
+                worker = await self._start_worker(device)
             except (InterlinguaError, WorkerGoneError, OSError) as error:
                 failures += 1
                 log_event(log, "worker_failed", error=str(error))
@@ -168,8 +184,9 @@ class Pool:
             await asyncio.gather(work, return_exceptions=True)
 
     async def _decode(self, worker: Worker, batch: list[Job]) -> None:
+        number = next(self._batch_numbers)
         task = {
-            "model": batch[0].model, "options": batch[0].options, "detail": batch[0].detail,
+            "number": number, "model": batch[0].model, "options": batch[0].options, "detail": batch[0].detail,
             "texts": [job.text for job in batch], "glossaries": [job.glossary for job in batch],
             "watched": [number for number, job in enumerate(batch) if job.on_draft],
             "draft_s": self.settings.draft_ms / 1000,
@@ -181,6 +198,8 @@ class Pool:
                 if job.on_draft and not job.done.done():
                     job.on_draft(draft)
 
+        for text, job in enumerate(batch):
+            job.done.add_done_callback(functools.partial(_drop, worker, number, text))
         abandoned = asyncio.gather(*(job.done for job in batch), return_exceptions=True)
         started = time.monotonic()
         self._busy += 1
@@ -204,6 +223,11 @@ class Pool:
         self.metrics.decoded(len(batch), sum(answer.get("count", 0) for answer in answers), seconds)
         for job, answer in zip(batch, answers, strict=True):
             _answer(job, answer)
+
+
+def _drop(worker: Worker, number: int, text: int, done: asyncio.Future[Any]) -> None:
+    if done.cancelled():
+        worker.drop(number, text)
 
 
 def _answer(job: Job, answer: dict[str, Any]) -> None:

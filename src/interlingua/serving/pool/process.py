@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -45,32 +45,32 @@ class Worker:
         self.process, self.about = process, about
         self.gone = asyncio.create_task(self._read())
         """Done as soon as the process has ended."""
-        self._numbers = itertools.count(1)
         self._batches: dict[int, tuple[asyncio.Future[dict[str, Any]], OnDrafts]] = {}
 
     @classmethod
-    async def start(cls, models: Mapping[str, str], precision: str) -> Worker:
+    async def start(cls, models: Mapping[str, str], precision: str, device: str) -> Worker:
         """Starts a process and waits until it has loaded the models: directories by name.
 
         Raises:
             BundleError: a model cannot be loaded.
             WorkerGoneError: the process ended early.
         """
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-P", "-m", "interlingua.serving.pool.worker",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_MAX_MESSAGE_BYTES,
-            # A second arena of memory for the second thread would hold about as much as the first.
-            env={"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", **os.environ},
-        )  # fmt: skip
+        creating = asyncio.ensure_future(_create_process())
         try:
-            _send(process, {"models": dict(models), "precision": precision})
+            process = await asyncio.shield(creating)
+        except asyncio.CancelledError:
+            await _end(await creating)
+            raise
+        try:
+            setup = {"models": dict(models), "precision": precision, "device": device}
+            _send(process, {**setup, "service": os.getpid()})
             message = await _receive(process)
             if message is None:
-                raise WorkerGoneError
+                raise WorkerGoneError(_describe_end(await process.wait()))
             if "error" in message:
                 raise BundleError(message["error"])
         except BaseException:
-            await _kill(process)
+            await _end(process)
             raise
         return cls(
             process,
@@ -86,19 +86,19 @@ class Worker:
         """Has some texts translated together; one answer for each, or none when they were abandoned.
 
         Args:
-            task: model, texts and their glossaries, the numbers of the texts that are watched, options of the
-                search, `detail`.
+            task: its number, model, texts and their glossaries, the numbers of the texts that are watched,
+                options of the search, `detail`.
             on_drafts: is given the translations so far of the texts that are watched.
             abandoned: done when nobody waits for any of them any more.
 
         Raises:
             WorkerGoneError: the process ended meanwhile.
         """
-        number = next(self._numbers)
+        number = task["number"]
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._batches[number] = answer, on_drafts
         try:
-            self._send({"number": number, **task})
+            self._send(dict(task))
             await asyncio.wait({answer, abandoned}, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
                 self._send({"cancel": number})
@@ -106,6 +106,11 @@ class Worker:
             return done
         finally:
             del self._batches[number]
+
+    def drop(self, number: int, text: int) -> None:
+        """Tells that nobody waits for a text of a batch any more: the others go on without it."""
+        if number in self._batches and not self.gone.done():
+            self._send({"drop": number, "text": text})
 
     async def stop(self) -> None:
         """Ends the process at once; it holds nothing that could be lost."""
@@ -144,6 +149,27 @@ async def _receive(process: asyncio.subprocess.Process) -> dict[str, Any] | None
     line = await process.stdout.readline()
     message: dict[str, Any] | None = json.loads(line) if line.endswith(b"\n") else None
     return message
+
+
+async def _create_process() -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "interlingua.serving.pool.worker",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=_MAX_MESSAGE_BYTES,
+        # A second arena of memory for the second thread would hold about as much as the first.
+        env={"OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1", **os.environ},
+    )  # fmt: skip
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kills a process and waits until its pipes are closed as well."""
+    await _kill(process)
+    await process.communicate()
+
+
+def _describe_end(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    return f"killed by signal {-code}, {signal.strsignal(-code)}"
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:

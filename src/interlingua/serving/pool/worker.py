@@ -2,8 +2,8 @@
 
 `python -m interlingua.serving.pool.worker` reads JSON objects from standard input and writes them to standard
 output, one a line. The first says which models to load; then each holds a batch, or the number of one to
-cancel. A batch is answered once, and before that with drafts of the texts that are watched. A worker ends
-when its standard input does, so it never outlives the service.
+cancel, or to drop a text of. A batch is answered once, and before that with drafts of the texts that are
+watched. A worker ends when its standard input does, so it never outlives the service.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import torch
@@ -26,12 +27,13 @@ import torch
 import interlingua
 from interlingua.errors import ConfigurationError, InterlinguaError
 from interlingua.inference.translation import Translation
-from interlingua.inference.translator import Drafts, Translator
+from interlingua.inference.translator import DraftObserver, Drafts, Translator
 from interlingua.serving.logs import describe_error
 
 __all__ = ["main"]
 
 _MAX_WEIGHTS = 1 << 20  # attention weights of a text that are sent: more would be tens of megabytes of JSON
+_PR_SET_PDEATHSIG = 1
 _TRIM_S = 3.0  # between times that freed memory is given back: it takes some time to get it again
 
 
@@ -44,15 +46,18 @@ def main() -> None:
     os.dup2(2, 1)  # whatever a library may print must not be taken for an answer
     messages = _read_messages(sys.stdin.buffer)
     setup = next(messages, None)
-    if setup is None:
+    if setup is None or _is_left_behind(setup["service"]):
         return
     try:
         models = {
-            name: interlingua.load(path, device="cpu", threads=1, precision=setup["precision"])
+            name: interlingua.load(path, device=setup["device"], threads=1, precision=setup["precision"])
             for name, path in setup["models"].items()
         }
     except InterlinguaError as error:
         _write(answers, {"error": str(error)})
+        return
+    except Exception as error:
+        _write(answers, {"error": f"a model cannot be loaded: {type(error).__name__}: {error}"})
         return
     _write(answers, {"ready": {name: _about(model) for name, model in models.items()}})
     _Worker(models, answers).run(messages)
@@ -75,6 +80,8 @@ class _Worker:
             for message in messages:
                 if watch := self.running.get(message.get("cancel", 0)):
                     watch.cancelled = True
+                elif watch := self.running.get(message.get("drop", 0)):
+                    watch.unwanted |= {message["text"]}
                 elif "texts" in message:
                     self.running[message["number"]] = _Watch(message, self.answer)
                     threads.submit(self._work, message, self.running[message["number"]])
@@ -93,6 +100,16 @@ class _Worker:
         del self.running[task["number"]]
         self.answer({"number": task["number"], "done": done})
         self.worked.set()
+
+
+def _is_left_behind(service: int) -> bool:
+    """Whether the service has gone already; where it can, the process ends with it from now on.
+
+    While a model is loaded nobody reads standard input to see its end.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    return os.name == "posix" and os.getppid() != service
 
 
 def _read_messages(stream: BinaryIO) -> Iterator[dict[str, Any]]:
@@ -146,9 +163,11 @@ class _Watch:
         """By the number of a text, what was last said of it."""
         self.every_s = task["draft_s"]
         self.sent_at = time.monotonic()
+        self.unwanted: frozenset[int] = frozenset()
+        """The numbers of texts that nobody waits for any more."""
 
-    def __call__(self, numbers: Sequence[int], drafts: Drafts) -> None:
-        """Is told of a step of the texts with these numbers."""
+    def __call__(self, numbers: Sequence[int], drafts: Drafts) -> list[int]:
+        """Is told of a step of the texts with these numbers; returns which of them are unwanted."""
         if self.cancelled:
             raise _CancelledError
         if self.sent and time.monotonic() - self.sent_at >= self.every_s:
@@ -161,6 +180,7 @@ class _Watch:
                 self.answer({"number": self.number, "drafts": list(changed.items())})
             self.sent |= changed
             self.sent_at = time.monotonic()
+        return [text for text, number in enumerate(numbers) if number in self.unwanted]
 
 
 def _translate(
@@ -182,13 +202,40 @@ def _translate(
         options["glossary"] = glossaries
     observe = functools.partial(watch, numbers)
     try:
-        return [_record(each, detail) for each in model.translate(texts, observe=observe, **options)]
+        return [_record(each, detail) for each in _search(model, texts, observe, options)]
     except _CancelledError:
         raise
     except Exception as error:
         if len(texts) == 1:
             return [describe_error(error)]
     return [_translate(model, task, watch, [number])[0] for number in numbers]
+
+
+def _search(
+    model: Translator, texts: Sequence[str], observe: DraftObserver, options: dict[str, Any]
+) -> list[Translation]:
+    """The translations, and beside them alternatives, which never change them.
+
+    Those that the beam does not hold are of a second, wider search, and so are further draws at random.
+    """
+    beam, n_best = options.get("beam", model.settings.beam), options.get("n_best", 1)
+    if n_best == 1 or (n_best <= beam and not options.get("sample")):
+        return model.translate(texts, observe=observe, **options)
+    found = model.translate(texts, observe=observe, **{**options, "n_best": 1})
+    more = {**options, "beam": max(beam, n_best), "alignment": False, "attention": False}
+    wider = model.translate(texts, observe=lambda _: observe(dict), **more)
+    return [
+        replace(one, alternatives=_others(one, [other, *other.alternatives])[: n_best - 1])
+        for one, other in zip(found, wider, strict=True)
+    ]
+
+
+def _others(one: Translation, candidates: Sequence[Translation]) -> tuple[Translation, ...]:
+    return tuple(
+        replace(each, alternatives=(), alignment=None, attention=None)
+        for each in candidates
+        if each.text != one.text
+    )
 
 
 def _record(translation: Translation, detail: bool) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
+import unicodedata
 from pathlib import PurePath
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from cachetools import TTLCache
 from fastapi import APIRouter, Form, Request, Response, UploadFile
@@ -18,9 +20,10 @@ from interlingua.serving.refusal import RefusalError
 from interlingua.serving.routes.schema import MULTIPART, answers, pairs
 from interlingua.serving.routes.service import Service, TranslationOptions, search_options
 
-__all__ = ["TranslatedFiles", "routes"]
+__all__ = ["TranslatedFiles", "name_attachment", "read_upload", "routes"]
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+_UNSAFE = re.compile(r"[^\w.-]+")
+_BOM = "\ufeff"  # a mark at the beginning of a file that it is UTF-8; one that has it keeps it
 
 
 class FileAnswer(BaseModel):
@@ -44,7 +47,8 @@ class TranslatedFiles:
 
     def put(self, name: str, content: bytes) -> str:
         """Adds a file; returns the name to ask for it by."""
-        key = f"{secrets.token_urlsafe(24)}.{_UNSAFE.sub('_', name)[-80:].lstrip('.')}"
+        safe = _UNSAFE.sub("_", unicodedata.normalize("NFC", name))[-80:].lstrip(".")
+        key = f"{secrets.token_urlsafe(24)}.{safe}"
         self._files[key] = content
         return key
 
@@ -52,6 +56,27 @@ class TranslatedFiles:
         """The file of that name, if it is still there."""
         content: bytes | None = self._files.get(key)
         return content
+
+
+def name_attachment(name: str) -> str:
+    """The header that says a file's name (RFC 6266), in any script and, for old clients, without accents."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", unicodedata.normalize("NFKD", name))
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}"
+
+
+async def read_upload(name: str, file: UploadFile) -> str:
+    """The content of a file.
+
+    Raises:
+        RefusalError: with 400, its kind is not known, or it is not UTF-8.
+    """
+    if PurePath(name).suffix.lower() not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
+        raise RefusalError(400, f"Invalid request: file format not supported. Known: {known}")
+    try:
+        return (await file.read()).decode()
+    except UnicodeDecodeError:
+        raise RefusalError(400, "Invalid request: the file is not UTF-8") from None
 
 
 def routes(service: Service, access: AccessControl) -> APIRouter:
@@ -72,19 +97,13 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
         access.check_request(request, api_key)
         path = PurePath(file.filename or "")
         suffix = path.suffix.lower()
-        if suffix not in SUFFIXES:
-            raise RefusalError(
-                400, f"Invalid request: file format not supported. Known: {', '.join(SUFFIXES)}"
-            )
-        try:
-            text = (await file.read()).decode("utf-8-sig")
-        except UnicodeDecodeError:
-            raise RefusalError(400, "Invalid request: the file is not UTF-8") from None
+        text = await read_upload(path.name, file)
         service.check([text], settings.max_file_characters)
         served, _ = service.catalogue.choose(source, target, [text])
         log_texts(request, settings, [text], served.name)
 
-        document, translations = read_file(suffix, text), {}
+        content = text.removeprefix(_BOM)
+        document, translations = read_file(suffix, content), {}
         for format, texts in document.texts.items():
             options = TranslationOptions(
                 search_options(settings, 0), format, arrived_at=request.state.arrived_at,
@@ -92,8 +111,9 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
             )  # fmt: skip
             done = await service.translate(texts, served, options)
             translations[format] = [translated.text for translated in done]
-        key = files.put(f"{path.stem}_{served.target}{suffix}", document.fill(translations).encode())
-        return {"translatedFileUrl": str(request.url_for("download_file", name=key))}
+        filled = text[: len(text) - len(content)] + document.fill(translations)
+        key = files.put(f"{path.stem}_{served.target}{suffix}", filled.encode())
+        return {"translatedFileUrl": str(request.url_for("download_file", name=quote(key)))}
 
     @router.get(
         "/download_file/{name}", summary="Download a translated file", response_class=Response,
@@ -103,10 +123,10 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
         content = files.get(name)
         if content is None:
             raise RefusalError(404, "There is no such file, or not any more.")
-        shown = name.partition(".")[2]
         headers = {
-            "Content-Disposition": f'attachment; filename="{shown}"', "Cache-Control": "no-store, private"
-        }  # fmt: skip
+            "Content-Disposition": name_attachment(name.partition(".")[2]),
+            "Cache-Control": "no-store, private",
+        }
         return Response(content, media_type="application/octet-stream", headers=headers)
 
     return router

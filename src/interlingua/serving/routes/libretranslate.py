@@ -15,6 +15,7 @@ from interlingua.serving.http.limits import AccessControl
 from interlingua.serving.http.reception import log_texts
 from interlingua.serving.models.catalogue import name_of
 from interlingua.serving.models.detection import DetectedLanguage
+from interlingua.serving.routes.detected import names_of, translate_each
 from interlingua.serving.routes.schema import (
     FORM,
     JSON,
@@ -32,6 +33,7 @@ from interlingua.serving.routes.service import Service, TranslatedText, Translat
 
 __all__ = ["routes"]
 
+_ALTERNATIVES = "How many beside the best; no more are given than the service allows."
 Digits = Annotated[str, Field(pattern="^(0|[1-9][0-9]?)$")]
 
 
@@ -42,7 +44,7 @@ class TranslateRequest(BaseModel):
     source: LanguageCode
     target: str
     format: Literal["text", "html", ""] | None = "text"
-    alternatives: Annotated[int, Field(ge=0), INTEGRAL] | Digits = 0
+    alternatives: Annotated[int, Field(ge=0, description=_ALTERNATIVES), INTEGRAL] | Digits = 0
     glossary: Terms = None
     api_key: ApiKey = None
 
@@ -67,6 +69,9 @@ class TranslateAnswer(BaseModel):
         DetectedLanguage | list[DetectedLanguage] | None, Field(description="Only for source auto.")
     ] = None
     alternatives: Annotated[list[str] | list[list[str]] | None, Field(description="If asked for.")] = None
+    pivot: Annotated[
+        str | list[str] | None, Field(description="The language between, where no model is direct.")
+    ] = None
     notKept: Annotated[  # noqa: N815
         list[str] | list[list[str]] | None,
         Field(description="Addresses, numbers and placeholders that did not come through, if any."),
@@ -90,6 +95,9 @@ class Language(BaseModel):
     code: str
     name: str
     targets: list[str]
+    pivots: Annotated[
+        dict[str, str], Field(description="The targets that a third language leads to, and which one.")
+    ] = {}
 
 
 class LanguageName(BaseModel):
@@ -115,7 +123,7 @@ class FrontendSettings(BaseModel):
     frontend_timeout: Annotated[int, Field(description="Milliseconds to wait while typing.")] = 500
     api_keys: bool
     key_required: bool
-    suggestions: bool = False
+    suggestions: Annotated[bool, Field(description="Whether POST /suggest saves them.")]
     files_translation: bool = True
     supported_files_format: list[str] = list(SUFFIXES)
     max_file_characters: int
@@ -148,9 +156,16 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
     @router.get("/languages", summary="List the languages", response_model=list[Language])
     async def list_languages() -> Any:
         return [
-            {"code": code, "name": name_of(code), "targets": catalogue.targets(code)}
+            {
+                "code": code, "name": name_of(code), "targets": catalogue.targets(code),
+                "pivots": {
+                    way.target: way.steps[0].target
+                    for way in catalogue.pivots.values()
+                    if way.source == code
+                },
+            }
             for code in catalogue.codes
-        ]
+        ]  # fmt: skip
 
     @router.get("/frontend/settings", summary="Say what a page must know", response_model=FrontendSettings)
     async def show_settings() -> Any:
@@ -159,6 +174,7 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
             **settings.model_dump(), "char_limit": settings.max_characters,
             "api_keys": access.key_required, "key_required": access.key_required,
             "corrections": settings.corrections is not None,
+            "suggestions": settings.corrections is not None,
             "language": {
                 side: {"code": code, "name": name_of(code)}
                 for side, code in (("source", source), ("target", target))
@@ -174,7 +190,7 @@ def _add_translation(router: APIRouter, service: Service, access: AccessControl)
         openapi_extra=body(
             service.settings,
             {JSON: TranslateRequest, FORM: TranslateForm, MULTIPART: TranslateForm},
-            pairs(service.catalogue),
+            pairs(service.catalogue), unlimited=["alternatives"],
         ),
         response_model=TranslateAnswer, response_model_exclude_unset=True,
         responses=answers(400, 403, 429, 500, 503, body=True),
@@ -184,27 +200,27 @@ def _add_translation(router: APIRouter, service: Service, access: AccessControl)
         access.check_request(request, asked.api_key)
         texts = asked.q if isinstance(asked.q, list) else [asked.q]
         service.check(texts)
-        alternatives = int(asked.alternatives)
+        alternatives = min(int(asked.alternatives), service.settings.max_alternatives)
         search = search_options(service.settings, alternatives)
-        served, detected = service.catalogue.choose(asked.source, asked.target, texts)
-        log_texts(request, service.settings, texts, served.name)
-        options = TranslationOptions(
-            search, asked.format or "text", arrived_at=request.state.arrived_at,
-            glossary=service.glossaries.choose(served, asked.glossary),
-        )  # fmt: skip
-        done = await service.translate(texts, served, options)
-        answer = _answer(done, detected, alternatives)
+        chosen = service.catalogue.choose_each(asked.source, asked.target, texts)
+        models = [served for served, _ in chosen]
+        log_texts(request, service.settings, texts, names_of(models))
+        options = TranslationOptions(search, asked.format or "text", arrived_at=request.state.arrived_at)
+        done = await translate_each(service, texts, models, options, asked.glossary)
+        answer = _answer(done, [found for _, found in chosen if found], alternatives)
         return answer if texts is asked.q else {name: values[0] for name, values in answer.items()}
 
 
 def _answer(
-    done: list[TranslatedText], detected: DetectedLanguage | None, alternatives: int
+    done: list[TranslatedText], detected: list[DetectedLanguage], alternatives: int
 ) -> dict[str, list[Any]]:
     answer: dict[str, list[Any]] = {"translatedText": [text.text for text in done]}
-    if detected is not None:
-        answer["detectedLanguage"] = [detected for _ in done]
+    if detected:
+        answer["detectedLanguage"] = detected
     if alternatives:
         answer["alternatives"] = [text.alternatives for text in done]
+    if any(text.pivot for text in done):
+        answer["pivot"] = [text.pivot for text in done]
     if any(text.not_kept for text in done):
         answer["notKept"] = [text.not_kept for text in done]
     if any(text.terms for text in done):

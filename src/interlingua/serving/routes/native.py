@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -18,6 +18,8 @@ from interlingua.serving.http.reception import log_texts
 from interlingua.serving.models.catalogue import ServedModel
 from interlingua.serving.models.detection import DetectedLanguage
 from interlingua.serving.refusal import RefusalError
+from interlingua.serving.routes.detected import names_of, translate_each
+from interlingua.serving.routes.drafts import OnProgress
 from interlingua.serving.routes.schema import (
     JSON,
     ApiKey,
@@ -116,6 +118,9 @@ class Part(Hypothesis):
 class TextAnswer(BaseModel):
     """A translated text."""
 
+    model: str
+    source: str
+    detected: Annotated[DetectedLanguage | None, Field(description="Only for source auto.")] = None
     text: str
     alternatives: list[str]
     flags: Annotated[list[str], Field(description=_FLAGS)]
@@ -127,7 +132,7 @@ class TextAnswer(BaseModel):
 
 
 class TranslateAnswer(BaseModel):
-    """The translations, one for each text."""
+    """The translations, one for each text; model, source and detected are of the first."""
 
     model: str
     source: str
@@ -156,22 +161,27 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
         access.check_request(request, asked.api_key)
         texts = asked.q if isinstance(asked.q, list) else [asked.q]
         service.check(texts)
-        served, detected = service.catalogue.choose(asked.source, asked.target, texts)
-        attends = served.same_language or service.pool.about[served.name].attention_heads > 0
-        if (asked.alignment or asked.attention) and not attends:
+        chosen = service.catalogue.choose_each(asked.source, asked.target, texts)
+        models = [served for served, _ in chosen]
+        if (asked.alignment or asked.attention) and not all(_attends(service, served) for served in models):
             raise RefusalError(400, "Invalid request: this model has no attention to tell of.")
-        log_texts(request, service.settings, texts, served.name)
+        log_texts(request, service.settings, texts, names_of(models))
         options = TranslationOptions(
-            _search(asked, service), asked.format, detail=True, arrived_at=request.state.arrived_at,
-            # A draw at random cannot be made to hold terms.
-            glossary=None if asked.sample else service.glossaries.choose(served, asked.glossary),
-        )  # fmt: skip
+            _search(asked, service), asked.format, detail=True, arrived_at=request.state.arrived_at
+        )
+
+        async def work(on_progress: OnProgress | None = None) -> dict[str, Any]:
+            done = await translate_each(service, texts, models, options, asked.glossary, on_progress)
+            return _answer(chosen, done)
+
         if asked.stream:
             service.pool.admit()  # while the answer can still be a 503
-            events = _events(service, texts, served, detected, options)
+            for served in {served.name: served for served in models}.values():
+                service.glossaries.choose(served, asked.glossary)  # or a 400
+            events = _events(work)
             headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
             return StreamingResponse(events, media_type="text/event-stream", headers=headers)
-        return _answer(served, detected, await service.translate(texts, served, options))
+        return await work()
 
     return router
 
@@ -181,32 +191,36 @@ def _search(asked: TranslateRequest, service: Service) -> dict[str, Any]:
     if asked.sample and asked.glossary:
         raise RefusalError(400, "Invalid request: glossary: does not go with sample")
     given = asked.model_dump(include=_SEARCH_FIELDS, exclude_none=True)
-    if asked.alternatives and not asked.sample:
-        given["beam"] = max(asked.beam or search["beam"], search["n_best"])
     return {**search, **given, "alignment": asked.alignment, "attention": asked.attention}
 
 
+def _attends(service: Service, served: ServedModel) -> bool:
+    models = () if served.same_language else served.steps or (served,)
+    return all(service.pool.about[model.name].attention_heads > 0 for model in models)
+
+
+def _of(served: ServedModel, detected: DetectedLanguage | None) -> dict[str, Any]:
+    found = {} if detected is None else {"detected": detected}
+    return {"model": served.name, "source": served.source, **found}
+
+
 def _answer(
-    served: ServedModel, detected: DetectedLanguage | None, done: Sequence[TranslatedText]
+    chosen: Sequence[tuple[ServedModel, DetectedLanguage | None]], done: Sequence[TranslatedText]
 ) -> dict[str, Any]:
-    answer: dict[str, Any] = {"model": served.name, "source": served.source, "target": served.target}
-    if detected is not None:
-        answer["detected"] = detected
+    first = chosen[0]
+    answer: dict[str, Any] = {**_of(*first), "target": first[0].target}
     answer["translations"] = [
         {
-            "text": text.text, "alternatives": text.alternatives, "flags": text.flags,
+            **_of(*of_text), "text": text.text, "alternatives": text.alternatives, "flags": text.flags,
             "not_kept": text.not_kept, "terms": text.terms,
             "parts": [{"source": source, **worker_answer} for source, worker_answer in text.sentences],
         }
-        for text in done
+        for of_text, text in zip(chosen, done, strict=True)
     ]  # fmt: skip
     return answer
 
 
-async def _events(
-    service: Service, texts: list[str], served: ServedModel, detected: DetectedLanguage | None,
-    options: TranslationOptions,
-) -> AsyncIterator[str]:  # fmt: skip
+async def _events(translate: Callable[[OnProgress], Awaitable[dict[str, Any]]]) -> AsyncIterator[str]:
     """The translation as it grows, then all about it."""
     queue: asyncio.Queue[str | None] = asyncio.Queue()
 
@@ -215,8 +229,7 @@ async def _events(
 
     async def work() -> None:
         try:
-            done = await service.translate(texts, served, options, on_progress)
-            answer = TranslateAnswer.model_validate(_answer(served, detected, done))
+            answer = TranslateAnswer.model_validate(await translate(on_progress))
             queue.put_nowait(_event("done", answer.model_dump(exclude_unset=True)))
         except RefusalError as refusal:
             retry = {"retryAfter": int(after)} if (after := refusal.headers.get("Retry-After")) else {}

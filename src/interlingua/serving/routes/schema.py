@@ -4,7 +4,7 @@ settings limit, bodies of several content types, and errors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
@@ -61,16 +61,18 @@ def answers(*statuses: int, body: bool = False) -> dict[int | str, dict[str, Any
 
 
 def body(
-    settings: ServeSettings, models: Mapping[str, type[BaseModel]], also: dict[str, Any]
-) -> dict[str, Any]:
+    settings: ServeSettings, models: Mapping[str, type[BaseModel]], also: dict[str, Any], *,
+    unlimited: Collection[str] = (),
+) -> dict[str, Any]:  # fmt: skip
     """The description of a route's body.
 
     Args:
         settings: the limits of texts, alternatives and glossary.
         models: of each content type; they hold no other models.
         also: a schema that must hold as well.
+        unlimited: fields that the settings do not limit here.
     """
-    limits = _limits(settings)
+    limits = {name: limit for name, limit in _limits(settings).items() if name not in unlimited}
     content = {}
     for content_type, model in models.items():
         schema = model.model_json_schema()
@@ -96,7 +98,7 @@ def _limits(settings: ServeSettings) -> dict[str, dict[str, Any]]:
 def pairs(catalogue: Catalogue, *, same: bool = True) -> dict[str, Any]:
     """A schema for the served pairs of source and target; with `same`, also of a language with itself."""
     sources = {code: [code] if same else [] for code in catalogue.codes}
-    for start, end in catalogue.models:
+    for start, end in catalogue.pairs:
         sources[end] += [start] if AUTO in sources[end] else [AUTO, start]
     ways = [
         {"properties": {"source": {"enum": starts}, "target": {"const": target}}}

@@ -5,60 +5,29 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from interlingua.documents.document import Document, Format, Part
+from interlingua.documents.document import Document, Part
 from interlingua.documents.projection import TranslatedPart
 from interlingua.serving.models.catalogue import Catalogue, ServedModel
 from interlingua.serving.models.glossaries import Glossaries
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.pool.queue import Job, RequestTurn
 from interlingua.serving.refusal import RefusalError, deadline_missed
+from interlingua.serving.routes.answer_cache import AnswerCache, cache_key
 from interlingua.serving.routes.drafts import Drafts, OnProgress
+from interlingua.serving.routes.options import TranslatedText, TranslationOptions, search_options
 from interlingua.serving.settings import ServeSettings
-from interlingua.terms.glossary import Glossary, Term
+from interlingua.terms.glossary import Term
 
-__all__ = ["Service", "TranslatedText", "TranslationOptions", "search_options"]
+__all__ = ["Service", "TranslatedText", "TranslationOptions", "finish_all", "search_options"]
 
 _MAX_QUEUED = 128  # sentences of one request that may wait at a time, so that it leaves room for others
 _MAX_INLINE_CHARACTERS = 2000  # taking apart more than these is left to a thread
 _MAX_WEIGHTS = 1 << 19  # attention weights of a request that are sent: more would be megabytes of JSON
 _DEADLINE_SHARE = 0.9  # of the time that a request may take; the rest is for the way of the answer
-
-
-class TranslationOptions(NamedTuple):
-    """What a request asks for beside the text."""
-
-    search: dict[str, Any]
-    """Fields of SearchSettings, and attention or alignment."""
-    format: Format = "text"
-    detail: bool = False
-    """Whether tokens and log-probabilities are part of the answer."""
-    arrived_at: float = math.inf
-    """By the monotonic clock, if not just now."""
-    glossary: Glossary | None = None
-
-
-@dataclass
-class TranslatedText:
-    """A translated text."""
-
-    text: str
-    alternatives: list[str]
-    flags: list[str]
-    not_kept: list[str]
-    """Addresses, numbers and placeholders of the source that are missing or changed."""
-    sentences: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    """Each part and a worker's answer to it."""
-
-    @property
-    def terms(self) -> list[dict[str, Any]]:
-        """The glossary's terms in the text: source, target, satisfied."""
-        return [term for _, answer in self.sentences for term in answer.get("terms", ())]
 
 
 class Service:
@@ -72,6 +41,7 @@ class Service:
     def __init__(self, catalogue: Catalogue, pool: Pool, settings: ServeSettings) -> None:
         self.catalogue, self.pool, self.settings = catalogue, pool, settings
         self.glossaries = Glossaries(catalogue, settings)
+        self._cache = AnswerCache(settings.cache_bytes)
 
     def check(self, texts: Sequence[str], max_characters: int | None = None) -> None:
         """Refuses the texts of a request beyond the limits.
@@ -81,7 +51,8 @@ class Service:
         """
         if len(texts) > self.settings.max_texts:
             raise RefusalError(400, f"{len(texts)} texts exceed the limit of {self.settings.max_texts}.")
-        characters, limit = sum(map(len, texts)), max_characters or self.settings.max_characters
+        limit = max_characters or self.settings.max_characters
+        characters = max(map(len, texts), default=0)
         if characters > limit:
             raise RefusalError(400, f"{characters} characters exceed the limit of {limit}.")
 
@@ -96,35 +67,27 @@ class Service:
         """
         if served.same_language:
             return [TranslatedText(text, [], [], []) for text in texts]
-        about = self.pool.about[served.name]
+        if served.steps:
+            return await self._translate_through(texts, served.steps, options, on_progress)
         deadline = min(options.arrived_at, time.monotonic()) + _DEADLINE_SHARE * self.settings.timeout_s
         in_thread = sum(map(len, texts)) > _MAX_INLINE_CHARACTERS
 
-        def find_terms(text: str) -> list[Term]:
-            return [each.term for each in options.glossary.find(text)] if options.glossary else []
-
-        def prepare() -> list[Document]:
-            return [
-                Document(
-                    text, options.format, served.tokenizer, about.max_source_length,
-                    can_align=about.attention_heads > 0, find_terms=find_terms, facts=about.facts,
-                )
-                for text in texts
-            ]  # fmt: skip
-
-        def finish() -> list[TranslatedText]:
-            return [_finish(document, [done[part] for part in document.parts]) for document in prepared]
-
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
-                prepared = await asyncio.to_thread(prepare) if in_thread else prepare()
+                if in_thread:
+                    prepared = await asyncio.to_thread(self.prepare, texts, served, options)
+                else:
+                    prepared = self.prepare(texts, served, options)
                 drafts = None
                 if on_progress and options.format == "text":
                     wholes = [(document.parts, document.fill) for document in prepared]
                     drafts = Drafts(wholes, on_progress, self.settings.draft_ms / 1000)
                 parts = list(dict.fromkeys(part for document in prepared for part in document.parts))
-                done = await self._translate_parts(parts, served, options, deadline, drafts)
-                translated = await asyncio.to_thread(finish) if in_thread else finish()
+                done = await self.translate_parts(parts, served, options, deadline, drafts)
+                if in_thread:
+                    translated = await asyncio.to_thread(finish_all, prepared, done)
+                else:
+                    translated = finish_all(prepared, done)
                 if time.monotonic() > deadline:  # the event loop itself may be late
                     raise TimeoutError
         except TimeoutError:
@@ -132,13 +95,78 @@ class Service:
             raise deadline_missed() from None
         return translated
 
-    async def _translate_parts(
+    async def _translate_through(
+        self, texts: Sequence[str], steps: Sequence[ServedModel], options: TranslationOptions,
+        on_progress: OnProgress | None,
+    ) -> list[TranslatedText]:  # fmt: skip
+        """Translates with one model after the other; all of it within the deadline of the request."""
+        first, last = steps
+        arrived_at = min(options.arrived_at, time.monotonic())
+        search = {
+            name: value for name, value in options.search.items() if name not in ("n_best", "attention")
+        }
+        sample = options.search.get("sample")
+        glossaries = [None if sample else self.glossaries.choose(step, None) for step in steps]
+        there = options._replace(search=search, detail=False, arrived_at=arrived_at, glossary=glossaries[0])
+        between = await self.translate(texts, first, there)
+        on = options._replace(arrived_at=arrived_at, glossary=glossaries[1])
+        done = await self.translate([text.text for text in between], last, on, on_progress)
+        return [
+            TranslatedText(
+                end.text, end.alternatives, list(dict.fromkeys(["pivot", *start.flags, *end.flags])),
+                [*start.not_kept, *end.not_kept], pivot=first.target,
+            )
+            for start, end in zip(between, done, strict=True)
+        ]  # fmt: skip
+
+    def prepare(
+        self, texts: Sequence[str], served: ServedModel, options: TranslationOptions
+    ) -> list[Document]:
+        """Takes texts apart for a model."""
+        about, glossary = self.pool.about[served.name], options.glossary
+
+        def find_terms(text: str) -> list[Term]:
+            return [each.term for each in glossary.find(text)] if glossary else []
+
+        return [
+            Document(
+                text, options.format, served.tokenizer, about.max_source_length,
+                can_align=about.attention_heads > 0, check_numbers=served.numbers_copied,
+                find_terms=find_terms, facts=about.facts,
+            )
+            for text in texts
+        ]  # fmt: skip
+
+    async def translate_parts(
         self, parts: Sequence[Part], served: ServedModel, options: TranslationOptions, deadline: float,
         drafts: Drafts | None,
     ) -> dict[Part, dict[str, Any]]:  # fmt: skip
-        """A worker's answer to each part."""
+        """A worker's answer to each part; the same as before to one that came before."""
+        workers = self.pool.processes
+        searches = dict(zip(parts, self._searches(parts, served, options), strict=True))
+        keys = {
+            part: cache_key(served.name, part, search, detail=options.detail)
+            for part, search in searches.items()
+        }
+        known = {part: answer for part in parts if (answer := self._cache.get(keys[part], workers))}
+        if drafts:
+            for part, answer in known.items():
+                drafts.update(part, answer["text"])
+        new = [part for part in parts if part not in known]
+        answers = await self._decode(new, [searches[part] for part in new], served, options, deadline, drafts)
+        for part, answer in answers.items():
+            self._cache.put(keys[part], answer, workers)
+        return {**known, **answers}
+
+    async def _decode(
+        self, parts: Sequence[Part], searches: Sequence[dict[str, Any]], served: ServedModel,
+        options: TranslationOptions, deadline: float, drafts: Drafts | None,
+    ) -> dict[Part, dict[str, Any]]:  # fmt: skip
+        """A worker's answer to each part, from the queue."""
+        if not parts:
+            return {}
         at_once = min(len(parts), _MAX_QUEUED, self.settings.queue)
-        costs = (self._cost(part, served, options.search) for part in parts)
+        costs = (self.cost(part, served, search) for part, search in zip(parts, searches, strict=True))
         self.pool.admit(max(costs, default=0), at_once)
         window, turn = asyncio.Semaphore(0), RequestTurn()
 
@@ -147,7 +175,7 @@ class Service:
             # batch; it finds them once more.
             glossary = dict(part.terms)
             job = Job(
-                part.text, self._cost(part, served, search), served.name, search, options.detail, glossary,
+                part.text, self.cost(part, served, search), served.name, search, options.detail, glossary,
                 deadline, functools.partial(drafts.update, part) if drafts else None,
             )  # fmt: skip
             self.pool.queue.add(job, turn)
@@ -163,7 +191,6 @@ class Service:
                 drafts.update(part, answer["text"])
             return answer
 
-        searches = self._searches(parts, served, options)
         # The first ones join the queue at once, so that nobody is admitted to their places.
         jobs = [submit(part, search) for part, search in zip(parts[:at_once], searches, strict=False)]
         tasks = [
@@ -175,6 +202,7 @@ class Service:
         finally:
             for future in (*tasks, *(job.done for job in jobs)):
                 future.cancel()
+        _limit_attention(answers)
         return dict(zip(parts, answers, strict=True))
 
     def _searches(
@@ -190,8 +218,24 @@ class Service:
             searches.append(search)
         return searches
 
-    def _cost(self, part: Part, served: ServedModel, search: dict[str, Any]) -> float:
+    def cost(self, part: Part, served: ServedModel, search: dict[str, Any]) -> float:
+        """What a part takes to decode, as the pool counts."""
         return self.pool.cost(served.name, part.num_tokens, search, len(part.terms))
+
+
+def finish_all(documents: Sequence[Document], answers: Mapping[Part, dict[str, Any]]) -> list[TranslatedText]:
+    """Puts texts together again from the answers to their parts."""
+    return [_finish(document, [answers[part] for part in document.parts]) for document in documents]
+
+
+def _limit_attention(answers: Sequence[dict[str, Any]]) -> None:
+    """Leaves attention out where it came to more than expected: outputs may be longer than sources."""
+    weights = 0
+    for answer in answers:
+        for maps in answer.get("attention", {}).values():
+            weights += sum(len(rows) * len(rows[0]) for layer in maps for rows in layer if rows)
+        if weights > _MAX_WEIGHTS:
+            answer.pop("attention", None)
 
 
 def _finish(document: Document, answers: Sequence[dict[str, Any]]) -> TranslatedText:
@@ -205,17 +249,3 @@ def _translated_part(answer: dict[str, Any]) -> TranslatedPart:
         answer["text"], [each["text"] for each in answer["alternatives"]], answer["flags"],
         answer.get("alignment") or (), answer.get("tokens", ()), answer.get("source_tokens", ()),
     )  # fmt: skip
-
-
-def search_options(settings: ServeSettings, alternatives: int) -> dict[str, Any]:
-    """The search settings for so many alternatives.
-
-    Raises:
-        RefusalError: with 400, they are too many.
-    """
-    if alternatives > settings.max_alternatives:
-        raise RefusalError(400, f"Invalid request: alternatives must be <= {settings.max_alternatives}")
-    search: dict[str, Any] = {} if settings.beam is None else {"beam": settings.beam}
-    if alternatives:
-        search |= {"n_best": alternatives + 1, "beam": max(settings.beam or 5, alternatives + 1)}
-    return search

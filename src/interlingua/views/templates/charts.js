@@ -43,7 +43,8 @@ function frame(container, yTicks, xTicks, xSpan) {
   return { picture, width, x, y };
 }
 
-// Lines: [{ points: [[x, y, best?]], run, name, dots }]. A few values far above all others run out of the chart.
+// Lines: [{ points: [[x, y, best?]], run, name, dots }]. A few values far above all others run out of the chart: an
+// arrow at its upper edge says so, with the highest value of the line.
 function lineChart(container, lines, xName) {
   const all = lines.flatMap(({ points }) => points);
   if (!all.length) return;
@@ -63,6 +64,18 @@ function lineChart(container, lines, xName) {
         style: best ? `fill:var(--panel);stroke:${stroke}` : `fill:${stroke}` }));
     }
   }
+  const beyond = lines.map(({ points, run }) => ({
+    run, highest: points.filter(([, value]) => value > yTicks.at(-1)).sort((a, b) => b[1] - a[1])[0],
+  })).filter(({ highest }) => highest);
+  beyond.forEach(({ run, highest }, i) => {
+    const fill = `fill:var(--run-${run % 6})`;
+    const right = x(highest[0]) > width / 2;
+    const place = x(highest[0]) + (right ? -7 : 7);
+    picture.append(
+      draw("path", { class: "beyond", d: `M${x(highest[0])} ${MARGIN.top - 7}l4 7h-8z`, style: fill }),
+      draw("text", { class: "beyond", x: place, y: MARGIN.top + 4 + 13 * i, "text-anchor": right ? "end" : "start", style: fill },
+        `↑ ${tell(highest[1])}`));
+  });
   readOff(container, picture, lines, width, x, xName, span);
 }
 

@@ -1,0 +1,49 @@
+"""What a command line says in several ways: the first argument, --set, other options, the file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from interlingua.errors import ConfigurationError
+
+__all__ = ["is_experiment", "refuse_contradiction", "without_budget"]
+
+
+def is_experiment(file: Path) -> bool:
+    """Whether a file is TOML, perhaps with mistakes, and not a file of pairs."""
+    if file.is_dir():
+        raise ConfigurationError(
+            "this is a directory", where=file,
+            accepted=f"To go on with a run: --resume {file}. To start from a model: --from {file}.",
+        )  # fmt: skip
+    if file.suffix == ".toml":
+        return True
+    if not file.is_file():
+        return False  # a pipe, or nothing: said when it is read
+    with file.open("rb") as stream:
+        beginning = stream.read(1 << 16)
+    lines = [line for line in beginning.splitlines() if line.strip() and not line.lstrip().startswith(b"#")]
+    return bool(lines) and re.match(rb"\s*(\[[\w. ]+\]|[\w.]+\s*=[^\t]*)\s*(#.*)?$", lines[0]) is not None
+
+
+def without_budget(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """A budget that is given replaces that of the file, be it time or steps."""
+    training, budgets = values.get("training"), {"minutes", "max_steps"}
+    if not isinstance(training, dict) or not (given.get("training") or {}).keys() & budgets:
+        return values
+    return {**values, "training": {key: value for key, value in training.items() if key not in budgets}}
+
+
+def refuse_contradiction(settings: dict[str, Any], options: dict[str, Any], section: str = "") -> None:
+    """What an option says --set may say as well, but not otherwise."""
+    for key in settings.keys() & options.keys():
+        setting, option = settings[key], options[key]
+        if isinstance(setting, dict) and isinstance(option, dict):
+            refuse_contradiction(setting, option, f"{section}{key}.")
+        elif setting not in (option, *(option if isinstance(option, list) and len(option) == 1 else [])):
+            raise ConfigurationError(
+                f"--set {section}{key} and another option contradict each other", where="command line",
+                found=f"{setting} and {option}", accepted="Give one of them.",
+            )  # fmt: skip

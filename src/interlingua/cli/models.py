@@ -1,0 +1,116 @@
+"""Model directories as the verbs take them: what is none is told at once, with what was probably meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from interlingua.engine.cpus import default_threads
+from interlingua.errors import BundleError, ConfigurationError
+
+if TYPE_CHECKING:
+    from interlingua.inference.translator import Translator
+
+__all__ = ["find_model", "load_model", "models_and_tests", "use_all_cpus"]
+
+CONFIG, WEIGHTS = "config.toml", "model.safetensors"
+PAIRS = (".tsv", ".jsonl", ".ndjson", ".txt", ".csv", ".gz", ".xz", ".bz2")
+"""How the names of files of pairs end."""
+SHOWN = 3
+"""Directories that are proposed at most."""
+
+
+def is_model(path: Path) -> bool:
+    """Whether it is the directory of a model, or of a run that has none yet."""
+    return (path / CONFIG).is_file()
+
+
+def find_model(path: Path, *, weights: bool = True) -> None:
+    """Refuses what is no model directory, before PyTorch, which takes seconds, is loaded.
+
+    Args:
+        path: as the user wrote it.
+        weights: whether the model must be ready for use.
+
+    Raises:
+        BundleError: it is something else, with the nearest that is a model.
+    """
+    try:
+        if path.exists() and not path.is_dir():
+            raise BundleError("this is a file, not a model directory", where=path, accepted=_advice(path))
+        if not is_model(path):
+            what = "this directory holds no model" if path.is_dir() else "there is no such model directory"
+            raise BundleError(what, where=path, accepted=_advice(path))
+        if weights and not (path / WEIGHTS).exists():
+            raise BundleError(
+                "the model has no weights yet", where=path / WEIGHTS,
+                accepted="They are written at the first validation: wait for its training, or go on with it: "
+                f"interlingua train --resume {path}",
+            )  # fmt: skip
+    except OSError as error:  # the name is too long, or a directory is closed to this user
+        raise BundleError("the directory cannot be read", where=path, found=error.strerror) from error
+
+
+def load_model(
+    directory: Path, device: str = "auto", threads: int | None = None, precision: str | None = None
+) -> Translator:
+    """Loads a model; it computes with all CPUs unless told otherwise."""
+    from interlingua.api import load
+
+    return load(directory, device=device, threads=threads or default_threads(), precision=precision or "fp32")
+
+
+def use_all_cpus() -> None:
+    """Has a training that is not told otherwise compute with all CPUs."""
+    import torch
+
+    torch.set_num_threads(default_threads())
+
+
+def models_and_tests(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Tells the model directories from the files of pairs, in whichever order they were given.
+
+    Raises:
+        ConfigurationError: there is no model or no test file among them.
+        BundleError: a directory holds no model that can be used.
+    """
+    tests = [name for name in arguments if name == "-" or _is_file(Path(name))]
+    others = [name for name in arguments if name not in tests]
+    if not tests and len(others) > 1 and not Path(others[-1]).is_dir():
+        tests = [others.pop()]  # no such file, which reading it will say
+    if not others or not tests:
+        raise ConfigurationError(
+            f"there is no {'model' if tests else 'test file'} among the arguments", where="evaluate",
+            found=" ".join(arguments), accepted="For example: interlingua evaluate runs/en-de test.tsv",
+        )  # fmt: skip
+    for name in others:
+        find_model(Path(name))
+    return others, tests
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is a file, a pipe perhaps, or is called as if it were."""
+    return not path.is_dir() and (path.exists() or path.suffix in PAIRS)
+
+
+def _advice(path: Path) -> str:
+    near = list(dict.fromkeys(_near(path)))
+    if not near and path.exists() and not path.is_dir():
+        return "The model's directory comes first, and then what it is to work on."
+    if not near:
+        return f"A model directory has a {CONFIG}."
+    return f"Did you mean {' or '.join(map(str, near[:SHOWN]))}?"
+
+
+def _near(path: Path) -> Iterable[Path]:
+    """Models that hold the path, lie in it, or are called alike."""
+    yield from (parent for parent in path.parents if parent.name and is_model(parent))
+    if path.is_dir():
+        inside = filter(is_model, (*path.glob("*"), *path.glob("*/*")))
+        yield from sorted(inside, key=lambda model: (not (model / WEIGHTS).exists(), model))
+        return
+    for place in (path.parent, Path(), Path("runs")):
+        models = {model.name: model for model in place.glob("*") if is_model(model)}
+        yield from (models[name] for name in get_close_matches(path.name, models, n=1))

@@ -1,0 +1,269 @@
+"""What a file is that is not what it should be: recognised by its content, so that the advice is right."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+from interlingua.errors import DataError
+
+__all__ = ["encoding_advice", "recognise_form", "refuse_foreign_bytes", "refuse_foreign_text"]
+
+_MAGIC: list[tuple[bytes, str, str]] = [
+    (b"%PDF-", "a PDF document", "Take the text out of it first, for example with pdftotext."),
+    (b"\x89PNG", "a picture (PNG)", ""),
+    (b"\xff\xd8\xff", "a picture (JPEG)", ""),
+    (b"GIF8", "a picture (GIF)", ""),
+    (b"RIFF", "a sound, film or picture (RIFF)", ""),
+    (b"OggS", "a sound (Ogg)", ""),
+    (b"fLaC", "a sound (FLAC)", ""),
+    (b"SQLite format 3\0", "an SQLite database", "Export a table as tab-separated text."),
+    (b"PAR1", "a Parquet file", "Write its rows as JSON lines: pandas.read_parquet(…).to_json(lines=True)."),
+    (b"\xd0\xcf\x11\xe0", "an old Office document", "Save it as tab-separated text (UTF-8)."),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "Unpack it first: zstd -d {}"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it first: 7z x {}"),
+    (b"Rar!", "a RAR archive", "Unpack it first: unrar x {}"),
+    (b"\x1f\x8b", "compressed twice (gzip)", "Unpack it first."),
+    (b"\xfd7zXZ\0", "compressed twice (xz)", "Unpack it first."),
+]
+_ENCODING_MARKS = [
+    (b"\xff\xfe\0\0", "UTF-32"),
+    (b"\0\0\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+]
+_OTHER_ENCODINGS = (
+    "Its encoding cannot be told from the bytes (windows-1251 for Cyrillic, windows-1250, shift_jis, "
+    "gb18030, …); convert it with: iconv -f ENCODING -t UTF-8"
+)
+_CSV_TO_TSV = (
+    "python3 -c \"import csv,sys; [print(*(' '.join(c.split()) for c in r), sep='\\t') "
+    'for r in csv.reader(sys.stdin{})]" < {} > {}'
+)
+
+
+def refuse_foreign_bytes(head: bytes, path: Path, inside: str = "") -> None:
+    """Raises a DataError for content that is no text.
+
+    Args:
+        head: the beginning of the file.
+        path: the file, for messages.
+        inside: where else than in the file itself.
+    """
+    if head.startswith(b"PK\x03\x04"):
+        what, advice = _recognise_zip(head, path)
+        raise _foreign(path, what + inside, advice)
+    if head[257:262] == b"ustar":
+        raise _foreign(path, f"a tar archive{inside}", f"Unpack it first: tar -xf {_quoted(path)}")
+    for magic, what, advice in _MAGIC:
+        if head.startswith(magic) and (not magic.isascii() or not _is_lines(head)):
+            accepted = advice.format(_quoted(path)) or "A file of pairs of texts is needed."
+            raise _foreign(path, what + inside, accepted)
+
+
+def refuse_foreign_text(head: bytes, path: Path) -> None:
+    """Raises a DataError for text in UTF-16 or UTF-32, with old Macs' line ends, or marked up."""
+    if encoding := _wide_encoding(head):
+        raise DataError(
+            f"the file is text in {encoding}, not UTF-8", where=path, accepted=_conversion(encoding, path)
+        )
+    if b"\n" not in head and (head.count(b"\r") > 1 or head.endswith(b"\r")):
+        raise DataError(
+            "the lines end with a carriage return alone, as on old Macs", where=path,
+            accepted=f"Convert it first: tr '\\r' '\\n' < {_quoted(path)} > {_quoted(_new(path, 'unix'))}",
+        )  # fmt: skip
+    if _is_lines(head):
+        return
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1000].lower()
+    if start.startswith(b"<?xml") or start.startswith((b"<tmx", b"<xliff")):
+        if b"<tmx" in start:
+            advice = "Export it as tab-separated text from the program that made it."
+            raise _foreign(path, "a translation memory (TMX), which is not read yet", advice)
+        raise _foreign(path, "an XML document", "Tab-separated text or JSON lines are needed.")
+    if start.startswith((b"<!doctype html", b"<html")) and b"</html>" not in start.split(b"\n", 1)[0]:
+        raise _foreign(path, "an HTML page", "Was a page saved in place of the file itself?")
+
+
+def encoding_advice(line: bytes, head: bytes, path: Path) -> str:
+    """Says how to convert a file with a line that is not UTF-8.
+
+    Args:
+        line: the line.
+        head: the beginning of the file, unpacked, or of what precedes the line.
+        path: the file.
+    """
+    sample = [each for each in (*head.split(b"\n")[:-1], line) if not each.isascii()]
+    good = [each for each in sample if _is_utf8(each)]
+    if len(good) * 10 > len(sample):  # hardly ever is text of another encoding UTF-8 by chance
+        return (
+            "Other lines of the file are UTF-8, so this one is damaged or comes from elsewhere: mend it by "
+            f"hand, or drop the bytes: iconv -c -f UTF-8 -t UTF-8 {_quoted(path)} > {_quoted(_new(path))}"
+        )
+    bad = b"".join(each for each in sample if not _is_utf8(each))
+    high = sum(byte >= 0x80 for byte in bad)
+    letters = high + sum(chr(byte).isalpha() for byte in bad if byte < 0x80)
+    undefined = any(byte in b"\x81\x8d\x8f\x90\x9d" for byte in bad)
+    if (high > letters * 0.4 and high > 8) or undefined:
+        return f"{_OTHER_ENCODINGS} {_quoted(path)} > {_quoted(_new(path))}"
+    encoding = "windows-1252" if any(0x80 <= byte < 0xA0 for byte in bad) else "ISO-8859-1"
+    command = _conversion(encoding, path).removeprefix("Convert it first: ")
+    return f"Convert it first; if it is a Western European text (else name its encoding after -f): {command}"
+
+
+def recognise_form(head: bytes, path: Path) -> tuple[str, str] | None:
+    """Says what text without any tab looks like, and what to do with it: "looks like CSV", advice.
+
+    Args:
+        head: the beginning of the file, unpacked.
+        path: the file.
+    """
+    text = head.decode(errors="ignore").removeprefix("\ufeff")
+    lines = [line.rstrip("\r") for line in text.split("\n")[:50] if line.strip()]
+    if not lines or "\t" in text:
+        return None
+    if len(lines) > 1 and len(head) == 1 << 16:
+        lines = lines[:-1]  # the last one may be cut
+    if lines[0].lstrip().startswith("{") and _is_json(lines[0]):
+        return "the file looks like JSON lines", f"Call it {path.stem}.jsonl, or: --set data.format=jsonl"
+    if lines[0].lstrip().startswith("[") and path.suffix.lower() == ".json":
+        return (
+            "the file looks like one JSON array",
+            f"Make lines of it: jq -c '.[]' {_quoted(path)} > a.jsonl",
+        )
+    if _is_toml(lines, text):
+        return "the file looks like a configuration (TOML)", "An experiment is given by itself: " + (
+            f"interlingua train {_quoted(path)}"
+        )
+    return _recognise_separator(lines, path)
+
+
+def _recognise_separator(lines: list[str], path: Path) -> tuple[str, str] | None:
+    if all("|||" in line for line in lines):
+        return "the sides are separated by |||", (
+            f"Convert it: sed 's/ *||| */\\t/' {_quoted(path)} > {_quoted(_new(path, 'tsv'))}"
+        )
+    if all("\\t" in line for line in lines):
+        return "the lines hold a backslash and a t in place of a tab", (
+            f"Convert it: sed 's/\\\\t/\\t/' {_quoted(path)} > {_quoted(_new(path, 'tsv'))}"
+        )
+    for delimiter in ",;":
+        counts = {len(row) for row in _csv_rows(lines, delimiter)}
+        quoted = sum(line.startswith('"') for line in lines) * 2 > len(lines)
+        if (
+            len(counts) == 1
+            and min(counts) > 1
+            and (len(lines) > 2 or quoted or path.suffix.lower() == ".csv")
+        ):
+            option = "" if delimiter == "," else f", delimiter='{delimiter}'"
+            advice = _CSV_TO_TSV.format(option, _quoted(path), _quoted(_new(path, "tsv")))
+            separated = "commas" if delimiter == "," else "semicolons"
+            return f"the file looks like CSV ({separated} between columns)", f"Convert it: {advice}"
+    if all(len(re.split(r" {2,}", line.strip())) == 2 for line in lines):
+        return "the tabs seem to have become spaces", "Each line is: source, a tab, target."
+    return None
+
+
+def _csv_rows(lines: list[str], delimiter: str) -> list[list[str]]:
+    try:
+        return list(csv.reader(lines, delimiter=delimiter))
+    except csv.Error:
+        return []
+
+
+def _is_toml(lines: list[str], text: str) -> bool:
+    if not any(re.match(r"\s*(\[[\w.\"-]+\]|[\w.-]+\s*=)", line) for line in lines):
+        return False
+    try:
+        return bool(tomllib.loads(text))
+    except tomllib.TOMLDecodeError:
+        return False
+
+
+def _is_json(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _wide_encoding(head: bytes) -> str | None:
+    """The name, as iconv knows it, of an encoding with two or four bytes a character."""
+    for mark, name in _ENCODING_MARKS:
+        if head.startswith(mark):
+            return name
+    if head.count(0) < 4:
+        return None
+    for name, width in (("UTF-32LE", 4), ("UTF-32BE", 4), ("UTF-16LE", 2), ("UTF-16BE", 2)):
+        whole = head[: len(head) - len(head) % width]
+        try:
+            text = whole.decode(name)
+        except UnicodeDecodeError:
+            continue
+        plain = sum(character.isalnum() or character in " \t\r\n.,;:!?-'\"{}" for character in text)
+        ends = {whole[i : i + width] for i in range(0, len(whole), width)} & {
+            character.encode(name) for character in "\t\n "
+        }
+        if ends and plain > 0.8 * len(text) and (width == 4 or _one_sided(whole)):
+            return name
+    return None
+
+
+def _one_sided(content: bytes) -> bool:
+    """Whether the NUL bytes stand at odd positions only, or at even ones, as in UTF-16."""
+    even, odd = content[::2].count(0), content[1::2].count(0)
+    return min(even, odd) <= 0.02 * (even + odd)
+
+
+def _recognise_zip(head: bytes, path: Path) -> tuple[str, str]:
+    save = "Save it as tab-separated text (UTF-8)."
+    names = {
+        b"word/": ("a Word document (docx)", save), b"xl/": ("an Excel workbook (xlsx)", save),
+        b"ppt/": ("a presentation (pptx)", save), b"opendocument": ("an OpenDocument file (ods, odt)", save),
+        b"epub": ("an e-book (EPUB)", "Take the text out of it first."),
+    }  # fmt: skip
+    for name, found in names.items():
+        if name in head:
+            return found
+    by_suffix = {".xlsx": b"xl/", ".docx": b"word/", ".pptx": b"ppt/", ".ods": b"opendocument"}
+    if name := by_suffix.get(path.suffix.lower()):  # type: ignore[assignment]
+        return names[name]
+    return "a zip archive", f"Unpack it first: unzip {_quoted(path)}"
+
+
+def _is_lines(head: bytes) -> bool:
+    """Whether this is text with a tab in its first line: "PAR1 is a gene<tab>…" is no Parquet file."""
+    first = head.split(b"\n", 1)[0]
+    return b"\t" in first and _is_utf8(first)
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _foreign(path: Path, what: str, accepted: str) -> DataError:
+    return DataError(f"the file is {what}", where=path, accepted=accepted)
+
+
+def _conversion(encoding: str, path: Path) -> str:
+    return f"Convert it first: iconv -f {encoding} -t UTF-8 {_quoted(path)} > {_quoted(_new(path))}"
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(path.name)
+
+
+def _new(path: Path, suffix: str = "") -> Path:
+    """A name for the converted file."""
+    return (
+        Path(f"{path.stem}.{suffix}")
+        if suffix == "tsv"
+        else Path(f"{path.stem}.{suffix or 'utf8'}{path.suffix}")
+    )

@@ -1,0 +1,99 @@
+"""What of the texts a tokenizer does not know: counted, with examples."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Container, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from interlingua.kinds import UNK
+from interlingua.text.subwords import SubwordTokenizer
+from interlingua.text.symbols import SymbolTokenizer
+from interlingua.text.tokenizer import Tokenizer
+
+__all__ = ["UnknownSymbols", "describe_unknown", "is_hardly_known"]
+
+MAX_COUNTED_TYPES = 100_000
+EXAMPLES = 5
+BYTE_PIECE = re.compile("<0x[0-9A-F]{2}>")
+WARN_FROM_SYMBOLS, WARN_FROM_TEXTS = 0.01, 0.05
+"""Shares from which unknown symbols are worth a warning."""
+HARDLY_KNOWN = 0.5
+
+
+class UnknownSymbols:
+    """Counts the symbols of one side's texts that have no id of their own.
+
+    Words and characters out of a closed vocabulary become UNK and are lost to the model; characters without
+    a piece of their own are spelled in bytes by subword tokenizers, which is long-winded but loses nothing.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        pieces = tokenizer.pieces(range(len(tokenizer))) if isinstance(tokenizer, SubwordTokenizer) else []
+        byte_ids = [i for i, piece in enumerate(pieces) if BYTE_PIECE.fullmatch(piece)]
+        self.spelled = bool(byte_ids)
+        self._signs = np.zeros(len(tokenizer), bool)
+        self._signs[[UNK, *byte_ids]] = True
+        self._words = tokenizer.kind == "words"
+        self._known: Container[str] = {" ", *(piece for piece in pieces if len(piece) == 1)}
+        if isinstance(tokenizer, SymbolTokenizer):
+            self._known = tokenizer.vocabulary
+        self.symbols = self.unknown = self.texts = 0
+        self._counts: Counter[str] = Counter()
+
+    def add(self, ids: npt.NDArray[Any], lengths: npt.NDArray[np.int64], texts: Sequence[str]) -> None:
+        """Takes texts and their ids, those of all texts one after another."""
+        self.symbols += len(ids) if self._words else sum(map(len, texts))
+        signs = self._signs[ids]
+        if not signs.any():
+            return
+        rows = np.searchsorted(np.cumsum(lengths), np.flatnonzero(signs), side="right")
+        for row in np.unique(rows):
+            text = texts[row]
+            unknown = [symbol for symbol in self._split(text) if symbol not in self._known]
+            self.unknown += len(unknown)
+            self.texts += bool(unknown)
+            if len(self._counts) < MAX_COUNTED_TYPES:
+                self._counts.update(unknown)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns plain values for JSON: symbols (all), unknown, texts (with one), spelled, examples."""
+        examples = dict(self._counts.most_common(EXAMPLES))
+        return {
+            "symbols": self.symbols, "unknown": self.unknown, "texts": self.texts, "spelled": self.spelled,
+            "examples": examples,
+        }  # fmt: skip
+
+    def _split(self, text: str) -> Iterable[str]:
+        return text.split(" ") if self._words else text
+
+
+def is_hardly_known(side: dict[str, Any]) -> bool:
+    """Whether more than half of the symbols of `UnknownSymbols.as_dict` would be lost."""
+    return not side["spelled"] and side["unknown"] > HARDLY_KNOWN * side["symbols"]
+
+
+def describe_unknown(side: dict[str, Any], name: str, pairs: int, learnt_from: bool) -> str | None:
+    """Returns a line on the unknown symbols of `UnknownSymbols.as_dict`, or None when it is not worth one.
+
+    Args:
+        side: the counts.
+        name: of the side, such as "the validation sources".
+        pairs: how many pairs there are.
+        learnt_from: whether the vocabulary was learnt from this very data; rare characters are then spelled
+            in bytes on purpose.
+    """
+    unknown, symbols = side["unknown"], max(1, side["symbols"])
+    many = unknown > WARN_FROM_SYMBOLS * symbols or side["texts"] > WARN_FROM_TEXTS * pairs
+    if not unknown or (side["spelled"] and learnt_from and not many):
+        return None
+    examples = ", ".join(f"{symbol!r} ({count:,} times)" for symbol, count in side["examples"].items())
+    fate = "spelled in bytes" if side["spelled"] else "unknown to the vocabulary and lost"
+    return (
+        f"{'warning: ' if many else ''}{name}: {unknown:,} symbols ({unknown / symbols:.2%}), "
+        f"in {side['texts']:,} of {pairs:,} pairs, are {fate}: {examples}"
+    )

@@ -1,0 +1,67 @@
+"""What a run takes from the model that it starts from, and what may not be asked for beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from interlingua.errors import ConfigurationError, nearest
+from interlingua.inference.bundle import Bundle
+from interlingua.model.architectures import parse_model_settings
+from interlingua.model.presets import PRESETS
+
+__all__ = ["refuse_other_model", "values_of_base"]
+
+CHANGEABLE = ("dropout", "attention_dropout", "activation_dropout", "max_positions")
+"""Settings of a model that its weights do not depend on."""
+
+
+def values_of_base(base: Bundle) -> dict[str, Any]:
+    """What a run takes from the model that it starts from, beside weights and tokenizers."""
+    return {key: base.config[key] for key in ("model", "search", "languages") if key in base.config}
+
+
+def refuse_other_model(values: Mapping[str, Any], base: Bundle, where: str) -> None:
+    """Refuses sizes, a preset or tokenizers that differ from those of the model to start from.
+
+    Args:
+        values: the configuration, parsed once, so that all its keys are known ones.
+        base: the model.
+        where: where the values come from, for the message.
+
+    Raises:
+        ConfigurationError: names the key, what was asked for and what the model has.
+    """
+    model = parse_model_settings(base.config["model"], where).model_dump()
+    preset = values.get("preset")
+    if preset is not None and preset not in PRESETS:
+        raise ConfigurationError("there is no such preset", where="preset", found=preset,
+                                 accepted=nearest(preset, PRESETS))  # fmt: skip
+    sizes = PRESETS[preset].model_dump() if preset else {}
+    asked = {f"preset {preset}: {key}": (key, value) for key, value in sizes.items()}
+    asked |= {f"model.{key}": (key, value) for key, value in values.get("model", {}).items()}
+    for name, (key, value) in asked.items():
+        if key not in CHANGEABLE and key in model and model[key] != value:
+            raise _differs(name, value, model[key], where)
+    for key, value in values.get("tokenizer", {}).items():
+        has = _tokenizer_value(key, base)
+        if value not in ("auto", has, base.config.get("tokenizer", {}).get(key)):
+            raise _differs(f"tokenizer.{key}", value, has, where)
+
+
+def _tokenizer_value(key: str, base: Bundle) -> Any:
+    """What the tokenizers of a model are, in the words of their settings."""
+    source, target = base.tokenizers
+    return {
+        "source": source.kind, "target": target.kind, "joint": base.tokenizers.joint,
+        "normalisation": source.normalisation, "vocabulary_size": max(len(source), len(target)),
+        "sample": base.config.get("tokenizer", {}).get("sample"),
+    }[key]  # fmt: skip
+
+
+def _differs(name: str, asked: Any, has: Any, where: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{name} is {asked}, but the model to start from has {has}", where=where,
+        accepted="A run that starts from a model keeps its sizes and tokenizers. Leave it out, or train anew "
+        "without --from.",
+    )  # fmt: skip

@@ -1,0 +1,257 @@
+"""The files of pairs that a run reads: copied where they can be read only once, and found again later."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from interlingua.data.corpus import STANDARD_INPUT, CorpusSettings, PairFile
+from interlingua.errors import CheckpointError, ConfigurationError, DataError, OutputError
+
+__all__ = ["COPIES", "InputFile", "Inputs", "copy_streams", "find_again", "pair_files"]
+
+COPIES = "copies"
+"""A directory in training/, for what cannot be read again where it came from."""
+DEVICES = ("/dev/std", "/dev/fd/", "/proc/")
+"""Names there stand for something else in every process."""
+STANDARD_INPUTS = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+
+
+class InputFile(NamedTuple):
+    """A file of pairs, or one side of two parallel files."""
+
+    name: str
+    """As the user wrote it."""
+    from_run: str
+    """Where it is, seen from the run's directory: a tree that is moved as a whole keeps this."""
+    hash: str
+    """Of its bytes."""
+
+
+class Inputs(NamedTuple):
+    """The corpus as it can be read any number of times."""
+
+    data: CorpusSettings
+    names: Mapping[str, str]
+    """What the user called a file that was copied, by the copy."""
+    copies: Path
+    """The directory of the copies."""
+
+    def in_run(self, out: Path) -> CorpusSettings:
+        """The same with absolute names, as if the copies already lay in the run's directory."""
+        target = out.absolute() / "training" / COPIES
+        return _rename_files(
+            self.data, lambda file: str(target / Path(file).name) if file in self.names else _absolute(file)
+        )
+
+    def describe(self, out: Path) -> list[InputFile]:
+        """What find_again needs in order to know every file again."""
+        later, found = pair_files(self.in_run(out)), []
+        for file, absolute in zip(pair_files(self.data), later, strict=True):
+            found.append(InputFile(self.names.get(file, file), _from_run(absolute, out), _hash(file)))
+        return found
+
+    def move_copies(self, directory: Path) -> None:
+        """Moves the copies into the run's directory, which may be on another disk.
+
+        Raises:
+            OutputError: they cannot be written.
+        """
+        target = directory / "training" / COPIES
+        try:
+            for copy in self.names:
+                target.mkdir(exist_ok=True)
+                shutil.move(copy, target)
+        except OSError as error:
+            raise OutputError("the copy of the data cannot be written", where=target,
+                              found=error.strerror) from error  # fmt: skip
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Has errors about a copy name what the user named."""
+        try:
+            yield
+        except DataError as error:
+            if not self.names:
+                raise
+            where, found = (each and self.rename(str(each)) for each in (error.where, error.found))
+            accepted = error.accepted and self.rename(error.accepted)
+            raise DataError(
+                self.rename(error.what), where=where, found=found, accepted=accepted
+            ) from error.__cause__
+
+    def name_report(self, report: dict[str, Any]) -> None:
+        """Has the report on the data name what the user named; it may have been written for another run."""
+        for part, files in (("train", self.data.train), ("valid", self.data.valid)):
+            if part in report:
+                names = [
+                    self.names.get(file, file) if isinstance(file, str) else
+                    " + ".join(self.names.get(side, side) for side in file) for file in files
+                ]  # fmt: skip
+                before = ", ".join(report[part]["files"])
+                report["summary"] = report["summary"].replace(f"{before}: ", f"{', '.join(names)}: ", 1)
+                report[part]["files"] = names
+
+    def rename(self, text: str) -> str:
+        """A text for people with what the user named in place of copies."""
+        for copy, name in self.names.items():
+            text = text.replace(copy, name).replace(Path(copy).name, name)
+        return text
+
+
+def pair_files(data: CorpusSettings) -> list[str]:
+    """The names of all files, of training first."""
+    files: list[str] = []
+    for file in (*data.train, *data.valid):
+        files += [file] if isinstance(file, str) else file
+    return files
+
+
+def copy_streams(data: CorpusSettings, directory: Path) -> Inputs:
+    """Copies standard input, pipes and devices, which can be read only once, into a directory.
+
+    Raises:
+        ConfigurationError: one is named twice, or a name cannot be kept in the configuration.
+        OutputError: the copy cannot be written.
+    """
+    files = pair_files(data)
+    for file in files:
+        _check_name(file)
+    streams = ["-" if file in STANDARD_INPUTS else file for file in files if _is_stream(file)]
+    if twice := [file for file in dict.fromkeys(streams) if streams.count(file) > 1]:
+        name = STANDARD_INPUT if twice[0] == "-" else twice[0]
+        raise ConfigurationError(
+            f"{name} can be read only once", where="--train, --valid",
+            found=f"named {streams.count(twice[0])} times", accepted="Save one of them as a file first.",
+        )  # fmt: skip
+    names, copied = {}, {}
+    for part, part_files in (("train", data.train), ("valid", data.valid)):
+        for number, file in enumerate(pair_files(CorpusSettings(train=part_files)), start=1):
+            if _is_stream(file):
+                suffixes = "" if file in STANDARD_INPUTS or file.startswith(DEVICES) else _suffixes(file)
+                copy = directory / f"{part}-{number}.copy{suffixes or '.tsv'}"
+                _copy(file, copy)
+                copied[file], names[str(copy)] = str(copy), STANDARD_INPUT if file == "-" else file
+    return Inputs(_rename_files(data, lambda file: copied.get(file, file)), names, directory)
+
+
+def find_again(data: CorpusSettings, files: list[InputFile], out: Path) -> CorpusSettings:
+    """Where the files of a run are now: where its configuration says, or where they are seen from the run.
+
+    Raises:
+        CheckpointError: a file is gone, or it is not any more what it was.
+    """
+    named = pair_files(data)
+    if len(named) != len(files):
+        raise CheckpointError(
+            "the configuration names other files than the run was started from",
+            where=out / "config.toml", found=f"{len(named)} files; there were {len(files)}",
+            accepted="A run goes on with its own data. To train on other data: --from, into another --out.",
+        )  # fmt: skip
+    number_of_train = len(pair_files(data.model_copy(update={"valid": ()})))
+    places = {}
+    for number, (name, file) in enumerate(zip(named, files, strict=True)):
+        kind = "training" if number < number_of_train else "validation"
+        places[name] = _find(name, file, out, kind)
+    return _rename_files(data, places.__getitem__)
+
+
+def _find(name: str, file: InputFile, out: Path, kind: str) -> str:
+    candidates = [_absolute(name), os.path.normpath(Path(_absolute(out)) / file.from_run)]
+    there = [place for place in dict.fromkeys(candidates) if Path(place).is_file()]
+    for place in there:
+        if _hash(place) == file.hash:
+            return place
+    what = "data has changed since this run was started" if there else "data is not where it was"
+    where = there[0] if there else candidates[0]
+    raise CheckpointError(
+        f"the {kind} {what}", where=where, found=None if file.name == where else file.name,
+        accepted=f"Put the old file back, or start a new run from the saved model: --from {out}",
+    )  # fmt: skip
+
+
+def _is_stream(file: str) -> bool:
+    """Whether a file can be read only once, or is another one in the next process."""
+    if file == "-" or str(Path(file).absolute()).startswith(DEVICES):
+        return True
+    try:
+        mode = Path(file).stat().st_mode
+    except OSError:
+        return False  # told when it is read
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
+
+
+def _copy(file: str, copy: Path) -> None:
+    try:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with copy.open("wb") as target:
+            if file in STANDARD_INPUTS:
+                shutil.copyfileobj(sys.stdin.buffer, target)
+                return
+            with _open(file) as source:
+                shutil.copyfileobj(source, target)
+    except OSError as error:
+        raise OutputError(
+            f"the copy of {STANDARD_INPUT if file == '-' else file} cannot be written", where=copy.parent,
+            found=error.strerror,
+        ) from error  # fmt: skip
+
+
+def _open(file: str) -> BufferedReader:
+    try:
+        return Path(file).open("rb")
+    except OSError as error:
+        raise DataError("the file cannot be read", where=file, found=error.strerror) from error
+
+
+def _check_name(file: str) -> None:
+    """A configuration file holds Unicode."""
+    try:
+        file.encode()
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            "the name of the file is not UTF-8", where="data", found=os.fsencode(file),
+            accepted="Rename it, or give it another name: ln -s",
+        ) from None  # fmt: skip
+    if "\0" in file:
+        raise ConfigurationError("no file has such a name", where="data", found=file)
+
+
+def _rename_files(data: CorpusSettings, rename: Callable[[str], str]) -> CorpusSettings:
+    def renamed(files: tuple[PairFile, ...]) -> tuple[PairFile, ...]:
+        return tuple(
+            rename(file) if isinstance(file, str) else (rename(file[0]), rename(file[1])) for file in files
+        )
+
+    return data.model_copy(update={"train": renamed(data.train), "valid": renamed(data.valid)})
+
+
+def _suffixes(file: str) -> str:
+    return "".join(Path(file).suffixes[-2:])
+
+
+def _absolute(file: str | Path) -> str:
+    return str(Path(file).absolute())
+
+
+def _from_run(file: str, out: Path) -> str:
+    try:
+        return os.path.relpath(file, _absolute(out))
+    except ValueError:
+        return file  # on another drive
+
+
+def _hash(file: str) -> str:
+    try:
+        with _open(file) as stream:
+            return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError as error:
+        raise DataError("the file cannot be read", where=file, found=error.strerror) from error

@@ -1,0 +1,89 @@
+"""A budget of minutes is a promise about the whole process."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from interlingua.errors import ConfigurationError
+from interlingua.runs.events import Ended, Note, Validated
+from interlingua.runs.run import start
+from interlingua.runs.validation import Validation, Validator
+from interlingua.settings import merge
+from interlingua.training.schedule import Clock, TimeBudget
+from tests.tiny import tiny_values, train_tiny, write_reversals
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_reversals(tmp_path_factory.mktemp("data") / "pairs.tsv", 300)
+
+
+def test_a_time_that_was_over_before_training_is_a_clear_mistake(pairs, tmp_path):
+    out = tmp_path / "out"
+    values = tiny_values(pairs, minutes=1)
+    with pytest.raises(ConfigurationError, match="over before training could begin") as error:
+        list(start(values, out, started=time.monotonic() - 100))
+    assert "60 s were given" in str(error.value)
+    assert not out.exists()
+
+
+def test_an_earlier_run_survives_a_time_that_was_over(pairs, tmp_path):
+    out = tmp_path / "out"
+    train_tiny(out, pairs, max_steps=2)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    with pytest.raises(ConfigurationError, match="over before"):
+        list(start(tiny_values(pairs, minutes=1), out, force=True, started=time.monotonic() - 100))
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_what_preparing_left_of_the_time_is_said_before_training(pairs, tmp_path):
+    values = tiny_values(pairs, minutes=1)
+    events = list(start(values, tmp_path / "out", started=time.monotonic() - 58))
+    said = [event.text for event in events if isinstance(event, Note) and event.warning]
+    assert any("are left for training" in text and "of the 60 s" in text for text in said)
+    assert any("only" in text and "updates" in text for text in said) == (events[-1].step < 100)
+
+
+def test_a_model_of_a_handful_of_updates_says_so(pairs, tmp_path):
+    events = train_tiny(tmp_path / "out", pairs, max_steps=3)
+    assert any("only 3 updates" in event.text for event in events if isinstance(event, Note))
+
+
+def test_scores_of_other_pairs_are_not_compared(pairs, tmp_path, monkeypatch):
+    """Of 5 pairs the first model is the best for ever; of 4 the third is better than the fourth."""
+    scores, counts = iter([90.0, 10.0, 80.0, 20.0]), iter([5, 5, 4, 4])
+    validate = Validator.validate
+
+    def pretend(self, *args) -> Validation:
+        found = validate(self, *args)
+        score, *rest = found.scores
+        score = type(score)(**{**vars(score), "score": next(scores), "higher_is_better": True})
+        return found._replace(scores=[score, *rest], pairs=next(counts))
+
+    monkeypatch.setattr(Validator, "validate", pretend)
+    events = train_tiny(tmp_path / "out", pairs, max_steps=8, validations=4)
+    assert [event.best for event in events if isinstance(event, Validated)] == [True, False, True, False]
+    ended = events[-1]
+    assert isinstance(ended, Ended)
+    assert ended.best_step == 6
+
+
+def test_no_update_is_begun_that_would_not_end_in_time():
+    budget = TimeBudget(100.0, Clock(90.0, time.monotonic()))
+    budget.reserve_s = 5.0
+    assert budget.progress(1) < 1
+    budget.step_s = 6.0
+    assert budget.progress(1) == 1
+
+
+def test_a_run_without_time_for_scoring_says_of_how_many_pairs_its_scores_are(pairs, tmp_path):
+    out = tmp_path / "out"
+    values = merge(tiny_values(pairs, minutes=0.5), {"data": {"valid_share": 0.3}})
+    events = list(start(values, out, started=time.monotonic() - 29.5))
+    info = json.loads((out / "info.json").read_text())
+    assert info["validation_pairs"] < 80
+    assert any("there was no time for more" in event.text for event in events if isinstance(event, Note))
