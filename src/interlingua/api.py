@@ -64,7 +64,7 @@ def _load(path: Path, device: str, threads: int | None, precision: str) -> Trans
     model = pack(bundle.model, cast(Precision, precision))
     return Translator(
         EagerEngine(model, chosen, threads), bundle.tokenizers, settings=bundle.search,
-        **bundle.lengths._asdict(),
+        **bundle.lengths._asdict(), facts=bundle.facts,
     )  # fmt: skip
 
 

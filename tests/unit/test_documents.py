@@ -79,7 +79,7 @@ def test_a_long_line_is_cut_at_sentence_ends():
     passage = split_passage("  ab ab. cd cd!  ef\n", BYTES, 8)
     assert passage.parts == ["ab ab.", "cd cd!", "ef"]
     assert passage.has_long_line
-    assert passage.fill(["1", "2"]) == "  1 2 "
+    assert passage.fill(["1", "2"]) == "  1 2  "
 
 
 @given(st.lists(st.sampled_from(TAGS), max_size=12).map("".join))

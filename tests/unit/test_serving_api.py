@@ -27,12 +27,12 @@ from interlingua.serving.models.corrections import Corrections
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.pool.process import AboutModel, WorkerGoneError
 from interlingua.serving.pool.queue import Job, Queue, RequestTurn
-from interlingua.serving.pool.worker import repeats
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.routes.answer_cache import AnswerCache, cache_key
 from interlingua.serving.routes.files import TranslatedFiles
 from interlingua.serving.run import open_documents
 from interlingua.serving.settings import ServeSettings
+from interlingua.text.repetition import repeats
 from interlingua.text.symbols import ByteTokenizer
 
 MODELS = [

@@ -6,10 +6,11 @@ import gzip
 import io
 import math
 import random
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -17,15 +18,18 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import interlingua
 from interlingua.api import evaluate
 from interlingua.engine.eager import EagerEngine
 from interlingua.errors import ConfigurationError, DataError
+from interlingua.flags import FLAGS, Flag
 from interlingua.inference.translator import Translator
 from interlingua.kinds import EOS
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.search.settings import SearchSettings
+from interlingua.text.facts import TextFacts
 from interlingua.text.sentences import split_long
-from interlingua.text.symbols import ByteTokenizer
+from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 from interlingua.text.tokenizer import TokenizerPair
 from tests.models import build
 
@@ -262,6 +266,98 @@ def test_batches_side_by_side_give_the_same(translator, monkeypatch):
     together = translator.translate(texts())
     assert [each.text for each in together] == [each.text for each in alone]
     assert torch.get_num_threads() == 2
+
+
+@pytest.fixture
+def of_sentences(translator) -> Translator:
+    facts = TextFacts(natural=True, passages=False, copies_symbols=True, copies_numbers=True)
+    pair = translator.tokenizers
+    return Translator(
+        translator.engine, pair, settings=translator.settings, max_source_length=200, facts=facts
+    )
+
+
+def test_sentences_on_a_line_are_translated_one_by_one_and_the_gaps_stay(of_sentences):
+    first, second, third = of_sentences.translate(["abc de.", "edc ba!", "Dr. bc."], n_best=2)
+    (together,) = of_sentences.translate(["abc de.  edc ba! \n\n Dr. bc. "], n_best=2)
+    assert together.text == f"{first.text}  {second.text} \n\n {third.text}"
+    assert "split" not in together.flags
+    assert together.alternatives[0].text == "{}  {} \n\n {}".format(
+        *(each.alternatives[0].text for each in (first, second, third))
+    )
+    (whole,) = of_sentences.translate(["abc de. edc ba!"], whole=True)
+    assert not whole.parts
+
+
+@pytest.mark.parametrize("space", ["\xa0", "\u2009", "\u3000", "\t", "\x85", "\u2028", "\v"], ids=ascii)
+def test_white_space_inside_a_sentence_is_no_border(of_sentences, space):
+    assert of_sentences.split([f"abc{space}de."])[0].parts == [f"abc{space}de."]
+
+
+def test_passages_are_split_at_line_breaks_only(of_sentences, translator):
+    facts = of_sentences.facts._replace(passages=True)
+    model = Translator(translator.engine, translator.tokenizers, max_source_length=200, facts=facts)
+    (passage,) = model.split(["abc de. edc ba!\nb."])
+    assert passage.parts == ["abc de. edc ba!", "b."]
+
+
+@pytest.mark.parametrize("text", ["...", "\U0001f642 \u2764\ufe0f", "12:30", "- 5 -"])
+def test_a_text_without_words_is_copied(of_sentences, translator, text):
+    (copied,) = of_sentences.translate([f" {text} "])
+    assert (copied.text, copied.flags, copied.tokens) == (text, (), ())
+    (inside,) = of_sentences.translate([f"abc.\n{text}\nde."])
+    assert inside.text.split("\n")[1] == text
+    assert translator.translate([text])[0].tokens  # symbols are for the model
+
+
+def test_awkward_texts_are_translated(of_sentences):
+    for text in ("x" * 10_000, "a" + "\u0301\u0323" * 5_000, "\0\x1b", "a\u2028b\x85c"):
+        (translation,) = of_sentences.translate([text], beam=1)
+        assert len(translation.text.splitlines()) <= 1
+    with pytest.raises(DataError, match="lone surrogate"):
+        of_sentences.translate(["a\ud800"])
+
+
+class TestWhatTheVocabularyLacks:
+    @pytest.fixture
+    def model(self) -> Translator:
+        torch.manual_seed(0)
+        tokenizer = SymbolTokenizer.train(["abcdefgh ."], "characters", "text")
+        sizes = TransformerSettings(dim=16, heads=2, feed_forward=32, encoder_layers=1, decoder_layers=1)
+        engine = EagerEngine(build(Transformer, sizes, len(tokenizer)).eval())
+        facts = TextFacts(natural=True, passages=False, copies_symbols=True, copies_numbers=True)
+        return Translator(engine, TokenizerPair(tokenizer, tokenizer), facts=facts)
+
+    def test_it_is_named(self, model):
+        (translation,) = model.translate(["ab\u4f60c \u597d\ufe0fd"])
+        assert "unknown" in translation.flags
+        assert translation.unknown == ("\u4f60", "\u597d")
+        assert "unknown" not in model.translate(["abc"])[0].flags
+
+    def test_emoji_around_a_sentence_come_through(self, model):
+        (alone,) = model.translate(["abc."])
+        (around,) = model.translate(["\u2764\ufe0f abc. \U0001f44d\U0001f3fd\U0001f642"])
+        assert around.text == f"\u2764\ufe0f {alone.text} \U0001f44d\U0001f3fd\U0001f642"
+        assert "unknown" not in around.flags
+
+    def test_emoji_are_left_to_a_model_that_knows_them(self, model):
+        tokenizer = SymbolTokenizer.train(["abc \u2764"], "characters", "text")
+        model.tokenizers = TokenizerPair(tokenizer, tokenizer)
+        assert model.split(["\u2764 abc"])[0].parts == ["\u2764 abc"]
+
+
+def test_going_in_circles_is_flagged_unless_targets_do(translator, monkeypatch):
+    for repetitive in (False, True):
+        facts = TextFacts(repetitive=repetitive)
+        model = Translator(translator.engine, translator.tokenizers, facts=facts)
+        monkeypatch.setattr("interlingua.inference.parts.repeats", lambda tokens: tokens != ("a", "b"))
+        assert ("repeated" in model.translate(["ab"], beam=1)[0].flags) is not repetitive
+
+
+def test_every_flag_is_in_the_one_table():
+    page = Path(interlingua.__file__).parent / "serving" / "page" / "output.js"
+    shown = set(re.findall(r"^  (\w+): \"", page.read_text().split("const FLAGS")[1].split("};")[0], re.M))
+    assert set(FLAGS) == set(get_args(Flag)) == shown | {"empty"}
 
 
 class Column:

@@ -26,6 +26,7 @@ from interlingua.cli.models import find_model, load_model
 from interlingua.cli.options import Beam, Device, Json, Precision, Seed, Threads
 from interlingua.cli.texts import lines_of
 from interlingua.errors import ConfigurationError
+from interlingua.flags import FLAGS
 from interlingua.search.settings import SearchSettings
 from interlingua.terms.reading import read_glossary
 
@@ -34,15 +35,10 @@ if TYPE_CHECKING:
 
 __all__ = ["translate"]
 
+SHOWN_SYMBOLS = 20
+"""At most so many of what the vocabulary lacks are named at the end."""
 CHUNK = 4096
 """Lines that are translated together where they come fast: enough for batches of nearly equal lengths."""
-
-FLAGS = {
-    "split": "too long for the model: translated in parts",
-    "limit": "cut off at the length limit",
-    "control": "control characters in the output became spaces",
-    "unmet": "a term of the glossary is missing",
-}
 
 
 def translate(
@@ -123,19 +119,31 @@ def translate(
     translator = load_model(model, device, threads, precision)
     as_json = json_lines or n_best is not None
     flags: Counter[str] = Counter()
+    unknown: Counter[str] = Counter()
     with open_output(output) as write, _progress(input, output) as advance:
         for sources in [given_lines] if texts else line_chunks(input, CHUNK):
             translations = translator.translate(sources, alignment=alignment, **options)
-            flags.update(flag for translation in translations for flag in translation.flags)
+            for translation in translations:
+                flags.update(translation.flags)
+                unknown.update(translation.unknown)
             written = [
                 _as_json(source, translation) if as_json else _as_text(translation, scores, alignment)
                 for source, translation in zip(sources, translations, strict=True)
             ]
             write("".join(line + "\n" for line in written))
             advance(len(sources))
+    _report(flags, unknown)
+
+
+def _report(flags: Counter[str], unknown: Counter[str]) -> None:
+    """Says on standard error how many lines were flagged with what."""
     for flag, what in FLAGS.items():
-        if flags[flag]:
-            print(f"interlingua: {flags[flag]:,} lines: {what}", file=sys.stderr)
+        if flags[flag] and flag != "empty":
+            lines = "1 line" if flags[flag] == 1 else f"{flags[flag]:,} lines"
+            named = [symbol for symbol, _ in unknown.most_common(SHOWN_SYMBOLS)] if flag == "unknown" else []
+            more = " \u2026" if len(unknown) > len(named) > 0 else ""
+            listed = f": {' '.join(named)}{more}" if named else ""
+            print(f"interlingua: {lines}: {what}{listed}", file=sys.stderr)
 
 
 @contextmanager
@@ -172,6 +180,8 @@ def _record(translation: Translation) -> dict[str, Any]:
     }
     if translation.flags:
         record["flags"] = translation.flags
+    if translation.unknown:
+        record["unknown"] = translation.unknown
     if translation.terms:
         record["terms"] = [term._asdict() for term in translation.terms]
     if translation.alignment is not None:

@@ -10,6 +10,7 @@ from interlingua.documents.html import Segment, render_segment, split_html
 from interlingua.documents.passage import Passage, split_passage
 from interlingua.documents.projection import Projection, Span, TranslatedPart, project
 from interlingua.documents.protect import find_missing, has_placeholders, restore
+from interlingua.text.facts import TextFacts
 from interlingua.text.tokenizer import Tokenizer
 
 __all__ = ["Document", "Format", "Part", "TranslatedDocument"]
@@ -18,7 +19,7 @@ Format = Literal["text", "html"]
 
 
 class Part(NamedTuple):
-    """A part to translate: a line, or a sentence of one that is too long for the model."""
+    """A part to translate: a line or a sentence, as the model needs it."""
 
     text: str
     align: bool
@@ -35,7 +36,7 @@ class TranslatedDocument(NamedTuple):
     alternatives: list[str]
     """Those that have lost a placeholder are left out."""
     flags: list[str]
-    """Of the parts, and split: a line was too long and went in parts."""
+    """Of the parts, and split: something was too long and went in parts."""
     not_kept: list[str]
     """Addresses, numbers and placeholders of the source that are missing or changed."""
 
@@ -50,6 +51,7 @@ class Document:
         max_tokens: the most tokens of a part.
         can_align: whether the model tells an alignment.
         find_terms: gives the terms of a glossary that occur in a part, in order.
+        facts: what kind of text the model is for.
         check_numbers: whether numbers must come through, which some tasks are to rewrite.
     """
 
@@ -59,6 +61,7 @@ class Document:
     def __init__(
         self, text: str, format: Format, tokenizer: Tokenizer, max_tokens: int, *, can_align: bool = False,
         find_terms: Callable[[str], Sequence[tuple[str, str]]] | None = None, check_numbers: bool = True,
+        facts: TextFacts | None = None,
     ) -> None:  # fmt: skip
         self.format: Format = format
         self.check_numbers = check_numbers
@@ -69,7 +72,7 @@ class Document:
                 self._pieces.append(piece)
                 continue
             for segment in (*piece.values(), piece):
-                passage = split_passage(segment.plain, tokenizer, max_tokens)
+                passage = split_passage(segment.plain, tokenizer, max_tokens, facts)
                 self._pieces.append(_Translatable(segment, passage, in_tag=segment is not piece))
                 for part, num_tokens in zip(passage.parts, passage.num_tokens, strict=True):
                     align = can_align and (bool(segment.elements) or has_placeholders(part))

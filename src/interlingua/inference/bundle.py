@@ -26,6 +26,7 @@ from interlingua.inference.tensors import DamagedFileError, read_tensors, write_
 from interlingua.model.architectures import build_model, parse_model_settings
 from interlingua.model.protocol import Model
 from interlingua.search.settings import SearchSettings
+from interlingua.text.facts import TextFacts, assume_facts
 from interlingua.text.lengths import length_limit
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.text.tokenizer_files import load_tokenizers, save_tokenizers
@@ -72,6 +73,8 @@ class Bundle(NamedTuple):
     tokenizers: TokenizerPair
     search: SearchSettings
     lengths: LengthStatistics
+    facts: TextFacts
+    """What kind of text the model is for."""
     config: dict[str, Any]
     info: dict[str, Any]
 
@@ -91,6 +94,7 @@ def load_bundle(path: str | Path, device: torch.device | str = "cpu") -> Bundle:
         weights, about = read_tensors(directory / WEIGHTS)
         # Earlier versions said "limits".
         lengths = LengthStatistics(**about["lengths" if "lengths" in about else "limits"])
+        facts = TextFacts(**about["text"]) if "text" in about else _assume_facts(tokenizers, config)
     except FileNotFoundError:
         raise BundleError(
             "the model has no weights yet",
@@ -110,7 +114,7 @@ def load_bundle(path: str | Path, device: torch.device | str = "cpu") -> Bundle:
         ) from None
     model = build_model(model_settings, *map(len, tokenizers), shared=tokenizers.joint)
     _fill(model, weights, directory / WEIGHTS)
-    return Bundle(model.to(device).eval(), tokenizers, search, lengths, config, read_info(directory))
+    return Bundle(model.to(device).eval(), tokenizers, search, lengths, facts, config, read_info(directory))
 
 
 def read_config(directory: Path) -> dict[str, Any]:
@@ -143,9 +147,11 @@ def save_config(directory: Path, config: Mapping[str, Any], tokenizers: Tokenize
     write_text(directory / CONFIG, tomli_w.dumps(config))
 
 
-def save_weights(directory: Path, weights: Mapping[str, Tensor], lengths: LengthStatistics) -> None:
+def save_weights(
+    directory: Path, weights: Mapping[str, Tensor], lengths: LengthStatistics, facts: TextFacts
+) -> None:
     """Writes the weights, whole or not at all."""
-    write_tensors(directory / WEIGHTS, weights, {"lengths": lengths._asdict()})
+    write_tensors(directory / WEIGHTS, weights, {"lengths": lengths._asdict(), "text": facts._asdict()})
 
 
 def save_info(directory: Path, info: Mapping[str, Any], card: str) -> None:
@@ -161,6 +167,12 @@ def read_info(directory: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}  # of interest only; the model works without
     return info
+
+
+def _assume_facts(tokenizers: TokenizerPair, config: Mapping[str, Any]) -> TextFacts:
+    """The facts of a model that earlier versions made."""
+    language, _ = config.get("languages") or (None, None)
+    return assume_facts(tokenizers, language)
 
 
 def _fill(model: Model, saved: Mapping[str, Tensor], where: Path) -> None:

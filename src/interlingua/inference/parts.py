@@ -14,8 +14,9 @@ from torch import Tensor
 from interlingua.data.batch import pad
 from interlingua.engine.protocol import Engine
 from interlingua.engine.workload import batches, side_by_side
+from interlingua.flags import Flag
 from interlingua.inference.alignment import align, attention_of, mean_cross_attention
-from interlingua.inference.translation import EMPTY, Flag, Translation
+from interlingua.inference.translation import EMPTY, Translation
 from interlingua.kinds import EOS, PAD, Source
 from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
 from interlingua.search.settings import SearchSettings
@@ -25,11 +26,16 @@ from interlingua.terms.encoding import TermEncoder
 from interlingua.terms.glossary import Occurrence
 from interlingua.terms.placement import find_replaced
 from interlingua.terms.width import beam_width
+from interlingua.text.facts import TextFacts
+from interlingua.text.repetition import repeats
 from interlingua.text.tokenizer import TokenizerPair
 
 __all__ = ["Extras", "Part", "PartDrafts", "PartObserver", "PartTranslator"]
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+_JOINERS = "\u200c\u200d\ufe0e\ufe0f"
+"""Parts of other characters, not worth naming."""
 
 PartDrafts = Callable[[], dict[int, str]]
 """Gives the translation so far of each part that is being decoded, by the part's number."""
@@ -71,6 +77,7 @@ class PartTranslator:
         tokenizers: of the source and the target.
         term_encoder: of these.
         length_limit: the most target tokens for so many source tokens.
+        facts: what kind of text the model is for.
     """
 
     def __init__(
@@ -79,8 +86,9 @@ class PartTranslator:
         tokenizers: TokenizerPair,
         term_encoder: TermEncoder,
         length_limit: Callable[[int], int],
+        facts: TextFacts,
     ) -> None:
-        self.engine, self.tokenizers, self._length_limit = engine, tokenizers, length_limit
+        self.engine, self.tokenizers, self._length_limit, self.facts = engine, tokenizers, length_limit, facts
         self._term_encoder = term_encoder
 
     def translate(
@@ -141,8 +149,7 @@ class PartTranslator:
         observe_step = None if observe is None else self._step_observer(part_numbers, batch.limits, observe)
         found = self.engine.search(batch, settings, observe_step, constraint)
         translations = [
-            self._translation(one.ids, hypotheses, one.part.terms)
-            for one, hypotheses in zip(inputs, found, strict=True)
+            self._translation(one, hypotheses) for one, hypotheses in zip(inputs, found, strict=True)
         ]
         if any(extras):
             best = [hypotheses[0].ids for hypotheses in found]
@@ -212,12 +219,12 @@ class PartTranslator:
         ids = pad([one.ids for one in inputs], after=EOS).to(self.engine.device)
         return SearchInput(Source(ids, ids != PAD), torch.tensor(limits, device=self.engine.device))
 
-    def _translation(
-        self, source: list[int], hypotheses: list[Hypothesis], terms: tuple[Occurrence, ...]
-    ) -> Translation:
-        source_tokens = tuple(self.tokenizers.source.pieces(source))
+    def _translation(self, source: _EncodedPart, hypotheses: list[Hypothesis]) -> Translation:
+        source_tokens = tuple(self.tokenizers.source.pieces(source.ids))
+        unknown = [c for c in self.tokenizers.source.unknown(source.part.text) if c not in _JOINERS]
         first, *others = (
-            self._hypothesis_to_translation(hypothesis, source_tokens, terms) for hypothesis in hypotheses
+            self._hypothesis_to_translation(hypothesis, source.part, source_tokens, unknown)
+            for hypothesis in hypotheses
         )
         return replace(first, alternatives=tuple(others)) if others else first
 
@@ -226,20 +233,27 @@ class PartTranslator:
         return _CONTROL.subn(" ", self.tokenizers.target.decode(ids))
 
     def _hypothesis_to_translation(
-        self, hypothesis: Hypothesis, source_tokens: tuple[str, ...], terms: tuple[Occurrence, ...]
+        self, hypothesis: Hypothesis, source: Part, source_tokens: tuple[str, ...], unknown: Sequence[str]
     ) -> Translation:
         text, control_characters = self._decode(hypothesis.ids)
-        checked = self._term_encoder.check(terms, text)
+        tokens = tuple(self.tokenizers.target.pieces(hypothesis.ids))
+        checked = self._term_encoder.check(source.terms, text)
+        lost = tuple(symbol for symbol in unknown if symbol not in text)
         found: dict[Flag, bool] = {
-            "limit": hypothesis.limited, "control": control_characters > 0,
+            "limit": hypothesis.limited,
+            "short": self.facts.is_short(source.text, text),
+            "repeated": not self.facts.repetitive and repeats(tokens) and not repeats(source_tokens),
+            "control": control_characters > 0,
+            "unknown": bool(lost),
             "unmet": not all(term.satisfied for term in checked),
-        }  # fmt: skip
+        }
         return Translation(
             text,
             hypothesis.score,
-            tuple(self.tokenizers.target.pieces(hypothesis.ids)),
+            tokens,
             tuple(hypothesis.log_probs),
             tuple(flag for flag, holds in found.items() if holds),
+            lost,
             source_tokens,
             terms=checked,
         )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
+from interlingua.flags import Flag
 from interlingua.model.protocol import Attention
 from interlingua.terms.encoding import CheckedTerm
 
 __all__ = ["EMPTY", "Flag", "PairScore", "Translation", "join"]
 
-Flag = Literal["empty", "split", "limit", "control", "unmet"]
+# One line of a file stays one: only the line breaks of a text that has several are kept.
+_CONTROL = re.compile("[\x00-\t\v\f\x0e-\x1f\x7f-\x9f\u2028\u2029]|\r(?!\n)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class Translation:
     """One translated text."""
 
     text: str
-    """Never holds a control character, so it is one line."""
+    """Without control characters, but with the line breaks of a text that is translated line by line."""
     score: float
     """The log-probability over the length penalty; of a split text the sum over its parts."""
     tokens: tuple[str, ...]
@@ -27,13 +30,14 @@ class Translation:
     log_probs: tuple[float, ...]
     """The model's natural log-probability of each token, then of the end unless the limit cut it off."""
     flags: tuple[Flag, ...] = ()
-    """empty: there was nothing to translate; split: the source was too long and went in parts; limit: the
-    length limit cut the output off; control: control characters in the output became spaces; unmet: a term
-    of the glossary is missing."""
+    """interlingua.flags says what they mean."""
+    unknown: tuple[str, ...] = ()
+    """The characters (of models of words: the words) of the source that are neither in the model's vocabulary
+    nor in the translation."""
     source_tokens: tuple[str, ...] = ()
     """The pieces of the source."""
     alternatives: tuple[Translation, ...] = ()
-    """The others of the n best; none for a split text."""
+    """The others of the n best; of a split text the second of all parts, the third of all, and so on."""
     alignment: tuple[tuple[int, int], ...] | None = None
     """On request: for each token, (its most attended source token, itself), counted from 0."""
     attention: Attention | None = None
@@ -58,28 +62,49 @@ class PairScore(NamedTuple):
 EMPTY = Translation("", 0.0, (), (), ("empty",))
 
 
-def join(parts: Sequence[Translation], gaps: Sequence[str]) -> Translation:
-    """Puts the translations of a split text together.
+def join(parts: Sequence[Translation], gaps: Sequence[str], *, split: bool) -> Translation:
+    """Puts the translations of a text's parts together.
 
     Args:
-        parts: the translations, in order.
-        gaps: what follows each in the source.
+        parts: the translations, in order; none where there was only something to copy.
+        gaps: what stands before, between and after them in the source.
+        split: whether a part is not a whole line or sentence.
     """
+    gaps = [_CONTROL.sub(" ", gap) for gap in gaps]
+    if not parts:
+        copied = gaps[0].strip()
+        return replace(EMPTY, text=copied, flags=()) if copied else EMPTY
+    gaps = [gaps[0].lstrip(), *gaps[1:-1], gaps[-1].rstrip()]
+    if len(parts) == 1 and not any(gaps):
+        return parts[0]
+    flags: list[Flag] = [flag for part in parts for flag in part.flags if flag != "empty"]
+    others = max((len(part.alternatives) for part in parts), default=0)
+    joined = _join(parts, gaps, ["split", *flags] if split else flags)
+    return replace(
+        joined,
+        alternatives=tuple(
+            _join([[*part.alternatives[i : i + 1], part][0] for part in parts], gaps, joined.flags)
+            for i in range(others)
+        ),
+        parts=tuple(parts),
+    )
+
+
+def _join(parts: Sequence[Translation], gaps: Sequence[str], flags: Sequence[Flag]) -> Translation:
     alignment: list[tuple[int, int]] = []
     sources = targets = 0
     for part in parts:
         alignment += [(source + sources, target + targets) for source, target in part.alignment or ()]
         sources, targets = sources + len(part.source_tokens), targets + len(part.tokens)
-    flags: list[Flag] = ["split", *(flag for part in parts for flag in part.flags if flag != "empty")]
-    spaces = ["" if not gap else " " for gap in gaps]
+    texts = [text for part, gap in zip(parts, gaps[1:], strict=True) for text in (part.text, gap)]
     return Translation(
-        text="".join(text for part, space in zip(parts, spaces, strict=True) for text in (part.text, space)),
+        text="".join([gaps[0], *texts]),
         score=sum(part.score for part in parts),
         tokens=tuple(token for part in parts for token in part.tokens),
         log_probs=tuple(log_prob for part in parts for log_prob in part.log_probs),
         flags=tuple(dict.fromkeys(flags)),
+        unknown=tuple(dict.fromkeys(symbol for part in parts for symbol in part.unknown)),
         source_tokens=tuple(token for part in parts for token in part.source_tokens),
         alignment=tuple(alignment) if any(part.alignment for part in parts) else None,
         terms=tuple(term for part in parts for term in part.terms),
-        parts=tuple(parts),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from interlingua.documents.passage import Passage, split_passage
 from interlingua.engine.protocol import Engine
 from interlingua.engine.workload import chunks
 from interlingua.errors import ConfigurationError, DataError
@@ -15,7 +16,7 @@ from interlingua.inference.translation import PairScore, Translation, join
 from interlingua.search.settings import SearchSettings
 from interlingua.terms.encoding import TermEncoder
 from interlingua.terms.glossary import Glossary, GlossaryInput, glossary_for_each
-from interlingua.text.sentences import split_long
+from interlingua.text.facts import TextFacts
 from interlingua.text.tokenizer import TokenizerPair
 
 __all__ = ["DraftObserver", "Drafts", "PairScore", "Translation", "Translator"]
@@ -39,6 +40,7 @@ class Translator:
         settings: how to search, unless a call says otherwise.
         max_ratio: the largest usual target length / source length of the training, in tokens.
         max_source_length: a source of more tokens is split.
+        facts: what kind of text the model is for.
         extra_tokens: by how much targets of short sources exceed the ratio.
     """
 
@@ -50,6 +52,7 @@ class Translator:
         settings: SearchSettings | None = None,
         max_ratio: float = 2.0,
         max_source_length: int = 256,
+        facts: TextFacts | None = None,
         extra_tokens: float = 0.0,
     ) -> None:
         self.engine = engine
@@ -57,7 +60,9 @@ class Translator:
         self.settings = settings or SearchSettings()
         self.max_ratio, self.extra_tokens = max_ratio, extra_tokens
         self.max_source_length = max_source_length
-        self._parts = PartTranslator(engine, tokenizers, TermEncoder(tokenizers), self.length_limit)
+        self.facts = facts or TextFacts()
+        encoder = TermEncoder(tokenizers)
+        self._parts = PartTranslator(engine, tokenizers, encoder, self.length_limit, self.facts)
 
     def length_limit(self, source_length: int) -> int:
         """The most target tokens looked for, of a source of so many tokens."""
@@ -65,9 +70,13 @@ class Translator:
 
     def translate(
         self, texts: Iterable[str], *, glossary: GlossaryInput | None = None, alignment: bool = False,
-        attention: bool = False, observe: DraftObserver | None = None, **changes: Any,
+        attention: bool = False, observe: DraftObserver | None = None, whole: bool = False, **changes: Any,
     ) -> list[Translation]:  # fmt: skip
         """Translates texts; the order and the company of a text do not matter to its translation.
+
+        Where the training data was natural language, lines are translated one by one, and, if it was single
+        sentences, sentences too. What stands between them comes through as it is, and so do texts without
+        words and, around a sentence, emoji that the model does not know.
 
         Args:
             texts: any number of them: a list, a column of a table, a generator, an open file.
@@ -77,6 +86,7 @@ class Translator:
             attention: whether to give all attention weights.
             observe: called after every step of decoding, perhaps from several threads; it may raise to stop,
                 or return the numbers of texts that are not wanted any more.
+            whole: whether texts go through the model as they are, unless they are too long for it.
             **changes: fields of SearchSettings, such as beam=5, n_best=3 or sample=True.
 
         Raises:
@@ -90,10 +100,10 @@ class Translator:
         if settings.sample and glossary:
             raise ConfigurationError("a glossary does not go with sampling", where="glossary")
         glossaries = glossary_for_each(glossary, len(texts), self.tokenizers.source.normalise)
-        split_texts = self._split(texts)
+        passages = self.split(texts, whole=whole)
         parts = [
-            [Part(piece, tuple(own.find(piece))) for piece, _ in pieces]
-            for pieces, own in zip(split_texts, glossaries, strict=True)
+            [Part(part, tuple(own.find(part))) for part in passage.parts]
+            for passage, own in zip(passages, glossaries, strict=True)
         ]
         places: dict[Part, list[tuple[int, int]]] = {}  # where each distinct part stands
         for text_number, of_text in enumerate(parts):
@@ -103,10 +113,9 @@ class Translator:
         found = self._parts.translate(list(places), settings, Extras(alignment, attention), observe_parts)
         by_part = dict(zip(places, found, strict=True))
         return [
-            by_part[of_text[0]] if len(of_text) == 1
-            else join([by_part[part] for part in of_text], [gap for _, gap in pieces])
-            for of_text, pieces in zip(parts, split_texts, strict=True)
-        ]  # fmt: skip
+            join([by_part[part] for part in of_text], passage.gaps, split=passage.has_long_line)
+            for of_text, passage in zip(parts, passages, strict=True)
+        ]
 
     def translate_lines(
         self,
@@ -143,15 +152,22 @@ class Translator:
         parts = chunks(read_pairs(pairs, "pairs"), chunk)
         return (found for part in parts for found in score(self.engine, self.tokenizers, part))
 
-    def _split(self, texts: Sequence[str]) -> list[list[tuple[str, str]]]:
-        """Each text as pieces that the model can take, and what follows each."""
-        encode = self.tokenizers.source.encode
-        lengths = map(len, self.tokenizers.source.encode_batch(texts))
+    def split(self, texts: Sequence[str], *, whole: bool = False) -> list[Passage]:
+        """Splits texts into the parts that `translate` translates on their own.
+
+        Args:
+            texts: any number of them.
+            whole: whether only those that are too long are split.
+        """
+        tokenizer, limit = self.tokenizers.source, self.max_source_length
+        lengths = map(len, tokenizer.encode_batch(texts))
+        facts = TextFacts() if whole else self.facts
         return [
-            [(text, "")] if length <= self.max_source_length
-            else split_long(text, lambda piece: len(encode(piece)), self.max_source_length)
+            Passage([text], [0], [length], ["", ""], has_long_line=False)
+            if length <= limit and not facts.natural
+            else split_passage(text, tokenizer, limit, facts)
             for text, length in zip(texts, lengths, strict=True)
-        ]  # fmt: skip
+        ]
 
 
 def _by_place(observe: DraftObserver, places: Sequence[Sequence[tuple[int, int]]]) -> PartObserver:

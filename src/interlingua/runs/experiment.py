@@ -12,7 +12,7 @@ from pydantic import AfterValidator
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.engine.device import choose_device
-from interlingua.errors import OutputError
+from interlingua.errors import BundleError, OutputError
 from interlingua.inference.bundle import LengthStatistics, load_bundle, read_config
 from interlingua.model.architectures import AnyModelSettings
 from interlingua.model.presets import PRESETS
@@ -27,6 +27,7 @@ from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
 from interlingua.runs.tensorboard import require_tensorboard
 from interlingua.search.settings import SearchSettings
 from interlingua.settings import Settings, merge
+from interlingua.text.facts import TextFacts, measure_facts
 from interlingua.text.languages import check_language
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings
 from interlingua.text.tokenizer_files import load_tokenizers
@@ -43,6 +44,10 @@ __all__ = [
 ]
 
 Language = Annotated[str, AfterValidator(check_language)]
+
+
+MAX_READ_PAIRS = 10_000
+"""Training pairs that tell what kind of text the model is for."""
 
 
 class Experiment(Settings):
@@ -71,6 +76,7 @@ class Plan(NamedTuple):
     experiment: Experiment
     prepared: Prepared
     lengths: LengthStatistics
+    facts: TextFacts
     notes: list[str]
     """What was found and chosen, for people."""
     inputs: Inputs | None = None
@@ -156,7 +162,8 @@ def make_plan(values: Mapping[str, Any], where: str, out: Path, copies: Path) ->
     lengths = measure_lengths(prepared.train)
     if outliers := describe_outliers(prepared.train, prepared.tokenizers, inputs.data, lengths):
         notes.append(inputs.rename(outliers))
-    return Plan(experiment, prepared, lengths, notes, inputs)
+    facts = base.facts if base else _measure_facts(experiment, prepared)
+    return Plan(experiment, prepared, lengths, facts, notes, inputs)
 
 
 def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | None) -> Plan:
@@ -178,7 +185,25 @@ def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | N
     prepared = _prepare(data, experiment.tokenizer, tokenizers)
     if manifest is not None:
         prepared = prepared._replace(report=manifest.report)
-    return Plan(experiment, prepared, measure_lengths(prepared.train), [])
+    facts = _saved_facts(directory) if experiment.base_model else None
+    facts = facts or _measure_facts(experiment, prepared)
+    return Plan(experiment, prepared, measure_lengths(prepared.train), facts, [])
+
+
+def _measure_facts(experiment: Experiment, prepared: Prepared) -> TextFacts:
+    train = prepared.train
+    # Evenly taken, to hold little memory.
+    sample = range(0, len(train), -(-len(train) // MAX_READ_PAIRS))
+    pairs = [(train.source_text(i), train.target_text(i)) for i in sample]
+    return measure_facts(pairs, experiment.languages[0] if experiment.languages else None)
+
+
+def _saved_facts(directory: Path) -> TextFacts | None:
+    """What a run took over from its base model, which may be gone; None before its first validation."""
+    try:
+        return load_bundle(directory).facts
+    except BundleError:
+        return None
 
 
 def _prepare(data: CorpusSettings, settings: TokenizerSettings, tokenizers: TokenizerPair | None) -> Prepared:

@@ -64,7 +64,7 @@ class Journal:
 
     def save_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Writes the weights that are the best so far."""
-        save_weights(self.out, weights, self.plan.lengths)
+        save_weights(self.out, weights, self.plan.lengths, self.plan.facts)
 
     def save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Writes a checkpoint."""

@@ -17,7 +17,6 @@ from interlingua.model.protocol import Explanation, Seq2Seq
 from interlingua.search.beam import BeamStep, beam_search
 from interlingua.search.hypothesis import SearchInput
 from interlingua.search.settings import SearchSettings
-from interlingua.text.sentences import split_long
 from interlingua.views.look_data import (
     AttentionKind,
     AttentionMaps,
@@ -97,12 +96,10 @@ def look_page(data: Look) -> str:
 
 def _choose_part(translator: Translator, text: str, part: int) -> tuple[str, int]:
     """The chosen part of the text, and how many there are."""
-    encode, limit = translator.tokenizers.source.encode, translator.max_source_length
-    if not text.strip() or not encode(text):
+    (passage,) = translator.split([text])
+    parts = passage.parts
+    if not text.strip() or not any(translator.tokenizers.source.encode(part) for part in parts):
         raise DataError("there is no text to look at", found=text, accepted='For example: "A dog runs."')
-    parts = [text]
-    if len(encode(text)) > limit:
-        parts = [piece for piece, _ in split_long(text, lambda piece: len(encode(piece)), limit)]
     if not 1 <= part <= len(parts):
         raise ConfigurationError(
             "the text has no such part", where="part", found=part, accepted=f"1 to {len(parts)}."
@@ -115,9 +112,9 @@ def _translation(
 ) -> tuple[Translation, str | None]:
     """The translation with its attention, or why there is none."""
     try:
-        return translator.translate([text], attention=True, alignment=True, **changes)[0], None
+        return translator.translate([text], attention=True, alignment=True, whole=True, **changes)[0], None
     except ConfigurationError as error:
-        return translator.translate([text], **changes)[0], error.what
+        return translator.translate([text], whole=True, **changes)[0], error.what
 
 
 def _outputs(translation: Translation) -> list[Output]:

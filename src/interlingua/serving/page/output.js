@@ -9,8 +9,10 @@ const FLAGS = {
   unmet: "Some terms of the glossary are missing.",
   limit: "The translation was cut off at the model's length limit.",
   repeated: "The model went in circles: a part of this is likely wrong.",
-  split: "A line was too long for the model and was translated in parts.",
+  split: "A line or sentence was too long for the model and was translated in parts.",
   control: "Control characters were taken for spaces.",
+  unknown: "The model does not know some characters of the text; they got lost.",
+  short: "The translation is shorter than usual: something may be missing.",
   pivot: "No model translates between these languages directly: this went through a third one.",
 };
 let sentences = []; // {element, part, original, text, shown, words}, in order
@@ -63,6 +65,8 @@ export function show(answer, open) {
   const notes = flags.map((flag) => FLAGS[flag] ?? flag);
   const missing = terms.filter(({ satisfied }) => !satisfied).map(({ source, target }) => `${target} (${source})`);
   if (missing.length) notes[flags.indexOf("unmet")] = `Missing terms of the glossary: ${[...new Set(missing)].join(", ")}`;
+  const unknown = new Set(parts.flatMap((part) => part.unknown ?? []));
+  if (unknown.size) notes[flags.indexOf("unknown")] = `Not in the model's vocabulary, and lost: ${[...unknown].join(" ")}`;
   if (lost.length) notes.push(`Missing or changed in the translation: ${lost.join(", ")}`);
   finish(notes);
 }

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from interlingua.errors import BundleError
+from interlingua.text.facts import TextFacts
 
 __all__ = ["AboutModel", "OnDrafts", "Worker", "WorkerGoneError"]
 
@@ -29,6 +30,8 @@ class AboutModel(NamedTuple):
     """Hypotheses kept a sentence, unless a request says otherwise."""
     attention_heads: int
     """How many it has whose attention can be shown."""
+    facts: TextFacts = TextFacts()
+    """What kind of text it is for."""
 
 
 class WorkerGoneError(Exception):
@@ -69,7 +72,13 @@ class Worker:
         except BaseException:
             await _end(process)
             raise
-        return cls(process, {name: AboutModel(**about) for name, about in message["ready"].items()})
+        return cls(
+            process,
+            {
+                name: AboutModel(**{**about, "facts": TextFacts(**about["facts"])})
+                for name, about in message["ready"].items()
+            },
+        )
 
     async def translate(
         self, task: Mapping[str, Any], on_drafts: OnDrafts, abandoned: asyncio.Future[Any]

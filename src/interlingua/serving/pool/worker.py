@@ -30,7 +30,7 @@ from interlingua.inference.translation import Translation
 from interlingua.inference.translator import DraftObserver, Drafts, Translator
 from interlingua.serving.logs import describe_error
 
-__all__ = ["main", "repeats"]
+__all__ = ["main"]
 
 _MAX_WEIGHTS = 1 << 20  # attention weights of a text that are sent: more would be tens of megabytes of JSON
 _PR_SET_PDEATHSIG = 1
@@ -123,16 +123,17 @@ def _write(stream: BinaryIO, message: dict[str, Any]) -> None:
     stream.flush()
 
 
-def _about(model: Translator) -> dict[str, int]:
+def _about(model: Translator) -> dict[str, Any]:
     """What the service must know of a model; also its first call, which is slow."""
-    model.translate(["."], beam=1)
+    model.translate(["."], beam=1, whole=True)
     heads = 0
     with suppress(ConfigurationError):  # it has no attention
-        (translation,) = model.translate(["."], beam=1, attention=True)
+        (translation,) = model.translate(["."], beam=1, attention=True, whole=True)
         assert translation.attention is not None
         heads = sum(len(weights) * weights.shape[1] for weights in translation.attention)
     return {
-        "max_source_length": model.max_source_length, "beam": model.settings.beam, "attention_heads": heads
+        "max_source_length": model.max_source_length, "beam": model.settings.beam, "attention_heads": heads,
+        "facts": model.facts._asdict(),
     }  # fmt: skip
 
 
@@ -195,7 +196,8 @@ def _translate(
     """
     texts = [task["texts"][number] for number in numbers]
     glossaries = [task["glossaries"][number] for number in numbers]
-    options, detail = dict(task["options"]), task["detail"]
+    # The service has split them already.
+    options, detail = {"whole": True, **task["options"]}, task["detail"]
     if any(glossaries):
         options["glossary"] = glossaries
     observe = functools.partial(watch, numbers)
@@ -237,9 +239,8 @@ def _others(one: Translation, candidates: Sequence[Translation]) -> tuple[Transl
 
 
 def _record(translation: Translation, detail: bool) -> dict[str, Any]:
-    flags = [*translation.flags, *(["repeated"] if repeats(translation.tokens) else [])]
     record: dict[str, Any] = {
-        "text": translation.text, "flags": flags, "count": len(translation.tokens),
+        "text": translation.text, "flags": translation.flags, "count": len(translation.tokens),
         "alternatives": [_record(each, detail) for each in translation.alternatives],
     }  # fmt: skip
     if detail or translation.alignment is not None:
@@ -247,6 +248,8 @@ def _record(translation: Translation, detail: bool) -> dict[str, Any]:
     if detail:
         record["score"] = round(translation.score, 4)
         record["log_probs"] = [round(value, 4) for value in translation.log_probs]
+    if translation.unknown:
+        record["unknown"] = translation.unknown
     if translation.terms:
         record["terms"] = [term._asdict() for term in translation.terms]
     if translation.alignment is not None:
@@ -257,17 +260,6 @@ def _record(translation: Translation, detail: bool) -> dict[str, Any]:
             for name, weights in translation.attention._asdict().items()
         }
     return record
-
-
-def repeats(tokens: Sequence[str], times: int = 4, longest: int = 8) -> bool:
-    """Whether some run of up to `longest` tokens comes `times` times in a row: decoding went in circles."""
-    for size in range(1, longest + 1):
-        same = 0
-        for i in range(size, len(tokens)):
-            same = same + 1 if tokens[i] == tokens[i - size] else 0
-            if same >= (times - 1) * size:
-                return True
-    return False
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from interlingua.flags import FLAGS
 from interlingua.serving.http.fields import INTEGRAL, require_json
 from interlingua.serving.http.limits import AccessControl
 from interlingua.serving.http.reception import log_texts
@@ -39,6 +40,7 @@ _SAMPLE_WITH_GLOSSARY = {
     "properties": {"sample": {"const": True}, "glossary": {"type": "object", "minProperties": 1}},
     "required": ["sample", "glossary"],
 }
+_FLAGS = "; ".join(f"{flag}: {meaning}" for flag, meaning in FLAGS.items())
 _EVENT = {
     "type": "object",
     "description": "progress: {index, text}, where the text replaces all earlier ones of that index; "
@@ -82,13 +84,11 @@ class Hypothesis(BaseModel):
     score: Annotated[float, Field(description="Log-probability over the length penalty.")]
     tokens: list[str]
     log_probs: Annotated[list[float], Field(description="Of each token, then of the end.")]
-    flags: Annotated[
+    flags: Annotated[list[str], Field(description=_FLAGS)]
+    unknown: Annotated[
         list[str],
-        Field(description="limit: cut off at the length limit; control: control characters became spaces; "
-              "repeated: the decoder went in circles; split: the text was too long and went in parts; "
-              "pivot: it went through a third language; "
-              "unmet: a term of the glossary is missing."),
-    ]  # fmt: skip
+        Field(description="Characters of the source that are not in the vocabulary, and got lost."),
+    ] = []
     terms: Annotated[
         list[TermAnswer],
         Field(description="The glossary's terms in the source, for each time that one occurs."),
@@ -104,7 +104,7 @@ class Attention(BaseModel):
 
 
 class Part(Hypothesis):
-    """A part that went through the model as a whole: a line, or a sentence of a long one."""
+    """A part that went through the model as a whole: a line or a sentence."""
 
     source: str
     source_tokens: list[str]
@@ -123,7 +123,7 @@ class TextAnswer(BaseModel):
     detected: Annotated[DetectedLanguage | None, Field(description="Only for source auto.")] = None
     text: str
     alternatives: list[str]
-    flags: list[str]
+    flags: Annotated[list[str], Field(description=_FLAGS)]
     not_kept: Annotated[
         list[str], Field(description="Addresses, numbers and placeholders that did not come through.")
     ]

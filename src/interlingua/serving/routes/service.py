@@ -132,7 +132,7 @@ class Service:
             Document(
                 text, options.format, served.tokenizer, about.max_source_length,
                 can_align=about.attention_heads > 0, check_numbers=served.numbers_copied,
-                find_terms=find_terms,
+                find_terms=find_terms, facts=about.facts,
             )
             for text in texts
         ]  # fmt: skip
