@@ -24,7 +24,7 @@ def is_experiment(file: Path) -> bool:
         return False  # a pipe, or nothing: said when it is read
     with file.open("rb") as stream:
         beginning = stream.read(1 << 16)
-    lines = [line for line in beginning.splitlines() if line.strip() and not line.lstrip().startswith(b"#")]
+    lines = [line for line in beginning.split(b"\n") if line.strip() and not line.lstrip().startswith(b"#")]
     return bool(lines) and re.match(rb"\s*(\[[\w. ]+\]|[\w.]+\s*=[^\t]*)\s*(#.*)?$", lines[0]) is not None
 
 
