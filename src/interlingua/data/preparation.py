@@ -226,7 +226,7 @@ def _refuse_unknown(
     """Raises a DataError when a vocabulary knows hardly anything of the texts of a file."""
     for part, corpus in (("train", train if given else None), ("valid", valid)):
         for side, counts in unknown[part].items():
-            if corpus is None or not is_hardly_known(counts):
+            if corpus is None or not is_hardly_known(counts, to_train=part == "train"):
                 continue
             known_by = "the model to start from" if given else "the vocabulary of the training pairs"
             advice = "Are these the right file and the right columns?"

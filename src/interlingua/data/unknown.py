@@ -22,7 +22,9 @@ EXAMPLES = 5
 BYTE_PIECE = re.compile("<0x[0-9A-F]{2}>")
 WARN_FROM_SYMBOLS, WARN_FROM_TEXTS = 0.01, 0.05
 """Shares from which unknown symbols are worth a warning."""
-HARDLY_KNOWN = 0.5
+MAX_UNKNOWN_TO_TRAIN, MAX_UNKNOWN_TO_VALIDATE = 0.5, 0.75
+"""Shares from which it is surely a mistake. Few pairs may well lack most symbols of those to validate on; in
+another alphabet, spaces and punctuation are known."""
 
 
 class UnknownSymbols:
@@ -72,9 +74,15 @@ class UnknownSymbols:
         return text.split(" ") if self._words else text
 
 
-def is_hardly_known(side: dict[str, Any]) -> bool:
-    """Whether more than half of the symbols of `UnknownSymbols.as_dict` would be lost."""
-    return not side["spelled"] and side["unknown"] > HARDLY_KNOWN * side["symbols"]
+def is_hardly_known(side: dict[str, Any], to_train: bool) -> bool:
+    """Whether so many symbols of `UnknownSymbols.as_dict` are lost that this can only be a mistake.
+
+    Args:
+        side: the counts.
+        to_train: whether the texts are to be trained on, or only to validate with.
+    """
+    limit = MAX_UNKNOWN_TO_TRAIN if to_train else MAX_UNKNOWN_TO_VALIDATE
+    return not side["spelled"] and side["unknown"] > limit * side["symbols"]
 
 
 def describe_unknown(side: dict[str, Any], name: str, pairs: int, learnt_from: bool) -> str | None:
