@@ -114,8 +114,8 @@ WORDS = {
 
 def _in_words(complaint: Any) -> str:
     if complaint["type"] == "union_tag_invalid":
-        key, kinds = complaint["ctx"]["discriminator"], complaint["ctx"]["expected_tags"]
-        return f"{key.strip(chr(39))} should be one of {kinds}"
+        key, tag, kinds = (complaint["ctx"][name] for name in ("discriminator", "tag", "expected_tags"))
+        return f"there is no {key.strip(chr(39))} {tag!r}, but {kinds}"
     said = str(complaint["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     return WORDS.get(complaint["type"], said)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import io
 import json
@@ -24,13 +25,16 @@ from interlingua.data.batch import Batch
 from interlingua.errors import BundleError, CheckpointError, ConfigurationError, DataError, OutputError
 from interlingua.evaluation.metrics import metric_named
 from interlingua.evaluation.scores import evaluate
+from interlingua.inference.bundle import read_config
 from interlingua.inference.tensors import read_tensors, write_tensors
 from interlingua.model.protocol import Model
 from interlingua.runs.events import Ended, Note, Progress, Validated
+from interlingua.runs.fine_tuning import LEARNING_RATE
 from interlingua.runs.run import start
 from interlingua.runs.validation import Validation, Validator
 from interlingua.settings import merge
 from interlingua.training.objective import CrossEntropy, Loss
+from interlingua.training.settings import TrainingSettings
 from tests.tiny import last_checkpoint, resume_tiny, tiny_values, train_tiny, weights, write_reversals
 
 
@@ -85,7 +89,7 @@ def test_muon_goes_on_as_it_would_have(pairs: Path, tmp_path: Path, monkeypatch:
     assert same(last_checkpoint(tmp_path / "stopped"), last_checkpoint(tmp_path / "whole"))
 
 
-def steady(validator: Validator, model: Model, ends_at: float) -> Validation:
+def steady(validator: Validator, model: Model, *_: object) -> Validation:
     """A validation that finds the same score each time."""
     score = evaluate(["a"], [("a", "b")], metrics=[metric_named("sequence_error")], n_bootstrap=0)
     return Validation(1.0, score, [], validator.search, 1, 0.0)
@@ -542,3 +546,61 @@ def test_curves_for_tensorboard(pairs: Path, tmp_path: Path, monkeypatch: pytest
     with pytest.raises(ConfigurationError, match=r"interlingua\[tensorboard\]"):
         train_tiny(tmp_path / "other", pairs, max_steps=4, tensorboard=True)
     assert not (tmp_path / "other").exists()
+
+
+def test_nothing_worse_than_the_base_model_is_saved_unless_asked(
+    pairs: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validate, scores = Validator.validate, iter([50.0, 40.0, 45.0] * 2)
+
+    def pretend(self: Validator, *args: Any) -> Validation:
+        found = validate(self, *args)
+        score = dataclasses.replace(found.scores[0], score=next(scores), higher_is_better=True)
+        return found._replace(scores=[score])
+
+    monkeypatch.setattr(Validator, "validate", pretend)
+    values = tiny_values(pairs, max_steps=10)
+    values = {"data": values["data"], "training": values["training"], "base_model": str(undisturbed)}
+    for save in ("best", "last"):
+        out = tmp_path / save
+        events = list(start(merge(values, {"training": {"save": save}}), out))
+        first, *_, last = (event for event in events if isinstance(event, Validated))
+        assert (first.step, first.best, last.step) == (0, True, 10)
+        assert ended(events)[0] == 10
+        assert same(weights(out), weights(undisturbed)) == (save == "best")
+        said = [event.text for event in events if isinstance(event, Note) and "start from" in event.text]
+        assert bool(said) == (save == "best")
+
+
+def test_fine_tuning_is_gentle_unless_told_otherwise(pairs: Path, undisturbed: Path, tmp_path: Path) -> None:
+    values = tiny_values(pairs, max_steps=1)
+    values = {"data": values["data"], "training": values["training"], "base_model": str(undisturbed)}
+    rates = []
+    for name, training in {
+        "usual": {},
+        "given": {"learning_rate": 3e-3},
+        "muon": {"optimizer": "muon"},
+    }.items():
+        list(start(merge(values, {"training": training}), tmp_path / name))
+        rates.append(read_config(tmp_path / name)["training"]["learning_rate"])
+    assert rates == [LEARNING_RATE["adamw"], 3e-3, LEARNING_RATE["muon"]]
+    assert LEARNING_RATE["adamw"] < TrainingSettings().learning_rate
+
+
+def test_a_stop_in_the_middle_of_a_validation_leaves_it_to_the_next_process(
+    pairs: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, measure = tmp_path / "run", Validator._loss
+
+    def interrupted(*args: Any) -> float:
+        signal.raise_signal(signal.SIGINT)
+        return measure(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Validator, "_loss", interrupted)
+        events = train_tiny(out, pairs, max_steps=20)
+    assert not any(isinstance(event, Validated) for event in events)
+    assert ended(events)[1] is False
+    assert any(isinstance(event, Validated) for event in resume_tiny(out))
+    assert same(last_checkpoint(out), last_checkpoint(undisturbed))
+    assert same(weights(out), weights(undisturbed))

@@ -90,5 +90,7 @@ def _plain_line(event: Progress, best: str) -> str:
 def _validated(event: Validated) -> str:
     metrics = "".join(f" · {name} {score:.2f}" for name, score in event.metrics.items())
     saved = " · best so far, saved" if event.best else ""
+    if not event.step:
+        saved = " · the model to start from"
     loss = f"validation loss {event.loss:.3f}"
     return f"{duration(event.elapsed_s):>7}  step {event.step:,}  {loss}{metrics}{saved}"

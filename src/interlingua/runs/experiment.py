@@ -146,7 +146,7 @@ def make_plan(values: Mapping[str, Any], where: str, out: Path, copies: Path) ->
     notes = [inputs.rename(prepared.account)]
     if base is not None:
         # the base model's penalty is chosen anew, only the user's is kept
-        values = merge(values_of_base(base), _keep_length_penalty(values))
+        values = merge(values_of_base(base, given.training.optimizer), _keep_length_penalty(values))
     else:
         recipe = choose_recipe(given.preset, given.model.architecture, given.training, prepared, device)
         # the user's penalty, or a paper's, is kept

@@ -12,13 +12,19 @@ from interlingua.model.presets import PRESETS
 
 __all__ = ["refuse_other_model", "values_of_base"]
 
+LEARNING_RATE = {"adamw": 5e-4, "muon": 2e-3}
+"""Peaks, gentler than from nothing: what was learnt before is to be kept."""
+
 CHANGEABLE = ("dropout", "attention_dropout", "activation_dropout", "max_positions")
 """Settings of a model that its weights do not depend on."""
 
 
-def values_of_base(base: Bundle) -> dict[str, Any]:
-    """What a run takes from the model that it starts from, beside weights and tokenizers."""
-    return {key: base.config[key] for key in ("model", "search", "languages") if key in base.config}
+def values_of_base(base: Bundle, optimizer: str) -> dict[str, Any]:
+    """What a run takes from its base model, beside weights and tokenizers; and a gentle learning rate."""
+    kept: dict[str, Any] = {
+        key: base.config[key] for key in ("model", "search", "languages") if key in base.config
+    }
+    return {**kept, "training": {"learning_rate": LEARNING_RATE[optimizer]}}
 
 
 def refuse_other_model(values: Mapping[str, Any], base: Bundle, where: str) -> None:

@@ -244,11 +244,14 @@ def _events(trainer: Trainer, machine: Machine, damaged: list[str]) -> Iterator[
     with stop_on_signal() as stopped:
         reason = USED_UP if trainer.used_up else (yield from trainer.train(stopped))
     finished = not stopped.is_set()
-    if finished and learner.step < FEW_STEPS and plan.experiment.base_model is None:
+    if finished and learner.step < FEW_STEPS and not trainer.fine_tuning:
         few = f"only {learner.step:,} updates: too few for a model that has learnt anything"
         yield Note(f"{few}. Give it more time, or take a smaller model (--preset).", warning=True)
-    if finished and not selection.best_step:  # the time was over before anything was saved
+    if finished and not (trainer.journal.out / WEIGHTS).exists():  # the time was over before
         yield trainer.validate(1.0)
+    if finished and trainer.fine_tuning and not selection.best_step and trainer.settings.save == "best":
+        yield Note("no validation was better than the model to start from, so that is what is saved; for the "
+                   "last weights all the same: --set training.save=last", warning=True)  # fmt: skip
     scores = (yield from _finish(trainer, machine, reason)) if finished else []
     yield Ended(learner.step, trainer.clock(), reason, finished, selection.best_step, scores)
 

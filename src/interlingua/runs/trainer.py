@@ -14,7 +14,7 @@ from interlingua.runs.events import Event, Validated, skipped_note
 from interlingua.runs.experiment import Plan
 from interlingua.runs.journal import Journal
 from interlingua.runs.selection import Selection
-from interlingua.runs.validation import Validation, Validator
+from interlingua.runs.validation import StoppedError, Validation, Validator
 from interlingua.runs.window import Window
 from interlingua.training.loop import Learner, optimise
 from interlingua.training.objective import build_objective
@@ -73,6 +73,11 @@ class Trainer:
         """How long the last checkpoint took to be written."""
 
     @property
+    def fine_tuning(self) -> bool:
+        """Whether the run starts from a trained model."""
+        return self.plan.experiment.base_model is not None
+
+    @property
     def used_up(self) -> bool:
         """Whether there is nothing left of the budget."""
         return self.learner.step > 0 and self.budget.progress(self.learner.step) >= 1
@@ -85,6 +90,12 @@ class Trainer:
         window = Window(self.clock)
         checkpointed = time.monotonic()
         objective = build_objective(self.settings)
+        if self.fine_tuning and not self.learner.step:
+            try:
+                yield self.validate(0.0, stopped)  # nothing worse than the model to start from is saved
+            except StoppedError:
+                return "stopped"
+            self._keep_pairs()
         updated_s = self.clock()
         for report in optimise(self.learner, self._batches(), objective, schedule.rate):
             self.position = report.position
@@ -99,7 +110,10 @@ class Trainer:
             if stopping or used_up or validating or window.seconds >= PROGRESS_EVERY_S:
                 yield window.sum_up(progress)
             if validating:
-                yield self.validate(progress)
+                try:
+                    yield self.validate(progress, stopped)
+                except StoppedError:
+                    stopping = True
                 window = Window(self.clock)  # the validation's time is not training time
             patience_ended = self.selection.patience_ended
             checkpoint_due = time.monotonic() - checkpointed >= self.settings.checkpoint_every_s
@@ -116,21 +130,28 @@ class Trainer:
             updated_s = self.clock()
         raise AssertionError("optimise never ends by itself")
 
+    def _keep_pairs(self) -> None:
+        """Has all validations be of the same pairs, so that their scores can be compared with the first."""
+        self.validator.max_decode_pairs = self.validator.decode_pairs
+
     def _out_of_patience(self) -> str:
         return f"no better score in {self.selection.without_better} validations"
 
-    def validate(self, progress: float) -> Validated:
-        """Validates the averaged weights, and saves them when they are the best so far."""
-        self.validations_done = self._validations_by(progress)
+    def validate(self, progress: float, stopped: threading.Event | None = None) -> Validated:
+        """Validates the averaged weights, and saves them when they are the best so far.
+
+        Raises:
+            StoppedError: `stopped` was set; it is as if the validation had not begun.
+        """
         learner, began_s = self.learner, self.clock()
         with learner.averaged_weights():
-            validation = self.validator.validate(learner.model, self._validation_ends_at())
-        if (
-            validation.pairs != self.compared_pairs
-        ):  # no score is comparable: later weights are better weights
+            validation = self.validator.validate(learner.model, self._validation_ends_at(), stopped)
+        self.validations_done = self._validations_by(progress)
+        if validation.pairs != self.compared_pairs:
+            # No score is comparable: later weights are taken for better ones.
             self.selection.best_score, self.compared_pairs = -math.inf, validation.pairs
         best = self.selection.add(validation.selection_score, learner.step)
-        if best:
+        if best or self.settings.save == "last":
             self.journal.save_weights(learner.weights.split(learner.averaged))
             self.saved = validation
         self.last_validation_ended_s, self.last_validation_took_s = self.clock(), self.clock() - began_s
@@ -142,7 +163,7 @@ class Trainer:
             loss=validation.loss,
             metrics={score.name: score.score for score in validation.scores},
             headline=validation.scores[0].name if validation.scores else "",
-            best=best,
+            best=best or self.settings.save == "last",
             samples=validation.samples,
         )
 
@@ -176,6 +197,8 @@ class Trainer:
         self.validations_done = about["validated"]
         self.validator.decode_pairs = about.get("decode_pairs", self.validator.decode_pairs)
         self.compared_pairs = about.get("compared_pairs", self.validator.decode_pairs)
+        if self.fine_tuning:
+            self._keep_pairs()
 
     def _batches(self) -> Iterator[tuple[Batch, Position]]:
         settings, sampling = self.settings, None

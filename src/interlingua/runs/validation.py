@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from typing import NamedTuple, TypeVar
 
@@ -26,7 +27,7 @@ from interlingua.search.settings import SearchSettings
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.training.objective import CrossEntropy
 
-__all__ = ["LENGTH_PENALTIES", "Validation", "Validator", "best_hypothesis"]
+__all__ = ["LENGTH_PENALTIES", "StoppedError", "Validation", "Validator", "best_hypothesis"]
 
 Pair = tuple[str, str]
 T = TypeVar("T")
@@ -66,6 +67,10 @@ class Validation(NamedTuple):
         return _larger_is_better(self.scores[0]) if self.scores else -math.inf
 
 
+class StoppedError(Exception):
+    """A validation was given up, since the run is to stop."""
+
+
 class _OutOfTimeError(Exception):
     """Raised in the middle of a search to end it."""
 
@@ -99,7 +104,9 @@ class Validator:
         self.repeated = choose_repeated(texts)
         self.metrics = task_metrics([target for _, target in texts], tokenizers.target)
 
-    def validate(self, model: Model, ends_at: float = math.inf) -> Validation:
+    def validate(
+        self, model: Model, ends_at: float = math.inf, stopped: threading.Event | None = None
+    ) -> Validation:
         """Loss of all pairs, scores of greedy translations of `decode_pairs`.
 
         In a limited time `decode_pairs` becomes what there is time for, so that later validations are of the
@@ -108,10 +115,19 @@ class Validator:
         Args:
             model: to be validated.
             ends_at: by time.monotonic(), when it must be over.
+            stopped: is looked at after every step of decoding.
+
+        Raises:
+            StoppedError: `stopped` was set.
         """
         started = time.monotonic()
         indices = self.order[: self.decode_pairs]
-        loss, translations = self._apply(model, SearchSettings(beam=1), indices, ends_at)
+        training = model.training
+        model.eval()
+        try:
+            loss, translations = self._apply(model, SearchSettings(beam=1), indices, ends_at, stopped)
+        finally:
+            model.train(training)
         pairs, outputs = self._sorted(indices, [translation.text for translation in translations])
         validation = self._validation(loss, SearchSettings(beam=1), pairs, outputs, started, n_bootstrap=0)
         if len(pairs) < self.decode_pairs:
@@ -128,6 +144,7 @@ class Validator:
             ends_at: by time.monotonic(), when translating must be over; what was translated is scored then.
         """
         started = time.monotonic()
+        model.eval()
         if not self.chooses_length_penalty:
             loss, translations = self._apply(model, self.search, self.order, ends_at)
             pairs, outputs = self._sorted(self.order, [translation.text for translation in translations])
@@ -145,11 +162,10 @@ class Validator:
         return measure_numbers_copied((store.source_text(i), store.target_text(i)) for i in self.order)
 
     def _apply(
-        self, model: Model, search: SearchSettings, indices: list[int], ends_at: float
-    ) -> tuple[float, list[Translation]]:
+        self, model: Model, search: SearchSettings, indices: list[int], ends_at: float,
+        stopped: threading.Event | None = None,
+    ) -> tuple[float, list[Translation]]:  # fmt: skip
         """The loss, and translations of the first of these pairs: of all that there is time for."""
-        training = model.training
-        model.eval()
         now = time.monotonic()
         loss = self._loss(model, now + LOSS_SHARE * (ends_at - now))
         translator = Translator(
@@ -158,6 +174,8 @@ class Validator:
         )  # fmt: skip
 
         def stop(_: object) -> None:
+            if stopped is not None and stopped.is_set():
+                raise StoppedError
             if time.monotonic() > ends_at:
                 raise _OutOfTimeError
 
@@ -174,7 +192,6 @@ class Validator:
             if ends_at < math.inf:  # more and more at once, but no more than there is time for
                 fitting = len(some) * (ends_at - now) / max(now - started, 1e-6)
                 at_once = min(4 * at_once, math.floor(0.7 * fitting))
-        model.train(training)
         return loss, translations
 
     def _sorted(self, indices: list[int], outputs: list[T]) -> tuple[list[Pair], list[T]]:
