@@ -115,7 +115,7 @@ WORDS = {
 def _in_words(complaint: Any) -> str:
     if complaint["type"] == "union_tag_invalid":
         key, tag, kinds = (complaint["ctx"][name] for name in ("discriminator", "tag", "expected_tags"))
-        return f"there is no {key.strip(chr(39))} {tag!r}, but {kinds}"
+        return f"{key.strip(chr(39))} {tag!r}: should be one of {kinds}"
     said = str(complaint["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     return WORDS.get(complaint["type"], said)
 

@@ -57,7 +57,7 @@ UNACCEPTABLE: list[tuple[dict[str, Any], list[str]]] = [
     ({"tokenizer": {"sample": 0}}, ["tokenizer.sample"]),
     ({"model": {"dim": True}}, ["model.dim", "true and false"]),
     ({"model": {"encoder_layers": 65536}}, ["model.encoder_layers", "1000"]),
-    ({"model": {"architecture": "x"}}, ["model: architecture should be", "'recurrent'"]),
+    ({"model": {"architecture": "x"}}, ["model: architecture 'x': should be", "'recurrent'"]),
     ({"search": {"top_k": 10**30}}, ["search.top_k"]),
     ({"languages": ["de"]}, ["languages.1: is missing"]),
     ({"data": {"train": [["a", "b", "c"]]}}, ["data.train.0", "too many parts"]),
