@@ -37,7 +37,7 @@ def served(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         tmp_path_factory.mktemp("log") / "log",
         bundle,
         *ONE,
-        "--root-path",
+        "--url-prefix",
         "/mt",
         "--allowed-host",
         "mt.example",

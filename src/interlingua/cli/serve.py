@@ -25,7 +25,10 @@ def serve(
         typer.Option(metavar="NAME", help="A name that browsers may call this by, such as mt.example.org."),
     ] = None,
     root_path: Annotated[
-        str | None, typer.Option(metavar="PATH", help="The path below which a proxy shows this.")
+        str | None,
+        typer.Option(
+            "--root-path", "--url-prefix", metavar="PATH", help="The path below which a proxy shows this."
+        ),
     ] = None,
     forwarded_allow_ips: Annotated[
         str | None,
