@@ -120,7 +120,7 @@ def test_translate_keeps_a_glossary(models, tmp_path):
     done = call("translate", models[0], *options)
     assert "7" in done.out.splitlines()[0]
     assert done.out.splitlines()[2] == "3"
-    assert "1 lines: a term of the glossary is missing" in done.err
+    assert "1 line: a term of the glossary is missing" in done.err
     done = call("translate", models[0], *options, "--json")
     told = [json.loads(line).get("terms") for line in done.out.splitlines()]
     assert told == [
