@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 
@@ -87,3 +88,29 @@ def test_a_run_without_time_for_scoring_says_of_how_many_pairs_its_scores_are(pa
     info = json.loads((out / "info.json").read_text())
     assert info["validation_pairs"] < 80
     assert any("there was no time for more" in event.text for event in events if isinstance(event, Note))
+
+
+def test_a_budget_of_updates_takes_its_time_for_scoring(pairs, tmp_path, monkeypatch):
+    asked, score = [], Validator.score
+
+    def noted(self, model, ends_at=0.0):
+        asked.append(ends_at)
+        return score(self, model, ends_at)
+
+    monkeypatch.setattr(Validator, "score", noted)
+    train_tiny(tmp_path / "out", pairs, max_steps=2)
+    assert asked == [math.inf]
+
+
+def test_fewer_pairs_do_not_beat_a_base_model(pairs, tmp_path, monkeypatch):
+    base, validate, counts = tmp_path / "base", Validator.validate, iter([5, 3, 3])
+    train_tiny(base, pairs, max_steps=2)
+
+    def pretend(self, *args) -> Validation:
+        return validate(self, *args)._replace(pairs=next(counts))
+
+    monkeypatch.setattr(Validator, "validate", pretend)
+    values = tiny_values(pairs, max_steps=4)
+    values = {"data": values["data"], "training": values["training"], "base_model": str(base)}
+    events = list(start(values, tmp_path / "out"))
+    assert [event.best for event in events if isinstance(event, Validated)] == [True, False, False]

@@ -379,3 +379,10 @@ def test_only_so_many_terms_are_looked_after():
     assert len(translation.terms) == 12
     assert 0 < sum(term.satisfied for term in translation.terms) < 12
     assert "unmet" in translation.flags
+
+
+@pytest.mark.parametrize("invisible", ["\u00ad", "\u2060", "\ufeff", "\u00a0", " "])
+def test_a_term_of_nothing_visible_is_empty(invisible: str) -> None:
+    for term in ((invisible, "a"), ("a", invisible)):
+        with pytest.raises(DataError, match="empty"):
+            Glossary(dict([term]))

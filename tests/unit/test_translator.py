@@ -340,6 +340,19 @@ class TestWhatTheVocabularyLacks:
         assert around.text == f"\u2764\ufe0f {alone.text} \U0001f44d\U0001f3fd\U0001f642"
         assert "unknown" not in around.flags
 
+    @pytest.mark.parametrize("spaces", ["ab {} cd", "ab{} cd", "ab {}cd"])
+    def test_emoji_inside_a_sentence_come_through(self, model, spaces):
+        sign = "\U0001f355\U0001f44d\U0001f3fd"
+        (inside, alone) = model.translate(
+            [spaces.format(sign), spaces.format("").replace("  ", " ")], n_best=2
+        )
+        assert inside.text.count(sign) == 1
+        assert inside.text.replace(sign, "").split() == alone.text.split()
+        assert all(other.text.count(sign) == 1 for other in inside.alternatives)
+        assert "unknown" not in inside.flags
+        assert inside.alignment is None
+        assert model.translate([spaces.format(sign)], alignment=True)[0].alignment is not None
+
     def test_emoji_are_left_to_a_model_that_knows_them(self, model):
         tokenizer = SymbolTokenizer.train(["abc \u2764"], "characters", "text")
         model.tokenizers = TokenizerPair(tokenizer, tokenizer)

@@ -42,6 +42,7 @@ def refuse_contradiction(settings: dict[str, Any], options: dict[str, Any], sect
         setting, option = settings[key], options[key]
         if isinstance(setting, dict) and isinstance(option, dict):
             refuse_contradiction(setting, option, f"{section}{key}.")
+        # data.train = "a.tsv" says the same as ["a.tsv"].
         elif setting not in (option, *(option if isinstance(option, list) and len(option) == 1 else [])):
             raise ConfigurationError(
                 f"--set {section}{key} and another option contradict each other", where="command line",

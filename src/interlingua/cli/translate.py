@@ -100,9 +100,10 @@ def translate(
         raise ConfigurationError("this only goes with --sample", where="--temperature, --top-k, --top-p")
     given = {"beam": beam, "n_best": n_best, "sample": sample or None, "seed": seed, **sampling}
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-    if n_best is not None and beam is None and not sample:
-        options["beam"] = max(5, n_best)
-    SearchSettings.parse(options, where="command line")  # before PyTorch, which takes seconds, is loaded
+    wide = {"beam": n_best} if n_best is not None and beam is None else {}
+    SearchSettings.parse(
+        {**options, **wide}, where="command line"
+    )  # before PyTorch, which takes seconds, is loaded
     input, output = (None if path == Path("-") else path for path in (input, output))
     find_model(model)
     given_lines = lines_of(texts)
@@ -117,6 +118,8 @@ def translate(
         options["glossary"] = read_glossary(glossary)
 
     translator = load_model(model, device, threads, precision)
+    if n_best is not None and beam is None and not sample:
+        options["beam"] = max(translator.settings.beam, n_best)  # more ways do not change the first
     as_json = json_lines or n_best is not None
     flags: Counter[str] = Counter()
     unknown: Counter[str] = Counter()

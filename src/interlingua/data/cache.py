@@ -29,7 +29,8 @@ STALE_AFTER_S = 86_400
 """An unfinished directory, or an entry of an earlier version, is nobody's any more at this age."""
 DEFAULT_GIB = 20
 MAX_DISK_SHARE = 0.25
-_EARLIER = re.compile("[0-9a-f]{32}")
+_KEY = re.compile("[0-9a-f]{32}")
+"""The name of an entry, as `preparation` makes it."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,10 @@ class Cache:
 
     def entries(self) -> list[CacheEntry]:
         """Returns all entries, the least recently used first; those of earlier versions as well."""
-        found = [_entry(path) for path in _directories(self.top) if _EARLIER.fullmatch(path.name)]
+        found = [_entry(path) for path in _directories(self.top) if _KEY.fullmatch(path.name)]
         for version in _directories(self.top):
             if version.name.startswith("prepared-"):
-                found += [_entry(path) for path in _directories(version) if _EARLIER.fullmatch(path.name)]
+                found += [_entry(path) for path in _directories(version) if _KEY.fullmatch(path.name)]
         return sorted(found, key=lambda entry: entry.last_used_s)
 
     def remove(self, entry: CacheEntry) -> bool:

@@ -98,14 +98,14 @@ def _find_words(unit: str, tokenizer: Tokenizer, facts: TextFacts) -> tuple[int,
         return len(unit), len(unit)
     start, end = len(unit) - len(unit.lstrip()), len(unit.rstrip())
     if facts.natural and not unit.isascii():
-        while start < end and (unit[start].isspace() or _is_foreign(unit[start], tokenizer)):
+        while start < end and (unit[start].isspace() or is_foreign_sign(unit[start], tokenizer)):
             start += 1
-        while start < end and (unit[end - 1].isspace() or _is_foreign(unit[end - 1], tokenizer)):
+        while start < end and (unit[end - 1].isspace() or is_foreign_sign(unit[end - 1], tokenizer)):
             end -= 1
     return start, end
 
 
-def _is_foreign(character: str, tokenizer: Tokenizer) -> bool:
+def is_foreign_sign(character: str, tokenizer: Tokenizer) -> bool:
     """Whether a character is a sign that the model does not know, or part of one."""
     if character.isascii() or character.isalnum():
         return False

@@ -15,6 +15,9 @@ from interlingua.model.protocol import Model
 
 __all__ = ["Precision", "pack"]
 
+EXPECTED_ROWS = 64
+"""What oneDNN orders a matrix for: so many vectors at a time, which is about a batch of beams."""
+
 Precision = Literal["fp32", "bf16", "int8"]
 
 
@@ -88,7 +91,7 @@ class PackedLinear(nn.Module):
     ) -> None:
         super().__init__()
         self.dtype, self.activation = dtype, activation
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.to(dtype), 64)
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.to(dtype), EXPECTED_ROWS)
         self.bias = None if bias is None else bias.to(dtype)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -97,7 +100,7 @@ class PackedLinear(nn.Module):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]
-        self.weight = torch.ops.mkldnn._reorder_linear_weight(self.weight, 64)
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(self.weight, EXPECTED_ROWS)
 
     def forward(self, x: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
         """X W^T + b, in single precision outside."""
@@ -143,11 +146,11 @@ class Int8Linear(nn.Module):
             self.weight,
             self.scale,
             self.zeros,
-            None,
-            1.0,
-            0,
+            None,  # the bias is added below, in single precision
+            1.0,  # the output's scale
+            0,  # and zero point
             torch.float32,
-            "none",
+            "none",  # no activation
             [],
             "",
         ).mul_(scale)

@@ -16,6 +16,7 @@ from interlingua.engine.protocol import Engine
 from interlingua.engine.workload import batches, side_by_side
 from interlingua.flags import Flag
 from interlingua.inference.alignment import align, attention_of, mean_cross_attention
+from interlingua.inference.signs import Sign, put_back, take_out
 from interlingua.inference.translation import EMPTY, Translation
 from interlingua.kinds import EOS, PAD, Source
 from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
@@ -64,6 +65,8 @@ class _EncodedPart(NamedTuple):
     number: int
     """Its place among all parts."""
     part: Part
+    signs: tuple[Sign, ...]
+    """That the model does not know, taken out of the part."""
     ids: list[int]
     sentence_terms: SentenceTerms | None
     """The terms that must come out, if there are any."""
@@ -106,6 +109,8 @@ class PartTranslator:
             extras: what is asked for beside the text.
             observe: called after every step of decoding, perhaps from several threads; it may raise to stop.
         """
+        without = [self._take_out_signs(part) for part in parts]
+        parts = [part for part, _ in without]
         encoded = [
             ids if part.text.strip() else []
             for part, ids in zip(
@@ -119,7 +124,7 @@ class PartTranslator:
         translations = [EMPTY] * len(parts)
 
         def translate_batch(batch: list[int]) -> list[Translation]:
-            inputs = [_EncodedPart(i, parts[i], encoded[i], sentence_terms[i]) for i in batch]
+            inputs = [_EncodedPart(i, *without[i], encoded[i], sentence_terms[i]) for i in batch]
             return self._translate_batch(inputs, settings, extras, observe)
 
         together = list(self._batches(encoded, sentence_terms, settings))
@@ -151,10 +156,24 @@ class PartTranslator:
         translations = [
             self._translation(one, hypotheses) for one, hypotheses in zip(inputs, found, strict=True)
         ]
-        if any(extras):
+        have_signs = any(one.signs for one in inputs)
+        if any(extras) or (have_signs and self.engine.has_attention):
             best = [hypotheses[0].ids for hypotheses in found]
-            return self._with_attention(translations, batch.source, best, extras)
+            translations = self._with_attention(translations, batch.source, best, extras, have_signs)
+        translations = [
+            put_back(one.part.text, translation, one.signs) if one.signs else translation
+            for one, translation in zip(inputs, translations, strict=True)
+        ]
+        if have_signs and not extras.alignment:
+            return [replace(translation, alignment=None) for translation in translations]
         return translations
+
+    def _take_out_signs(self, part: Part) -> tuple[Part, tuple[Sign, ...]]:
+        """Terms are told by their places in the text, so that it stays as it is where there are some."""
+        if not self.facts.natural or part.terms:
+            return part, ()
+        text, signs = take_out(part.text, self.tokenizers.source)
+        return (Part(text, ()), signs) if text.strip() else (part, ())
 
     def _place_terms(self, sentence_terms: Sequence[SentenceTerms], batch: SearchInput) -> None:
         """Translates once without the terms, greedily, and finds there which words they replace."""
@@ -259,13 +278,14 @@ class PartTranslator:
         )
 
     def _with_attention(
-        self, translations: list[Translation], source: Source, targets: list[list[int]], extras: Extras
-    ) -> list[Translation]:
+        self, translations: list[Translation], source: Source, targets: list[list[int]], extras: Extras,
+        have_signs: bool,
+    ) -> list[Translation]:  # fmt: skip
         """Adds what one teacher-forced pass over the translations shows."""
         return [
             replace(
                 translation,
-                alignment=align(attention.cross) if extras.alignment else None,
+                alignment=align(attention.cross) if extras.alignment or have_signs else None,
                 attention=attention if extras.attention else None,
             )
             for translation, attention in zip(

@@ -77,20 +77,21 @@ def join(parts: Sequence[Translation], gaps: Sequence[str], *, split: bool) -> T
     gaps = [gaps[0].lstrip(), *gaps[1:-1], gaps[-1].rstrip()]
     if len(parts) == 1 and not any(gaps):
         return parts[0]
-    flags: list[Flag] = [flag for part in parts for flag in part.flags if flag != "empty"]
     others = max((len(part.alternatives) for part in parts), default=0)
-    joined = _join(parts, gaps, ["split", *flags] if split else flags)
+    joined = _join(parts, gaps, split)
     return replace(
         joined,
         alternatives=tuple(
-            _join([[*part.alternatives[i : i + 1], part][0] for part in parts], gaps, joined.flags)
+            _join([[*part.alternatives[i : i + 1], part][0] for part in parts], gaps, split)
             for i in range(others)
         ),
         parts=tuple(parts),
     )
 
 
-def _join(parts: Sequence[Translation], gaps: Sequence[str], flags: Sequence[Flag]) -> Translation:
+def _join(parts: Sequence[Translation], gaps: Sequence[str], split: bool) -> Translation:
+    flags: list[Flag] = ["split"] if split else []
+    flags += [flag for part in parts for flag in part.flags if flag != "empty"]
     alignment: list[tuple[int, int]] = []
     sources = targets = 0
     for part in parts:

@@ -161,7 +161,7 @@ class Translator:
         """
         tokenizer, limit = self.tokenizers.source, self.max_source_length
         lengths = map(len, tokenizer.encode_batch(texts))
-        facts = TextFacts() if whole else self.facts
+        facts = TextFacts() if whole else self.facts  # of none: split only what is too long
         return [
             Passage([text], [0], [length], ["", ""], has_long_line=False)
             if length <= limit and not facts.natural

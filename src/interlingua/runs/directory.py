@@ -24,8 +24,17 @@ from interlingua.runs.inputs import COPIES
 from interlingua.runs.manifest import MANIFEST
 
 __all__ = [
-    "check_place", "foreign_files", "holds_run", "locked", "named_directory", "own_files",
-    "prepare_replacement", "recover", "refuse_existing", "refuse_overlap", "replace_run",
+    "check_place",
+    "finish_or_drop_replacement",
+    "foreign_files",
+    "holds_run",
+    "locked",
+    "named_directory",
+    "own_files",
+    "prepare_replacement",
+    "refuse_existing",
+    "refuse_overlap",
+    "replace_run",
 ]  # fmt: skip
 
 LOCK, REPLACEMENT = "lock", ".replacement"
@@ -229,15 +238,15 @@ def prepare_replacement(out: Path) -> Path:
 def replace_run(out: Path) -> None:
     """Moves what lies in the replacement into its place, and removes what else was the earlier run's.
 
-    A process that is killed meanwhile leaves the rest to `recover`.
+    A process that is killed meanwhile leaves the rest to `finish_or_drop_replacement`.
     """
     replacement = out / "training" / REPLACEMENT
     moves = sorted(str(path.relative_to(replacement)) for path in own_files(replacement))
     write_text(replacement / MOVES, json.dumps(moves))
-    recover(out)
+    finish_or_drop_replacement(out)
 
 
-def recover(out: Path) -> None:
+def finish_or_drop_replacement(out: Path) -> None:
     """Ends the replacement of a run that was begun to be moved; drops one that was not."""
     replacement = out / "training" / REPLACEMENT
     if (replacement / MOVES).exists():

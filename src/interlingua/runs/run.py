@@ -21,12 +21,12 @@ from interlingua.model.architectures import build_model
 from interlingua.runs.beginning import write_beginning
 from interlingua.runs.directory import (
     check_place,
+    finish_or_drop_replacement,
     foreign_files,
     holds_run,
     locked,
     named_directory,
     prepare_replacement,
-    recover,
     refuse_existing,
 )
 from interlingua.runs.events import EARLIER_STAYS, Ended, Event, Note, Validated
@@ -85,7 +85,7 @@ def start(
         _refuse_late(plan, started)
         learner, machine = _build_learner(plan, resumed=False)
         with locked(out):
-            recover(out)
+            finish_or_drop_replacement(out)
             refuse_existing(out, force)  # another process may have trained into it meanwhile
             yield from _begin(plan, learner, machine, out, started)
     finally:
@@ -109,7 +109,7 @@ def resume(
         read_config(out)  # there may be no such directory, or no configuration
         raise BundleError("this directory holds no run", where=out)
     with locked(out):
-        recover(out)
+        finish_or_drop_replacement(out)
         config, manifest = read_config(out), load_manifest(out)
         if changed.keys() & {"minutes", "max_steps"}:
             config["training"] = {
@@ -168,7 +168,7 @@ def _begin(plan: Plan, learner: Learner, machine: Machine, out: Path, started: f
         yield from _carry_out(trainer, machine, [], out)
     finally:
         if replaces:
-            recover(out)  # without weights the new run goes
+            finish_or_drop_replacement(out)
 
 
 def _carry_out(trainer: Trainer, machine: Machine, damaged: list[str], out: Path) -> Iterator[Event]:

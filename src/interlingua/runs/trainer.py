@@ -95,7 +95,7 @@ class Trainer:
                 yield self.validate(0.0, stopped)  # nothing worse than the model to start from is saved
             except StoppedError:
                 return "stopped"
-            self._keep_pairs()
+            self._stop_growing_pairs()
         updated_s = self.clock()
         for report in optimise(self.learner, self._batches(), objective, schedule.rate):
             self.position = report.position
@@ -130,8 +130,8 @@ class Trainer:
             updated_s = self.clock()
         raise AssertionError("optimise never ends by itself")
 
-    def _keep_pairs(self) -> None:
-        """Has all validations be of the same pairs, so that their scores can be compared with the first."""
+    def _stop_growing_pairs(self) -> None:
+        """Has no validation be of more pairs than the first, so that scores can be compared with its."""
         self.validator.max_decode_pairs = self.validator.decode_pairs
 
     def _out_of_patience(self) -> str:
@@ -147,10 +147,12 @@ class Trainer:
         with learner.averaged_weights():
             validation = self.validator.validate(learner.model, self._validation_ends_at(), stopped)
         self.validations_done = self._validations_by(progress)
-        if validation.pairs != self.compared_pairs:
+        if validation.pairs != self.compared_pairs and not (self.fine_tuning and self.compared_pairs):
             # No score is comparable: later weights are taken for better ones.
             self.selection.best_score, self.compared_pairs = -math.inf, validation.pairs
-        best = self.selection.add(validation.selection_score, learner.step)
+        # Of a base model nothing may be said to be better that was not seen to be.
+        comparable = validation.pairs >= self.compared_pairs
+        best = self.selection.add(validation.selection_score if comparable else -math.inf, learner.step)
         if best or self.settings.save == "last":
             self.journal.save_weights(learner.weights.split(learner.averaged))
             self.saved = validation
@@ -169,6 +171,8 @@ class Trainer:
 
     def scoring_ends_at(self) -> float:
         """By time.monotonic(), when translating for the score of the saved model must be over."""
+        if self.budget.ends_at == math.inf:
+            return math.inf
         ends_at = self.budget.ends_at - EXIT_S
         return ends_at - SCORING_SHARE * max(0.0, ends_at - time.monotonic())
 
@@ -198,7 +202,7 @@ class Trainer:
         self.validator.decode_pairs = about.get("decode_pairs", self.validator.decode_pairs)
         self.compared_pairs = about.get("compared_pairs", self.validator.decode_pairs)
         if self.fine_tuning:
-            self._keep_pairs()
+            self._stop_growing_pairs()
 
     def _batches(self) -> Iterator[tuple[Batch, Position]]:
         settings, sampling = self.settings, None

@@ -98,6 +98,7 @@ class Validator:
         self.order = np.random.default_rng(0).permutation(len(store))[:MAX_PAIRS].tolist()
         self.store, self.max_tokens, self.device = store, max_tokens, device
         self.decode_pairs = self.max_decode_pairs = min(decode_pairs, len(self.order))
+        """How many the next validation translates, and the most that it may grow to."""
         self.tokenizers, self.lengths, self.search = tokenizers, lengths, search
         self.chooses_length_penalty = choose_length_penalty and search.beam > 1 and not search.sample
         texts = [(store.source_text(i), store.target_text(i)) for i in sorted(self.order)]

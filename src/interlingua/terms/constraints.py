@@ -174,6 +174,7 @@ def _candidates(
     next_tokens, repeated = sentence_terms.next_tokens(progress), sentence_terms.repeated_token(progress)
     bank, breakable = sentence_terms.completed_bank(progress), progress.breakable
     without_bonus = total - hypothesis.bonus
+    # A completed term has earned its bonus; anything else that is not its next token gives it back.
     base_total = total if progress.just_completed else without_bonus
     for token, log_prob in log_probs.items():
         if token in next_tokens:

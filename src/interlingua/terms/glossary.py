@@ -75,7 +75,7 @@ class Glossary:
     def __init__(self, terms: Mapping[str, str], normalise: Callable[[str], str] = str) -> None:
         self._normalise = normalise
         self.terms = {trim_spaces(normalise(source)): trim_spaces(target) for source, target in terms.items()}
-        if not all(text.strip() for term in self.terms.items() for text in term):
+        if not all(_is_visible(text) for term in self.terms.items() for text in term):
             raise DataError("a term of the glossary is empty", found=dict(terms))
         self._index_terms()
 
@@ -174,10 +174,14 @@ def check_terms(targets: Sequence[str], text: str) -> list[bool]:
     return satisfied
 
 
+def _is_visible(text: str) -> bool:
+    return any(unicodedata.category(character) not in ("Cc", "Cf", "Zs", "Zl", "Zp") for character in text)
+
+
 def capitalised(term: str) -> str:
     """How a term begins a sentence if its first word is in lower case; any other as it is."""
-    word, *_ = term.split(maxsplit=1)
-    return term[:1].upper() + term[1:] if word == word.lower() else term
+    words = term.split(maxsplit=1)
+    return term[:1].upper() + term[1:] if words and words[0] == words[0].lower() else term
 
 
 def trim_spaces(term: str) -> str:
