@@ -22,10 +22,7 @@ class Served:
         with log.open("w") as stream:
             command = [sys.executable, "-m", "interlingua", "serve", *map(str, arguments), "--port", "0"]
             self.process = subprocess.Popen(command, stderr=stream)
-        while not (started := [line for line in self.lines() if line["event"] == "started"]):
-            assert self.process.poll() is None
-            time.sleep(0.05)
-        self.started = started[0]
+        (self.started,) = self.wait_for("started")
         self.port = self.started["port"]
         self.url = f"http://127.0.0.1:{self.port}"
 
@@ -33,6 +30,13 @@ class Served:
         """The log so far."""
         lines = self.log.read_text().splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
+
+    def wait_for(self, event: str) -> list[dict[str, Any]]:
+        """The lines of the log about an event, which a thread of the service writes, from the first on."""
+        while not (found := [line for line in self.lines() if line["event"] == event]):
+            assert self.process.poll() is None
+            time.sleep(0.05)
+        return found
 
     def post(self, path: str, **request: Any) -> httpx.Response:
         return httpx.post(self.url + path, timeout=60, **request)
