@@ -22,6 +22,7 @@ from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.runs import validation
 from interlingua.runs.validation import FIRST_PAIRS, LENGTH_PENALTIES, MIN_CHOICE_PAIRS, Validator
 from interlingua.search.settings import SearchSettings
+from interlingua.text.facts import TextFacts
 from interlingua.text.symbols import ByteTokenizer
 from interlingua.text.tokenizer import TokenizerPair
 from tests.models import build
@@ -140,3 +141,17 @@ def test_scoring_ends_in_time_and_chooses_from_enough_pairs_only(model, many, tm
     assert len(found.scores) == (len(scoring.metrics) if found.pairs else 0)
     if found.pairs < MIN_CHOICE_PAIRS:
         assert found.search == scoring.search
+
+
+def test_a_model_is_tried_as_it_will_be_used(model, tmp_path):
+    """One of single sentences gets them one by one."""
+    facts = TextFacts(natural=True, passages=False)
+    pairs = [("abc de. edc ba.", "a"), ("bad. cab!", "b")]
+    engine, settings = EagerEngine(model), SearchSettings(beam=1)
+    used = Translator(engine, BYTES, settings=settings, **LIMITS._asdict(), facts=facts)
+    expected = [translation.text for translation in used.translate([source for source, _ in pairs])]
+    whole = [each.text for each in used.translate([source for source, _ in pairs], whole=True)]
+    store = build_store(pairs, BYTES, tmp_path / "store")
+    tried = Validator(store, BYTES, LIMITS, settings, False, 5, 512, torch.device("cpu"), facts)
+    found = [sample.output for sample in tried.validate(model).samples]
+    assert found == expected != whole

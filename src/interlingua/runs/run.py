@@ -204,7 +204,7 @@ def _build_validator(plan: Plan, device: torch.device) -> Validator:
     settings = plan.experiment.training
     return Validator(
         plan.prepared.valid, plan.prepared.tokenizers, plan.lengths, plan.experiment.search,
-        settings.choose_length_penalty, settings.decode_pairs, settings.max_tokens, device,
+        settings.choose_length_penalty, settings.decode_pairs, settings.max_tokens, device, plan.facts,
     )  # fmt: skip
 
 

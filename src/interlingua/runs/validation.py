@@ -24,6 +24,7 @@ from interlingua.model.protocol import Model
 from interlingua.runs.events import Sample
 from interlingua.search.hypothesis import length_penalty
 from interlingua.search.settings import SearchSettings
+from interlingua.text.facts import TextFacts
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.training.objective import CrossEntropy
 
@@ -89,12 +90,15 @@ class Validator:
         decode_pairs: how many to translate each time.
         max_tokens: of a batch, for the loss.
         device: where the model is.
+        facts: what kind of text the model is for: it is tried as it will be used.
     """
 
     def __init__(
         self, store: Store, tokenizers: TokenizerPair, lengths: LengthStatistics, search: SearchSettings,
         choose_length_penalty: bool, decode_pairs: int, max_tokens: int, device: torch.device,
+        facts: TextFacts | None = None,
     ) -> None:  # fmt: skip
+        self.facts = facts
         self.order = np.random.default_rng(0).permutation(len(store))[:MAX_PAIRS].tolist()
         self.store, self.max_tokens, self.device = store, max_tokens, device
         self.decode_pairs = self.max_decode_pairs = min(decode_pairs, len(self.order))
@@ -171,7 +175,7 @@ class Validator:
         loss = self._loss(model, now + LOSS_SHARE * (ends_at - now))
         translator = Translator(
             EagerEngine(model, self.device), self.tokenizers, settings=search,
-            **self.lengths._asdict(),
+            **self.lengths._asdict(), facts=self.facts,
         )  # fmt: skip
 
         def stop(_: object) -> None:
