@@ -453,6 +453,8 @@ ASS = (
     [
         (r"{\an8\fs20}a dog, a\Ncat & a <cow>", ["a dog, a cat & a <cow>"]),
         (r"{\i1}all{\i0} is {\b1}well{\b0}", ["<x-0>all</x-0> is <x-1>well</x-1>"]),
+        (r"{\i1}Hello{\i0} <x-9> world", ["<x-0>Hello</x-0> &lt;x-9&gt; world"]),
+        (r"{\i1}Hello{\i0} <x-0> world", ["<x-0>Hello</x-0> &lt;x-0&gt; world"]),
         (r"- Yes.\N- No.", ["Yes.", "No."]),
         (r"a{a remark}\nb", ["a<x-0/> b"]),
         (r"\u266a la\hla \u266a".replace(r"\u266a", "\u266a"), ["la\u00a0la"]),

@@ -31,6 +31,7 @@ def mirrored(plain: str) -> Translation:
         (f"i love{HEART} it", "i love it", f"it love{HEART} i"),
         (f"a {PIZZA}{HEART} b", "a b", f"{PIZZA}{HEART} b a"),
         (f"a {PIZZA} b {HEART} c", "a b c", f"{HEART} c {PIZZA} b a"),
+        (f"a {PIZZA} {HEART} b", "a b", f"{PIZZA} {HEART} b a"),
         ("a b", "a b", "b a"),
         ("caf\u00e9 e\u0301", "caf\u00e9 e\u0301", "e\u0301 caf\u00e9"),
     ],
@@ -47,3 +48,9 @@ def test_without_an_alignment_signs_go_to_the_end(tokenizer: SymbolTokenizer) ->
     plain, signs = take_out(f"a {PIZZA} b", tokenizer)
     translation = Translation("b a", 0.0, ("b", "a"), (), (), (), ("a", "b"))
     assert put_back(plain, translation, signs).text == f"b a {PIZZA}"
+
+
+def test_several_signs_keep_their_order(tokenizer: SymbolTokenizer) -> None:
+    plain, signs = take_out(f"a {PIZZA} b {HEART} c", tokenizer)
+    translation = Translation("c b a", 0.0, ("c", "b", "a"), (), (), (), ("a", "b", "c"))
+    assert put_back(plain, translation, signs).text == f"c b a {PIZZA} {HEART}"

@@ -50,14 +50,20 @@ class Sentence(NamedTuple):
     closing_codes: dict[int, str]
     trailing: str
 
-    def restore_codes(self, text: str) -> str:
-        """The text, or a row of its translation, with the codes in place of their tags."""
+    def restore_codes(self, text: str, *, escaped: bool) -> str:
+        """The text, or a row of its translation, with the codes in place of their tags.
 
-        def code(match: re.Match[str]) -> str:
+        Args:
+            text: in HTML; what looks like a tag but is none is escaped.
+            escaped: whether it is to stay so.
+        """
+        restored, at = list[str](), 0
+        for match in _NUMBERED.finditer(text):
             number = int(match[2])
-            return self.closing_codes[number] if match[1] else self.codes[number]
-
-        return _NUMBERED.sub(code, text)
+            code = self.closing_codes[number] if match[1] else self.codes[number]
+            restored += [text[at : match.start()] if escaped else unescape(text[at : match.start()]), code]
+            at = match.end()
+        return "".join([*restored, text[at:] if escaped else unescape(text[at:])])
 
 
 def has_words(row: str, markup: Markup) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from html import unescape
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -82,9 +81,7 @@ class Subtitles:
             text = translated.get((sentence.format, sentence.text), "")
             wrapped = _wrap(text, num_rows)
             if sentence.format == "html":
-                if self.markup != "vtt":
-                    wrapped = [unescape(row) for row in wrapped]
-                wrapped = [sentence.restore_codes(row) for row in wrapped]
+                wrapped = [sentence.restore_codes(row, escaped=self.markup == "vtt") for row in wrapped]
             wrapped[0] = sentence.leading + wrapped[0]
             wrapped[-1] += sentence.trailing
             rows += wrapped

@@ -40,6 +40,9 @@ def take_out(text: str, tokenizer: Tokenizer) -> tuple[str, tuple[Sign, ...]]:
             continue
         after = runs[number + 1][1] if number + 1 < len(runs) else ""
         before, follows = plain[-1:].isspace(), after[:1].isspace()
+        if signs and (gap := runs[number - 1][1]).isspace():  # nothing else between them
+            signs[-1] = signs[-1]._replace(text=signs[-1].text + gap + run, space_after=follows)
+            continue
         signs.append(Sign(run, len(plain) + (follows and not before), before, follows))
     return plain, tuple(signs)
 
@@ -66,7 +69,8 @@ def put_back(source: str, translation: Translation, signs: Sequence[Sign]) -> Tr
 def _insert(source: str, projection: Projection, signs: Sequence[Sign]) -> str:
     text = projection.text
     places = [_find_place(source, projection, sign) for sign in signs]
-    for at, sign in sorted(zip(places, signs, strict=True), key=lambda each: -each[0]):
+    # From the end to the beginning, also of those that belong to the same place.
+    for at, sign in reversed(sorted(zip(places, signs, strict=True), key=lambda each: each[0])):
         before, after = text[:at], text[at:]
         left = " " if sign.space_before and before and not before[-1].isspace() else ""
         right = " " if sign.space_after and after[:1].isalnum() else ""
