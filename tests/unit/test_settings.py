@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from interlingua.errors import ConfigurationError, InterlinguaError, OutputError
+from interlingua.model.architectures import build_model
+from interlingua.model.presets import PRESETS
 from interlingua.runs import sizes
 from interlingua.runs.experiment import Experiment, cache_directory, make_plan
 from interlingua.serving.settings import ServeSettings
@@ -147,3 +149,10 @@ def test_without_a_home_directory_the_message_says_what_to_set(monkeypatch: pyte
     monkeypatch.setattr(Path, "home", no_home)
     with pytest.raises(OutputError, match="INTERLINGUA_CACHE"):
         cache_directory()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_no_model_has_more_parameters_than_its_bound(preset: str) -> None:
+    settings = PRESETS[preset]
+    model = build_model(settings, 300, 300, shared=False)
+    assert sum(parameter.numel() for parameter in model.parameters()) <= sizes._at_most(settings, 300)

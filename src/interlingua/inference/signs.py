@@ -70,8 +70,8 @@ def _insert(source: str, projection: Projection, signs: Sequence[Sign]) -> str:
     text = projection.text
     places = [_find_place(source, projection, sign) for sign in signs]
     # From the end to the beginning, also of those that belong to the same place.
-    for at, sign in reversed(sorted(zip(places, signs, strict=True), key=lambda each: each[0])):
-        before, after = text[:at], text[at:]
+    for i in sorted(range(len(signs)), key=lambda i: (places[i], i), reverse=True):
+        sign, before, after = signs[i], text[: places[i]], text[places[i] :]
         left = " " if sign.space_before and before and not before[-1].isspace() else ""
         right = " " if sign.space_after and after[:1].isalnum() else ""
         text = before + left + sign.text + right + after

@@ -40,10 +40,13 @@ def refuse_too_large(settings: ModelSettings, prepared: Prepared, device: torch.
     """
     if device.type != "cpu" or not hasattr(os, "sysconf"):
         return
-    with torch.device("meta"):  # shapes without memory
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    vocabulary = max(map(len, prepared.tokenizers))
+    if BYTES_PER_PARAMETER * _at_most(settings, vocabulary) < memory:
+        return
+    with torch.device("meta"):  # shapes without memory; it takes PyTorch seconds to get ready for that
         model = build_model(settings, *map(len, prepared.tokenizers), shared=prepared.tokenizers.joint)
     needed = BYTES_PER_PARAMETER * sum(parameter.numel() for parameter in model.parameters())
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if needed > memory:
         raise ConfigurationError(
             f"to train this model takes {needed / 2**30:,.0f} GiB, and this machine has "
@@ -51,3 +54,10 @@ def refuse_too_large(settings: ModelSettings, prepared: Prepared, device: torch.
             where="model", found=settings.describe(),
             accepted="A smaller preset, fewer layers (model.encoder_layers), or a smaller model.dim.",
         )  # fmt: skip
+
+
+def _at_most(settings: ModelSettings, vocabulary: int) -> int:
+    """More parameters than a model of these sizes can have, whatever its architecture."""
+    sizes = {key: value for key, value in settings.model_dump().items() if isinstance(value, int)}
+    widest, layers = max(sizes.values()), sum(value for key, value in sizes.items() if key.endswith("layers"))
+    return 3 * vocabulary * widest + 32 * (layers + 1) * widest**2

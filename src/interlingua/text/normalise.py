@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Literal
 
@@ -17,8 +18,8 @@ _INVISIBLE = (
     "\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f"
 )
 _CONTROL = "".join(chr(code) for code in (*range(0x20), *range(0x7F, 0xA0)) if not chr(code).isspace())
-_NOT_IN_TARGETS = dict.fromkeys(map(ord, _LAYOUT))
-_NOT_IN_SOURCES = dict.fromkeys(map(ord, _INVISIBLE + _CONTROL))
+_NOT_IN_TARGETS = re.compile(f"[{_LAYOUT}]")  # many times as fast as str.translate
+_NOT_IN_SOURCES = re.compile(f"[{_INVISIBLE}{re.escape(_CONTROL)}]")
 
 
 def normalise(text: str, rule: Normalisation) -> str:
@@ -34,12 +35,12 @@ def normalise(text: str, rule: Normalisation) -> str:
     """
     if rule == "text":
         if not (text.isascii() and text.isprintable()):
-            text = unicodedata.normalize("NFC", text.translate(_NOT_IN_SOURCES))
+            text = unicodedata.normalize("NFC", _NOT_IN_SOURCES.sub("", text))
         return " ".join(text.split())
     if rule == "none" or text.isascii():
         return text
     if rule == "target text":
-        return unicodedata.normalize("NFC", text.translate(_NOT_IN_TARGETS))
+        return unicodedata.normalize("NFC", _NOT_IN_TARGETS.sub("", text))
     return unicodedata.normalize(rule, text)
 
 
