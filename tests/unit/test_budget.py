@@ -12,6 +12,7 @@ import pytest
 from interlingua.errors import ConfigurationError
 from interlingua.runs.events import Ended, Note, Validated
 from interlingua.runs.run import start
+from interlingua.runs.trainer import Trainer
 from interlingua.runs.validation import Validation, Validator
 from interlingua.settings import merge
 from interlingua.training.schedule import Clock, TimeBudget
@@ -114,3 +115,22 @@ def test_fewer_pairs_do_not_beat_a_base_model(pairs, tmp_path, monkeypatch):
     values = {"data": values["data"], "training": values["training"], "base_model": str(base)}
     events = list(start(values, tmp_path / "out"))
     assert [event.best for event in events if isinstance(event, Validated)] == [True, False, False]
+
+
+def test_the_last_validation_is_left_out_right_after_another(pairs, tmp_path, monkeypatch):
+    trainers, validate = [], Trainer.validate
+
+    def noted(self, progress, stopped=None):
+        trainers.append(self)
+        return validate(self, progress, stopped)
+
+    monkeypatch.setattr(Trainer, "validate", noted)
+    values = tiny_values(pairs, minutes=1)
+    list(start(values, tmp_path / "out", started=time.monotonic() - 57))
+    trainer = trainers[0]
+    trainer.validations_done, trainer.last_validation_took_s = 0, 6.0
+    trainer.last_validation_ended_s = trainer.clock() - 3
+    assert not trainer._validation_due(1.0)
+    trainer.last_validation_ended_s = trainer.clock() - 7
+    assert trainer._validation_due(1.0)
+    assert not trainer._validation_due(0.99)

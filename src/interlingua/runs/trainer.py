@@ -218,12 +218,12 @@ class Trainer:
     def _validation_due(self, progress: float) -> bool:
         if self._validations_by(progress) == self.validations_done:
             return False
-        if progress >= 1 or isinstance(self.budget, StepBudget):
+        if isinstance(self.budget, StepBudget):
             return True
-        return (
-            self.clock() - self.last_validation_ended_s
-            >= TRAINING_PER_VALIDATION * self.last_validation_took_s
-        )
+        since_s = self.clock() - self.last_validation_ended_s
+        # At the end there is one more, unless it would take longer than what it could tell of.
+        times = 1 if progress >= 1 else TRAINING_PER_VALIDATION
+        return since_s >= times * self.last_validation_took_s
 
     def _validation_ends_at(self) -> float:
         """By time.monotonic(), when a validation must be over."""
