@@ -261,9 +261,11 @@ def mixed_up(answers: list[Answer], model: Path) -> int:
     other = [pair for pair in zip(answered, offline, strict=True) if pair[0].text != pair[1].text]
     scores = list(translator.score_pairs([(answer.source, answer.text) for answer, _ in other]))
     wrong = 0
-    for (_, translation), score in zip(other, scores, strict=True):
+    for (answer, translation), score in zip(other, scores, strict=True):
         margin = 0.01 * max(len(score.log_probs), len(translation.log_probs))
-        wrong += score.log_prob < sum(translation.log_probs) - margin
+        if score.log_prob < sum(translation.log_probs) - margin:
+            wrong += 1
+            print(f"{answer.source!r}: {answer.text!r}, offline {translation.text!r}", file=sys.stderr)
     print(f"{len(other)} of {len(answered)} differ from offline, {wrong} of them worse", file=sys.stderr)
     return wrong
 
