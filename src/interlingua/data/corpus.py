@@ -31,7 +31,6 @@ __all__ = [
     "CorpusSettings",
     "Pair",
     "PairFile",
-    "copy_standard_input",
     "display_name",
     "format_of",
     "read_pairs",
@@ -170,7 +169,7 @@ class Corpus:
         self.names = [display_name(file) for file in files]
         self._files = list(files)
         if "-" in files:
-            copy = copy_standard_input()
+            copy = _copy_standard_input()
             weakref.finalize(self, copy.unlink, missing_ok=True)
             self._files = [str(copy) if file == "-" else file for file in files]
         self.first_pairs: list[tuple[str, str]] = []
@@ -290,23 +289,19 @@ def _empty_side_error(where: str, pair: Pair) -> DataError:
     return DataError(what, where=where, accepted="To leave such pairs out: --on-empty skip")
 
 
-def copy_standard_input(directory: Path | None = None) -> Path:
-    """Copies standard input to a file, in a directory for what is to be read again, or else for a while.
+def _copy_standard_input() -> Path:
+    """Copies standard input to a file for a while.
 
     Raises:
         OutputError: the file cannot be written.
     """
     copy = None
     try:
-        if directory is not None:
-            directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            prefix="standard-input-", suffix=".tsv", dir=directory, delete=False
-        ) as copy:
+        with tempfile.NamedTemporaryFile(prefix="standard-input-", suffix=".tsv", delete=False) as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
     except OSError as error:
         if copy is not None:
             Path(copy.name).unlink(missing_ok=True)
-        advice = "" if directory else "Set TMPDIR to a directory with room for it."
-        raise write_error(error, directory or tempfile.gettempdir(), advice) from None
+        hint = "Set TMPDIR to a directory with room for it."
+        raise write_error(error, tempfile.gettempdir(), hint) from None
     return Path(copy.name)
