@@ -259,14 +259,14 @@ def test_a_run_that_came_meanwhile_is_not_replaced(
 ) -> None:
     from interlingua.runs import run as module
 
-    out, make_plan = tmp_path / "run", module.make_plan
+    out, make_plans = tmp_path / "run", module.make_plans
 
     def slow(*arguments: Any) -> Any:
-        plan = make_plan(*arguments)
+        plan = make_plans(*arguments)
         shutil.copytree(finished, out)
         return plan
 
-    monkeypatch.setattr(module, "make_plan", slow)
+    monkeypatch.setattr(module, "make_plans", slow)
     with pytest.raises(OutputError, match="exists"):
         train_tiny(out, pairs, max_steps=2)
     assert contents(out) == contents(finished)
@@ -280,7 +280,7 @@ def test_a_place_that_cannot_be_is_refused_first(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(pairs, "pairs.tsv")
-    monkeypatch.setattr("interlingua.runs.run.make_plan", None)  # it does not come to that
+    monkeypatch.setattr("interlingua.runs.run.make_plans", None)  # it does not come to that
     with pytest.raises((ConfigurationError, OutputError)):
         train_tiny(Path(name), pairs, max_steps=2)
     assert [path.name for path in tmp_path.iterdir()] == ["pairs.tsv"]

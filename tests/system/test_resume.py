@@ -92,7 +92,7 @@ def test_muon_goes_on_as_it_would_have(pairs: Path, tmp_path: Path, monkeypatch:
 def steady(validator: Validator, model: Model, *_: object) -> Validation:
     """A validation that finds the same score each time."""
     score = evaluate(["a"], [("a", "b")], metrics=[metric_named("sequence_error")], n_bootstrap=0)
-    return Validation(1.0, score, [], validator.search, 1, 0.0)
+    return Validation(1.0, 1.0, score, [], validator.search, 1, 0.0, ("a",))
 
 
 def test_a_run_that_ran_out_of_patience_can_go_on(
@@ -455,6 +455,30 @@ def test_fine_tuning_starts_from_a_model(pairs: Path, undisturbed: Path, tmp_pat
     list(start(values, out))
     for name, weight in weights(out).items():
         torch.testing.assert_close(weight, weights(undisturbed)[name], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("improves", [True, False])
+def test_validations_of_fewer_pairs_are_compared_on_the_pairs_that_both_have(
+    improves: bool, pairs: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a limited time a later validation may be of fewer pairs than the base model's."""
+    validate, seen = Validator.validate, list[Validation]()
+
+    def with_less_time(self: Validator, *arguments: Any) -> Validation:
+        right = tuple(self.store.target_text(i) for i in self.order[:4])
+        wrong = ("?", "?", *right[2:])
+        base, later = (wrong, right[:2]) if improves else (right, ("?", right[1]))
+        outputs = later if seen else base
+        seen.append(validate(self, *arguments)._replace(outputs=outputs, pairs=len(outputs)))
+        return seen[-1]
+
+    monkeypatch.setattr(Validator, "validate", with_less_time)
+    values = tiny_values(pairs, max_steps=4)
+    values = {"data": values["data"], "training": values["training"], "base_model": str(undisturbed)}
+    *_, ended = start(values, tmp_path / "tuned")
+    assert isinstance(ended, Ended)
+    assert len(seen) > 2
+    assert ended.best_step == (4 if improves else 0)
 
 
 def test_the_base_model_may_still_be_called_start(pairs: Path, undisturbed: Path, tmp_path: Path) -> None:

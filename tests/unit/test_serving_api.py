@@ -954,7 +954,7 @@ def test_batches_hold_one_group_and_similar_lengths_and_requests_take_turns():
     async def main() -> None:
         queue = Queue(batch=3, wait_s=0)
         turn = RequestTurn()
-        for length in [5, 40, 6, 41, 7, 42]:
+        for length in [5, 20, 6, 21, 7, 22]:
             queue.add(job("x" * length), turn)
         for letter in "yz":
             queue.add(job(letter * 5, "other"), turn)
@@ -962,16 +962,21 @@ def test_batches_hold_one_group_and_similar_lengths_and_requests_take_turns():
         while batch := queue.take_batch():
             assert len({each.group for each in batch}) == 1
             sizes.append([each.cost for each in batch])
-        assert sizes == [[5, 6, 7], [40, 41, 42], [5, 5]]
+        assert sizes == [[5, 6, 7], [20, 21, 22], [5, 5]]
 
         long, short = RequestTurn(), RequestTurn()
         for _ in range(9):
-            queue.add(job("x" * 120), long)
-        assert len(queue.take_batch()) == 1  # one is as much work as three of 40 tokens
-        queue.add(job("y" * 50, "other"), short)
+            queue.add(job("x" * 60), long)
+        assert len(queue.take_batch()) == 1  # one is as much work as three of 20 tokens
+        queue.add(job("y" * 25, "other"), short)
         assert queue.take_batch()[0].model == "other"  # it need not wait for all that came before
         while queue.take_batch():
             pass
+
+        queue.add(job("x" * 4), RequestTurn())
+        queue.add(job("x" * 18), RequestTurn())
+        # The first is not answered before the longer one has ended: it goes alone.
+        assert [[each.cost for each in queue.take_batch()] for _ in range(2)] == [[4], [18]]
 
         for i in range(4):
             queue.add(job(str(i)), RequestTurn())

@@ -15,7 +15,7 @@ from interlingua.errors import ConfigurationError, InterlinguaError, OutputError
 from interlingua.model.architectures import build_model
 from interlingua.model.presets import PRESETS
 from interlingua.runs import sizes
-from interlingua.runs.experiment import Experiment, cache_directory, make_plan
+from interlingua.runs.experiment import Experiment, cache_directory, make_plans
 from interlingua.serving.settings import ServeSettings
 from interlingua.settings import merge
 
@@ -120,7 +120,7 @@ def test_tiny_trainings_with_settings_at_the_edge_work_or_leave_nothing(
 def test_a_preset_of_another_architecture_is_named(tmp_path: Path) -> None:
     values = {**tiny_values(write_reversals(tmp_path / "a.tsv", 60)), "preset": "gru"}
     with pytest.raises(ConfigurationError, match="the preset gru is recurrent") as caught:
-        make_plan(
+        make_plans(
             merge(values, {"model": {"architecture": "transformer"}}),
             "test",
             tmp_path / "out",
@@ -136,7 +136,7 @@ def test_a_model_that_memory_cannot_hold_is_refused_before_anything_is_written(
     values = tiny_values(write_reversals(tmp_path / "a.tsv", 60), max_steps=1)
     monkeypatch.setattr(sizes.os, "sysconf", {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 10**5}.get)
     with pytest.raises(ConfigurationError, match="this machine has") as caught:
-        make_plan(values, "test", tmp_path / "out", tmp_path / "copies")
+        make_plans(values, "test", tmp_path / "out", tmp_path / "copies")
     assert "width 16" in str(caught.value)
 
 

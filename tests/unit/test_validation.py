@@ -126,9 +126,10 @@ def test_more_pairs_are_translated_when_there_is_plenty_of_time(model, many, tmp
 
 
 def test_without_time_there_is_no_score(model, many, tmp_path, clock):
-    found = validator(many, tmp_path).validate(model, clock())
+    validating = validator(many, tmp_path)
+    found = validating.validate(model, clock())
     assert (found.pairs, found.scores, found.samples) == (0, [], [])
-    assert found.selection_score == -math.inf
+    assert validating.judge(found.outputs) == -math.inf
     assert math.isfinite(found.loss)
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from interlingua.cli.lines import check_output, open_output
-from interlingua.cli.models import load_model, models_and_tests
+from interlingua.cli.models import load_model, models_and_tests, read_as_trained
 from interlingua.cli.options import (
     Beam,
     Columns,
@@ -89,7 +89,8 @@ def evaluate(
     from interlingua.data.corpus import Corpus, CorpusSettings
     from interlingua.evaluation.references import choose_repeated, describe_repeated
 
-    settings = CorpusSettings.parse(pair_options(columns, keys, on_empty), where="command line")
+    reading = read_as_trained(Path(models[0]), pair_options(columns, keys, on_empty))
+    settings = CorpusSettings.parse(reading, where="command line")
     pairs_of = {test: list(Corpus([test], settings)) for test in tests}
     counted_of = {}
     for test, pairs in pairs_of.items():

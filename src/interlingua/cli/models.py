@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from interlingua.engine.cpus import default_threads
 from interlingua.errors import BundleError, ConfigurationError
@@ -13,7 +14,7 @@ from interlingua.errors import BundleError, ConfigurationError
 if TYPE_CHECKING:
     from interlingua.inference.translator import Translator
 
-__all__ = ["find_model", "load_model", "models_and_tests", "use_all_cpus"]
+__all__ = ["find_model", "load_model", "models_and_tests", "read_as_trained", "use_all_cpus"]
 
 CONFIG, WEIGHTS = "config.toml", "model.safetensors"
 PAIRS = (".tsv", ".jsonl", ".ndjson", ".txt", ".csv", ".gz", ".xz", ".bz2")
@@ -51,6 +52,18 @@ def find_model(path: Path, *, weights: bool = True) -> None:
             )  # fmt: skip
     except OSError as error:  # the name is too long, or a directory is closed to this user
         raise BundleError("the directory cannot be read", where=path, found=error.strerror) from error
+
+
+def read_as_trained(model: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """How to read files of pairs for a model whose sources have several columns: as its training did.
+
+    Args:
+        model: its directory.
+        given: keys of the [data] section that the user gave, which go first.
+    """
+    data = tomllib.loads((model / CONFIG).read_text(encoding="utf-8")).get("data", {})
+    several = {key: data[key] for key in ("columns", "keys") if isinstance(data.get(key, [0])[0], list)}
+    return {**several, **given}
 
 
 def load_model(

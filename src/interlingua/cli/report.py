@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from interlingua.cli.lines import check_output, open_output
-from interlingua.cli.models import find_model, load_model
+from interlingua.cli.models import find_model, load_model, read_as_trained
 from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, Threads, pair_options
 from interlingua.errors import ConfigurationError
 from interlingua.files import write_text
@@ -65,7 +65,8 @@ def report(
     from interlingua.views.page import as_json
     from interlingua.views.report import read_report, report_page
 
-    settings = CorpusSettings.parse(pair_options(columns, keys, on_empty), where="command line")
+    reading = read_as_trained(runs[0], pair_options(columns, keys, on_empty))
+    settings = CorpusSettings.parse(reading, where="command line")
     shown = read_report(runs)  # a mistake in a directory is reported before the models work
     if curves_only and test is not None:
         raise ConfigurationError(

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from interlingua.cli.lines import check_output, open_output, refuse_same_file
-from interlingua.cli.models import find_model, load_model
+from interlingua.cli.models import find_model, load_model, read_as_trained
 from interlingua.cli.options import Columns, Device, Json, Keys, OnEmpty, Precision, Threads, pair_options
 from interlingua.cli.streams import require_input
 
@@ -39,7 +39,8 @@ def score(
     refuse_same_file([None if pairs == "-" else Path(pairs)], None)
     from interlingua.data.corpus import Corpus, CorpusSettings
 
-    settings = CorpusSettings.parse(pair_options(columns, keys, on_empty), where="command line")
+    reading = read_as_trained(model, pair_options(columns, keys, on_empty))
+    settings = CorpusSettings.parse(reading, where="command line")
     corpus = Corpus([pairs], settings)
     corpus.report()  # a mistake in the last line is reported before the first is scored
     translator = load_model(model, device, threads, precision)

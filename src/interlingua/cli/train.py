@@ -63,6 +63,10 @@ def train(
     preset: Annotated[
         str | None, typer.Option(help="tiny, mini, small, base, gru, lstm, …; chosen from the data.")
     ] = None,
+    race: Annotated[
+        bool | None,
+        typer.Option("--race/--no-race", help="Whether models that may suit the data race first."),
+    ] = None,
     base_model: Annotated[
         Path | None, typer.Option("--from", help="A trained model to start from (fine-tuning).")
     ] = None,
@@ -91,7 +95,7 @@ def train(
     """
     training = {
         "minutes": minutes, "max_steps": max_steps, "threads": threads, "precision": precision, "seed": seed,
-        "device": device if device != "auto" else None,
+        "device": device if device != "auto" else None, "race": race,
     }  # fmt: skip
     experiment = file if file is not None and is_experiment(file) else None
     pairs = [str(file)] if file is not None and experiment is None else []

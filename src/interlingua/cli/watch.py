@@ -35,7 +35,7 @@ def watch(events: Iterable[Event], console: Console) -> Ended:
     Returns:
         The last event.
     """
-    from interlingua.runs.events import Ended, Note, Progress, Validated
+    from interlingua.runs.events import Ended, Note, Progress, Raced, Validated
 
     ended = None
     best = ""
@@ -51,6 +51,10 @@ def watch(events: Iterable[Event], console: Console) -> Ended:
                     if time.monotonic() - printed_s >= PLAIN_EVERY_S:
                         printed_s = time.monotonic()
                         _line(console, _plain_line(event, best))
+                case Raced():
+                    bits = f"{event.bits_per_character:.2f} bits/character"
+                    turn = f"{event.name}: {bits} after {event.racer_step:,} updates"
+                    _line(console, f"{duration(event.elapsed_s):>7}  {turn}", "dim")
                 case Validated():
                     if event.best and event.metrics:
                         best = f"{event.metrics[event.headline]:.2f} {event.headline}"

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainSerializer
 
 from interlingua.data.duplicates import DuplicateFinder
 from interlingua.data.inspection import Inspection, describe_findings
@@ -37,6 +37,10 @@ __all__ = [
 ]
 
 
+def _split(value: Any, between: str) -> Any:
+    return [part.strip() for part in value.split(between)] if isinstance(value, str) else value
+
+
 class Pair(NamedTuple):
     """A source text and its target text."""
 
@@ -53,6 +57,15 @@ PairFile = str | tuple[str, str]
 """A file of pairs ("-" is standard input), or the source and the target file of two parallel ones."""
 
 _Column = Annotated[int, Field(ge=1)]
+T = TypeVar("T")
+_Several = Annotated[
+    tuple[T, ...],
+    BeforeValidator(lambda value: _split(value, "+") if isinstance(value, str | list | tuple) else [value]),
+    PlainSerializer(lambda value: value[0] if len(value) == 1 else list(value)),
+    Field(min_length=1),
+]
+"""One or more, as a list or with a plus between them."""
+_SourceAndTarget = BeforeValidator(lambda value: _split(value, ","))
 _Files = Annotated[tuple[PairFile, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
 
 
@@ -65,10 +78,11 @@ class CorpusSettings(Settings):
     """The same for validation; without any, a share of the training pairs is held out."""
     format: Literal["auto", "tsv", "jsonl"] = "auto"
     """auto goes by the name: .jsonl and .ndjson are JSON lines, all else is tab-separated."""
-    columns: tuple[_Column, _Column] | None = None
-    """The source's and the target's column, from 1, of tab-separated files with more than two."""
-    keys: tuple[str, str] = ("source", "target")
-    """The source's and the target's key of JSON lines."""
+    columns: Annotated[tuple[_Several[_Column], _Column], _SourceAndTarget] | None = None
+    """The source's and the target's column, from 1, of tab-separated files with more than two, such as "1,2";
+    "1+3,2" or [[1, 3], 2]: a source of two columns, such as a word and its tags."""
+    keys: Annotated[tuple[_Several[str], str], _SourceAndTarget] = (("source",), "target")
+    """The source's and the target's key of JSON lines; a source may have several, as columns."""
     on_empty: Literal["error", "skip"] = "error"
     """What to do about a pair with a side that is empty or nothing but white space."""
     max_length: int = Field(512, ge=1)

@@ -11,7 +11,7 @@ import json
 import lzma
 import shlex
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +19,7 @@ from typing import Any, cast
 from interlingua.data.opening import HEAD, ChangeDetector, HashedFile, open_text
 from interlingua.data.recognition import encoding_advice, recognise_form
 from interlingua.errors import DataError
+from interlingua.text.columns import COLUMN_END
 
 __all__ = ["read_jsonl", "read_lines", "read_parallel", "read_tsv"]
 
@@ -63,26 +64,27 @@ def read_lines(path: Path, changes: ChangeDetector | None = None) -> Iterator[st
 
 
 def read_tsv(
-    path: Path, columns: tuple[int, int] | None, changes: ChangeDetector | None = None
+    path: Path, columns: tuple[Sequence[int], int] | None, changes: ChangeDetector | None = None
 ) -> Iterator[tuple[str, str]]:
     """Yields the two texts of each line; a blank line gives two empty ones.
 
     Args:
         path: the file.
-        columns: the source's and the target's column, counted from 1; None when there are just two.
+        columns: the source's columns, which stay columns of its text, and the target's, counted from 1; None
+            when there are just two.
         changes: see `read_lines`.
 
     Raises:
         DataError: a line has too few columns, or a third one when no columns are chosen.
     """
-    source, target = (columns[0] - 1, columns[1] - 1) if columns else (0, 1)
-    least = max(source, target) + 1
+    sources, target = ([number - 1 for number in columns[0]], columns[1] - 1) if columns else ([0], 1)
+    least = max(*sources, target) + 1
     for number, line in enumerate(read_lines(path, changes), start=1):
         if line[:1] == MARK:  # of a file joined to another one
             line = line[1:]
         fields = line.split("\t")
         if len(fields) >= least if columns else len(fields) == 2:
-            yield fields[source], fields[target]
+            yield COLUMN_END.join([fields[source] for source in sources]), fields[target]
         elif not line:
             yield "", ""
         else:
@@ -90,13 +92,14 @@ def read_tsv(
 
 
 def read_jsonl(
-    path: Path, keys: tuple[str, str], changes: ChangeDetector | None = None
+    path: Path, keys: tuple[Sequence[str], str], changes: ChangeDetector | None = None
 ) -> Iterator[tuple[str, str]]:
     """Yields the two texts of each line's JSON object; a blank line gives two empty ones.
 
     Args:
         path: the file.
-        keys: the source's and the target's key; others are ignored.
+        keys: the source's keys, whose values are columns of its text as those of a list are, and the
+            target's; others are ignored.
         changes: see `read_lines`.
 
     Raises:
@@ -114,10 +117,11 @@ def read_jsonl(
             raise _not_json(path, where, line, error) from None
         if not isinstance(record, dict):
             raise _not_an_object(path, where, record, line)
-        for key in keys:
+        for key in (*keys[0], keys[1]):
             if line.count(f'"{key}"') > 1:
                 _refuse_repeated_key(key, where, line)
-        yield _text(record, keys[0], where), _text(record, keys[1], where)
+        sources = [column for key in keys[0] for column in _columns(record, key, where)]
+        yield COLUMN_END.join(sources), _text(record, keys[1], where)
 
 
 def read_parallel(
@@ -154,6 +158,14 @@ def _head(path: Path) -> bytes:
             return open_text(raw, path).read(HEAD)
     except (DataError, OSError, EOFError, zlib.error, lzma.LZMAError):
         return b""
+
+
+def _columns(record: dict[str, Any], key: str, where: str) -> list[str]:
+    """The value of a key: a text, or a list of them, whose tabs are no ends of columns."""
+    value = record.get(key)
+    if not isinstance(value, list):
+        return [_text(record, key, where)]
+    return [_text({key: part}, key, where).replace(COLUMN_END, " ") for part in value]
 
 
 def _text(record: dict[str, Any], key: str, where: str) -> str:
@@ -217,13 +229,16 @@ def _refuse_repeated_key(key: str, where: str, line: str) -> None:
         raise DataError(f"the key {key!r} is there twice", where=where, found=line)
 
 
-def _wrong_columns(path: Path, number: int, fields: list[str], columns: tuple[int, int] | None) -> DataError:
+def _wrong_columns(
+    path: Path, number: int, fields: list[str], columns: tuple[Sequence[int], int] | None
+) -> DataError:
     where, line = f"{path}:{number}", "\t".join(fields)
     form = recognise_form(_head(path), path) if len(fields) == 1 else None
     if form:
         return DataError(f"the line has no tab; {form[0]}", where=where, found=line, accepted=form[1])
     if columns:
-        requested = f"Columns {columns[0]} and {columns[1]} were asked for."
+        asked = [*map(str, columns[0]), str(columns[1])]
+        requested = f"Columns {', '.join(asked[:-1])} and {asked[-1]} were asked for."
         return DataError(f"the line has {len(fields)} columns", where=where, found=line, accepted=requested)
     if len(fields) == 1:
         what, accepted = "the line has no tab", "Each line is: source, a tab, target."

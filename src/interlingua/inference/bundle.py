@@ -43,9 +43,10 @@ __all__ = [
 ]
 
 WEIGHTS, CONFIG, INFO, CARD = "model.safetensors", "config.toml", "info.json", "README.md"
-OWN_FILES = {WEIGHTS, CONFIG, INFO, CARD} | {
+TOKENIZER_FILES = {
     f"{name}.{suffix}" for name in ("joint", "source", "target") for suffix in ("json", "model")
 }
+OWN_FILES = {WEIGHTS, CONFIG, INFO, CARD} | TOKENIZER_FILES
 """All that a model directory may hold, beside training/."""
 RENAMED = {"source_embedding.weight": "frontend.embedding.weight"}
 """Weights that earlier versions called otherwise."""

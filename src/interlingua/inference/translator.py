@@ -16,6 +16,7 @@ from interlingua.inference.translation import PairScore, Translation, join
 from interlingua.search.settings import SearchSettings
 from interlingua.terms.encoding import TermEncoder
 from interlingua.terms.glossary import Glossary, GlossaryInput, glossary_for_each
+from interlingua.text.columns import ColumnTokenizer
 from interlingua.text.facts import TextFacts
 from interlingua.text.tokenizer import TokenizerPair
 
@@ -162,9 +163,10 @@ class Translator:
         tokenizer, limit = self.tokenizers.source, self.max_source_length
         lengths = map(len, tokenizer.encode_batch(texts))
         facts = TextFacts() if whole else self.facts  # of none: split only what is too long
+        unsplit = isinstance(tokenizer, ColumnTokenizer)  # the other columns belong to all of a text
         return [
             Passage([text], [0], [length], ["", ""], has_long_line=False)
-            if length <= limit and not facts.natural
+            if unsplit or (length <= limit and not facts.natural)
             else split_passage(text, tokenizer, limit, facts)
             for text, length in zip(texts, lengths, strict=True)
         ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["EARLIER_STAYS", "Ended", "Event", "Note", "Progress", "Sample", "Validated", "skipped_note"]
+__all__ = ["EARLIER_STAYS", "Ended", "Event", "Note", "Progress", "Raced", "Sample", "Validated",
+           "skipped_note"]  # fmt: skip
 
 EARLIER_STAYS = "stopped before the first weights"
 """The reason of a run that was to replace another one, and did not."""
@@ -65,6 +66,26 @@ class Validated:
     """The metric that decides."""
     best: bool
     samples: list[Sample] = field(default_factory=list)
+    bits_per_character: float | None = None
+    """The loss in bits a character of the target, which compares across tokenizations."""
+
+
+@dataclass(frozen=True)
+class Raced:
+    """One of several models that race had its turn."""
+
+    name: str
+    round: int
+    """From 0."""
+    racer_step: int
+    """Its updates so far."""
+    used_s: float
+    """In its turns so far."""
+    elapsed_s: float
+    bits_per_character: float
+    """Of the validation targets."""
+    step: int = 0
+    """Of the run, which has made none yet."""
 
 
 @dataclass(frozen=True)
@@ -90,4 +111,4 @@ def skipped_note(step: int, skipped: int) -> Note:
     )
 
 
-Event = Note | Progress | Validated | Ended
+Event = Note | Progress | Raced | Validated | Ended

@@ -7,16 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+import torch
 from pydantic import AfterValidator
 
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
+from interlingua.data.store import Store
 from interlingua.engine.device import choose_device
 from interlingua.errors import BundleError, OutputError
 from interlingua.inference.bundle import LengthStatistics, load_bundle, read_config
 from interlingua.model.architectures import AnyModelSettings
 from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import TransformerSettings
+from interlingua.runs.candidates import Candidate, choose_turn, propose
 from interlingua.runs.directory import refuse_overlap
 from interlingua.runs.fine_tuning import refuse_other_model, values_of_base
 from interlingua.runs.inputs import Inputs, copy_streams, find_again, pair_files
@@ -27,6 +30,7 @@ from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
 from interlingua.runs.tensorboard import require_tensorboard
 from interlingua.search.settings import SearchSettings
 from interlingua.settings import Settings, merge
+from interlingua.text.description import describe
 from interlingua.text.facts import TextFacts, measure_facts
 from interlingua.text.languages import check_language
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings
@@ -39,7 +43,8 @@ __all__ = [
     "cache_directory",
     "fill_in_architecture",
     "load_plan",
-    "make_plan",
+    "load_racing_plans",
+    "make_plans",
     "rename_old_keys",
 ]
 
@@ -81,6 +86,8 @@ class Plan(NamedTuple):
     """What was found and chosen, for people."""
     inputs: Inputs | None = None
     """The files as they were read, of a run that is started."""
+    name: str = ""
+    """Such as "characters + lstm"."""
 
 
 def rename_old_keys(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,7 +119,7 @@ def fill_in_architecture(values: Mapping[str, Any]) -> dict[str, Any]:
     return merge({"model": {"architecture": model["architecture"]}}, values)
 
 
-def make_plan(values: Mapping[str, Any], where: str, out: Path, copies: Path) -> Plan:
+def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -> list[Plan]:
     """Parses a configuration, prepares its data, and chooses what it leaves open.
 
     Args:
@@ -120,6 +127,9 @@ def make_plan(values: Mapping[str, Any], where: str, out: Path, copies: Path) ->
         where: where they come from, for messages.
         out: the run's directory.
         copies: a directory for what can be read only once, such as standard input.
+
+    Returns:
+        The plan that experience suggests first, then others that may be better ones (see race.py).
 
     Raises:
         ConfigurationError: a key, a value or the device is not acceptable.
@@ -140,30 +150,117 @@ def make_plan(values: Mapping[str, Any], where: str, out: Path, copies: Path) ->
     _refuse_overlap(out, given)
     inputs = copy_streams(given.data, copies)
     with inputs.named():
-        tokenizers = base.tokenizers if base else None
-        prepared = _prepare(inputs.data, given.tokenizer, tokenizers)
+        prepared = _prepare(inputs.data, given.tokenizer, base.tokenizers if base else None)
     inputs.name_report(prepared.report)
     notes = [inputs.rename(prepared.account)]
-    if base is not None:
-        # the base model's penalty is chosen anew, only the user's is kept
-        values = merge(values_of_base(base, given.training.optimizer), _keep_length_penalty(values))
-    else:
-        recipe = choose_recipe(given.preset, given.model.architecture, given.training, prepared, device)
-        # the user's penalty, or a paper's, is kept
-        values = _keep_length_penalty(merge(recipe.values, values))
-        notes.append(recipe.reason)
-    experiment = Experiment.parse(values, where).model_copy(update={
-        "data": inputs.in_run(out), "base_model": given.base_model and str(Path(given.base_model).absolute()),
-    })  # fmt: skip
-    refuse_too_large(experiment.model, prepared, device)
-    if experiment.training.max_steps is None and experiment.training.minutes is None:
-        experiment, note = _with_default_budget(experiment, prepared)
-        notes.append(note)
     lengths = measure_lengths(prepared.train)
     if outliers := describe_outliers(prepared.train, prepared.tokenizers, inputs.data, lengths):
         notes.append(inputs.rename(outliers))
-    facts = base.facts if base else _measure_facts(experiment, prepared)
-    return Plan(experiment, prepared, lengths, facts, notes, inputs)
+    shared = {"data": inputs.in_run(out),
+              "base_model": given.base_model and str(Path(given.base_model).absolute())}  # fmt: skip
+    if base is not None:
+        # the base model's penalty is chosen anew, only the user's is kept
+        values = merge(values_of_base(base, given.training.optimizer), _keep_length_penalty(values))
+        experiment = Experiment.parse(values, where).model_copy(update=shared)
+        plans = [_complete(experiment, prepared, device, base.facts)]
+    else:
+        plans = _compete(values, where, prepared, shared, inputs.data, device)
+    plans[0].notes[:0] = notes
+    return [plan._replace(inputs=inputs) for plan in plans]
+
+
+def load_racing_plans(
+    directory: Path, values: Mapping[str, Any], config: Mapping[str, Any], manifest: Manifest
+) -> list[Plan]:
+    """The plans of a run whose race is not over.
+
+    Args:
+        directory: of the run.
+        values: its configuration as it was given.
+        config: its configuration as it is.
+        manifest: what it was started from.
+
+    Raises:
+        CheckpointError: its data is not what it was.
+    """
+    where = str(directory / "config.toml")
+    experiment = Experiment.parse(config, where)
+    data = find_again(experiment.data, manifest.files, directory)
+    prepared = _prepare(data, Experiment.parse(values, where).tokenizer, None)
+    prepared = prepared._replace(report=manifest.report)
+    return _compete(values, where, prepared, {"data": data}, data, choose_device(experiment.training.device))
+
+
+def _compete(
+    values: Mapping[str, Any], where: str, prepared: Prepared, shared: Mapping[str, Any],
+    data: CorpusSettings, device: torch.device,
+) -> list[Plan]:  # fmt: skip
+    """The plan that experience suggests, and those that may beat it.
+
+    Args:
+        values: the configuration as it was given.
+        where: where it comes from, for messages.
+        prepared: the data, with the tokenizers that experience suggests.
+        shared: settings of all of them.
+        data: the files as they can be read now.
+        device: what trains.
+    """
+    given = Experiment.parse(values, where)
+    pairs = _sample(prepared.train)
+    description = describe(pairs)
+    prepared.report["description"] = description.as_dict()
+    facts = measure_facts(pairs, given.languages[0] if given.languages else None)
+    plans = [_suggest(values, where, Candidate(), prepared, shared, device, facts)]
+    plans[0].notes.insert(0, f"data: {len(prepared.train):,} pairs, {description}")
+    if not given.training.race:
+        return plans
+    training = plans[0].experiment.training
+    others = propose(
+        description, prepared.tokenizers, len(prepared.train),
+        any_tokenizer=not given.tokenizer.model_fields_set & {"source", "target", "vocabulary_size", "joint"},
+        any_model=given.preset is None and not values.get("model"),
+    )  # fmt: skip
+    if choose_turn(training.minutes, training.max_steps, 1 + len(others)) is None:
+        return plans
+    for other in others:
+        settings = TokenizerSettings.parse({**values.get("tokenizer", {}), **other.tokenizer}, where)
+        own = _prepare(data, settings, None) if other.tokenizer else prepared
+        own.report.update(prepared.report | {"tokenizers": own.report["tokenizers"]})
+        plans.append(_suggest(values, where, other, own, shared, device, facts))
+    return plans
+
+
+def _suggest(
+    values: Mapping[str, Any], where: str, candidate: Candidate, prepared: Prepared,
+    shared: Mapping[str, Any], device: torch.device, facts: TextFacts,
+) -> Plan:  # fmt: skip
+    given = Experiment.parse(values, where)
+    preset = candidate.preset or given.preset
+    sizes = PRESETS.get(preset or "", given.model)
+    recipe = choose_recipe(preset, sizes.architecture, given.training, prepared, device)
+    # the user's penalty, or a paper's, is kept
+    chosen = merge(recipe.values, {"tokenizer": dict(candidate.tokenizer)})
+    experiment = Experiment.parse(_keep_length_penalty(merge(chosen, values)), where)
+    plan = _complete(experiment.model_copy(update=dict(shared)), prepared, device, facts)
+    plan.notes.insert(0, recipe.reason)
+    return plan._replace(name=_name(experiment, prepared))
+
+
+def _complete(experiment: Experiment, prepared: Prepared, device: torch.device, facts: TextFacts) -> Plan:
+    refuse_too_large(experiment.model, prepared, device)
+    notes = []
+    if experiment.training.max_steps is None and experiment.training.minutes is None:
+        experiment, note = _with_default_budget(experiment, prepared)
+        notes.append(note)
+    return Plan(experiment, prepared, measure_lengths(prepared.train), facts, notes)
+
+
+def _name(experiment: Experiment, prepared: Prepared) -> str:
+    """Such as "characters + lstm"."""
+    kinds = [f"{len(tokenizer):,} subwords" if tokenizer.kind in ("unigram", "bpe") else tokenizer.kind
+             for tokenizer in prepared.tokenizers]  # fmt: skip
+    model = getattr(experiment.model, "cell", experiment.model.architecture)
+    return f"{' to '.join(dict.fromkeys(kinds))} + {model}"
 
 
 def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | None) -> Plan:
@@ -186,16 +283,16 @@ def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | N
     if manifest is not None:
         prepared = prepared._replace(report=manifest.report)
     facts = _saved_facts(directory) if experiment.base_model else None
-    facts = facts or _measure_facts(experiment, prepared)
+    if facts is None:
+        language = experiment.languages[0] if experiment.languages else None
+        facts = measure_facts(_sample(prepared.train), language)
     return Plan(experiment, prepared, measure_lengths(prepared.train), facts, [])
 
 
-def _measure_facts(experiment: Experiment, prepared: Prepared) -> TextFacts:
-    train = prepared.train
-    # Evenly taken, to hold little memory.
-    sample = range(0, len(train), -(-len(train) // MAX_READ_PAIRS))
-    pairs = [(train.source_text(i), train.target_text(i)) for i in sample]
-    return measure_facts(pairs, experiment.languages[0] if experiment.languages else None)
+def _sample(train: Store) -> list[tuple[str, str]]:
+    """Pairs evenly taken, to hold little memory."""
+    numbers = range(0, len(train), -(-len(train) // MAX_READ_PAIRS))
+    return [(train.source_text(i), train.target_text(i)) for i in numbers]
 
 
 def _saved_facts(directory: Path) -> TextFacts | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import threading
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -16,9 +17,17 @@ from interlingua.data.cache import UNFINISHED
 from interlingua.engine.device import choose_device, choose_dtype, choose_threads
 from interlingua.engine.packed import pack
 from interlingua.errors import BundleError, ConfigurationError
-from interlingua.inference.bundle import CONFIG, WEIGHTS, load_bundle, read_config
+from interlingua.inference.bundle import (
+    CONFIG,
+    TOKENIZER_FILES,
+    WEIGHTS,
+    load_bundle,
+    read_config,
+    save_config,
+)
 from interlingua.model.architectures import build_model
 from interlingua.runs.beginning import write_beginning
+from interlingua.runs.candidates import choose_turn
 from interlingua.runs.directory import (
     check_place,
     finish_or_drop_replacement,
@@ -30,12 +39,14 @@ from interlingua.runs.directory import (
     refuse_existing,
 )
 from interlingua.runs.events import EARLIER_STAYS, Ended, Event, Note, Validated
-from interlingua.runs.experiment import Plan, cache_directory, load_plan, make_plan
+from interlingua.runs.experiment import Plan, cache_directory, load_plan, load_racing_plans, make_plans
 from interlingua.runs.interrupt import stop_on_signal
 from interlingua.runs.journal import Journal
 from interlingua.runs.manifest import load_manifest, refuse_without_checkpoint
+from interlingua.runs.race import Race, Standing, is_racing, load_standing
 from interlingua.runs.trainer import USED_UP, Trainer
 from interlingua.runs.validation import Validator
+from interlingua.settings import merge
 from interlingua.training.loop import Learner
 from interlingua.training.schedule import Clock
 from interlingua.version import __version__
@@ -81,13 +92,15 @@ def start(
     refuse_existing(out, force)
     copies = cache_directory() / f"{UNFINISHED}{uuid4().hex}"
     try:
-        plan = make_plan(values, where, out, copies)
-        _refuse_late(plan, started)
-        learner, machine = _build_learner(plan, resumed=False)
+        plans = make_plans(values, where, out, copies)
+        _refuse_late(plans[0], started)
+        _, machine = _build_learner(
+            plans[0], resumed=False
+        )  # what is wrong is found before anything is written
         with locked(out):
             finish_or_drop_replacement(out)
             refuse_existing(out, force)  # another process may have trained into it meanwhile
-            yield from _begin(plan, learner, machine, out, started)
+            yield from _begin(plans, values, machine, out, started)
     finally:
         shutil.rmtree(copies, ignore_errors=True)
 
@@ -117,23 +130,38 @@ def resume(
             }
         config["training"] |= changed
         refuse_without_checkpoint(out, manifest)
-        plan = load_plan(out, config, manifest)
-        journal = Journal(out, plan)
-        checkpoint, damaged = journal.load_checkpoint()
-        learner, machine = _build_learner(plan, resumed=checkpoint is not None)
-        validator = _build_validator(plan, learner.weights.master.device)
-        trainer = Trainer(plan, learner, validator, journal, Clock(0.0, started))
-        if checkpoint is not None:
-            trainer.restore(checkpoint)
-        if trainer.selection.best_step and not (out / WEIGHTS).exists():
-            raise BundleError("the best weights so far are gone", where=out / WEIGHTS,
-                              accepted="Put the file back, or begin anew with --force.")  # fmt: skip
-        _refuse_used_up(trainer, journal)
-        if journal.scored_step() == learner.step:
-            trainer.selection.wait_anew()
-        if manifest is not None and (note := _other_machine(manifest.machine, machine)):
-            plan.notes.append(note)
-        yield from _carry_out(trainer, machine, damaged, out)
+        standing = load_standing(out)
+        if standing is not None and is_racing(out) and manifest is not None:
+            plans = load_racing_plans(out, merge(standing.given, changes), config, manifest)
+            _, machine = _build_learner(plans[0], resumed=True)
+            session = _Session(Journal(out, plans[0]), plans, machine, Clock(standing.elapsed_s, started))
+            session.race(standing)
+        else:
+            plan = load_plan(out, config, manifest)
+            session = _resume_training(out, plan, started, standing)
+        if manifest is not None and (note := _other_machine(manifest.machine, session.machine)):
+            session.plans[0].notes.append(note)
+        yield from _carry_out(session, out)
+
+
+def _resume_training(out: Path, plan: Plan, started: float, standing: Standing | None) -> _Session:
+    """Goes on with the one model of a run."""
+    journal = Journal(out, plan)
+    checkpoint, damaged = journal.load_checkpoint()
+    learner, machine = _build_learner(plan, resumed=checkpoint is not None)
+    clock = Clock(checkpoint.about["elapsed_s"] if checkpoint else 0.0, started)
+    session = _Session(journal, [plan], machine, clock, damaged)
+    trainer = session.trainer = session.build(plan, learner)
+    session.standing = standing
+    if checkpoint is not None:
+        trainer.restore(checkpoint)
+    if trainer.selection.best_step and not (out / WEIGHTS).exists():
+        raise BundleError("the best weights so far are gone", where=out / WEIGHTS,
+                          accepted="Put the file back, or begin anew with --force.")  # fmt: skip
+    _refuse_used_up(trainer, journal)
+    if journal.scored_step() == trainer.learner.step:
+        trainer.selection.wait_anew()
+    return session
 
 
 def _refuse_other_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,29 +181,88 @@ def _other_machine(before: Mapping[str, Any], now: Machine) -> str:
     return "" if was == is_now else f"this run began on {was} and goes on on {is_now}"
 
 
-def _begin(plan: Plan, learner: Learner, machine: Machine, out: Path, started: float) -> Iterator[Event]:
+class _Session:
+    """What one process does for a run: a race first, where several models may suit the data.
+
+    Args:
+        journal: of the run.
+        plans: what may be carried out, the one that experience suggests first.
+        machine: what computes.
+        clock: of the run.
+        damaged: lines on damaged checkpoints.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        plans: Sequence[Plan],
+        machine: Machine,
+        clock: Clock,
+        damaged: Sequence[str] = (),
+    ) -> None:
+        self.journal, self.plans, self.machine, self.clock = journal, plans, machine, clock
+        self.damaged = damaged
+        self.standing: Standing | None = None
+        self.competition: Race | None = None
+        self.trainer: Trainer | None = None
+
+    def build(self, plan: Plan, learner: Learner | None = None) -> Trainer:
+        """The trainer of a plan, at its beginning."""
+        learner = learner or _build_learner(plan, resumed=False)[0]
+        validator = _build_validator(plan, learner.weights.master.device)
+        return Trainer(plan, learner, validator, self.journal, self.clock)
+
+    def race(self, standing: Standing) -> None:
+        """Has the plans race, from some standing on."""
+        self.standing = standing
+        plans = {plan.name: plan for plan in self.plans}
+        self.competition = Race(standing, plans, self.build, self.journal.out)
+        self.competition.save()
+
+    def choose(self) -> Trainer:
+        """Makes the winner's plan the run's; what is killed meanwhile is done again by --resume."""
+        assert self.competition is not None
+        plan = self.competition.plans[self.competition.standing.left[0]]
+        out, self.journal.plan = self.journal.out, plan
+        for name in TOKENIZER_FILES:
+            (out / name).unlink(missing_ok=True)
+        save_config(out, plan.experiment.as_toml(), plan.prepared.tokenizers)
+        trainer = self.build(plan)
+        self.competition.hand_over(trainer)
+        self.journal.save_checkpoint(trainer.checkpoint())
+        self.competition.clear()
+        return trainer
+
+
+def _begin(
+    plans: Sequence[Plan], values: Mapping[str, Any], machine: Machine, out: Path, started: float
+) -> Iterator[Event]:
     """Writes what a run needs to go on, then trains; an earlier run stays until there are weights."""
     replaces = holds_run(out) and (out / CONFIG).exists()
     directory = prepare_replacement(out) if replaces else out
     try:
-        write_beginning(plan, machine._asdict(), directory, out)
+        write_beginning(plans[0], machine._asdict(), directory, out)
         if replaces and (foreign := foreign_files(out)):
             left = ", ".join(map(str, foreign[:5]))
-            plan.notes.append(f"not of a run, and left as it is in {out}: {left}")
-        journal = Journal(directory, plan)
-        validator = _build_validator(plan, learner.weights.master.device)
-        trainer = Trainer(plan, learner, validator, journal, Clock(0.0, started))
-        yield from _carry_out(trainer, machine, [], out)
+            plans[0].notes.append(f"not of a run, and left as it is in {out}: {left}")
+        session = _Session(Journal(directory, plans[0]), plans, machine, Clock(0.0, started))
+        if len(plans) > 1:
+            training = plans[0].experiment.training
+            turn = choose_turn(training.minutes, training.max_steps, len(plans))
+            assert turn is not None, "several plans are made for a race only"
+            names = [plan.name for plan in plans]
+            session.race(Standing.beginning(names, turn, values, session.clock()))
+        yield from _carry_out(session, out)
     finally:
         if replaces:
             finish_or_drop_replacement(out)
 
 
-def _carry_out(trainer: Trainer, machine: Machine, damaged: list[str], out: Path) -> Iterator[Event]:
+def _carry_out(session: _Session, out: Path) -> Iterator[Event]:
     """What one process does for a run, in a directory with the configuration that it has locked."""
-    journal, step = trainer.journal, trainer.learner.step
-    with journal.open(step):
-        for event in _events(trainer, machine, damaged):
+    journal = session.journal
+    with journal.open(session.trainer.learner.step if session.trainer else 0):
+        for event in _events(session):
             replaces = journal.out != out
             if replaces and isinstance(event, Validated) and event.best:
                 journal.replace(out, event.step)
@@ -228,21 +315,37 @@ def _refuse_used_up(trainer: Trainer, journal: Journal) -> None:
         )  # fmt: skip
 
 
-def _events(trainer: Trainer, machine: Machine, damaged: list[str]) -> Iterator[Event]:
-    """Trains until the budget is used up, the score stops rising, or the user stops it."""
-    plan, learner, selection = trainer.plan, trainer.learner, trainer.selection
+def _events(session: _Session) -> Iterator[Event]:
+    """Has models race where there are several; then trains one until the budget is used up, the score stops
+    rising, or the user stops it.
+    """
+    for text in session.plans[0].notes:
+        yield Note(text)
+    for text in session.damaged:
+        yield Note(text, warning=True)
+    with stop_on_signal() as stopped:
+        if session.competition is not None:
+            yield Note(f"racing: {', '.join(session.competition.standing.left)}")
+            if not (yield from session.competition.run(stopped)):
+                yield Ended(0, session.clock(), "stopped", finished=False, best_step=0)
+                return
+            yield Note(str(session.competition.standing))
+        trainer = session.trainer or (
+            session.choose() if session.competition else session.build(session.plans[0])
+        )
+        yield from _train(trainer, session, stopped)
+
+
+def _train(trainer: Trainer, session: _Session, stopped: threading.Event) -> Iterator[Event]:
+    """Trains one model and scores it."""
+    plan, learner, selection, machine = trainer.plan, trainer.learner, trainer.selection, session.machine
     model = plan.experiment.model
     description = f"{model.architecture}: {_parameters(learner):,} parameters, {model.describe()}"
-    computing = f"{machine.device}, {machine.precision}, {machine.threads} threads"
-    for text in [*plan.notes, f"{description}; {computing}"]:
-        yield Note(text)
-    for text in damaged:
-        yield Note(text, warning=True)
-    if learner.step:
+    yield Note(f"{description}; {machine.device}, {machine.precision}, {machine.threads} threads")
+    if session.trainer is not None and learner.step:
         yield Note(f"going on after step {learner.step:,}")
     yield from _time_left(trainer)
-    with stop_on_signal() as stopped:
-        reason = USED_UP if trainer.used_up else (yield from trainer.train(stopped))
+    reason = USED_UP if trainer.used_up else (yield from trainer.train(stopped))
     finished = not stopped.is_set()
     if finished and learner.step < FEW_STEPS and not trainer.fine_tuning:
         few = f"only {learner.step:,} updates: too few for a model that has learnt anything"
@@ -252,7 +355,7 @@ def _events(trainer: Trainer, machine: Machine, damaged: list[str]) -> Iterator[
     if finished and trainer.fine_tuning and not selection.best_step and trainer.settings.save == "best":
         yield Note("no validation was better than the model to start from, so that is what is saved; for the "
                    "last weights all the same: --set training.save=last", warning=True)  # fmt: skip
-    scores = (yield from _finish(trainer, machine, reason)) if finished else []
+    scores = (yield from _finish(trainer, session, reason)) if finished else []
     yield Ended(learner.step, trainer.clock(), reason, finished, selection.best_step, scores)
 
 
@@ -265,7 +368,7 @@ def _time_left(trainer: Trainer) -> Iterator[Event]:
         yield Note(f"{left} are left for training and scoring: preparing took the rest", warning=True)
 
 
-def _finish(trainer: Trainer, machine: Machine, reason: str) -> Generator[Event, None, list[dict[str, Any]]]:
+def _finish(trainer: Trainer, session: _Session, reason: str) -> Generator[Event, None, list[dict[str, Any]]]:
     """Scores what was saved, thoroughly, and writes how it was made and how it is best searched."""
     journal, validator = trainer.journal, trainer.validator
     saved = load_bundle(journal.out, validator.device).model
@@ -283,7 +386,7 @@ def _finish(trainer: Trainer, machine: Machine, reason: str) -> Generator[Event,
     info = {
         "interlingua": __version__,
         "torch": torch.__version__,
-        **machine._asdict(),
+        **session.machine._asdict(),
         "parameters": _parameters(trainer.learner),
         "vocabulary": [len(side) for side in trainer.plan.prepared.tokenizers],
         "steps": trainer.learner.step,
@@ -292,10 +395,13 @@ def _finish(trainer: Trainer, machine: Machine, reason: str) -> Generator[Event,
         "ended": reason,
         "validation_pairs": validation.pairs,
         "validation_loss": validation.loss,
+        "bits_per_character": validation.bits_per_character,
         "scores": scores,
         "numbers_copied": validator.measure_numbers_copied(),
         "data": trainer.plan.prepared.report,
     }
+    if session.standing is not None:
+        info["race"] = session.standing.as_info()
     journal.save_result(info, validation)
     return scores
 

@@ -16,7 +16,7 @@ from interlingua.runs.journal import Journal
 from interlingua.runs.selection import Selection
 from interlingua.runs.validation import StoppedError, Validation, Validator
 from interlingua.runs.window import Window
-from interlingua.training.loop import Learner, optimise
+from interlingua.training.loop import Learner, StepReport, optimise
 from interlingua.training.objective import build_objective
 from interlingua.training.schedule import Clock, Schedule, StepBudget, TimeBudget
 from interlingua.training.settings import TrainingSettings
@@ -67,8 +67,8 @@ class Trainer:
         self.last_validation_ended_s = self.last_validation_took_s = 0.0
         self.saved: Validation | None = None
         """Of the weights that are saved, if this process has validated them."""
-        self.compared_pairs = 0
-        """The best score is of so many pairs."""
+        self.best_outputs: tuple[str, ...] = ()
+        """What the best weights made of the validation pairs, in the order in which these are taken."""
         self.saving_s = 0.0
         """How long the last checkpoint took to be written."""
 
@@ -86,21 +86,15 @@ class Trainer:
         """Trains until the budget is used up, the score stops rising, or `stopped` is set; returns which."""
         if self.selection.patience_ended:  # killed before it was scored
             return self._out_of_patience()
-        schedule = Schedule(self.settings, self.budget, self.plan.experiment.model.dim)
         window = Window(self.clock)
         checkpointed = time.monotonic()
-        objective = build_objective(self.settings)
         if self.fine_tuning and not self.learner.step:
             try:
                 yield self.validate(0.0, stopped)  # nothing worse than the model to start from is saved
             except StoppedError:
                 return "stopped"
-            self._stop_growing_pairs()
-        updated_s = self.clock()
-        for report in optimise(self.learner, self._batches(), objective, schedule.rate):
-            self.position = report.position
+        for report in self.updates():
             window.add(report)
-            self._expect_step(self.clock() - updated_s)
             if report.skipped:
                 yield skipped_note(report.step, report.skipped)
             progress = self.budget.progress(report.step)
@@ -127,12 +121,33 @@ class Trainer:
                 return self._out_of_patience()
             if used_up:
                 return USED_UP
-            updated_s = self.clock()
-        raise AssertionError("optimise never ends by itself")
+        raise AssertionError("updates never end by themselves")
 
-    def _stop_growing_pairs(self) -> None:
-        """Has no validation be of more pairs than the first, so that scores can be compared with its."""
-        self.validator.max_decode_pairs = self.validator.decode_pairs
+    def updates(self) -> Iterator[StepReport]:
+        """Makes updates for ever, and keeps the place in the data."""
+        schedule = Schedule(self.settings, self.budget, self.plan.experiment.model.dim)
+        objective = build_objective(self.settings)
+        updated_s = self.clock()
+        for report in optimise(self.learner, self._batches(), objective, schedule.rate):
+            self.position = report.position
+            self._expect_step(self.clock() - updated_s)
+            yield report
+            updated_s = self.clock()
+
+    def compare(self, characters: int, pairs: int) -> float:
+        """The averaged weights' bits a character on validation pairs, so many of either at least."""
+        validator, learner = self.validator, self.learner
+        compared: list[int] = []
+        for number in validator.order:
+            if characters <= 0 and len(compared) >= pairs:
+                break
+            compared.append(number)
+            characters -= len(validator.store.target_text(number))
+        with learner.averaged_weights():
+            learner.model.eval()
+            loss = validator.measure_loss(learner.model, compared)
+            learner.model.train()
+        return loss.bits_per_character
 
     def _out_of_patience(self) -> str:
         return f"no better score in {self.selection.without_better} validations"
@@ -147,12 +162,7 @@ class Trainer:
         with learner.averaged_weights():
             validation = self.validator.validate(learner.model, self._validation_ends_at(), stopped)
         self.validations_done = self._validations_by(progress)
-        if validation.pairs != self.compared_pairs and not (self.fine_tuning and self.compared_pairs):
-            # No score is comparable: later weights are taken for better ones.
-            self.selection.best_score, self.compared_pairs = -math.inf, validation.pairs
-        # Of a base model nothing may be said to be better that was not seen to be.
-        comparable = validation.pairs >= self.compared_pairs
-        best = self.selection.add(validation.selection_score if comparable else -math.inf, learner.step)
+        best = self._compare(validation.outputs)
         if best or self.settings.save == "last":
             self.journal.save_weights(learner.weights.split(learner.averaged))
             self.saved = validation
@@ -167,7 +177,19 @@ class Trainer:
             headline=validation.scores[0].name if validation.scores else "",
             best=best or self.settings.save == "last",
             samples=validation.samples,
+            bits_per_character=validation.bits_per_character,
         )
+
+    def _compare(self, outputs: tuple[str, ...]) -> bool:
+        """Whether translations of the first validation pairs are the best so far, on the pairs that both have:
+        there is not the same time for all validations."""
+        shared = min(len(outputs), len(self.best_outputs) or len(outputs))
+        if shared and self.best_outputs:
+            self.selection.best_score = self.validator.judge(self.best_outputs[:shared])
+        best = self.selection.add(self.validator.judge(outputs[:shared]), self.learner.step)
+        if best:
+            self.best_outputs = outputs
+        return best
 
     def scoring_ends_at(self) -> float:
         """By time.monotonic(), when translating for the score of the saved model must be over."""
@@ -186,7 +208,8 @@ class Trainer:
             **self.selection.state(),
             "validated": self.validations_done,
             "decode_pairs": self.validator.decode_pairs,
-            "compared_pairs": self.compared_pairs,
+            "best_outputs": self.best_outputs,
+            "others_s": getattr(self.budget, "others_s", 0.0),
         }
         return Checkpoint(self.learner.tensors(), about)
 
@@ -196,13 +219,12 @@ class Trainer:
         about = checkpoint.about
         self.learner.restore(checkpoint.tensors, about["step"])
         self.position = Position(*about["position"])
-        self.clock.before_s = float(about["elapsed_s"])
+        if isinstance(self.budget, TimeBudget):
+            self.budget.others_s = self.budget.others_used_s = about.get("others_s", 0.0)
         self.selection.restore(about)
         self.validations_done = about["validated"]
         self.validator.decode_pairs = about.get("decode_pairs", self.validator.decode_pairs)
-        self.compared_pairs = about.get("compared_pairs", self.validator.decode_pairs)
-        if self.fine_tuning:
-            self._stop_growing_pairs()
+        self.best_outputs = tuple(about.get("best_outputs", ()))
 
     def _batches(self) -> Iterator[tuple[Batch, Position]]:
         settings, sampling = self.settings, None

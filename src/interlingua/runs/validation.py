@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -53,6 +54,8 @@ class Validation(NamedTuple):
 
     loss: float
     """Plain cross entropy, nats a target token."""
+    bits_per_character: float
+    """The same in bits a character of the target, which compares across tokenizations."""
     scores: list[Score]
     """The metric that decides first; none when there was no time for a single translation."""
     samples: list[Sample]
@@ -61,15 +64,24 @@ class Validation(NamedTuple):
     pairs: int
     """So many were translated: all that were to be, or as many as there was time for."""
     seconds: float
-
-    @property
-    def selection_score(self) -> float:
-        """Larger is better; what the best weights are chosen by. -inf when there is no score."""
-        return _larger_is_better(self.scores[0]) if self.scores else -math.inf
+    outputs: tuple[str, ...] = ()
+    """The translations, in the order in which pairs are taken; with fewer, of the first of them."""
 
 
 class StoppedError(Exception):
     """A validation was given up, since the run is to stop."""
+
+
+class Loss(NamedTuple):
+    """How well a model predicts targets, whatever they are made of."""
+
+    per_token: float
+    """Plain cross entropy, nats a target token."""
+    bits_per_character: float
+    """The ends of targets are predicted as well, and count as no character."""
+
+
+NO_LOSS = Loss(math.nan, math.nan)
 
 
 class _OutOfTimeError(Exception):
@@ -135,6 +147,7 @@ class Validator:
             model.train(training)
         pairs, outputs = self._sorted(indices, [translation.text for translation in translations])
         validation = self._validation(loss, SearchSettings(beam=1), pairs, outputs, started, n_bootstrap=0)
+        validation = validation._replace(outputs=tuple(translation.text for translation in translations))
         if len(pairs) < self.decode_pairs:
             self.decode_pairs = max(len(pairs), FIRST_PAIRS)
         elif validation.seconds < (ends_at - started) / 3:
@@ -161,6 +174,18 @@ class Validator:
         search, outputs = self._choose_length_penalty(pairs, found)
         return self._validation(loss, search, pairs, outputs, started)
 
+    def judge(self, outputs: Sequence[str]) -> float:
+        """What weights are chosen by, larger is better: the score of the first pairs' translations.
+
+        Args:
+            outputs: in the order in which pairs are taken; -inf when there are none.
+        """
+        if not outputs:
+            return -math.inf
+        pairs, found = self._sorted(self.order, list(outputs))
+        (score,) = self._evaluate(self.metrics[:1], found, pairs, 0)
+        return _larger_is_better(score)
+
     def measure_numbers_copied(self) -> float | None:
         """The share of pairs with the same numbers on both sides; None when too few have any."""
         store = self.store
@@ -169,10 +194,10 @@ class Validator:
     def _apply(
         self, model: Model, search: SearchSettings, indices: list[int], ends_at: float,
         stopped: threading.Event | None = None,
-    ) -> tuple[float, list[Translation]]:  # fmt: skip
+    ) -> tuple[Loss, list[Translation]]:  # fmt: skip
         """The loss, and translations of the first of these pairs: of all that there is time for."""
         now = time.monotonic()
-        loss = self._loss(model, now + LOSS_SHARE * (ends_at - now))
+        loss = self.measure_loss(model, self.order, now + LOSS_SHARE * (ends_at - now))
         translator = Translator(
             EagerEngine(model, self.device), self.tokenizers, settings=search,
             **self.lengths._asdict(), facts=self.facts,
@@ -206,13 +231,14 @@ class Validator:
         return pairs, [output for _, output in done]
 
     def _validation(
-        self, loss: float, search: SearchSettings, pairs: list[Pair], outputs: list[str], started: float,
+        self, loss: Loss, search: SearchSettings, pairs: list[Pair], outputs: list[str], started: float,
         n_bootstrap: int = 1000,
     ) -> Validation:  # fmt: skip
         scores = self._evaluate(self.metrics, outputs, pairs, n_bootstrap) if pairs else []
         shown = zip(pairs[:SHOWN_SAMPLES], outputs[:SHOWN_SAMPLES], strict=True)
         samples = [Sample(source, target, output) for (source, target), output in shown]
-        return Validation(loss, scores, samples, search, len(pairs), time.monotonic() - started)
+        seconds = time.monotonic() - started
+        return Validation(*loss, scores, samples, search, len(pairs), seconds)
 
     def _choose_length_penalty(
         self, pairs: list[Pair], translations: list[Translation]
@@ -236,18 +262,25 @@ class Validator:
         return evaluate(outputs, pairs, metrics=metrics, repeated=self.repeated, n_bootstrap=n_bootstrap)
 
     @torch.no_grad()
-    def _loss(self, model: Model, ends_at: float) -> float:
-        """Of all pairs, or of as many batches, in any order, as there is time for."""
-        total, tokens = 0.0, 0
-        indices = np.sort(self.order)
+    def measure_loss(self, model: Model, numbers: Sequence[int], ends_at: float = math.inf) -> Loss:
+        """How well the model, which must be in eval mode, predicts the targets.
+
+        Args:
+            model: to be judged.
+            numbers: of the validation pairs.
+            ends_at: by time.monotonic(), when it must be over; then the loss is of fewer pairs.
+        """
+        total, tokens, characters = 0.0, 0, 0
+        indices = np.sort(numbers)
         lengths = self.store.source_lengths[indices], self.store.target_lengths[indices]
         for chosen in epoch_batches(*lengths, self.max_tokens, 0, 0):
             batch = make_batch(self.store, indices[chosen]).to(self.device)
             loss = CrossEntropy()(model, batch)
             total, tokens = total + float(loss.sums["loss"]), tokens + loss.tokens
+            characters += sum(len(self.store.target_text(i)) for i in indices[chosen].tolist())
             if time.monotonic() > ends_at:
                 break
-        return total / tokens if tokens else math.nan
+        return Loss(total / tokens, total / max(1, characters) / math.log(2)) if tokens else NO_LOSS
 
 
 def best_hypothesis(translation: Translation, alpha: float) -> Translation:

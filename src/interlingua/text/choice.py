@@ -11,6 +11,7 @@ from typing import Literal
 __all__ = [
     "SideStatistics",
     "TokenizerKind",
+    "choose_between",
     "choose_kind",
     "choose_vocabulary_size",
     "share_alphabet",
@@ -22,6 +23,8 @@ TokenizerKind = Literal["unigram", "bpe", "characters", "bytes", "words"]
 MAX_COUNTED_TYPES = 100_000
 MAX_WORD_TYPES = 500
 MAX_UNSEEN_SHARE = 0.005
+BETWEEN = ";|,/+ "
+"""What tags stand between, the rarest in other texts first."""
 MAX_ALPHABET = 300
 MAX_UNSPACED_LENGTH = 40
 OUTLIER_FACTOR, OUTLIER_MARGIN = 10, 100
@@ -78,6 +81,16 @@ def choose_kind(side: SideStatistics) -> TokenizerKind:
     if unspaced and short and len(side.characters) <= MAX_ALPHABET:
         return "characters"
     return "unigram"
+
+
+def choose_between(texts: Sequence[str]) -> str | None:
+    """What separates the symbols of texts that are made of few distinct ones, such as V;PST;3; else None."""
+    for between in BETWEEN:
+        if sum(between in text for text in texts) * 2 > len(texts):
+            spaced = [text.replace(" ", "\0").replace(between, " ") for text in texts]
+            if choose_kind(SideStatistics.of(spaced)) == "words":
+                return between
+    return " " if choose_kind(SideStatistics.of(texts)) == "words" else None
 
 
 def choose_vocabulary_size(characters: int) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from interlingua.text.choice import SideStatistics, choose_kind
+from interlingua.text.columns import count_columns
 from interlingua.text.repetition import repeats
 from interlingua.text.sentences import find_sentences
 from interlingua.text.subwords import SubwordTokenizer
@@ -75,6 +76,8 @@ def measure_facts(pairs: Sequence[tuple[str, str]], language: str | None = None)
         language: the source's code, if it is known.
     """
     facts = TextFacts(natural=all(_is_natural(side) for side in zip(*pairs, strict=True)))
+    if count_columns(source for source, _ in pairs) > 1:
+        facts = TextFacts()  # not sentence by sentence, since its other columns belong to all of a text
     if language:
         facts = facts._replace(language=language)
     lines = sum(bool(_LINE_BREAK.search(source)) for source, _ in pairs)

@@ -29,18 +29,20 @@ class SymbolTokenizer:
         kind: "words" or "characters".
         vocabulary: the known symbols.
         normalisation: applied before splitting.
+        between: the character between two words; tags have others than spaces, such as V;PST.
     """
 
     length_limit = staticmethod(length_limit)
 
     def __init__(
-        self, kind: Literal["words", "characters"], vocabulary: Vocabulary, normalisation: Normalisation
-    ) -> None:
+        self, kind: Literal["words", "characters"], vocabulary: Vocabulary, normalisation: Normalisation,
+        between: str = " ",
+    ) -> None:  # fmt: skip
         self.kind: str = kind
         self.compared_by: Symbols | None = "words" if kind == "words" else None
         self.vocabulary = vocabulary
         self.normalisation = normalisation
-        self._separator = " " if kind == "words" else ""
+        self.between = between if kind == "words" else ""
 
     @classmethod
     def train(
@@ -49,6 +51,7 @@ class SymbolTokenizer:
         kind: Literal["words", "characters"],
         normalisation: Normalisation,
         size: int | None = None,
+        between: str = " ",
     ) -> SymbolTokenizer:
         """Takes the most frequent symbols of the texts, ties in code point order.
 
@@ -57,16 +60,17 @@ class SymbolTokenizer:
             kind: "words" or "characters".
             normalisation: applied to the texts, now and later.
             size: the most ids to have, the special ones included.
+            between: the character between two words.
         """
         counts: Counter[str] = Counter()
         for text in texts:
             text = normalise(text, normalisation)
-            counts.update(text.split(" ") if kind == "words" else text)
+            counts.update(text.split(between) if kind == "words" else text)
         always = [""] if kind == "words" else []
         counts.pop("", None)
         learnt = max(0, (MAX_IDS if size is None else size) - len(SPECIALS) - len(always))
         ranked = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))
-        return cls(kind, Vocabulary(always + ranked[:learnt]), normalisation)
+        return cls(kind, Vocabulary(always + ranked[:learnt]), normalisation, between)
 
     def __len__(self) -> int:
         return len(self.vocabulary)
@@ -91,7 +95,7 @@ class SymbolTokenizer:
 
     def _split(self, text: str) -> Iterable[str]:
         text = self.normalise(text)
-        return text.split(" ") if text and self._separator else text
+        return text.split(self.between) if text and self.between else text
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Encodes several texts."""
@@ -100,7 +104,7 @@ class SymbolTokenizer:
     def decode(self, ids: Sequence[int]) -> str:
         """Returns the text of the ids; special ids are skipped."""
         symbol = self.vocabulary.symbol
-        return self._separator.join(symbol(i) for i in ids if i >= len(SPECIALS))
+        return self.between.join(symbol(i) for i in ids if i >= len(SPECIALS))
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Returns one string to show for each id."""

@@ -14,10 +14,12 @@ from interlingua.settings import Settings
 from interlingua.text.choice import (
     SideStatistics,
     TokenizerKind,
+    choose_between,
     choose_kind,
     choose_vocabulary_size,
     share_alphabet,
 )
+from interlingua.text.columns import COLUMN_END, ColumnTokenizer, count_columns, normalise_columns
 from interlingua.text.normalise import Normalisation, normalise, rule_for_targets
 from interlingua.text.subwords import MAX_LINE, SubwordTokenizer, smallest_vocabulary
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
@@ -29,7 +31,7 @@ class Tokenizer(Codec, Protocol):
     """Turns a text into ids and ids into a text: the codec of text, and the way of a source to its ids."""
 
     kind: str
-    """ "unigram", "bpe", "characters", "bytes" or "words"."""
+    """ "unigram", "bpe", "characters", "bytes" or "words"; "columns" of a source of several."""
     normalisation: Normalisation
 
     @property
@@ -124,7 +126,10 @@ def train_tokenizers(
     sample, characters = _sample(pairs, settings, seed)
     if not sample:
         raise DataError("there are no pairs to learn a vocabulary from")
-    texts = [[pair[0] for pair in sample], [pair[1] for pair in sample]]
+    if (columns := count_columns(source for source, _ in sample)) > 1:
+        return _train_columns(sample, columns, settings, characters)
+    sources = [normalise(source, settings.normalisation) for source, _ in sample]
+    texts = [sources, [target for _, target in sample]]
     sides = [SideStatistics.of(side) for side in texts]
     given = (settings.source, settings.target)
     source_rule: Normalisation = settings.normalisation
@@ -141,6 +146,35 @@ def train_tokenizers(
         for kind, side, rule, count in zip(kinds, texts, (source_rule, target_rule), characters, strict=True)
     )
     return TokenizerPair(source, target), f"source: {_describe(source)}; target: {_describe(target)}"
+
+
+def _train_columns(
+    sample: Sequence[tuple[str, str]], columns: int, settings: TokenizerSettings, characters: tuple[int, int]
+) -> tuple[TokenizerPair, str]:
+    """Learns tokenizers from pairs whose sources have several columns; the kind asked for is the first's."""
+    rule, target_rule = settings.normalisation, rule_for_targets(settings.normalisation)
+    if settings.joint is True:
+        raise ConfigurationError(
+            "sources of several columns have vocabularies of their own", where="tokenizer.joint",
+            found="true", accepted="Leave it out, or use one column.",
+        )  # fmt: skip
+    learnt: list[Tokenizer] = []
+    for number, texts in enumerate(zip(*(source.split(COLUMN_END) for source, _ in sample), strict=True)):
+        asked = settings.source if number == 0 else "auto"
+        between = choose_between(texts) if asked == "auto" else None
+        if between is not None:
+            learnt.append(SymbolTokenizer.train(texts, "words", rule, between=between))
+            continue
+        kind = choose_kind(SideStatistics.of(texts)) if asked == "auto" else asked
+        share = sum(map(len, texts)) / max(1, sum(len(source) for source, _ in sample))
+        learnt.append(_train(kind, texts, rule, settings.vocabulary_size, round(share * characters[0])))
+    targets = [target for _, target in sample]
+    kind = choose_kind(SideStatistics.of(targets)) if settings.target == "auto" else settings.target
+    target = _train(kind, targets, target_rule, settings.vocabulary_size, characters[1])
+    of_columns = " + ".join(map(_describe, learnt))
+    described = f"source: {of_columns}; target: {_describe(target)}"
+    assert len(learnt) == columns
+    return TokenizerPair(ColumnTokenizer(learnt), target), described
 
 
 def _sample(
@@ -160,7 +194,7 @@ def _sample(
             slot = int(generator.random() * (seen + 1))
         if slot < settings.sample:
             rule = settings.normalisation
-            sample[slot] = normalise(source, rule), normalise(target, rule_for_targets(rule))
+            sample[slot] = normalise_columns(source, rule), normalise(target, rule_for_targets(rule))
     return sample, (source_characters, target_characters)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Any
 
 from interlingua.errors import BundleError
+from interlingua.text.columns import ColumnTokenizer
 from interlingua.text.normalise import normalise
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
@@ -36,10 +38,17 @@ def load_tokenizers(directory: Path) -> TokenizerPair:
 
 
 def save_tokenizer(tokenizer: Tokenizer, directory: Path, name: str) -> None:
-    """Writes `<name>.json` and, for subwords, SentencePiece's `<name>.model` beside it."""
+    """Writes `<name>.json` and, for subwords, SentencePiece's `<name>.model` beside it.
+
+    Those of columns hold the model themselves, in base64.
+    """
     description = _description(tokenizer)
     if isinstance(tokenizer, SubwordTokenizer):
         (directory / f"{name}.model").write_bytes(tokenizer.model)
+    elif isinstance(tokenizer, ColumnTokenizer):
+        for column, of_column in zip(tokenizer.columns, description["columns"], strict=True):
+            if isinstance(column, SubwordTokenizer):
+                of_column["content"] = b64encode(column.model).decode()
     text = json.dumps(description, ensure_ascii=False, indent=1)
     (directory / f"{name}.json").write_text(text + "\n", encoding="utf-8", errors="surrogatepass")
 
@@ -71,15 +80,22 @@ def digest(tokenizer: Tokenizer) -> str:
 
 
 def _description(tokenizer: Tokenizer) -> dict[str, Any]:
+    if isinstance(tokenizer, ColumnTokenizer):
+        return {"kind": tokenizer.kind, "columns": [*map(_description, tokenizer.columns)]}
     description: dict[str, Any] = {"kind": tokenizer.kind, "normalisation": tokenizer.normalisation}
     if isinstance(tokenizer, SubwordTokenizer):
         description["model"] = _hash(tokenizer.model)
     elif isinstance(tokenizer, SymbolTokenizer):
         description["symbols"] = list(tokenizer.vocabulary.symbols)
+        if tokenizer.between not in (" ", ""):
+            description["between"] = tokenizer.between
     return description
 
 
 def _from_description(description: dict[str, Any], model: bytes) -> Tokenizer:
+    if description["kind"] == "columns":
+        models = [b64decode(column.get("content", "")) for column in description["columns"]]
+        return ColumnTokenizer([*map(_from_description, description["columns"], models)])
     kind, normalisation = description["kind"], description["normalisation"]
     normalise("é", normalisation)  # a ValueError for an unknown form
     if kind in ("unigram", "bpe"):
@@ -89,7 +105,8 @@ def _from_description(description: dict[str, Any], model: bytes) -> Tokenizer:
     if kind == "bytes":
         return ByteTokenizer(normalisation)
     if kind in ("words", "characters"):
-        return SymbolTokenizer(kind, Vocabulary(description["symbols"]), normalisation)
+        between = description.get("between", " ")
+        return SymbolTokenizer(kind, Vocabulary(description["symbols"]), normalisation, between)
     raise ValueError(f"unknown kind {kind!r}")
 
 

@@ -67,6 +67,9 @@ class TimeBudget:
         """Kept for the end; known better after the first validation."""
         self.step_s = 0.0
         """How long an update takes: none is begun that would not end in time."""
+        self.others_s = self.others_used_s = 0.0
+        """What the models that it races against will have used in all, and have used so far: it is as if the
+        budget were so much shorter."""
 
     @property
     def ends_at(self) -> float:
@@ -75,7 +78,8 @@ class TimeBudget:
 
     def progress(self, step: float) -> float:
         """The share of the time used, whatever the step."""
-        return min(1.0, self.clock() / max(self.seconds - self.reserve_s - self.step_s, 1e-9))
+        own_s = self.seconds - self.others_s - self.reserve_s - self.step_s
+        return min(1.0, (self.clock() - self.others_used_s) / max(own_s, 1e-9))
 
 
 class Schedule:

@@ -66,6 +66,8 @@ class TrainingSettings(Settings):
     choose_length_penalty: bool = True
     """At the end take the length penalty that suits the validation pairs best; not done when
     search.length_penalty is given."""
+    race: bool = True
+    """Whether several models are tried for a while, where more than one may suit the data."""
     save: Literal["best", "last"] = "best"
     """Which weights are saved: those of the best score on the validation pairs, or of the last validation."""
     patience: Annotated[int, Field(ge=0, lt=2**31)] = 4

@@ -13,7 +13,7 @@ from typing import Any
 from interlingua.errors import BundleError
 from interlingua.inference.bundle import read_config, read_info
 
-__all__ = ["CurvePoint", "RunHistory", "Sample", "SampleOutput", "Validation", "read_history"]
+__all__ = ["CurvePoint", "RaceCurve", "RunHistory", "Sample", "SampleOutput", "Validation", "read_history"]
 
 MAX_CURVE_POINTS = 240
 """Progress events a curve is thinned out to; neighbours are averaged."""
@@ -66,6 +66,15 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class RaceCurve:
+    """How one of several models fared that were tried first."""
+
+    name: str
+    points: list[tuple[float, float]]
+    """(seconds of its own training, bits a character of the validation targets)"""
+
+
+@dataclass(frozen=True)
 class RunHistory:
     """All that a run's directory says."""
 
@@ -80,6 +89,8 @@ class RunHistory:
     curve: list[CurvePoint]
     validations: list[Validation]
     samples: list[Sample]
+    race: list[RaceCurve]
+    """Of the models that raced for the place, the winner first."""
     missing: list[str]
     """What the directory does not say, and why."""
 
@@ -129,6 +140,7 @@ def _history(
             for event in validated
         ],
         samples=_samples(validated) or _last_samples(info),
+        race=_race([event for event in events if event["event"] == "raced"]),
         missing=missing,
     )  # fmt: skip
 
@@ -213,6 +225,17 @@ def _point(events: Sequence[Mapping[str, Any]]) -> CurvePoint:
         tokens_per_s=round(total / max(seconds, 1e-9)),
         gradient_norm=round(sum(event["gradient_norm"] for event in events) / len(events), 4),
     )
+
+
+def _race(raced: Sequence[Mapping[str, Any]]) -> list[RaceCurve]:
+    """The racers, those that came farther and then the better ones first."""
+    points: dict[str, list[tuple[float, float]]] = {}
+    for event in raced:
+        if event["bits_per_character"] is not None:
+            place = round(event["used_s"], 1), round(event["bits_per_character"], 4)
+            points.setdefault(event["name"], []).append(place)
+    ranked = sorted(points.items(), key=lambda item: (-len(item[1]), item[1][-1][1]))
+    return [RaceCurve(name, of_racer) for name, of_racer in ranked]
 
 
 def _samples(validated: Sequence[Mapping[str, Any]]) -> list[Sample]:

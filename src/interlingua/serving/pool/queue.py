@@ -13,11 +13,14 @@ from typing import Any
 
 __all__ = ["SHORT_COST", "Job", "Queue", "RequestTurn"]
 
-SHORT_COST = 64.0
+SHORT_COST = 32.0
 """The cost of a sentence that need not wait for the end of a longer one.
 
 A batch holds as much for each of its places: long sentences go in smaller batches."""
 
+_SIMILAR_TIMES, _SIMILAR_MORE = 2, 8
+"""Sentences of up to so many times the first one's cost, and so much more, are decoded with it: a batch is
+answered as a whole, when its last sentence has ended."""
 _OVERDUE_S = 1.0
 _TURN_S = 0.0012
 """For each token of a request: about 50 sentences a second."""
@@ -151,7 +154,10 @@ class Queue:
     def _similar(self, first: Job, jobs: Sequence[Job], share: int) -> list[Job]:
         """The jobs to decode together with the first, itself among them."""
         size = min(self.batch, share)
-        same_group = [job for job in jobs if job.group == first.group and not job.attempts]
+        most = _SIMILAR_TIMES * first.cost + _SIMILAR_MORE
+        same_group = [
+            job for job in jobs if job.group == first.group and not job.attempts and job.cost <= most
+        ]
         overdue = time.monotonic() - first.turn_at > _OVERDUE_S
         by_cost = sorted(same_group[: size if overdue else 2 * size], key=lambda job: job.cost)
         start = by_cost.index(first) // size * size

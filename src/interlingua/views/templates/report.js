@@ -45,6 +45,14 @@ if (byId("charts")) {
   whenRedrawn.push(drawAll);
 }
 
+const raced = runs.filter(({ race }) => race.length);
+const drawRaces = () => document.querySelectorAll("[data-race]").forEach((container) => {
+  const lines = raced[container.dataset.race].race.map(({ name, points }, run) => ({ run, name, dots: true, points }));
+  lineChart(container, lines, "second");
+});
+drawRaces();
+whenRedrawn.push(drawRaces);
+
 if (data.quality) {
   const drawBins = () => {
     for (const [id, field] of [["by-length", "by_length"], ["by-rarity", "by_rarity"]]) {

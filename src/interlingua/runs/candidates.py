@@ -1,0 +1,74 @@
+"""Which models could be the right ones for some data: what experience says first, then what may beat it.
+
+Descriptions of data propose candidates; they do not decide (see race.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from interlingua.text.description import Description
+from interlingua.text.tokenizer import TokenizerPair
+
+__all__ = ["Candidate", "choose_turn", "propose"]
+
+SUBWORDS = ("unigram", "bpe")
+MAX_PAIRS = 300_000
+"""Of larger data only one tokenization is prepared."""
+COPIED, SHORT_TARGET = 0.3, 60
+"""From so large a share of copied characters on, or up to so many characters, letters may do for subwords."""
+PART, LONG_S, LONG_STEPS = 6, 600, 20_000
+"""A race takes 1 / (PART + budget / LONG) of the budget: a sixth, of long ones less."""
+MIN_TURN_S, MIN_TURN_STEPS = 8.0, 80
+"""Shorter turns tell little."""
+
+
+class Candidate(NamedTuple):
+    """What one candidate has instead of what experience says."""
+
+    tokenizer: Mapping[str, Any] = {}
+    """Keys of the [tokenizer] section."""
+    preset: str | None = None
+
+
+def propose(
+    description: Description, tokenizers: TokenizerPair, pairs: int, *, any_tokenizer: bool, any_model: bool
+) -> list[Candidate]:
+    """The candidates beside the one that experience says.
+
+    Args:
+        description: of the data.
+        tokenizers: those that experience says.
+        pairs: of the training data.
+        any_tokenizer: whether the user left the tokenization open.
+        any_model: whether the user left preset and sizes open.
+    """
+    kinds = [tokenizer.kind for tokenizer in tokenizers]
+    if not any(kind in SUBWORDS for kind in kinds):
+        return [Candidate(preset="lstm")] if any_model else []
+    letters = description.copied >= COPIED or description.target_length[1] <= SHORT_TARGET
+    if not any_tokenizer or not letters or pairs > MAX_PAIRS:
+        return []
+    characters = {"source": "characters", "target": "characters"}
+    return [Candidate(characters), *([Candidate(characters, "lstm")] if any_model else [])]
+
+
+def choose_turn(minutes: float | None, max_steps: int | None, racers: int) -> float | None:
+    """The length of a turn of the first round, in seconds or, of a budget of steps, in steps.
+
+    Returns:
+        None where the budget is too short for a race, or there is nobody to race against.
+    """
+    if racers < 2:
+        return None
+    turns, length, left = 0, 1, racers
+    while left > 1:
+        turns, length, left = turns + left * length, 2 * length, math.ceil(left / 2)
+    if minutes is not None:
+        turn = 60 * minutes / (PART + 60 * minutes / LONG_S) / turns
+        return turn if turn >= MIN_TURN_S else None
+    assert max_steps is not None, "a plan has a budget"
+    steps = int(max_steps / (PART + max_steps / LONG_STEPS) / turns)
+    return steps if steps >= MIN_TURN_STEPS else None

@@ -1,0 +1,214 @@
+"""Several models are trained side by side for a while; the one that learns the data best goes on.
+
+Successive halving (Jamieson and Talwalkar 2016): in every round each model that is left has a turn, twice
+as long as in the round before; then the worse half drops out. They are compared in bits a character of the
+validation targets, which does not depend on how texts are cut. The winner keeps its weights, its optimizer
+and its place in the data; its learning rate has followed the whole budget less what the others use, so that
+it is where it would be had it been alone in that time.
+
+Models take turns through checkpoints: one is in memory at a time, its random numbers are its own, and a race
+that was interrupted goes on after the last whole turn.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from interlingua.errors import CheckpointError
+from interlingua.files import write_text
+from interlingua.runs.checkpoint import load_newest, save_checkpoint
+from interlingua.runs.events import Event, Raced
+from interlingua.runs.experiment import Plan
+from interlingua.runs.trainer import Trainer
+from interlingua.training.schedule import TimeBudget
+
+__all__ = ["Race", "Racer", "Standing", "is_racing", "load_standing"]
+
+STANDING, PLACES = "race.json", "race"
+"""Its file and the directory of its checkpoints, in training/."""
+COMPARED_CHARACTERS, FEWEST_PAIRS = 20_000, 50
+"""Racers are compared on validation pairs with so many characters of targets, or on so many pairs."""
+HOPELESS = 1.5
+"""Whose bits are more than so many times the best's drops out whatever the round."""
+
+
+@dataclass
+class Racer:
+    """What is known of one of the models."""
+
+    used_s: float = 0.0
+    """In its turns."""
+    steps: int = 0
+    bits: list[float] = field(default_factory=list)
+    """A character of the validation targets, after each of its turns."""
+
+
+@dataclass
+class Standing:
+    """How far a race is: plain values."""
+
+    turn: float
+    """Seconds, or steps, of the first round's turns."""
+    racers: dict[str, Racer]
+    """By name, the one that experience would choose first."""
+    left: list[str]
+    """Those that have not dropped out; in the end the winner."""
+    given: dict[str, Any]
+    """The configuration as it was given."""
+    began_s: float = 0.0
+    """Of the run, when the race began."""
+    elapsed_s: float = 0.0
+    """Of the run, at the end of the last turn."""
+    round: int = 0
+
+    @classmethod
+    def beginning(
+        cls, names: Sequence[str], turn: float, given: Mapping[str, Any], began_s: float
+    ) -> Standing:
+        """Before the first turn."""
+        return cls(turn, {name: Racer() for name in names}, [*names], dict(given), began_s, began_s)
+
+    def as_info(self) -> dict[str, Any]:
+        """What is worth keeping for people."""
+        return {"winner": self.left[0], "seconds": round(self.elapsed_s - self.began_s, 1),
+                "racers": {name: asdict(racer) for name, racer in self.racers.items()}}  # fmt: skip
+
+    def drop_worse(self) -> None:
+        """Ends a round: keeps the better half, and of that what is not hopeless."""
+        self.round += 1
+        ranked = sorted(self.left, key=lambda name: self.racers[name].bits[-1])
+        best = self.racers[ranked[0]].bits[-1]
+        kept = [name for name in ranked[: math.ceil(len(ranked) / 2)]
+                if self.racers[name].bits[-1] <= HOPELESS * best]  # fmt: skip
+        self.left = kept or ranked[:1]
+
+    def __str__(self) -> str:
+        ranked = sorted(self.racers.items(), key=lambda item: (-len(item[1].bits), item[1].bits[-1]))
+        bits = " · ".join(f"{name} {racer.bits[-1]:.2f}" for name, racer in ranked)
+        seconds = self.elapsed_s - self.began_s
+        return f"race ({seconds:.0f} s), bits/character: {bits} → {self.left[0]}"
+
+
+def load_standing(directory: Path) -> Standing | None:
+    """The standing of a run's race; None when it had none.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
+    path = directory / "training" / STANDING
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        racers = {name: Racer(**racer) for name, racer in values.pop("racers").items()}
+        return Standing(racers=racers, **values)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError("how far the race is cannot be read", where=path, found=str(error)) from error
+
+
+def is_racing(directory: Path) -> bool:
+    """Whether the race of a run has not handed over to its winner yet."""
+    return (directory / "training" / PLACES).is_dir()
+
+
+class Race:
+    """Lets models race, in a run's directory.
+
+    Args:
+        standing: from where the race goes on.
+        plans: of all racers, by name.
+        build: makes the trainer of a plan, at its beginning.
+        directory: of the run.
+    """
+
+    def __init__(
+        self, standing: Standing, plans: Mapping[str, Plan], build: Callable[[Plan], Trainer], directory: Path
+    ) -> None:
+        self.standing, self.plans, self.build = standing, plans, build
+        self.training = directory / "training"
+        self.by_steps = next(iter(plans.values())).experiment.training.minutes is None
+
+    def run(self, stopped: threading.Event) -> Generator[Event, None, bool]:
+        """Races on; returns whether there is a winner, which is not so when `stopped` was set."""
+        standing = self.standing
+        while len(standing.left) > 1:
+            number = standing.round
+            length = standing.turn * 2**number
+            for name in standing.left:
+                if len(standing.racers[name].bits) > number:  # before the race was interrupted
+                    continue
+                bits = self._turn(name, length, stopped)
+                if bits is None:
+                    return False
+                racer = standing.racers[name]
+                yield Raced(name, number, racer.steps, racer.used_s, standing.elapsed_s, bits)
+            standing.drop_worse()
+            self.save()
+        return True
+
+    def place(self, name: str) -> Path:
+        """Where the checkpoints of a racer are."""
+        return self.training / PLACES / str(list(self.standing.racers).index(name))
+
+    def hand_over(self, trainer: Trainer) -> None:
+        """Gives the winner's state to its trainer, which goes on alone from now on."""
+        standing = self.standing
+        (winner,) = standing.left
+        self._restore(trainer, winner)
+        if isinstance(trainer.budget, TimeBudget):
+            # What was spent before the race counts for all of them.
+            others_s = standing.elapsed_s - standing.began_s - standing.racers[winner].used_s
+            trainer.budget.others_s = trainer.budget.others_used_s = others_s
+
+    def clear(self) -> None:
+        """Removes the checkpoints of the racers; how they fared stays."""
+        shutil.rmtree(self.training / PLACES, ignore_errors=True)
+
+    def _turn(self, name: str, length: float, stopped: threading.Event) -> float | None:
+        """Trains one of them for a while; returns its bits a character, or None when it was stopped."""
+        trainer, racer = self.build(self.plans[name]), self.standing.racers[name]
+        began_s = trainer.clock()
+        self._restore(trainer, name)
+        if isinstance(trainer.budget, TimeBudget):
+            trainer.budget.others_used_s = began_s - self.standing.began_s - racer.used_s
+            trainer.budget.others_s = max(self._others(), trainer.budget.others_used_s)
+        ends_at = time.monotonic() + length
+        for report in trainer.updates():
+            done = report.step - racer.steps
+            if stopped.is_set():
+                return None
+            if done >= length if self.by_steps else time.monotonic() >= ends_at:
+                break
+        bits = trainer.compare(COMPARED_CHARACTERS, FEWEST_PAIRS)
+        racer.bits.append(bits if math.isfinite(bits) else math.inf)
+        racer.steps = trainer.learner.step
+        save_checkpoint(self.place(name), trainer.checkpoint())
+        self.standing.elapsed_s = trainer.clock()
+        racer.used_s += trainer.clock() - began_s
+        self.save()
+        return bits
+
+    def _restore(self, trainer: Trainer, name: str) -> None:
+        checkpoint, _ = load_newest(self.place(name))
+        if checkpoint is not None:
+            trainer.restore(checkpoint)
+
+    def _others(self) -> float:
+        """The seconds that the others will have used when one of those left has won."""
+        total, length, left = 0.0, self.standing.turn, len(self.standing.racers)
+        while left > 1:
+            total, length, left = total + (left - 1) * length, 2 * length, math.ceil(left / 2)
+        return total
+
+    def save(self) -> None:
+        """Writes the standing."""
+        (self.training / PLACES).mkdir(exist_ok=True)
+        write_text(self.training / STANDING, json.dumps(asdict(self.standing), ensure_ascii=False, indent=1))

@@ -1,0 +1,201 @@
+"""Models that race for the place: the better one wins, loses nothing by it, and a race can be interrupted."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from interlingua.api import load
+from interlingua.errors import CheckpointError
+from interlingua.inference.bundle import read_config, read_info
+from interlingua.runs.candidates import choose_turn
+from interlingua.runs.events import Ended, Note, Progress, Raced
+from interlingua.runs.race import Race, Racer, Standing
+from interlingua.runs.run import resume, start
+from interlingua.settings import merge
+from interlingua.views.history import read_history
+from tests.tiny import last_checkpoint, weights, write_reversals
+
+STEPS = 60
+
+
+@pytest.fixture(autouse=True)
+def _short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("interlingua.runs.candidates.MIN_TURN_STEPS", 2)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_reversals(tmp_path_factory.mktemp("data") / "pairs.tsv", 200)
+
+
+def values(pairs: Path, **training: Any) -> dict[str, Any]:
+    settings = {"max_tokens": 128, "validations": 1, "decode_pairs": 5, "threads": 1, "max_steps": STEPS}
+    return {"data": {"train": str(pairs), "valid_share": 0.05}, "training": {**settings, **training}}
+
+
+@pytest.fixture(scope="module")
+def raced(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Any]]:
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("runs") / "raced"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("interlingua.runs.candidates.MIN_TURN_STEPS", 2)
+        return out, list(start(values(pairs), out))
+
+
+def winner(out: Path) -> str:
+    return str(read_info(out)["race"]["winner"])
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_the_model_of_fewest_bits_wins_and_is_trained_to_the_end(raced: tuple[Path, list[Any]]) -> None:
+    out, events = raced
+    turns = [event for event in events if isinstance(event, Raced)]
+    bits = {turn.name: turn.bits_per_character for turn in turns}
+    assert set(bits) == {"characters + transformer", "characters + lstm"}
+    assert winner(out) == min(bits, key=bits.__getitem__)
+    assert f"characters + {read_config(out)['model'].get('cell', 'transformer')}" == winner(out)
+    assert isinstance(events[-1], Ended)
+    assert (events[-1].step, events[-1].finished) == (STEPS, True)
+    assert load(out).translate(["abc"])[0].tokens
+    assert not (out / "training" / "race").exists()  # checkpoints of megabytes
+    assert [line.name for line in read_history(out, "raced").race] == sorted(bits, key=bits.__getitem__)
+    assert any(isinstance(event, Note) and f"→ {winner(out)}" in event.text for event in events)
+
+
+def test_the_winner_is_what_it_would_be_alone(
+    raced: tuple[Path, list[Any]], pairs: Path, tmp_path: Path
+) -> None:
+    preset = "lstm" if "lstm" in winner(raced[0]) else "letters"
+    list(start(merge(values(pairs), {"preset": preset}), tmp_path / "alone"))
+    assert same(weights(tmp_path / "alone"), weights(raced[0]))
+    assert "race" not in read_info(tmp_path / "alone")
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+def test_an_interrupted_race_ends_like_an_undisturbed_one(
+    turns: int, raced: tuple[Path, list[Any]], pairs: Path, tmp_path: Path
+) -> None:
+    out, seen = tmp_path / "run", 0
+    events = start(values(pairs), out)
+    for event in events:
+        seen += isinstance(event, Raced)
+        if seen == turns:
+            events.close()
+    rest = list(resume(out, {}))
+    assert sum(isinstance(event, Raced) for event in rest) == 2 - turns
+    assert read_info(out)["race"]["winner"] == winner(raced[0])
+    assert same(weights(out), weights(raced[0]))
+    assert same(last_checkpoint(out), last_checkpoint(raced[0]))
+    logged = [json.loads(line) for line in (out / "training" / "log.jsonl").read_text().splitlines()]
+    assert sum(record["event"] == "raced" for record in logged) == 2
+
+
+def test_after_the_race_a_run_goes_on_as_any_other(
+    raced: tuple[Path, list[Any]], pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlingua.runs.trainer.PROGRESS_EVERY_S", 0.0)
+    out = tmp_path / "run"
+    events = start(values(pairs, checkpoint_every_s=1e-9), out)
+    for event in events:
+        if isinstance(event, Progress) and event.step >= 30:
+            events.close()
+    rest = list(resume(out, {}))
+    assert not any(isinstance(event, Raced) for event in rest)
+    assert same(weights(out), weights(raced[0]))
+    assert read_info(out)["race"] == {**read_info(raced[0])["race"], "seconds": pytest.approx(9, abs=9)} | {
+        "racers": read_info(out)["race"]["racers"]
+    }
+
+
+def test_a_stop_during_the_race_is_no_end(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn = Race._turn
+
+    def stop_in_the_second(self: Race, name: str, length: float, stopped: Any) -> float | None:
+        if any(racer.bits for racer in self.standing.racers.values()):
+            stopped.set()
+        return turn(self, name, length, stopped)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Race, "_turn", stop_in_the_second)
+        *_, ended = start(values(pairs), tmp_path / "run")
+    assert isinstance(ended, Ended)
+    assert not ended.finished
+    *_, ended = resume(tmp_path / "run", {})
+    assert isinstance(ended, Ended)
+    assert (ended.finished, ended.step) == (True, STEPS)
+
+
+def test_a_damaged_standing_is_named(pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    events = start(values(pairs), out)
+    for event in events:
+        if isinstance(event, Raced):
+            events.close()
+    (out / "training" / "race.json").write_text("{")
+    with pytest.raises(CheckpointError, match="how far the race is"):
+        list(resume(out, {}))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"training": {"race": False}},
+        {"preset": "letters"},
+        {"model": {"dim": 16, "heads": 2}},
+        {"training": {"max_steps": 5}},
+    ],
+)
+def test_what_is_asked_for_does_not_race(more: dict[str, Any], pairs: Path, tmp_path: Path) -> None:
+    small = {"training": {"max_steps": 6}}
+    events = list(start(merge(merge(values(pairs), small), more), tmp_path / "run"))
+    assert not any(isinstance(event, Raced) for event in events)
+
+
+def test_words_that_are_mostly_copied_race_over_letters_and_subwords(tmp_path: Path) -> None:
+    """Spelling with spaces is taken for sentences; that letters may do better is for the race to find out."""
+    draw = random.Random(0)
+    lines = []
+    for _ in range(400):
+        words = ["".join(draw.choices("abcdefghijklmnop", k=draw.randint(2, 9))) for _ in range(3)]
+        lines.append(f"{' '.join(words)}\t{' '.join(words).replace('a', 'ä')}\n")
+    (tmp_path / "pairs.tsv").write_text("".join(lines), encoding="utf-8")
+    events = list(start(values(tmp_path / "pairs.tsv", max_steps=100), tmp_path / "run"))
+    names = {event.name for event in events if isinstance(event, Raced)}
+    assert {"characters + transformer", "characters + lstm"} < names
+    assert any("subwords" in name for name in names)
+
+
+def test_the_worse_half_drops_out_and_what_is_hopeless() -> None:
+    def standing(**bits: float) -> Standing:
+        racers = {name: Racer(bits=[value]) for name, value in bits.items()}
+        return Standing(10, racers, list(racers), {})
+
+    even = standing(a=1.3, b=1.1, c=1.2, d=1.0)
+    even.drop_worse()
+    assert even.left == ["d", "b"]
+    uneven = standing(a=1.3, b=float("inf"), c=0.5, d=2.0)
+    uneven.drop_worse()
+    assert uneven.left == ["c"]
+
+
+def test_a_race_takes_a_sixth_of_a_short_budget_and_little_of_a_long_one() -> None:
+    for racers, turns in ((2, 2), (3, 3 + 2 * 2), (4, 4 + 2 * 2), (6, 6 + 3 * 2 + 2 * 4)):
+        turn = choose_turn(60, None, racers)
+        assert turn is not None
+        assert turn * turns == pytest.approx(3600 / 12)
+    day = choose_turn(24 * 60, None, 2)
+    assert day is not None
+    assert 2 * day < 0.007 * 24 * 3600
+    assert choose_turn(0.5, None, 2) is None
+    assert choose_turn(None, 6000, 2) == 476

@@ -1,0 +1,112 @@
+"""Sources of several columns: a word and its tags, a sentence and its domain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interlingua.data.corpus import CorpusSettings, read_pairs
+from interlingua.errors import ConfigurationError, DataError
+from interlingua.kinds import UNK
+from interlingua.text.columns import ColumnTokenizer
+from interlingua.text.facts import measure_facts
+from interlingua.text.symbols import SymbolTokenizer
+from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers
+from interlingua.text.tokenizer_files import digest, load_tokenizers, save_tokenizers
+
+TAGS = ["V;PST;1;SG", "V;PST;3;PL", "N;ACC;SG", "N;DAT;PL", "V;PRS;3;SG"]
+WORDS = ["gehen", "laufen", "Haus", "Baum", "essen", "schön", "naïve", "straße"]
+STEMS = [one + other.lower() for one in WORDS for other in WORDS]
+PAIRS = [(f"{word}\t{TAGS[(i + j) % 5]}", word[::-1]) for i, word in enumerate(STEMS) for j in range(4)]
+
+
+@pytest.fixture(scope="module")
+def tokenizers() -> TokenizerPair:
+    return train_tokenizers(PAIRS, TokenizerSettings())[0]
+
+
+def columns(pair: TokenizerPair) -> tuple[SymbolTokenizer, ...]:
+    assert isinstance(pair.source, ColumnTokenizer)
+    assert all(isinstance(column, SymbolTokenizer) for column in pair.source.columns)
+    return pair.source.columns  # type: ignore[return-value]
+
+
+def test_each_column_gets_its_own_kind_and_its_own_ids(tokenizers: TokenizerPair) -> None:
+    letters, tags = columns(tokenizers)
+    assert (letters.kind, tags.kind, tags.between) == ("characters", "words", ";")
+    source = tokenizers.source
+    assert source.pieces(source.encode("Baum\tN;ACC;SG")) == [*"Baum", "│", "N", "ACC", "SG"]
+    # An N of a word is not the N of a noun.
+    (n_of_word, *_), n_of_tag = source.encode("naïve\tN"), source.encode("a\tN")[-1]
+    assert n_of_word != n_of_tag
+    ids = {i for text, _ in PAIRS for i in source.encode(text)}
+    assert max(ids) < len(source)
+    assert not tokenizers.joint
+
+
+@given(st.sampled_from(WORDS), st.lists(st.sampled_from(";".join(TAGS).split(";")), min_size=1, max_size=5))
+def test_texts_come_back(word: str, tags: list[str]) -> None:
+    source = train_tokenizers(PAIRS, TokenizerSettings())[0].source
+    text = f"{word}\t{';'.join(tags)}"
+    assert source.decode(source.encode(text)) == text
+    assert source.normalise(f" {word} \t {';'.join(tags)}") == text  # white space, but the tab stays
+
+
+def test_what_is_unknown_is_told_by_column(tokenizers: TokenizerPair) -> None:
+    source = tokenizers.source
+    assert source.unknown("Zaum\tN;ABL;SG") == ["Z", "ABL"]
+    assert source.encode("Zaum\tN;ABL;SG").count(UNK) == 2
+
+
+def test_another_number_of_columns_is_an_error(tokenizers: TokenizerPair) -> None:
+    for text, has in (("Haus", "1 column,"), ("Haus\tN\tSG", "3 columns")):
+        with pytest.raises(DataError, match=has):
+            tokenizers.source.encode(text)
+
+
+def test_the_files_hold_all(tmp_path: Path) -> None:
+    texts = [f"the {word} of {other}" for word in WORDS for other in WORDS]
+    pairs = [(f"{text}\t{'law' if i % 2 else 'news'}", text) for i, text in enumerate(texts)]
+    before, _ = train_tokenizers(pairs, TokenizerSettings(source="unigram", vocabulary_size=60))
+    save_tokenizers(before, tmp_path)
+    after = load_tokenizers(tmp_path)
+    assert [*map(digest, after)] == [*map(digest, before)]
+    for text, _ in pairs:
+        assert after.source.encode(text) == before.source.encode(text)
+
+
+def test_free_text_of_one_column_may_hold_tabs(tmp_path: Path) -> None:
+    pairs = [("a\tb c", "x"), ("a b", "y"), ("c\ta\tb", "z")] * 30
+    assert not isinstance(train_tokenizers(pairs, TokenizerSettings())[0].source, ColumnTokenizer)
+
+
+def test_a_joint_vocabulary_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="vocabularies of their own"):
+        train_tokenizers(PAIRS, TokenizerSettings(joint=True))
+
+
+def test_columns_are_of_one_text_which_is_not_split() -> None:
+    sentences = [(f"This is a sentence about {word}. It is one.\tnews", "Dies ist einer.") for word in WORDS]
+    assert not measure_facts(sentences * 20).natural
+
+
+def test_files_with_several_source_columns(tmp_path: Path) -> None:
+    tsv, jsonl = tmp_path / "a.tsv", tmp_path / "a.jsonl"
+    tsv.write_text("Haus\tHäuser\tN;PL\n", encoding="utf-8")
+    jsonl.write_text('{"lemma": "Haus", "form": "Häuser", "tags": ["N;PL", "a\\tb"]}\n', encoding="utf-8")
+    for given_columns in ("1+3,2", ((1, 3), 2), [[1, 3], 2]):
+        settings = CorpusSettings.parse({"columns": given_columns}, "test")
+        assert list(read_pairs(str(tsv), settings)) == [("Haus\tN;PL", "Häuser")]
+        assert CorpusSettings.parse(settings.model_dump(mode="json"), "test") == settings
+    settings = CorpusSettings.parse({"keys": "lemma+tags,form"}, "test")
+    assert list(read_pairs(str(jsonl), settings)) == [("Haus\tN;PL\ta b", "Häuser")]
+    assert CorpusSettings.parse({"columns": [1, 2]}, "test").model_dump(mode="json")["columns"] == [1, 2]
+
+
+@pytest.mark.parametrize("wrong", ["1+0,2", "1+x,2", "1", "+,2", "1,2,3"])
+def test_columns_that_cannot_be_are_refused(wrong: str) -> None:
+    with pytest.raises(ConfigurationError, match="columns"):
+        CorpusSettings.parse({"columns": wrong}, "test")
