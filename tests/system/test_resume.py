@@ -30,11 +30,11 @@ from interlingua.inference.tensors import read_tensors, write_tensors
 from interlingua.model.protocol import Model
 from interlingua.runs.events import Ended, Note, Progress, Validated
 from interlingua.runs.fine_tuning import LEARNING_RATE
+from interlingua.runs.recipes import LEARNING_RATES
 from interlingua.runs.run import start
 from interlingua.runs.validation import Validation, Validator
 from interlingua.settings import merge
 from interlingua.training.objective import CrossEntropy, Loss
-from interlingua.training.settings import TrainingSettings
 from tests.tiny import last_checkpoint, resume_tiny, tiny_values, train_tiny, weights, write_reversals
 
 
@@ -608,20 +608,20 @@ def test_fine_tuning_is_gentle_unless_told_otherwise(pairs: Path, undisturbed: P
         list(start(merge(values, {"training": training}), tmp_path / name))
         rates.append(read_config(tmp_path / name)["training"]["learning_rate"])
     assert rates == [LEARNING_RATE["adamw"], 3e-3, LEARNING_RATE["muon"]]
-    assert LEARNING_RATE["adamw"] < TrainingSettings().learning_rate
+    assert all(LEARNING_RATE[optimizer] < LEARNING_RATES[optimizer]["mini"] for optimizer in LEARNING_RATE)
 
 
 def test_a_stop_in_the_middle_of_a_validation_leaves_it_to_the_next_process(
     pairs: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, measure = tmp_path / "run", Validator._loss
+    out, measure = tmp_path / "run", Validator.measure_loss
 
     def interrupted(*args: Any) -> float:
         signal.raise_signal(signal.SIGINT)
         return measure(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Validator, "_loss", interrupted)
+        patch.setattr(Validator, "measure_loss", interrupted)
         events = train_tiny(out, pairs, max_steps=20)
     assert not any(isinstance(event, Validated) for event in events)
     assert ended(events)[1] is False

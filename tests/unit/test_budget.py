@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from interlingua.errors import ConfigurationError
-from interlingua.runs.events import Ended, Note, Validated
+from interlingua.evaluation.metrics import metric_named
+from interlingua.evaluation.scores import evaluate
+from interlingua.runs.events import Note, Validated
 from interlingua.runs.run import start
 from interlingua.runs.trainer import Trainer
 from interlingua.runs.validation import Validation, Validator
@@ -55,23 +57,22 @@ def test_a_model_of_a_handful_of_updates_says_so(pairs, tmp_path):
     assert any("only 3 updates" in event.text for event in events if isinstance(event, Note))
 
 
-def test_scores_of_other_pairs_are_not_compared(pairs, tmp_path, monkeypatch):
-    """Of 5 pairs the first model is the best for ever; of 4 the third is better than the fourth."""
-    scores, counts = iter([90.0, 10.0, 80.0, 20.0]), iter([5, 5, 4, 4])
+def test_validations_of_unequal_time_are_compared_on_the_pairs_that_both_have(pairs, tmp_path, monkeypatch):
+    """The last has more wrong than the second, but on the pairs of both it has fewer."""
+    rights = iter([[0, 0, 1, 1, 1], [1, 1, 0], [1, 0, 0, 1], [1, 1, 1, 0, 0]])
     validate = Validator.validate
 
     def pretend(self, *args) -> Validation:
+        right = next(rights)
+        outputs = [self.store.target_text(i) if ok else "?" for ok, i in zip(right, self.order, strict=False)]
+        (score, *_) = evaluate(outputs, [("", self.store.target_text(i)) for i in self.order[: len(right)]],
+                               metrics=[metric_named("sequence_error")], repeated="cases", n_bootstrap=0)
         found = validate(self, *args)
-        score, *rest = found.scores
-        score = type(score)(**{**vars(score), "score": next(scores), "higher_is_better": True})
-        return found._replace(scores=[score, *rest], pairs=next(counts))
+        return found._replace(scores=[score], outputs=tuple(outputs), pairs=len(right))
 
     monkeypatch.setattr(Validator, "validate", pretend)
     events = train_tiny(tmp_path / "out", pairs, max_steps=8, validations=4)
-    assert [event.best for event in events if isinstance(event, Validated)] == [True, False, True, False]
-    ended = events[-1]
-    assert isinstance(ended, Ended)
-    assert ended.best_step == 6
+    assert [event.best for event in events if isinstance(event, Validated)] == [True, True, False, True]
 
 
 def test_no_update_is_begun_that_would_not_end_in_time():
@@ -101,20 +102,6 @@ def test_a_budget_of_updates_takes_its_time_for_scoring(pairs, tmp_path, monkeyp
     monkeypatch.setattr(Validator, "score", noted)
     train_tiny(tmp_path / "out", pairs, max_steps=2)
     assert asked == [math.inf]
-
-
-def test_fewer_pairs_do_not_beat_a_base_model(pairs, tmp_path, monkeypatch):
-    base, validate, counts = tmp_path / "base", Validator.validate, iter([5, 3, 3])
-    train_tiny(base, pairs, max_steps=2)
-
-    def pretend(self, *args) -> Validation:
-        return validate(self, *args)._replace(pairs=next(counts))
-
-    monkeypatch.setattr(Validator, "validate", pretend)
-    values = tiny_values(pairs, max_steps=4)
-    values = {"data": values["data"], "training": values["training"], "base_model": str(base)}
-    events = list(start(values, tmp_path / "out"))
-    assert [event.best for event in events if isinstance(event, Validated)] == [True, False, False]
 
 
 def test_the_last_validation_is_left_out_right_after_another(pairs, tmp_path, monkeypatch):

@@ -13,8 +13,11 @@ from interlingua.model.presets import PRESETS
 __all__ = ["refuse_other_model", "values_of_base"]
 
 LEARNING_RATE = {"adamw": 2e-3, "muon": 4e-3}
-"""Peaks: those that suit the validation pairs of a new domain best (benchmarks/results/recipes.md). What was
-learnt before is kept all the same: nothing is saved that scores worse than the base model."""
+"""Peaks: two thirds of that from nothing suited the validation pairs of a new domain best
+(benchmarks/results/recipes.md). What was learnt before is kept all the same: nothing is saved that scores
+worse than the base model."""
+NARROW_DIM = 192
+"""Wider models take half of it, as they do from nothing."""
 
 CHANGEABLE = ("dropout", "attention_dropout", "activation_dropout", "max_positions")
 """Settings of a model that its weights do not depend on."""
@@ -25,7 +28,8 @@ def values_of_base(base: Bundle, optimizer: str) -> dict[str, Any]:
     kept: dict[str, Any] = {
         key: base.config[key] for key in ("model", "search", "languages") if key in base.config
     }
-    return {**kept, "training": {"learning_rate": LEARNING_RATE[optimizer]}}
+    share = 1 if kept["model"].get("dim", 0) <= NARROW_DIM else 0.5
+    return {**kept, "training": {"learning_rate": share * LEARNING_RATE[optimizer]}}
 
 
 def refuse_other_model(values: Mapping[str, Any], base: Bundle, where: str) -> None:

@@ -162,7 +162,7 @@ class Trainer:
         with learner.averaged_weights():
             validation = self.validator.validate(learner.model, self._validation_ends_at(), stopped)
         self.validations_done = self._validations_by(progress)
-        best = self._compare(validation.outputs)
+        best = self._compare(validation)
         if best or self.settings.save == "last":
             self.journal.save_weights(learner.weights.split(learner.averaged))
             self.saved = validation
@@ -180,16 +180,18 @@ class Trainer:
             bits_per_character=validation.bits_per_character,
         )
 
-    def _compare(self, outputs: tuple[str, ...]) -> bool:
-        """Whether translations of the first validation pairs are the best so far, on the pairs that both have:
-        there is not the same time for all validations."""
-        shared = min(len(outputs), len(self.best_outputs) or len(outputs))
-        if shared and self.best_outputs:
-            self.selection.best_score = self.validator.judge(self.best_outputs[:shared])
-        best = self.selection.add(self.validator.judge(outputs[:shared]), self.learner.step)
-        if best:
-            self.best_outputs = outputs
-        return best
+    def _compare(self, validation: Validation) -> bool:
+        """Whether it is the best so far; when there was not the same time for both, on the pairs of both."""
+        ours, best = validation.outputs, self.best_outputs
+        score, best_score = validation.selection_score, self.selection.best_score
+        shared = min(len(ours), len(best))
+        if shared and len(ours) != len(best):
+            score, self.selection.best_score = (self.validator.judge(each[:shared]) for each in (ours, best))
+        if self.selection.add(score, self.learner.step):
+            self.selection.best_score, self.best_outputs = validation.selection_score, ours
+            return True
+        self.selection.best_score = best_score
+        return False
 
     def scoring_ends_at(self) -> float:
         """By time.monotonic(), when translating for the score of the saved model must be over."""

@@ -67,6 +67,11 @@ class Validation(NamedTuple):
     outputs: tuple[str, ...] = ()
     """The translations, in the order in which pairs are taken; with fewer, of the first of them."""
 
+    @property
+    def selection_score(self) -> float:
+        """What the best weights are chosen by, larger is better; -inf when there is no score."""
+        return _larger_is_better(self.scores[0]) if self.scores else -math.inf
+
 
 class StoppedError(Exception):
     """A validation was given up, since the run is to stop."""
@@ -175,7 +180,7 @@ class Validator:
         return self._validation(loss, search, pairs, outputs, started)
 
     def judge(self, outputs: Sequence[str]) -> float:
-        """What weights are chosen by, larger is better: the score of the first pairs' translations.
+        """The `selection_score` of translations of the first pairs.
 
         Args:
             outputs: in the order in which pairs are taken; -inf when there are none.
