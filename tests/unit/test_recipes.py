@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 
@@ -10,12 +12,14 @@ from interlingua.data.preparation import Prepared, prepare
 from interlingua.model.architectures import ARCHITECTURES
 from interlingua.model.presets import PRESETS
 from interlingua.runs import recipes
+from interlingua.runs.machine import measure_throughput
 from interlingua.runs.recipes import Recipe, choose_recipe
 from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.training.settings import TrainingSettings
 from tests.tiny import write_reversals
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
+TOKENS_PER_S = 10_000
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +34,13 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 def pretend(letters: Prepared, monkeypatch: pytest.MonkeyPatch):
     """Chooses for data that is said to be so large, and perhaps of subwords."""
 
-    def choose(tokens: int, *, subwords: bool = True, preset=None, device=CPU, **training: float) -> Recipe:
+    def choose(
+        tokens: int, *, subwords: bool = True, preset=None, device=CPU, speed=TOKENS_PER_S, **training: float
+    ) -> Recipe:
         monkeypatch.setattr(recipes, "target_tokens", lambda _: tokens)
         monkeypatch.setattr(recipes, "SMALL_VOCABULARY", 0 if subwords else 1000)
-        return choose_recipe(preset, "transformer", TrainingSettings(**training), letters, device)
+        settings = TrainingSettings(**training)
+        return choose_recipe(preset, "transformer", settings, letters, device, lambda _: speed)
 
     return choose
 
@@ -63,6 +70,35 @@ def test_a_short_time_gets_smaller_batches(pretend):
     assert pretend(500_000, max_steps=10).values["training"]["max_tokens"] == long
     asked = pretend(500_000, minutes=2, max_tokens=3000)
     assert "batches of 3,000 tokens" in asked.reason
+
+
+def test_a_slow_machine_gets_smaller_batches_and_less_dropout(pretend):
+    slow, fast = (pretend(50_000, minutes=5, subwords=False, speed=speed) for speed in (500, 50_000))
+    assert slow.values["training"]["max_tokens"] < fast.values["training"]["max_tokens"]
+    assert slow.values["model"]["dropout"] < fast.values["model"]["dropout"]
+    assert "at 500 tokens/s" in slow.reason
+
+
+def test_the_machine_is_measured_for_a_budget_of_time_only(letters, monkeypatch):
+    measured = []
+
+    def measure(preset, training, *_):
+        measured.append((preset, training.optimizer))
+        return 1234.0
+
+    monkeypatch.setattr(recipes, "measure_throughput", measure)
+    choose_recipe(None, "transformer", TrainingSettings(max_steps=100), letters, CPU)
+    assert measured == []
+    chosen = choose_recipe("lstm", "recurrent", TrainingSettings(minutes=1), letters, CPU)
+    assert measured == [("lstm", "muon")]  # once
+    assert "1,234 tokens/s" in chosen.reason
+
+
+@pytest.mark.parametrize("preset", ["tiny", "lstm"])
+def test_a_measurement_gives_a_speed_of_about_the_time_it_takes(letters, preset):
+    began = time.monotonic()
+    speed = measure_throughput(preset, TrainingSettings(minutes=0.1, max_tokens=64), letters, CPU)
+    assert 0 < speed * (time.monotonic() - began) < 10**7
 
 
 @pytest.mark.parametrize(("kind", "sampling"), [("unigram", 0.5), ("bpe", 0.1), ("bytes", 0.0)])

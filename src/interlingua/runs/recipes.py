@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from statistics import median
@@ -14,6 +15,7 @@ from interlingua.data.store import Store
 from interlingua.errors import ConfigurationError, nearest
 from interlingua.kinds import SPECIALS
 from interlingua.model.presets import PRESETS
+from interlingua.runs.machine import Throughput, measure_throughput
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.training.settings import TrainingSettings
 
@@ -93,19 +95,11 @@ NARROW_REGULARISATION = (
     Regularisation(math.inf, 0.3),
 )
 
-MIN_UPDATES = 1_000
-"""Time for fewer goes into twice as many of half the size."""
+MIN_UPDATES, MIN_MAX_TOKENS = 1_000, 512
+"""Time for fewer updates goes into more of half the size, down to batches of so many tokens."""
 
 SUBWORD_SAMPLING = {"unigram": 0.5, "bpe": 0.1}
 """training.subword_sampling for each kind of subwords: Kudo 2018; Provilkov et al. 2020."""
-
-THROUGHPUT = {
-    **dict.fromkeys(("tiny", "letters", "mini", "rnn", "gru", "lstm"), 10_000),
-    **dict.fromkeys(("letters-wide", "small", "fast"), 5_500),
-}  # fmt: skip
-"""Target tokens a second on two good cores: a guess, from which the epochs within a time are guessed."""
-DEFAULT_THROUGHPUT, GPU_SPEEDUP = 2_000, 30
-"""The throughput of other presets, and how many times faster a GPU is."""
 
 LEARNING_RATES: Mapping[str, Mapping[str, float]] = {
     "muon": {"mini": 1e-2},
@@ -127,7 +121,7 @@ class Recipe(NamedTuple):
 
 def choose_recipe(
     preset: str | None, architecture: str, training: TrainingSettings, prepared: Prepared,
-    device: torch.device,
+    device: torch.device, throughput: Throughput | None = None,
 ) -> Recipe:  # fmt: skip
     """The recipe that fits the data, the budget and the device, of the sizes asked for if any were.
 
@@ -140,6 +134,7 @@ def choose_recipe(
         training: of which the budget counts.
         prepared: the data.
         device: what will train.
+        throughput: of presets, for a budget of time; measured when not given.
 
     Raises:
         ConfigurationError: there is no such preset.
@@ -151,21 +146,32 @@ def choose_recipe(
         model = PRESETS[preset].model_dump()
         values = {"model": model, "training": dict(PAPER_TRAINING), "search": PAPER_SEARCH}
         return Recipe(values, f"preset {preset}")
-    return _fit_recipe(preset, architecture, training, prepared, device)
+    if throughput is None:
+        throughput = functools.cache(functools.partial(_measure, training, prepared, device))
+    return _fit_recipe(preset, architecture, training, prepared, device, throughput)
+
+
+def _measure(training: TrainingSettings, prepared: Prepared, device: torch.device, preset: str) -> float:
+    given = {name: getattr(training, name) for name in training.model_fields_set}
+    return measure_throughput(
+        preset, TrainingSettings(**{"optimizer": choose_optimizer(preset), **given}), prepared, device
+    )
 
 
 def _fit_recipe(
     preset: str | None, architecture: str, training: TrainingSettings, prepared: Prepared,
-    device: torch.device,
+    device: torch.device, throughput: Throughput,
 ) -> Recipe:  # fmt: skip
     tokens, target = target_tokens(prepared.train), prepared.tokenizers.target
     narrow = max(map(len, prepared.tokenizers)) < SMALL_VOCABULARY and tokens < LARGE_DATA
     defaults = WIDE if not narrow else COMMANDS if are_commands(prepared.tokenizers) else NARROW
     default = next(default for default in defaults if tokens < default.below_tokens)
     if preset is None:
-        preset = DEFAULT_PRESET.get(architecture) or choose_preset(training, default, tokens, device)
-    max_tokens = choose_max_tokens(training, preset, default, device)
-    epochs = expected_tokens(training, preset, max_tokens, tokens, device) / tokens
+        preset = DEFAULT_PRESET.get(architecture) or choose_preset(
+            training, default, tokens, device, throughput
+        )
+    max_tokens = choose_max_tokens(training, preset, default, throughput)
+    epochs = expected_tokens(training, preset, max_tokens, tokens, throughput) / tokens
     regularisations = NARROW_REGULARISATION if narrow else WIDE_REGULARISATION
     regularisation = next(row for row in regularisations if epochs < row.below_epochs)
     dropout = regularisation.dropout
@@ -184,6 +190,8 @@ def _fit_recipe(
     chosen = f"preset {preset}, dropout {dropout}, batches of {max_tokens:,} tokens, {optimizer}"
     chosen += ", subwords cut at random" if sampling else ""
     reason = f"{tokens:,} target tokens of {len(target):,} kinds, for some {epochs:,.0f} passes"
+    if training.minutes is not None:
+        reason += f" at {throughput(preset):,.0f} tokens/s"
     return Recipe(values, f"{chosen}: there are {reason}")
 
 
@@ -193,13 +201,17 @@ def are_commands(tokenizers: TokenizerPair) -> bool:
     return len(words) == 2 and all(median(map(len, side)) > 2 for side in words)
 
 
-def choose_preset(training: TrainingSettings, default: Default, tokens: int, device: torch.device) -> str:
+def choose_preset(
+    training: TrainingSettings, default: Default, tokens: int, device: torch.device, throughput: Throughput
+) -> str:
     """The Transformer for data of some size, within the budget and on the device."""
     if default.preset == "base" and device.type == "cpu":
         return "small"
-    max_tokens = choose_max_tokens(training, default.preset, default, device)
-    long = expected_tokens(training, default.preset, max_tokens, tokens, device) >= LONG_BUDGET
-    return default.long_preset if default.long_preset and long else default.preset
+    if not default.long_preset:
+        return default.preset
+    max_tokens = choose_max_tokens(training, default.preset, default, throughput)
+    expected = expected_tokens(training, default.preset, max_tokens, tokens, throughput)
+    return default.long_preset if expected >= LONG_BUDGET else default.preset
 
 
 def choose_optimizer(preset: str) -> str:
@@ -207,27 +219,26 @@ def choose_optimizer(preset: str) -> str:
     return "adamw" if preset == "tiny" else "muon"
 
 
-def choose_max_tokens(training: TrainingSettings, preset: str, default: Default, device: torch.device) -> int:
+def choose_max_tokens(
+    training: TrainingSettings, preset: str, default: Default, throughput: Throughput
+) -> int:
     """Tokens of a batch: what was asked for, else what fits the data and the time."""
+    max_tokens = default.max_tokens
     if "max_tokens" in training.model_fields_set:
         return training.max_tokens
-    short = training.minutes is not None and (
-        60 * training.minutes * throughput(preset, device) < MIN_UPDATES * default.max_tokens
-    )
-    return default.max_tokens // 2 if short else default.max_tokens
-
-
-def throughput(preset: str, device: torch.device) -> float:
-    """Target tokens a second, as far as can be guessed."""
-    return THROUGHPUT.get(preset, DEFAULT_THROUGHPUT) * (1 if device.type == "cpu" else GPU_SPEEDUP)
+    if training.minutes is not None:
+        seen = 60 * training.minutes * throughput(preset)
+        while seen < MIN_UPDATES * max_tokens and max_tokens > MIN_MAX_TOKENS:
+            max_tokens //= 2
+    return max_tokens
 
 
 def expected_tokens(
-    training: TrainingSettings, preset: str, max_tokens: int, tokens: int, device: torch.device
+    training: TrainingSettings, preset: str, max_tokens: int, tokens: int, throughput: Throughput
 ) -> float:
-    """Target tokens that the budget lets be seen, about; for a budget of time a guess."""
+    """Target tokens that the budget lets be seen, about."""
     if training.minutes is not None:
-        return 60 * training.minutes * throughput(preset, device)
+        return 60 * training.minutes * throughput(preset)
     update_tokens = max_tokens * training.accumulate
     return (training.max_steps or default_steps(tokens, update_tokens)) * update_tokens
 
