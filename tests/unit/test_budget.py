@@ -83,7 +83,8 @@ def test_no_update_is_begun_that_would_not_end_in_time():
     assert budget.progress(1) == 1
 
 
-def test_a_run_without_time_for_scoring_says_of_how_many_pairs_its_scores_are(pairs, tmp_path):
+def test_a_run_without_time_for_scoring_says_of_how_many_pairs_its_scores_are(pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr("interlingua.runs.recipes.measure_throughput", lambda *_: 10_000.0)
     out = tmp_path / "out"
     values = merge(tiny_values(pairs, minutes=0.5), {"data": {"valid_share": 0.3}})
     events = list(start(values, out, started=time.monotonic() - 29.5))

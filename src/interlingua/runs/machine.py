@@ -23,6 +23,8 @@ Throughput = Callable[[str], float]
 """From the name of a preset to target tokens a second."""
 SHARE, MIN_S, MAX_S = 0.004, 0.5, 3.0
 """Of the time that there is, what a measurement takes."""
+MAX_TOKENS = 1024
+"""Of the batches; half of it when there are few minutes."""
 WARM_UP, FEWEST = 1, 2
 """Updates that are not counted, since they are slower, and those that are, at least."""
 
@@ -43,7 +45,8 @@ def measure_throughput(
     tokenizers, settings = prepared.tokenizers, PRESETS[preset]
     model = build_model(settings, *map(len, tokenizers), shared=tokenizers.joint)
     learner = Learner(model.to(device), training, choose_dtype(training.precision, device))
-    batches = load_batches(prepared.train, training.max_tokens, training.seed, Position())
+    max_tokens = min(training.max_tokens, MAX_TOKENS if training.minutes >= 5 else MAX_TOKENS // 2)
+    batches = load_batches(prepared.train, max_tokens, training.seed, Position())
     seconds = max(MIN_S, min(MAX_S, SHARE * 60 * training.minutes))
     rates: list[float] = []
     began = before = time.monotonic()

@@ -276,7 +276,7 @@ class Validator:
             ends_at: by time.monotonic(), when it must be over; then the loss is of fewer pairs.
         """
         total, tokens, characters = 0.0, 0, 0
-        for start in range(0, len(numbers), LOSS_PAIRS):  # the first of them: of batches some have short texts
+        for start in range(0, len(numbers), LOSS_PAIRS):  # any batches may be of short texts
             indices = np.sort(numbers[start : start + LOSS_PAIRS])
             lengths = self.store.source_lengths[indices], self.store.target_lengths[indices]
             for chosen in epoch_batches(*lengths, self.max_tokens, 0, 0):
