@@ -119,6 +119,14 @@ def fill_in_architecture(values: Mapping[str, Any]) -> dict[str, Any]:
     return merge({"model": {"architecture": model["architecture"]}}, values)
 
 
+def parse_given(values: Mapping[str, Any], where: str) -> Experiment:
+    """Parses a configuration whose preset says what the [model] section leaves open."""
+    given, sizes = values.get("model") or {}, PRESETS.get(str(values.get("preset")))
+    if sizes is not None and isinstance(given, Mapping) and given.get("architecture") == sizes.architecture:
+        values = merge({"model": sizes.model_dump()}, values)
+    return Experiment.parse(values, where)
+
+
 def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -> list[Plan]:
     """Parses a configuration, prepares its data, and chooses what it leaves open.
 
@@ -138,7 +146,7 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
         OutputError: the run's directory is, or holds, what it needs.
     """
     values = fill_in_architecture(rename_old_keys(values))
-    given = Experiment.parse(values, where)
+    given = parse_given(values, where)
     device = choose_device(given.training.device)  # what is wrong is found now, before anything is written
     if given.training.tensorboard:
         require_tensorboard()
@@ -186,7 +194,7 @@ def load_racing_plans(
     where = str(directory / "config.toml")
     experiment = Experiment.parse(config, where)
     data = find_again(experiment.data, manifest.files, directory)
-    prepared = _prepare(data, Experiment.parse(values, where).tokenizer, None)
+    prepared = _prepare(data, parse_given(values, where).tokenizer, None)
     prepared = prepared._replace(report=manifest.report)
     return _compete(values, where, prepared, {"data": data}, data, choose_device(experiment.training.device))
 
@@ -205,7 +213,7 @@ def _compete(
         data: the files as they can be read now.
         device: what trains.
     """
-    given = Experiment.parse(values, where)
+    given = parse_given(values, where)
     pairs = _sample(prepared.train)
     description = describe(pairs)
     prepared.report["description"] = description.as_dict()
@@ -234,7 +242,7 @@ def _suggest(
     values: Mapping[str, Any], where: str, candidate: Candidate, prepared: Prepared,
     shared: Mapping[str, Any], device: torch.device, facts: TextFacts,
 ) -> Plan:  # fmt: skip
-    given = Experiment.parse(values, where)
+    given = parse_given(values, where)
     preset = candidate.preset or given.preset
     sizes = PRESETS.get(preset or "", given.model)
     recipe = choose_recipe(preset, sizes.architecture, given.training, prepared, device)
