@@ -175,12 +175,12 @@ def _start(
         )
     with stoppable(out):
         from interlingua.runs.directory import named_directory
-        from interlingua.runs.experiment import Experiment, fill_in_architecture, rename_old_keys
+        from interlingua.runs.experiment import parse_given, rename_old_keys
         from interlingua.runs.run import start
 
         out, values = named_directory(out), rename_old_keys(values)
         # so that a mistake in the file is said to be in the file
-        Experiment.parse(fill_in_architecture(values), where)
+        parse_given(values, where)
         values = _override(values, settings, options)
         if not values.get("data", {}).get("train"):
             raise ConfigurationError("there is nothing to learn from", where="--train",
@@ -200,7 +200,7 @@ def _show(events: Generator[Event, None, None], out: Path) -> None:
 
 def _override(values: dict[str, Any], settings: list[str], options: dict[str, Any]) -> dict[str, Any]:
     """An experiment's values, replaced by those of the command line."""
-    from interlingua.runs.experiment import Experiment, fill_in_architecture, rename_old_keys
+    from interlingua.runs.experiment import parse_given, rename_old_keys
     from interlingua.settings import merge
 
     # The preset, or the base model, decides which keys a [model] section has.
@@ -209,7 +209,7 @@ def _override(values: dict[str, Any], settings: list[str], options: dict[str, An
     for setting in settings:
         given = merge(given, rename_old_keys(_setting(setting)))
         tried = merge(merge(without_budget(values, given), given), model_options)
-        Experiment.parse(fill_in_architecture(tried), f"--set {setting}")
+        parse_given(tried, f"--set {setting}")
     refuse_contradiction(given, options)
     given = merge(given, options)
     return merge(without_budget(values, given), given)

@@ -45,6 +45,7 @@ __all__ = [
     "load_plan",
     "load_racing_plans",
     "make_plans",
+    "parse_given",
     "rename_old_keys",
 ]
 
@@ -121,6 +122,7 @@ def fill_in_architecture(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def parse_given(values: Mapping[str, Any], where: str) -> Experiment:
     """Parses a configuration whose preset says what the [model] section leaves open."""
+    values = fill_in_architecture(values)
     given, sizes = values.get("model") or {}, PRESETS.get(str(values.get("preset")))
     if sizes is not None and isinstance(given, Mapping) and given.get("architecture") == sizes.architecture:
         values = merge({"model": sizes.model_dump()}, values)
