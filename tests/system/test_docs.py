@@ -68,7 +68,8 @@ def test_every_install_from_the_repository_is_constrained() -> None:
 def test_options_named_in_the_pages_exist(page: Path) -> None:
     group = typer.main.get_command(app)
     commands = [group, *group.commands.values()]  # type: ignore[attr-defined]
-    known = {name for command in commands for parameter in command.params for name in parameter.opts}
+    parameters = [parameter for command in commands for parameter in command.params]
+    known = {name for each in parameters for name in (*each.opts, *each.secondary_opts)}
     for span in re.findall(r"`(--[^`]*)`", page.read_text()):
         assert set(re.findall(r"--[a-z][a-z-]+", span)) <= known | OTHER_PROGRAMS, span
 
