@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from interlingua.api import load
+from interlingua.cli.info import info
 from interlingua.errors import CheckpointError
 from interlingua.inference.bundle import read_config, read_info
 from interlingua.runs.candidates import choose_turn
@@ -199,3 +200,12 @@ def test_a_race_takes_a_sixth_of_a_short_budget_and_little_of_a_long_one() -> No
     assert 2 * day < 0.007 * 24 * 3600
     assert choose_turn(0.5, None, 2) is None
     assert choose_turn(None, 6000, 2) == 476
+
+
+def test_info_tells_how_the_models_fared(
+    raced: tuple[Path, list[Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    info(raced[0])
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"{winner(raced[0])} went on after" in told
+    assert "characters a source" in told

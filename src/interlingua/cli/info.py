@@ -89,6 +89,8 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
         ("parameters", f"{made['parameters']:,}; vocabulary {vocabulary}"),
         ("tokenizers", made["data"]["tokenizers"]),
         ("data", made["data"]["summary"]),
+        *_described(made["data"].get("description")),
+        *_raced(made.get("race")),
         (
             "training",
             f"{made['steps']:,} steps in {made['elapsed_s'] / 60:.1f} minutes "
@@ -100,3 +102,22 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
     if base_model := config.get("base_model", config.get("start")):  # as it is called today, and was before
         rows.append(("started from", base_model))
     return rows
+
+
+def _described(description: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """What the training pairs are like; models of earlier versions do not know."""
+    from interlingua.text.description import Description
+
+    return [("what it is like", str(Description(**description)))] if description else []
+
+
+def _raced(race: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """The models that raced, the winner first."""
+    if not race:
+        return []
+    ranked = sorted(race["racers"].items(), key=lambda item: (-len(item[1]["bits"]), item[1]["bits"][-1]))
+    lines = [
+        f"{name}: {racer['bits'][-1]:.2f} bits/character after {racer['used_s']:.0f} s of its own"
+        for name, racer in ranked
+    ]
+    return [("race", "\n".join([*lines, f"{race['winner']} went on after {race['seconds']:.0f} s"]))]
