@@ -28,7 +28,6 @@ from interlingua.runs.checkpoint import load_newest, save_checkpoint
 from interlingua.runs.events import Event, Raced
 from interlingua.runs.experiment import Plan
 from interlingua.runs.trainer import Trainer
-from interlingua.training.schedule import TimeBudget
 
 __all__ = ["Race", "Racer", "Standing", "is_racing", "load_standing"]
 
@@ -163,10 +162,9 @@ class Race:
         standing = self.standing
         (winner,) = standing.left
         self._restore(trainer, winner)
-        if isinstance(trainer.budget, TimeBudget):
-            # What was spent before the race counts for all of them.
-            others_s = standing.elapsed_s - standing.began_s - standing.racers[winner].used_s
-            trainer.budget.others_s = trainer.budget.others_used_s = others_s
+        # What was spent before the race counts for all of them.
+        others_s = standing.elapsed_s - standing.began_s - standing.racers[winner].used_s
+        trainer.budget.others_s = trainer.budget.others_used_s = others_s
 
     def clear(self) -> None:
         """Removes the checkpoints of the racers; how they fared stays."""
@@ -177,9 +175,8 @@ class Race:
         trainer, racer = self.build(self.plans[name]), self.standing.racers[name]
         began_s = trainer.clock()
         self._restore(trainer, name)
-        if isinstance(trainer.budget, TimeBudget):
-            trainer.budget.others_used_s = began_s - self.standing.began_s - racer.used_s
-            trainer.budget.others_s = max(self._others(), trainer.budget.others_used_s)
+        others_s = began_s - self.standing.began_s - racer.used_s
+        trainer.budget.others_used_s, trainer.budget.others_s = others_s, max(others_s, self._others())
         ends_at = time.monotonic() + length
         for report in trainer.updates():
             done = report.step - racer.steps

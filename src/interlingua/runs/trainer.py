@@ -102,7 +102,7 @@ class Trainer:
             stopping, used_up = stopped.is_set(), progress >= 1
             validating = self._validation_due(progress) and not stopping
             if stopping or used_up or validating or window.seconds >= PROGRESS_EVERY_S:
-                yield window.sum_up(progress)
+                yield window.sum_up(progress, self.clock() - self.budget.others_used_s)
             if validating:
                 try:
                     yield self.validate(progress, stopped)
@@ -211,7 +211,7 @@ class Trainer:
             "validated": self.validations_done,
             "decode_pairs": self.validator.decode_pairs,
             "best_outputs": self.best_outputs,
-            "others_s": getattr(self.budget, "others_s", 0.0),
+            "others_s": self.budget.others_used_s,
         }
         return Checkpoint(self.learner.tensors(), about)
 
@@ -221,8 +221,7 @@ class Trainer:
         about = checkpoint.about
         self.learner.restore(checkpoint.tensors, about["step"])
         self.position = Position(*about["position"])
-        if isinstance(self.budget, TimeBudget):
-            self.budget.others_s = self.budget.others_used_s = about.get("others_s", 0.0)
+        self.budget.others_s = self.budget.others_used_s = about.get("others_s", 0.0)
         self.selection.restore(about)
         self.validations_done = about["validated"]
         self.validator.decode_pairs = about.get("decode_pairs", self.validator.decode_pairs)

@@ -30,8 +30,13 @@ class Window:
         """Takes one more update in."""
         self.reports.append(report)
 
-    def sum_up(self, progress: float) -> Progress:
-        """Returns their event; the next ones begin a new event."""
+    def sum_up(self, progress: float, own_s: float) -> Progress:
+        """Returns their event; the next ones begin a new event.
+
+        Args:
+            progress: the share of the budget that is used.
+            own_s: the seconds in which that happened.
+        """
         reports, last = self.reports, self.reports[-1]
         tokens = sum(report.target_tokens for report in reports)
         elapsed_s, seconds = self.clock(), max(self.seconds, 1e-9)
@@ -46,7 +51,7 @@ class Window:
             padding=sum(report.padding for report in reports) / len(reports),
             progress=progress,
             skipped=sum(report.skipped for report in reports),
-            left_s=elapsed_s * (1 - progress) / progress if progress else 0.0,
+            left_s=own_s * (1 - progress) / progress if progress else 0.0,
         )
         self.reports, self.began_s = [], elapsed_s
         return event

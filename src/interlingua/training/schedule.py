@@ -31,6 +31,11 @@ class Clock:
 class Budget(Protocol):
     """What training may use up."""
 
+    others_s: float
+    """Seconds that the models it races against use in all, which are none of its own."""
+    others_used_s: float
+    """What they have used so far."""
+
     @property
     def ends_at(self) -> float:
         """When it is over, by time.monotonic()."""
@@ -46,6 +51,7 @@ class StepBudget:
 
     def __init__(self, max_steps: int) -> None:
         self.max_steps = max_steps
+        self.others_s = self.others_used_s = 0.0
 
     def progress(self, step: float) -> float:
         """The share of the steps done."""
@@ -67,9 +73,8 @@ class TimeBudget:
         """Kept for the end; known better after the first validation."""
         self.step_s = 0.0
         """How long an update takes: none is begun that would not end in time."""
+        # It is as if the budget were shorter by what others use.
         self.others_s = self.others_used_s = 0.0
-        """What the models that it races against will have used in all, and have used so far: it is as if the
-        budget were so much shorter."""
 
     @property
     def ends_at(self) -> float:
