@@ -179,8 +179,8 @@ def test_words_that_are_mostly_copied_race_over_letters_and_subwords(tmp_path: P
 
 def test_the_worse_half_drops_out_and_what_is_hopeless() -> None:
     def standing(**bits: float) -> Standing:
-        racers = {name: Racer(bits=[value]) for name, value in bits.items()}
-        return Standing(10, racers, list(racers), {})
+        racers = {name: Racer({}, bits=[value]) for name, value in bits.items()}
+        return Standing(10, racers, list(racers))
 
     even = standing(a=1.3, b=1.1, c=1.2, d=1.0)
     even.drop_worse()

@@ -17,8 +17,8 @@ __all__ = ["Candidate", "choose_turn", "propose"]
 SUBWORDS = ("unigram", "bpe")
 MAX_PAIRS = 300_000
 """Of larger data only one tokenization is prepared."""
-COPIED, SHORT_TARGET = 0.3, 60
-"""From so large a share of copied characters on, or up to so many characters, letters may do for subwords."""
+COPIED, SHORT_TARGET = 0.3, 3
+"""From so large a share of copied characters on, or up to so many words, letters may do for subwords."""
 PART, LONG_S, LONG_STEPS = 6, 600, 20_000
 """A race takes 1 / (PART + budget / LONG) of the budget: a sixth, of long ones less."""
 MIN_TURN_S, MIN_TURN_STEPS = 8.0, 80
@@ -48,7 +48,7 @@ def propose(
     kinds = [tokenizer.kind for tokenizer in tokenizers]
     if not any(kind in SUBWORDS for kind in kinds):
         return [Candidate(preset="lstm")] if any_model else []
-    letters = description.copied >= COPIED or description.target_length[1] <= SHORT_TARGET
+    letters = description.copied >= COPIED or description.target_words <= SHORT_TARGET
     if not any_tokenizer or not letters or pairs > MAX_PAIRS:
         return []
     characters = {"source": "characters", "target": "characters"}

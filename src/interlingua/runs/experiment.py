@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple
 import torch
 from pydantic import AfterValidator
 
+from interlingua.data.account import summarise
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.store import Store
@@ -41,6 +42,7 @@ __all__ = [
     "Experiment",
     "Plan",
     "cache_directory",
+    "change_training",
     "fill_in_architecture",
     "load_plan",
     "load_racing_plans",
@@ -180,25 +182,44 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
 
 
 def load_racing_plans(
-    directory: Path, values: Mapping[str, Any], config: Mapping[str, Any], manifest: Manifest
+    directory: Path, configs: Mapping[str, Mapping[str, Any]], changed: Mapping[str, Any], manifest: Manifest
 ) -> list[Plan]:
-    """The plans of a run whose race is not over.
+    """The plans of a run whose race is not over: nothing is chosen anew.
 
     Args:
         directory: of the run.
-        values: its configuration as it was given.
-        config: its configuration as it is.
-        manifest: what it was started from.
+        configs: of the racers, by name.
+        changed: settings of training that are to be others.
+        manifest: what the run was started from.
 
     Raises:
         CheckpointError: its data is not what it was.
     """
-    where = str(directory / "config.toml")
-    experiment = Experiment.parse(config, where)
-    data = find_again(experiment.data, manifest.files, directory)
-    prepared = _prepare(data, parse_given(values, where).tokenizer, None)
-    prepared = prepared._replace(report=manifest.report)
-    return _compete(values, where, prepared, {"data": data}, data, choose_device(experiment.training.device))
+    plans = []
+    for name, config in configs.items():
+        training = change_training(config["training"], changed)
+        experiment = Experiment.parse({**config, "training": training}, str(directory / "config.toml"))
+        data = find_again(experiment.data, manifest.files, directory)
+        experiment = experiment.model_copy(update={"data": data})
+        prepared = _prepare(data, experiment.tokenizer, None)
+        prepared = prepared._replace(report=_with_own(manifest.report, prepared))
+        language = experiment.languages[0] if experiment.languages else None
+        facts, lengths = measure_facts(_sample(prepared.train), language), measure_lengths(prepared.train)
+        plans.append(Plan(experiment, prepared, lengths, facts, [], name=name))
+    return plans
+
+
+def change_training(training: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """The [training] section with other settings; a budget replaces the other kind of budget as well."""
+    budgets = {"minutes", "max_steps"} if changed.keys() & {"minutes", "max_steps"} else set[str]()
+    return {key: value for key, value in training.items() if key not in budgets} | dict(changed)
+
+
+def _with_own(report: Mapping[str, Any], prepared: Prepared) -> dict[str, Any]:
+    """The report on the data of a run, with what is another with other tokenizers."""
+    own = {key: prepared.report[key] for key in ("tokenizers", "unknown", "train_stored", "valid_stored")}
+    merged = {**report, **own}
+    return {**merged, "summary": summarise(merged)}
 
 
 def _compete(
@@ -235,7 +256,7 @@ def _compete(
     for other in others:
         settings = TokenizerSettings.parse({**values.get("tokenizer", {}), **other.tokenizer}, where)
         own = _prepare(data, settings, None) if other.tokenizer else prepared
-        own.report.update(prepared.report | {"tokenizers": own.report["tokenizers"]})
+        own = own._replace(report=_with_own(prepared.report, own))
         plans.append(_suggest(values, where, other, own, shared, device, facts))
     return plans
 

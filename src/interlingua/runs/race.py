@@ -43,6 +43,8 @@ HOPELESS = 1.5
 class Racer:
     """What is known of one of the models."""
 
+    config: dict[str, Any]
+    """Its experiment, with nothing left open."""
     used_s: float = 0.0
     """In its turns."""
     steps: int = 0
@@ -60,8 +62,6 @@ class Standing:
     """By name, the one that experience would choose first."""
     left: list[str]
     """Those that have not dropped out; in the end the winner."""
-    given: dict[str, Any]
-    """The configuration as it was given."""
     began_s: float = 0.0
     """Of the run, when the race began."""
     elapsed_s: float = 0.0
@@ -69,16 +69,18 @@ class Standing:
     round: int = 0
 
     @classmethod
-    def beginning(
-        cls, names: Sequence[str], turn: float, given: Mapping[str, Any], began_s: float
-    ) -> Standing:
+    def beginning(cls, plans: Sequence[Plan], turn: float, began_s: float) -> Standing:
         """Before the first turn."""
-        return cls(turn, {name: Racer() for name in names}, [*names], dict(given), began_s, began_s)
+        racers = {plan.name: Racer(plan.experiment.as_toml()) for plan in plans}
+        return cls(turn, racers, [*racers], began_s, began_s)
 
     def as_info(self) -> dict[str, Any]:
         """What is worth keeping for people."""
-        return {"winner": self.left[0], "seconds": round(self.elapsed_s - self.began_s, 1),
-                "racers": {name: asdict(racer) for name, racer in self.racers.items()}}  # fmt: skip
+        racers = {
+            name: {"bits": racer.bits, "steps": racer.steps, "used_s": round(racer.used_s, 1)}
+            for name, racer in self.racers.items()
+        }
+        return {"winner": self.left[0], "seconds": round(self.elapsed_s - self.began_s, 1), "racers": racers}
 
     def drop_worse(self) -> None:
         """Ends a round: keeps the better half, and of that what is not hopeless."""

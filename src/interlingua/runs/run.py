@@ -39,14 +39,20 @@ from interlingua.runs.directory import (
     refuse_existing,
 )
 from interlingua.runs.events import EARLIER_STAYS, Ended, Event, Note, Validated
-from interlingua.runs.experiment import Plan, cache_directory, load_plan, load_racing_plans, make_plans
+from interlingua.runs.experiment import (
+    Plan,
+    cache_directory,
+    change_training,
+    load_plan,
+    load_racing_plans,
+    make_plans,
+)
 from interlingua.runs.interrupt import stop_on_signal
 from interlingua.runs.journal import Journal
 from interlingua.runs.manifest import load_manifest, refuse_without_checkpoint
 from interlingua.runs.race import Race, Standing, is_racing, load_standing
 from interlingua.runs.trainer import USED_UP, Trainer
 from interlingua.runs.validation import Validator
-from interlingua.settings import merge
 from interlingua.training.loop import Learner
 from interlingua.training.schedule import Clock
 from interlingua.version import __version__
@@ -100,7 +106,7 @@ def start(
         with locked(out):
             finish_or_drop_replacement(out)
             refuse_existing(out, force)  # another process may have trained into it meanwhile
-            yield from _begin(plans, values, machine, out, started)
+            yield from _begin(plans, machine, out, started)
     finally:
         shutil.rmtree(copies, ignore_errors=True)
 
@@ -124,15 +130,12 @@ def resume(
     with locked(out):
         finish_or_drop_replacement(out)
         config, manifest = read_config(out), load_manifest(out)
-        if changed.keys() & {"minutes", "max_steps"}:
-            config["training"] = {
-                key: value for key, value in config["training"].items() if key not in ("minutes", "max_steps")
-            }
-        config["training"] |= changed
+        config["training"] = change_training(config["training"], changed)
         refuse_without_checkpoint(out, manifest)
         standing = load_standing(out)
         if standing is not None and is_racing(out) and manifest is not None:
-            plans = load_racing_plans(out, merge(standing.given, changes), config, manifest)
+            configs = {name: racer.config for name, racer in standing.racers.items()}
+            plans = load_racing_plans(out, configs, changed, manifest)
             _, machine = _build_learner(plans[0], resumed=True)
             session = _Session(Journal(out, plans[0]), plans, machine, Clock(standing.elapsed_s, started))
             session.race(standing)
@@ -234,9 +237,7 @@ class _Session:
         return trainer
 
 
-def _begin(
-    plans: Sequence[Plan], values: Mapping[str, Any], machine: Machine, out: Path, started: float
-) -> Iterator[Event]:
+def _begin(plans: Sequence[Plan], machine: Machine, out: Path, started: float) -> Iterator[Event]:
     """Writes what a run needs to go on, then trains; an earlier run stays until there are weights."""
     replaces = holds_run(out) and (out / CONFIG).exists()
     directory = prepare_replacement(out) if replaces else out
@@ -250,8 +251,7 @@ def _begin(
             training = plans[0].experiment.training
             turn = choose_turn(training.minutes, training.max_steps, len(plans))
             assert turn is not None, "several plans are made for a race only"
-            names = [plan.name for plan in plans]
-            session.race(Standing.beginning(names, turn, values, session.clock()))
+            session.race(Standing.beginning(plans, turn, session.clock()))
         yield from _carry_out(session, out)
     finally:
         if replaces:
@@ -324,16 +324,26 @@ def _events(session: _Session) -> Iterator[Event]:
     for text in session.damaged:
         yield Note(text, warning=True)
     with stop_on_signal() as stopped:
+        trainer = session.trainer
         if session.competition is not None:
-            yield Note(f"racing: {', '.join(session.competition.standing.left)}")
-            if not (yield from session.competition.run(stopped)):
+            if not (yield from _race(session, session.competition, stopped)):
                 yield Ended(0, session.clock(), "stopped", finished=False, best_step=0)
                 return
-            yield Note(str(session.competition.standing))
-        trainer = session.trainer or (
-            session.choose() if session.competition else session.build(session.plans[0])
-        )
-        yield from _train(trainer, session, stopped)
+            trainer = session.choose()
+        yield from _train(trainer or session.build(session.plans[0]), session, stopped)
+
+
+def _race(session: _Session, race: Race, stopped: threading.Event) -> Generator[Event, None, bool]:
+    """Tells of a race; returns whether it has a winner."""
+    yield Note(f"racing: {', '.join(race.standing.left)}")
+    if not (yield from race.run(stopped)):
+        return False
+    yield Note(str(race.standing))
+    plan = race.plans[race.standing.left[0]]
+    if plan is not session.plans[0]:
+        for text in (f"vocabulary: {plan.prepared.report['tokenizers']}", *plan.notes):
+            yield Note(text)
+    return True
 
 
 def _train(trainer: Trainer, session: _Session, stopped: threading.Event) -> Iterator[Event]:

@@ -40,8 +40,8 @@ class Description(NamedTuple):
     shared_alphabet: float
     """The share of running target characters that occur in sources."""
     copied: float
-    """The share of target characters that stand in the source in the same order, beyond what stands in
-    other pairs' sources by chance: 0 to 1."""
+    """The share of target characters (of words where both sides have few) that stand in the source in the
+    same order, beyond what stands in other pairs' sources by chance: 0 to 1."""
     monotonic: float | None
     """How far targets go through their sources from left to right, 0 (no more than chance) to 1; None where
     texts are too long to be aligned."""
@@ -62,7 +62,7 @@ class Description(NamedTuple):
         source, target = (f"{lengths[1]:,.0f}" for lengths in (self.source_length, self.target_length))
         about = [f"{source} characters a source, {target} a target"]
         if self.copied >= 0.05:
-            about.append(f"{self.copied:.0%} of characters copied")
+            about.append(f"{self.copied:.0%} copied")
         if self.monotonic is not None and self.monotonic >= 0.5:
             about.append("monotonic")
         if any(self.closed):
@@ -78,6 +78,7 @@ def describe(pairs: Sequence[tuple[str, str]]) -> Description:
     source_side, target_side = sides
     shared = sum(count for character, count in target_side.characters.items()
                  if character in source_side.characters)  # fmt: skip
+    closed = choose_kind(source_side) == "words", choose_kind(target_side) == "words"
     return Description(
         source_length=_quantiles([len(text) for text in sources]),
         target_length=_quantiles([len(text) for text in targets]),
@@ -87,11 +88,11 @@ def describe(pairs: Sequence[tuple[str, str]]) -> Description:
         source_alphabet=len(source_side.characters),
         target_alphabet=len(target_side.characters),
         shared_alphabet=shared / max(1, target_side.characters.total()),
-        copied=_copied(pairs[:COMPARED_PAIRS]),
+        copied=_copied(pairs[:COMPARED_PAIRS], of_words=all(closed)),
         monotonic=_monotonic(pairs),
         repeated_sources=1 - len(set(sources)) / len(pairs),
         repeated_targets=1 - len(set(targets)) / len(pairs),
-        closed=(choose_kind(source_side) == "words", choose_kind(target_side) == "words"),
+        closed=closed,
     )
 
 
@@ -105,16 +106,20 @@ def _quantiles(values: Sequence[float]) -> Quantiles:
     return low, middle, high
 
 
-def _copied(pairs: Sequence[tuple[str, str]]) -> float:
-    """The longest common subsequence, as a share of the target, beyond that with the next pair's source."""
-    own, others, total = 0, 0, 0
+def _copied(pairs: Sequence[tuple[str, str]], *, of_words: bool) -> float:
+    """The longest common subsequence, as a share of a target, beyond that with the next pair's source."""
+
+    def symbols(text: str) -> Sequence[str]:
+        # Letters with spaces between, for example: the spaces are not copied.
+        return text[:COMPARED_CHARACTERS].split(" ") if of_words else text[:COMPARED_CHARACTERS]
+
+    own, others = [], []
     for (source, target), (other, _) in zip(pairs, [*pairs[1:], pairs[0]], strict=True):
-        source, target, other = (text[:COMPARED_CHARACTERS] for text in (source, target, other))
-        own += LCSseq.similarity(source, target)
-        others += LCSseq.similarity(other, target)
-        total += len(target)
-    chance = others / max(1, total) if len(pairs) > 1 else 0.0
-    return max(0.0, own / max(1, total) - chance) / max(1e-9, 1 - chance)
+        length = max(1, len(symbols(target)))
+        own.append(LCSseq.similarity(symbols(source), symbols(target)) / length)
+        others.append(LCSseq.similarity(symbols(other), symbols(target)) / length)
+    chance = fmean(others) if len(pairs) > 1 else 0.0
+    return max(0.0, fmean(own) - chance) / max(1e-9, 1 - chance)
 
 
 def _monotonic(pairs: Sequence[tuple[str, str]]) -> float | None:
@@ -136,16 +141,21 @@ def _monotonic(pairs: Sequence[tuple[str, str]]) -> float | None:
                   for of, row in counts.items()}  # fmt: skip
     steps: list[float] = []
     for source, target in fitting:
-        places = [_place(source, to, j / len(target), chance) for j, to in enumerate(target)]
+        found = (_place(source, to, j / len(target), chance) for j, to in enumerate(target))
         steps += [math.copysign(1, after - before) if after != before else 0
-                  for before, after in pairwise(places)]  # fmt: skip
+                  for before, after in pairwise(place for place in found if place is not None)]  # fmt: skip
     return max(0.0, fmean(steps)) if steps else None
 
 
-def _place(source: Sequence[str], to: str, share: float, chance: Mapping[str, Mapping[str, float]]) -> int:
-    """Where in the source a target symbol comes from; of equally likely places the nearest to its share."""
+def _place(
+    source: Sequence[str], to: str, share: float, chance: Mapping[str, Mapping[str, float]]
+) -> int | None:
+    """Where in the source a target symbol comes from; None when several symbols are equally likely.
 
-    def rank(i: int) -> tuple[float, float]:
-        return chance[source[i]][to], -abs(i / len(source) - share)
-
-    return max(range(len(source)), key=rank)
+    Of places with the same symbol the one nearest to the target's share of the way is taken.
+    """
+    best = max(chance[of][to] for of in source)
+    places = [i for i, of in enumerate(source) if chance[of][to] == best]
+    if len({source[i] for i in places}) > 1:
+        return None
+    return min(places, key=lambda i: abs(i / len(source) - share))
