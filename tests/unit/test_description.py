@@ -69,14 +69,14 @@ def test_a_single_pair_can_be_described() -> None:
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        ("sounds", [Candidate(preset="lstm")]),
-        ("backwards", [Candidate(preset="lstm")]),
+        ("sounds", [Candidate(architecture="recurrent")]),
+        ("backwards", [Candidate(architecture="recurrent")]),
         ("sentences", []),
         (
             "old sentences",
             [
-                Candidate({"source": "characters", "target": "characters"}),
-                Candidate({"source": "characters", "target": "characters"}, "lstm"),
+                Candidate({"source": "characters", "target": "characters"}, "recurrent"),
+                Candidate({"source": "characters", "target": "characters"}, "transformer"),
             ],
         ),
     ],
@@ -85,13 +85,13 @@ def test_what_may_suit_is_proposed(kind: str, expected: list[Candidate]) -> None
     pairs = pairs_of(kind)
     tokenizers, _ = train_tokenizers(pairs, TokenizerSettings())
     found = describe(pairs)
-    assert propose(found, tokenizers, 400, any_tokenizer=True, any_model=True) == expected
-    assert propose(found, tokenizers, 400, any_tokenizer=False, any_model=False) == []
-    assert all(
-        not each.tokenizer
-        for each in propose(found, tokenizers, 10**7, any_tokenizer=True, any_model=True)
-    )
-    assert all(
-        each.preset is None
-        for each in propose(found, tokenizers, 400, any_tokenizer=True, any_model=False)
-    )
+
+    def proposed(pairs: int = 400, architecture: str = "transformer", **left_open: bool) -> list[Candidate]:
+        left_open = {"any_tokenizer": True, "any_model": True, **left_open}
+        return propose(found, tokenizers, pairs, architecture, **left_open)
+
+    assert proposed() == expected
+    assert proposed(any_tokenizer=False, any_model=False) == []
+    assert not any(each.tokenizer for each in proposed(10**7))
+    assert not any(each.architecture for each in proposed(any_model=False))
+    assert not expected or proposed(architecture="recurrent") != expected or kind == "old sentences"

@@ -101,6 +101,17 @@ def test_a_measurement_gives_a_speed_of_about_the_time_it_takes(letters, preset)
     assert 0 < speed * (time.monotonic() - began) < 10**7
 
 
+def test_a_short_time_gets_the_model_that_learns_letters_sooner(letters):
+    def chosen(architecture, **training):
+        settings = TrainingSettings(**training)
+        return choose_recipe(None, architecture, settings, letters, CPU, lambda _: 10_000).values["model"]
+
+    assert chosen(None, minutes=2)["architecture"] == "recurrent"
+    assert chosen(None, minutes=60)["architecture"] == "transformer"
+    assert chosen(None, max_steps=10)["architecture"] == "transformer"
+    assert chosen("transformer", minutes=2)["architecture"] == "transformer"  # it was asked for
+
+
 @pytest.mark.parametrize(("kind", "sampling"), [("unigram", 0.5), ("bpe", 0.1), ("bytes", 0.0)])
 def test_only_subwords_are_cut_at_random(pretend, letters, monkeypatch, kind, sampling):
     monkeypatch.setattr(letters.tokenizers.target, "kind", kind)

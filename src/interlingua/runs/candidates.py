@@ -14,7 +14,7 @@ from interlingua.text.tokenizer import TokenizerPair
 
 __all__ = ["Candidate", "choose_turn", "propose"]
 
-SUBWORDS = ("unigram", "bpe")
+SUBWORDS, ARCHITECTURES = ("unigram", "bpe"), ("recurrent", "transformer")
 MAX_PAIRS = 300_000
 """Of larger data only one tokenization is prepared."""
 COPIED, SHORT_TARGET = 0.3, 3
@@ -30,29 +30,34 @@ class Candidate(NamedTuple):
 
     tokenizer: Mapping[str, Any] = {}
     """Keys of the [tokenizer] section."""
-    preset: str | None = None
+    architecture: str | None = None
+    """None: what the user gave, else what experience says."""
 
 
 def propose(
-    description: Description, tokenizers: TokenizerPair, pairs: int, *, any_tokenizer: bool, any_model: bool
-) -> list[Candidate]:
+    description: Description, tokenizers: TokenizerPair, pairs: int, architecture: str, *,
+    any_tokenizer: bool, any_model: bool,
+) -> list[Candidate]:  # fmt: skip
     """The candidates beside the one that experience says.
 
     Args:
         description: of the data.
         tokenizers: those that experience says.
         pairs: of the training data.
+        architecture: that experience says.
         any_tokenizer: whether the user left the tokenization open.
         any_model: whether the user left preset and sizes open.
     """
     kinds = [tokenizer.kind for tokenizer in tokenizers]
     if not any(kind in SUBWORDS for kind in kinds):
-        return [Candidate(preset="lstm")] if any_model else []
+        return [
+            Candidate(architecture=other) for other in ARCHITECTURES if any_model and other != architecture
+        ]
     letters = description.copied >= COPIED or description.target_words <= SHORT_TARGET
     if not any_tokenizer or not letters or pairs > MAX_PAIRS:
         return []
     characters = {"source": "characters", "target": "characters"}
-    return [Candidate(characters), *([Candidate(characters, "lstm")] if any_model else [])]
+    return [Candidate(characters, each) for each in (ARCHITECTURES if any_model else [None])]
 
 
 def choose_turn(minutes: float | None, max_steps: int | None, racers: int) -> float | None:

@@ -247,7 +247,7 @@ def _compete(
         return plans
     training = plans[0].experiment.training
     others = propose(
-        description, prepared.tokenizers, len(prepared.train),
+        description, prepared.tokenizers, len(prepared.train), plans[0].experiment.model.architecture,
         any_tokenizer=not given.tokenizer.model_fields_set & {"source", "target", "vocabulary_size", "joint"},
         any_model=given.preset is None and not values.get("model"),
     )  # fmt: skip
@@ -266,9 +266,8 @@ def _suggest(
     shared: Mapping[str, Any], device: torch.device, facts: TextFacts,
 ) -> Plan:  # fmt: skip
     given = parse_given(values, where)
-    preset = candidate.preset or given.preset
-    sizes = PRESETS.get(preset or "", given.model)
-    recipe = choose_recipe(preset, sizes.architecture, given.training, prepared, device)
+    architecture = candidate.architecture or (given.model.architecture if values.get("model") else None)
+    recipe = choose_recipe(given.preset, architecture, given.training, prepared, device)
     # the user's penalty, or a paper's, is kept
     chosen = merge(recipe.values, {"tokenizer": dict(candidate.tokenizer)})
     experiment = Experiment.parse(_keep_length_penalty(merge(chosen, values)), where)

@@ -70,6 +70,9 @@ COMMANDS = (Default(math.inf, "tiny", 1024),)
 DEFAULT_PRESET = {"recurrent": "lstm"}
 """Of an architecture when no preset is asked for; the Transformer has no line: the data chooses its own."""
 
+SHORT_BUDGET = 4e6
+"""Target tokens of a budget of time below which an LSTM is ahead of a Transformer on letters and sounds, and
+above it behind: some ten minutes on two cores."""
 LONG_BUDGET = 2e7
 """Target tokens of a budget in which a wider model of letters is ahead: half an hour on two cores."""
 
@@ -120,7 +123,7 @@ class Recipe(NamedTuple):
 
 
 def choose_recipe(
-    preset: str | None, architecture: str, training: TrainingSettings, prepared: Prepared,
+    preset: str | None, architecture: str | None, training: TrainingSettings, prepared: Prepared,
     device: torch.device, throughput: Throughput | None = None,
 ) -> Recipe:  # fmt: skip
     """The recipe that fits the data, the budget and the device, of the sizes asked for if any were.
@@ -130,7 +133,7 @@ def choose_recipe(
 
     Args:
         preset: sizes by name; None where the data shall decide.
-        architecture: what the sizes are of, without a preset.
+        architecture: what the sizes are of, without a preset; None where the data shall decide.
         training: of which the budget counts.
         prepared: the data.
         device: what will train.
@@ -159,15 +162,17 @@ def _measure(training: TrainingSettings, prepared: Prepared, device: torch.devic
 
 
 def _fit_recipe(
-    preset: str | None, architecture: str, training: TrainingSettings, prepared: Prepared,
+    preset: str | None, architecture: str | None, training: TrainingSettings, prepared: Prepared,
     device: torch.device, throughput: Throughput,
 ) -> Recipe:  # fmt: skip
     tokens, target = target_tokens(prepared.train), prepared.tokenizers.target
     narrow = max(map(len, prepared.tokenizers)) < SMALL_VOCABULARY and tokens < LARGE_DATA
     defaults = WIDE if not narrow else COMMANDS if are_commands(prepared.tokenizers) else NARROW
     default = next(default for default in defaults if tokens < default.below_tokens)
+    if preset is None and architecture is None and defaults is NARROW:
+        architecture = choose_architecture(training, throughput)
     if preset is None:
-        preset = DEFAULT_PRESET.get(architecture) or choose_preset(
+        preset = DEFAULT_PRESET.get(architecture or "") or choose_preset(
             training, default, tokens, device, throughput
         )
     max_tokens = choose_max_tokens(training, preset, default, throughput)
@@ -199,6 +204,13 @@ def are_commands(tokenizers: TokenizerPair) -> bool:
     """Whether both sides are words of a closed list; letters and sounds with spaces between are none."""
     words = [side.pieces(range(len(SPECIALS), len(side))) for side in tokenizers if side.kind == "words"]
     return len(words) == 2 and all(median(map(len, side)) > 2 for side in words)
+
+
+def choose_architecture(training: TrainingSettings, throughput: Throughput) -> str:
+    """What learns letters and sounds best in the time, as far as it was tried."""
+    lstm = DEFAULT_PRESET["recurrent"]
+    short = training.minutes is not None and 60 * training.minutes * throughput(lstm) < SHORT_BUDGET
+    return "recurrent" if short else "transformer"
 
 
 def choose_preset(
