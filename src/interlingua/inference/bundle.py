@@ -155,6 +155,12 @@ def save_weights(
     write_tensors(directory / WEIGHTS, weights, {"lengths": lengths._asdict(), "text": facts._asdict()})
 
 
+def save_facts(directory: Path, facts: TextFacts) -> None:
+    """Writes the facts beside the weights that are there."""
+    weights, about = read_tensors(directory / WEIGHTS)
+    write_tensors(directory / WEIGHTS, weights, {**about, "text": facts._asdict()})
+
+
 def save_info(directory: Path, info: Mapping[str, Any], card: str) -> None:
     """Writes how the model was made, for people and, last of all that a run writes, for programs."""
     write_text(directory / CARD, card)

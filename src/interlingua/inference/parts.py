@@ -14,8 +14,9 @@ from torch import Tensor
 from interlingua.data.batch import pad
 from interlingua.engine.protocol import Engine
 from interlingua.engine.workload import batches, side_by_side
-from interlingua.flags import Flag
+from interlingua.flags import FLAGS, Flag
 from interlingua.inference.alignment import align, attention_of, mean_cross_attention
+from interlingua.inference.coverage import coverage
 from interlingua.inference.signs import Sign, put_back, take_out
 from interlingua.inference.translation import EMPTY, Translation
 from interlingua.kinds import EOS, PAD, Source
@@ -156,9 +157,10 @@ class PartTranslator:
         translations = [
             self._translation(one, hypotheses) for one, hypotheses in zip(inputs, found, strict=True)
         ]
+        best = [hypotheses[0].ids for hypotheses in found]
+        translations = self._flag_uncovered(translations, inputs, batch.source, best)
         have_signs = any(one.signs for one in inputs)
         if any(extras) or (have_signs and self.engine.has_attention):
-            best = [hypotheses[0].ids for hypotheses in found]
             translations = self._with_attention(translations, batch.source, best, extras, have_signs)
         translations = [
             put_back(one.part.text, translation, one.signs) if one.signs else translation
@@ -276,6 +278,24 @@ class PartTranslator:
             source_tokens,
             terms=checked,
         )
+
+    def _flag_uncovered(
+        self, translations: Sequence[Translation], inputs: Sequence[_EncodedPart], source: Source,
+        targets: Sequence[list[int]],
+    ) -> list[Translation]:  # fmt: skip
+        """Looks at what the short ones among the translations looked at, by one teacher-forced pass."""
+        flagged = list(translations)
+        rows = [row for row, one in enumerate(inputs)
+                if self.facts.may_lack(one.part.text, translations[row].text)]  # fmt: skip
+        if not rows or not self.engine.has_attention:
+            return flagged
+        chosen = Source(source.values[rows], source.mask[rows])
+        attentions = attention_of(self.engine, chosen, [targets[row] for row in rows])
+        for row, attention in zip(rows, attentions, strict=True):
+            if coverage(attention.cross, translations[row].source_tokens) < self.facts.min_coverage:
+                flags: set[Flag] = {*translations[row].flags, "uncovered"}
+                flagged[row] = replace(translations[row], flags=tuple(filter(flags.__contains__, FLAGS)))
+        return flagged
 
     def _with_attention(
         self, translations: list[Translation], source: Source, targets: list[list[int]], extras: Extras,

@@ -174,7 +174,8 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
         # the base model's penalty is chosen anew, only the user's is kept
         values = merge(values_of_base(base, given.training.optimizer), _keep_length_penalty(values))
         experiment = Experiment.parse(values, where).model_copy(update=shared)
-        plans = [_complete(experiment, prepared, device, base.facts)]
+        # how well it covers sources is measured anew
+        plans = [_complete(experiment, prepared, device, base.facts._replace(min_coverage=0.0))]
     else:
         plans = _compete(values, where, prepared, shared, inputs.data, device)
     plans[0].notes[:0] = notes

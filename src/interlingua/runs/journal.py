@@ -13,7 +13,7 @@ from torch import Tensor
 
 from interlingua.errors import CheckpointError
 from interlingua.files import write_text
-from interlingua.inference.bundle import read_info, save_config, save_info, save_weights
+from interlingua.inference.bundle import read_info, save_config, save_facts, save_info, save_weights
 from interlingua.runs.card import model_card
 from interlingua.runs.checkpoint import Checkpoint, load_newest, save_checkpoint
 from interlingua.runs.directory import replace_run
@@ -23,6 +23,7 @@ from interlingua.runs.manifest import mark_checkpointed
 from interlingua.runs.tensorboard import TensorBoard
 from interlingua.runs.validation import Validation
 from interlingua.search.settings import SearchSettings
+from interlingua.text.facts import TextFacts
 
 __all__ = ["Journal", "Log"]
 
@@ -111,6 +112,10 @@ class Journal:
         for log in self._logs:
             log.close()
         self._logs = []
+
+    def save_facts(self, facts: TextFacts) -> None:
+        """Writes what is known of the texts, and of how the model translates them."""
+        save_facts(self.out, facts)
 
     def save_search(self, search: SearchSettings) -> None:
         """Writes the configuration again, with another search."""

@@ -387,6 +387,8 @@ def _finish(trainer: Trainer, session: _Session, reason: str) -> Generator[Event
         penalty = validation.search.length_penalty
         yield Note(f"length penalty {penalty:g} suits the validation pairs best")
         journal.save_search(validation.search)
+    if trainer.plan.facts.natural:
+        journal.save_facts(trainer.plan.facts._replace(min_coverage=validation.min_coverage))
     if not validation.scores and trainer.saved is not None:
         validation = trainer.saved  # there was no time; these scores are of greedy search
     if validation.pairs < len(validator.order):

@@ -20,6 +20,7 @@ from interlingua.evaluation.metrics import Metric, task_metrics
 from interlingua.evaluation.references import choose_repeated
 from interlingua.evaluation.scores import Score, evaluate
 from interlingua.inference.bundle import LengthStatistics
+from interlingua.inference.coverage import measure_least_coverage
 from interlingua.inference.translator import Translation, Translator
 from interlingua.model.protocol import Model
 from interlingua.runs.events import Sample
@@ -65,7 +66,9 @@ class Validation(NamedTuple):
     """So many were translated: all that were to be, or as many as there was time for."""
     seconds: float
     outputs: tuple[str, ...] = ()
-    """The translations, in the order in which pairs are taken; with fewer, of the first of them."""
+    """Of greedy search: the translations, in the order in which pairs are taken."""
+    min_coverage: float = 0.0
+    """See TextFacts; 0 when there was no time."""
 
     @property
     def selection_score(self) -> float:
@@ -171,13 +174,26 @@ class Validator:
         if not self.chooses_length_penalty:
             loss, translations = self._apply(model, self.search, self.order, ends_at)
             pairs, outputs = self._sorted(self.order, [translation.text for translation in translations])
-            return self._validation(loss, self.search, pairs, outputs, started)
+            validation = self._validation(loss, self.search, pairs, outputs, started)
+            return self._with_coverage(validation, model, pairs, outputs, ends_at)
         # One search does for all: what a beam meets does not depend on the penalty when all its slots finish.
         search = self.search.model_copy(update={"stop": "all", "n_best": self.search.beam})
         loss, translations = self._apply(model, search, self.order, ends_at)
         pairs, found = self._sorted(self.order, translations)
         search, outputs = self._choose_length_penalty(pairs, found)
-        return self._validation(loss, search, pairs, outputs, started)
+        validation = self._validation(loss, search, pairs, outputs, started)
+        return self._with_coverage(validation, model, pairs, outputs, ends_at)
+
+    def _with_coverage(
+        self, validation: Validation, model: Model, pairs: list[Pair], outputs: list[str], ends_at: float
+    ) -> Validation:
+        """With what translations of natural language look at the least."""
+        if self.facts is None or not self.facts.natural:
+            return validation
+        translated = [(source, output) for (source, _), output in zip(pairs, outputs, strict=True)]
+        engine = EagerEngine(model, self.device)
+        least = measure_least_coverage(engine, self.tokenizers, translated, ends_at)
+        return validation._replace(min_coverage=least)
 
     def judge(self, outputs: Sequence[str]) -> float:
         """The `selection_score` of translations of the first pairs.

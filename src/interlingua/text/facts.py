@@ -23,6 +23,9 @@ MAX_PASSAGES = 0.2
 are aligned by sentence have some."""
 FEWEST = 10
 """Pairs of a kind that tell how such texts are translated."""
+USUAL_SHARE = 0.2
+"""Translations whose length for that of their source is among the lowest of training, up to this share, are
+looked at more closely."""
 SHORT_SHARE, SHORTER, LEAST_CHARACTERS = 0.002, 0.8, 20
 """A translation is short that is by so much shorter for its source, of so many characters, than all but this
 share of the training targets: models write less than people (benchmarks/passages.py)."""
@@ -43,6 +46,10 @@ class TextFacts(NamedTuple):
     """Whether numbers do."""
     min_ratio: float = 0.0
     """The target length / source length, in characters, below which something is likely missing."""
+    usual_ratio: float = 0.0
+    """The same ratio, below which a translation is looked at more closely."""
+    min_coverage: float = 0.0
+    """The coverage (see inference/coverage.py) below which something is likely missing; 0: not known."""
     repetitive: bool = False
     """Whether targets repeat themselves as only a model that goes in circles would in natural language."""
     language: str = "en"
@@ -59,6 +66,11 @@ class TextFacts(NamedTuple):
     def is_short(self, source: str, target: str) -> bool:
         """Whether a translation is so short that something is likely missing."""
         return len(source) >= LEAST_CHARACTERS and len(target) < self.min_ratio * len(source)
+
+    def may_lack(self, source: str, target: str) -> bool:
+        """Whether a translation is short enough to see how well it covers its source, if that can be told."""
+        shortish = len(source) >= LEAST_CHARACTERS and len(target) < self.usual_ratio * len(source)
+        return shortish and self.natural and self.min_coverage > 0
 
 
 def assume_facts(tokenizers: TokenizerPair, language: str | None = None) -> TextFacts:
@@ -89,12 +101,15 @@ def measure_facts(pairs: Sequence[tuple[str, str]], language: str | None = None)
     wordless = [source == target for source, target in pairs if not any(map(str.isalnum, source))]
     numbers = [_digits(source) == _digits(target) for source, target in pairs if _digits(source)]
     ratios = sorted(len(target) / len(source) for source, target in pairs if len(source) >= LEAST_CHARACTERS)
-    shortest = ratios[int(SHORT_SHARE * len(ratios))] if ratios else 0.0
+    shortest, usual = (
+        ratios[int(share * len(ratios))] if ratios else 0.0 for share in (SHORT_SHARE, USUAL_SHARE)
+    )
     return facts._replace(
         passages=several > MAX_PASSAGES * len(pairs),
         copies_symbols=_mostly(wordless),
         copies_numbers=_mostly(numbers),
         min_ratio=round(SHORTER * shortest, 4),
+        usual_ratio=round(usual, 4),
     )
 
 

@@ -1,0 +1,133 @@
+"""A word of the source that hardly anything looked at is likely not translated."""
+
+from __future__ import annotations
+
+import math
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from interlingua.api import load
+from interlingua.engine.eager import EagerEngine
+from interlingua.errors import ConfigurationError
+from interlingua.inference import coverage as module
+from interlingua.inference import parts
+from interlingua.inference.coverage import coverage, measure_least_coverage
+from interlingua.inference.translator import Translator
+from interlingua.model.architectures import build_model
+from interlingua.model.protocol import Model
+from interlingua.model.recurrent import RecurrentSettings
+from interlingua.runs.run import start
+from interlingua.search.settings import SearchSettings
+from interlingua.text.facts import TextFacts
+from interlingua.text.symbols import ByteTokenizer
+from interlingua.text.tokenizer import TokenizerPair
+
+DOG = ("\u2581a", "\u2581d", "og", "\u2581runs", ".")
+
+
+def looks(*rows: list[float]) -> torch.Tensor:
+    """Two layers of two heads that look so; the last column is the end sign's."""
+    return torch.tensor(rows).expand(2, 2, -1, -1)
+
+
+def test_the_pieces_of_a_word_are_looked_at_together() -> None:
+    cross = looks([0.5, 0.1, 0.2, 0.1, 0.1, 0.0], [0.0, 0.2, 0.1, 0.1, 0.0, 0.6])
+    assert coverage(cross, DOG) == pytest.approx(0.3)  # a .5, dog .6, runs. .2 + .1
+    assert coverage(cross, tuple("a dog")) == pytest.approx(0.5)  # letters; the space is the word
+    assert coverage(cross, ("ab", "cd", "ef", "gh", "!")) == pytest.approx(0.2)  # no spaces: each for itself
+
+
+def test_signs_are_no_words() -> None:
+    cross = looks([0.4, 0.6, 0.0, 0.0])
+    assert coverage(cross, ("\u2581a", "\u2581b", "\u2581!")) == pytest.approx(0.4)
+    assert coverage(looks([0.4, 0.6]), ("\u2581!",)) == math.inf
+
+
+NATURAL = TextFacts(natural=True, usual_ratio=0.9, min_coverage=0.25)
+
+
+def test_only_short_translations_of_natural_language_are_looked_at() -> None:
+    source = "x" * 20
+    assert NATURAL.may_lack(source, "y" * 17)
+    assert not NATURAL.may_lack(source, "y" * 19)
+    assert not NATURAL.may_lack("x" * 19, "")  # too short to tell
+    assert not NATURAL._replace(natural=False).may_lack(source, "")
+    assert not NATURAL._replace(min_coverage=0.0).may_lack(source, "")
+    assert not TextFacts().may_lack(source, "")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of natural language, made in some updates."""
+    directory = tmp_path_factory.mktemp("coverage")
+    draw = random.Random(0)
+    words = ["".join(draw.choices("abcdefghijklmnopqrst", k=draw.randint(3, 8))) for _ in range(700)]
+    lines = [draw.choices(words, k=draw.randint(4, 9)) for _ in range(600)]
+    text = "".join(f"{' '.join(line)}.\t{' '.join(word[::-1] for word in line)}.\n" for line in lines)
+    (directory / "pairs.tsv").write_text(text, encoding="utf-8")
+    values = {
+        "data": {"train": str(directory / "pairs.tsv"), "valid_share": 0.25},
+        "model": {"dim": 16, "heads": 2, "feed_forward": 32, "encoder_layers": 1, "decoder_layers": 1},
+        "training": {"max_tokens": 256, "max_steps": 6, "validations": 1, "decode_pairs": 5, "threads": 1},
+        "search": {"beam": 1},
+    }
+    list(start(values, directory / "run"))
+    return directory / "run"
+
+
+def test_the_threshold_is_measured_at_the_end_of_training_and_kept(bundle: Path) -> None:
+    facts = load(bundle).facts
+    assert facts.natural
+    assert facts.min_coverage > 0
+    assert 0.5 < facts.usual_ratio < 1.5
+
+
+def test_what_was_hardly_looked_at_is_flagged_whatever_its_company(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load(bundle, precision="fp32")
+    assert isinstance(model, Translator)
+    texts = [f"{letter * 5} rstuv wxyz abcde" for letter in "abcde"] + ["ab cd"]
+    for least, flagged in ((1e9, 5), (0.0, 0)):
+        model._parts.facts = model.facts._replace(usual_ratio=1e9, min_coverage=least)
+        together = ["uncovered" in each.flags for each in model.translate(texts)]
+        assert together == [each["flags"] for each in alone(model, texts)]
+        assert sum(together) == flagged  # the last one is too short to tell
+    looked: list[int] = []
+    attend = parts.attention_of
+    monkeypatch.setattr(parts, "attention_of", lambda *given: looked.append(1) or attend(*given))
+    model._parts.facts = model.facts._replace(usual_ratio=0.0, min_coverage=1e9)
+    model.translate(texts)
+    assert not looked  # translations of a usual length cost nothing
+
+
+def alone(model: Translator, texts: list[str]) -> list[dict[str, bool]]:
+    return [{"flags": "uncovered" in model.translate([text])[0].flags} for text in texts]
+
+
+@pytest.mark.parametrize("attention", ["none", "multiplicative"])
+def test_models_without_attention_are_not_asked(attention: str) -> None:
+    torch.manual_seed(0)
+    settings = RecurrentSettings(dim=16, encoder_layers=1, decoder_layers=1, attention=attention)
+    tokenizer = ByteTokenizer("NFC")
+    engine = EagerEngine(module_of(settings))
+    pairs = [("ab cd", "dc ba"), ("ab", "ba"), ("", "x")] * 60
+    found = measure_least_coverage(engine, TokenizerPair(tokenizer, tokenizer), pairs, math.inf)
+    assert (found > 0) == (attention != "none")
+    assert measure_least_coverage(engine, TokenizerPair(tokenizer, tokenizer), pairs, 0.0) == 0  # no time
+    few = pairs[: module.FEWEST - 1]
+    assert measure_least_coverage(engine, TokenizerPair(tokenizer, tokenizer), few, math.inf) == 0
+    facts = NATURAL._replace(usual_ratio=1e9)
+    model = Translator(engine, TokenizerPair(tokenizer, tokenizer), max_ratio=1.0, max_source_length=90,
+                       settings=SearchSettings(beam=1), facts=facts)  # fmt: skip
+    try:
+        assert model.translate(["a text of more than twenty characters"])
+    except ConfigurationError:
+        pytest.fail("a model without attention was asked for it")
+
+
+def module_of(settings: RecurrentSettings) -> Model:
+    return build_model(settings, 260, 260, shared=True).eval()
