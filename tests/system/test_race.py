@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ import torch
 
 from interlingua.api import load
 from interlingua.cli.info import info
-from interlingua.errors import CheckpointError
+from interlingua.errors import CheckpointError, TrainingError
 from interlingua.inference.bundle import read_config, read_info
 from interlingua.runs.candidates import choose_turn
 from interlingua.runs.events import Ended, Note, Progress, Raced
 from interlingua.runs.race import Race, Racer, Standing
 from interlingua.runs.run import resume, start
+from interlingua.runs.trainer import Trainer
 from interlingua.settings import merge
+from interlingua.training.loop import StepReport
 from interlingua.views.history import read_history
 from tests.tiny import last_checkpoint, weights, write_reversals
 
@@ -135,6 +138,24 @@ def test_a_stop_during_the_race_is_no_end(
     *_, ended = resume(tmp_path / "run", {})
     assert isinstance(ended, Ended)
     assert (ended.finished, ended.step) == (True, STEPS)
+
+
+def test_a_model_that_diverges_loses_and_stops_nobody(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    updates = Trainer.updates
+
+    def diverge(self: Trainer) -> Iterator[StepReport]:
+        if self.plan.experiment.model.architecture == "transformer":
+            raise TrainingError("training diverged")
+        return updates(self)
+
+    monkeypatch.setattr(Trainer, "updates", diverge)
+    *_, ended = start(values(pairs), tmp_path / "run")
+    assert isinstance(ended, Ended)
+    assert ended.finished
+    assert winner(tmp_path / "run") == "characters + lstm"
+    assert read_history(tmp_path / "run", "run").race[0].name == "characters + lstm"
 
 
 def test_a_damaged_standing_is_named(pairs: Path, tmp_path: Path) -> None:

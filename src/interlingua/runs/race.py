@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from interlingua.errors import CheckpointError
+from interlingua.errors import CheckpointError, TrainingError
 from interlingua.files import write_text
 from interlingua.runs.checkpoint import load_newest, save_checkpoint
 from interlingua.runs.events import Event, Raced
@@ -179,21 +179,30 @@ class Race:
         self._restore(trainer, name)
         others_s = began_s - self.standing.began_s - racer.used_s
         trainer.budget.others_used_s, trainer.budget.others_s = others_s, max(others_s, self._others())
-        ends_at = time.monotonic() + length
-        for report in trainer.updates():
-            done = report.step - racer.steps
-            if stopped.is_set():
+        try:
+            if not self._train(trainer, racer, length, stopped):
                 return None
-            if done >= length if self.by_steps else time.monotonic() >= ends_at:
-                break
-        bits = trainer.compare(COMPARED_CHARACTERS, FEWEST_PAIRS)
+            bits = trainer.compare(COMPARED_CHARACTERS, FEWEST_PAIRS)
+        except TrainingError:  # it diverged, which is no reason to stop the others
+            bits = math.inf
         racer.bits.append(bits if math.isfinite(bits) else math.inf)
-        racer.steps = trainer.learner.step
-        save_checkpoint(self.place(name), trainer.checkpoint())
+        if math.isfinite(bits):
+            racer.steps = trainer.learner.step
+            save_checkpoint(self.place(name), trainer.checkpoint())
         self.standing.elapsed_s = trainer.clock()
         racer.used_s += trainer.clock() - began_s
         self.save()
-        return bits
+        return racer.bits[-1]
+
+    def _train(self, trainer: Trainer, racer: Racer, length: float, stopped: threading.Event) -> bool:
+        """Makes the updates of a turn; returns whether it came to its end."""
+        ends_at = time.monotonic() + length
+        for report in trainer.updates():
+            if stopped.is_set():
+                return False
+            if report.step - racer.steps >= length if self.by_steps else time.monotonic() >= ends_at:
+                return True
+        raise AssertionError("updates never end by themselves")
 
     def _restore(self, trainer: Trainer, name: str) -> None:
         checkpoint, _ = load_newest(self.place(name))
