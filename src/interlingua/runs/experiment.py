@@ -25,7 +25,7 @@ from interlingua.runs.fine_tuning import refuse_other_model, values_of_base
 from interlingua.runs.inputs import Inputs, copy_streams, find_again, pair_files
 from interlingua.runs.lengths import describe_outliers, measure_lengths
 from interlingua.runs.manifest import Manifest
-from interlingua.runs.recipes import choose_recipe, default_steps, target_tokens
+from interlingua.runs.recipes import choose_recipe, default_steps, epoch_tokens
 from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
 from interlingua.runs.tensorboard import require_tensorboard
 from interlingua.search.settings import SearchSettings
@@ -328,7 +328,7 @@ def _keep_length_penalty(values: Mapping[str, Any]) -> Mapping[str, Any]:
 def _with_default_budget(experiment: Experiment, prepared: Prepared) -> tuple[Experiment, str]:
     """Sets the steps by the size of the data; also says so."""
     training = experiment.training
-    steps = default_steps(target_tokens(prepared.train), training.max_tokens * training.accumulate)
+    steps = default_steps(epoch_tokens(prepared), training.max_tokens * training.accumulate)
     training = training.model_copy(update={"max_steps": steps})
     note = f"budget: {steps:,} steps, from the size of the data (--minutes or --max-steps to choose)"
     return experiment.model_copy(update={"training": training}), note
