@@ -292,6 +292,7 @@ def _build_validator(plan: Plan, device: torch.device) -> Validator:
     return Validator(
         plan.prepared.valid, plan.prepared.tokenizers, plan.lengths, plan.experiment.search,
         settings.choose_length_penalty, settings.decode_pairs, settings.max_tokens, device, plan.facts,
+        plan.prepared.report.get("valid_corpora", ()),
     )  # fmt: skip
 
 
@@ -400,6 +401,10 @@ def _finish(trainer: Trainer, session: _Session, reason: str) -> Generator[Event
         "numbers_copied": validator.measure_numbers_copied(),
         "data": trainer.plan.prepared.report,
     }
+    if validation.by_corpus:
+        info["scores_by_corpus"] = {
+            name: [score.as_json() for score in of_corpus] for name, of_corpus in validation.by_corpus.items()
+        }
     if session.standing is not None:
         info["race"] = session.standing.as_info()
     journal.save_result(info, validation)
