@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from interlingua.api import load
 from interlingua.api import train as train_model
 from interlingua.errors import CheckpointError, ConfigurationError, OutputError
 from interlingua.inference.bundle import read_config
-from interlingua.runs.events import Ended, Event, Note, Progress
+from interlingua.runs.events import Ended, Event, Note, Progress, Raced
 from interlingua.runs.run import start
 from interlingua.settings import merge
 from tests.tiny import last_checkpoint, resume_tiny, tiny_values, train_tiny, write_reversals
@@ -69,6 +70,24 @@ def test_a_stopped_run_ends_like_an_undisturbed_one(
     one, other = last_checkpoint(tmp_path / "run"), last_checkpoint(run)
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_race_over_tagged_corpora_goes_on(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlingua.runs.candidates.MIN_TURN_STEPS", 2)
+    given = tagged(files)
+    given |= {"model": {}, "tokenizer": {}, "training": {**given["training"], "max_steps": 40}}
+    events = start(given, tmp_path / "run")
+    for event in events:
+        if isinstance(event, Raced):
+            events.close()
+    *_, ended = resume_tiny(tmp_path / "run")
+    assert isinstance(ended, Ended)
+    assert ended.finished
+    info = json.loads((tmp_path / "run" / "info.json").read_text())
+    assert info["race"]["racers"].keys() > {info["race"]["winner"]}
+    assert info["scores_by_corpus"].keys() == {"mine", "theirs"}
 
 
 def test_weights_decide_what_is_trained_on(files: list[Path], tmp_path: Path) -> None:
@@ -151,6 +170,19 @@ def test_translating_with_a_tag(run: Path) -> None:
     assert [records[0]["text"], records[2]["text"]] == [each.text for each in expected]
     by_hand = call("translate", run, stdin=b"theirs\tabc\n\ntheirs\tbad\n")
     assert by_hand.out.splitlines() == [record["text"] for record in records]
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "score"])
+def test_test_files_of_one_tag(verb: str, run: Path, files: list[Path], tmp_path: Path) -> None:
+    with_tags = tmp_path / "tagged.tsv"
+    with_tags.write_text("".join(f"theirs\t{line}\n" for line in files[3].read_text().splitlines()))
+    results = [call(verb, run, *rest, "--json")
+               for rest in ([files[3], "--tag", "theirs"], [with_tags, "--columns", "1+2,3"])]  # fmt: skip
+    key = "score" if verb == "evaluate" else "log_prob"
+    by_option, by_column = (re.findall(f'"{key}": (.*?),', result.out) for result in results)
+    assert by_option == by_column != []
+    refused = call(verb, run, files[3], "--tag", "yours")
+    assert (refused.code, "One of: mine, theirs" in refused.err) == (2, True)
 
 
 def test_tags_that_are_refused(run: Path, files: list[Path], tmp_path: Path) -> None:

@@ -140,13 +140,25 @@ class TestPreparation:
             "name": b, "files": [b, c], "weight": 3.0, "pairs": len(texts) - of_a,
             "seen": 3 * (len(texts) - of_a), "duplicates": 2,
         }  # fmt: skip
-        held_out = Counter(name for name, count in found.report["valid_corpora"] for _ in range(count))
+        by_file = zip(found.report["valid_corpora"], found.valid_by_file, strict=True)
+        held_out = Counter(name for name, count in by_file for _ in range(count))
         assert held_out.total() == len(found.valid)
         names = [a] * held_out[a] + [b] * held_out[b]
         valid = [found.valid.source_text(i) for i in range(len(found.valid))]
         assert [a if "a" in text else b for text in valid] == names
         said = f"  {b} ({b}, {c}): {len(texts) - of_a} training pairs, weight 3, "
         assert said + f"{3 * (len(texts) - of_a):,} seen an epoch; exact duplicates: 2" in found.account
+
+    @pytest.mark.parametrize("kind", ["characters", "words"])
+    def test_counts_are_of_the_store_that_the_tokenizers_made(self, kind: Any, tmp_path: Path) -> None:
+        files = [write(tmp_path / name, ("x" * 30, name), *numbered(name, 20)) for name in "ab"]
+        tables = [{"files": file, "valid": file, "weight": 2} for file in files]
+        settings = TokenizerSettings(source=kind, target=kind)
+        found = prepare(corpora(*tables, max_length=20), settings, tmp_path / "cache")
+        count = {"characters": 20, "words": 21}[kind]
+        assert found.parts == (Part(count, 2.0), Part(count, 2.0))
+        assert found.valid_by_file == (count, count)
+        assert len(found.train) == len(found.valid) == 2 * count
 
     def test_one_preparation_does_for_all_weights(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -211,7 +223,8 @@ class TestPreparation:
         found = prepare(corpora(*tables), CHARACTERS, tmp_path / "cache")
         texts = [found.valid.source_text(i) for i in range(10)]
         assert [text[0] for text in texts] == [*"AAAAABBBBB"]
-        assert found.report["valid_corpora"] == [("A", 5), ("B", 5)]
+        assert found.report["valid_corpora"] == ["A", "B"]
+        assert found.valid_by_file == (5, 5)
 
     def test_what_looks_wrong_is_seen_in_spite_of_tags(self, tmp_path: Path) -> None:
         file = write(tmp_path / "a", ("source", "target"), *((f"same{i}", f"same{i}") for i in range(40)))

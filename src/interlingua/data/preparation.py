@@ -47,10 +47,12 @@ class Prepared(NamedTuple):
     """Plain values: content (hashes of the files), tokenizers (the choice in a line), train and valid (what
     was read, left out by reason, repeated), held_out (share and seed) when there was no validation file,
     train_stored and valid_stored (pairs; also _by_file), unknown (symbols by part and side), swapped, corpora
-    (those that are mixed), valid_corpora (of each validation pair in order: names and numbers of pairs), and
-    summary (all of it for people)."""
+    (those that are mixed), valid_corpora (which one each file is of that `valid_by_file` counts), and summary
+    (all of it for people)."""
     parts: tuple[Part, ...] = ()
     """How often the pairs of `train` are seen; none when each is seen once in an epoch."""
+    valid_by_file: tuple[int, ...] = ()
+    """How many of the pairs of `valid`, in order, are of each file; of training when there was no other."""
     account: str = ""
     """The summary with what is only worth showing now: the first pairs, and notes on the cache."""
 
@@ -271,9 +273,7 @@ def _open(directory: Path, train: Corpus, valid: Corpus | None, corpus_settings:
                 parts, report["train"]["duplicates_by_file"], corpus_settings.mixture
             )
             valid_files = corpus_settings.valid_files or corpus_settings.train_files
-            report["valid_corpora"] = [
-                (file.corpus, n) for file, n in zip(valid_files, by_file[1], strict=True)
-            ]
+            report["valid_corpora"] = [file.corpus for file in valid_files]
         account = summarise(report, show_pairs(first_pairs))
         report["summary"] = summarise(report)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -281,4 +281,4 @@ def _open(directory: Path, train: Corpus, valid: Corpus | None, corpus_settings:
     stores = Store(directory / "train"), Store(directory / "valid")
     for store in stores:
         store.verify()
-    return Prepared(load_tokenizers(directory), *stores, report, parts, account)
+    return Prepared(load_tokenizers(directory), *stores, report, parts, tuple(by_file[1]), account)

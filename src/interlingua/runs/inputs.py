@@ -102,7 +102,7 @@ class Inputs(NamedTuple):
         for corpus in report.get("corpora", ()):
             corpus |= {"name": self.rename(corpus["name"]), "files": [*map(self.rename, corpus["files"])]}
         if corpora := report.get("valid_corpora"):
-            report["valid_corpora"] = [(self.rename(name), pairs) for name, pairs in corpora]
+            report["valid_corpora"] = [*map(self.rename, corpora)]
         report["summary"] = summarise(report)
 
     def rename(self, text: str) -> str:

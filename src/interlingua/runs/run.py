@@ -288,11 +288,12 @@ def _build_learner(plan: Plan, resumed: bool) -> tuple[Learner, Machine]:
 
 
 def _build_validator(plan: Plan, device: torch.device) -> Validator:
-    settings = plan.experiment.training
+    settings, prepared = plan.experiment.training, plan.prepared
+    corpora = zip(prepared.report.get("valid_corpora", ()), prepared.valid_by_file, strict=False)
     return Validator(
-        plan.prepared.valid, plan.prepared.tokenizers, plan.lengths, plan.experiment.search,
+        prepared.valid, prepared.tokenizers, plan.lengths, plan.experiment.search,
         settings.choose_length_penalty, settings.decode_pairs, settings.max_tokens, device, plan.facts,
-        plan.prepared.report.get("valid_corpora", ()),
+        [*corpora],
     )  # fmt: skip
 
 
