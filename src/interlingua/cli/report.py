@@ -19,7 +19,7 @@ from interlingua.text.columns import add_tag
 
 if TYPE_CHECKING:
     from interlingua.data.corpus import Corpus, CorpusSettings, Pair
-    from interlingua.data.mixture import CorpusFile
+    from interlingua.data.settings import CorpusFile
     from interlingua.evaluation.quality import Quality
 
 __all__ = ["report"]

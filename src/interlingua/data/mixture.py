@@ -1,76 +1,18 @@
-"""Corpora that are mixed in training: how often each is seen, and the tag that tells its sources apart."""
+"""Corpora that are mixed in training: how often the pairs of each are seen."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import islice
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from pydantic import AfterValidator, BeforeValidator, Field
-
+from interlingua.data.settings import MixedCorpus, display_name
 from interlingua.errors import ConfigurationError
-from interlingua.settings import Settings
-from interlingua.text.columns import COLUMN_END
-from interlingua.text.normalise import normalise
 
-__all__ = ["STANDARD_INPUT", "CorpusFile", "Files", "MixedCorpora", "MixedCorpus", "PairFile", "Part",
-           "count_parts", "display_name", "refuse_epoch", "report_corpora"]  # fmt: skip
+__all__ = ["Part", "count_parts", "refuse_epoch", "report_corpora"]
 
-STANDARD_INPUT = "standard input"
 MAX_EPOCH_PAIRS = 1_000_000_000
 """Each takes four bytes of memory."""
-
-PairFile = str | tuple[str, str]
-"""A file of pairs ("-" is standard input), or the source and the target file of two parallel ones."""
-
-Files = Annotated[tuple[PairFile, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
-
-
-def display_name(file: PairFile) -> str:
-    """What a file, or two parallel ones, are called in messages."""
-    if isinstance(file, str):
-        return STANDARD_INPUT if file == "-" else file
-    return " + ".join(file)
-
-
-def _check_tag(tag: str) -> str:
-    one_line = len(f"{tag}.".splitlines()) == 1
-    if COLUMN_END in tag or not one_line or not (known_as := normalise(tag, "text")):
-        raise ValueError("should be a text on one line, without a tab")
-    return known_as
-
-
-class MixedCorpus(Settings):
-    """One of several corpora."""
-
-    files: Annotated[Files, Field(min_length=1)]
-    """As data.train takes them."""
-    weight: float = Field(1.0, gt=0)
-    """How many times each pair is seen in an epoch: .5 is every other epoch, 2.5 twice and every other epoch
-    a third time."""
-    tag: Annotated[str, AfterValidator(_check_tag)] | None = None
-    """A first column that its sources get, such as the language to translate into; all corpora or none."""
-    valid: Files = ()
-    """Validation files of its own, which get its tag."""
-
-    @property
-    def name(self) -> str:
-        """What it is called in accounts."""
-        return self.tag or display_name(self.files[0])
-
-
-MixedCorpora = Annotated[
-    tuple[MixedCorpus, ...], BeforeValidator(lambda v: (v,) if isinstance(v, Mapping) else v)
-]
-
-
-class CorpusFile(NamedTuple):
-    """A file, and what it is a part of."""
-
-    file: PairFile
-    corpus: str
-    """Its name."""
-    tag: str | None
 
 
 class Part(NamedTuple):

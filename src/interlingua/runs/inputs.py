@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from interlingua.data.account import summarise
-from interlingua.data.corpus import CorpusSettings
-from interlingua.data.mixture import STANDARD_INPUT, CorpusFile, PairFile
+from interlingua.data.settings import STANDARD_INPUT, CorpusFile, CorpusSettings, PairFile
 from interlingua.errors import CheckpointError, ConfigurationError, DataError, OutputError
 
 __all__ = ["COPIES", "InputFile", "Inputs", "copy_streams", "find_again", "pair_files"]
