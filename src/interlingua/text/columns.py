@@ -12,6 +12,7 @@ from interlingua.errors import ConfigurationError, DataError
 from interlingua.kinds import SPECIALS, Symbols
 from interlingua.text.lengths import length_limit
 from interlingua.text.normalise import Normalisation, normalise
+from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import SymbolTokenizer
 
 if TYPE_CHECKING:
@@ -130,19 +131,35 @@ class ColumnTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Returns the ids of all columns, one after the other; a blank text has none, tag or not."""
-        ids: list[int] = []
-        parts = self.split(text)
-        if not any(map(str.strip, parts[1:])) and (not parts[0].strip() or self.tags):
-            return ids
-        for column, part, offset in zip(self.columns, parts, self._offsets, strict=True):
-            if column is not self.columns[0]:
-                ids.append(self._between)
-            ids += [i if i < len(SPECIALS) else i + offset for i in column.encode(part)]
-        return ids
+        return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Encodes several texts."""
-        return [self.encode(text) for text in texts]
+        return self._encode(texts)
+
+    def encode_sampled(self, texts: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
+        """Encodes normalised texts, subwords at random: see `SubwordTokenizer.encode_sampled`."""
+        return self._encode(texts, (alpha, seed))
+
+    def _encode(self, texts: Sequence[str], sampling: tuple[float, int] | None = None) -> list[list[int]]:
+        split, columns = [self.split(text) for text in texts], []
+        for number, column in enumerate(self.columns):
+            of_column = [parts[number] for parts in split]
+            if sampling and isinstance(column, SubwordTokenizer):
+                columns.append(column.encode_sampled(of_column, *sampling))
+            else:
+                columns.append(column.encode_batch(of_column))
+        return [self._join(parts, ids) for parts, *ids in zip(split, *columns, strict=True)]
+
+    def _join(self, parts: Sequence[str], columns: Sequence[Sequence[int]]) -> list[int]:
+        ids: list[int] = []
+        if not any(map(str.strip, parts[1:])) and (not parts[0].strip() or self.tags):
+            return ids
+        for number, (of_column, offset) in enumerate(zip(columns, self._offsets, strict=True)):
+            if number:
+                ids.append(self._between)
+            ids += [i if i < len(SPECIALS) else i + offset for i in of_column]
+        return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """Returns the text of the ids; special ids are skipped."""

@@ -80,7 +80,8 @@ class TokenizerPair(NamedTuple):
     ) -> tuple[list[list[int]], list[list[int]]]:
         """Encodes pairs of normalised texts, subwords at random: see `SubwordTokenizer.encode_sampled`."""
         source, target = (
-            tokenizer.encode_sampled(texts, alpha, seed) if isinstance(tokenizer, SubwordTokenizer)
+            tokenizer.encode_sampled(texts, alpha, seed)
+            if isinstance(tokenizer, SubwordTokenizer | ColumnTokenizer)
             else tokenizer.encode_batch(texts)
             for tokenizer, texts in zip(self, (sources, targets), strict=True)
         )  # fmt: skip
