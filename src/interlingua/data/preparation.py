@@ -46,7 +46,7 @@ class Prepared(NamedTuple):
     report: dict[str, Any]
     """Plain values: content (hashes of the files), tokenizers (the choice in a line), train and valid (what
     was read, left out by reason, repeated), held_out (share and seed) when there was no validation file,
-    train_stored and valid_stored (pairs; also _by_file), unknown (symbols by part and side), swapped, corpora
+    train_stored and valid_stored (pairs), unknown (symbols by part and side), swapped, corpora
     (those that are mixed), valid_corpora (which one each file is of that `valid_by_file` counts), and summary
     (all of it for people)."""
     parts: tuple[Part, ...] = ()
