@@ -69,13 +69,13 @@ def _load(path: Path, device: str, threads: int | None, precision: str) -> Trans
 
 
 def train(
-    train: str | Path, out: str | Path, *, valid: str | Path | None = None, force: bool = False,
+    train: str | Path | None, out: str | Path, *, valid: str | Path | None = None, force: bool = False,
     **sections: Mapping[str, Any],
 ) -> Translator:  # fmt: skip
     """Trains a model and loads it.
 
     Args:
-        train: a file of pairs.
+        train: a file of pairs; None when `data` says what to train on.
         out: the directory to make.
         valid: a file of validation pairs; without it a share of the training pairs is held out.
         force: whether an earlier run in `out` is replaced.
@@ -92,7 +92,9 @@ def train(
         "The name of a file of pairs; pairs in memory are written to one, a tab between source and target."
     )
     section = sections.pop("data", {})
-    data = {"train": str(_path(train, "train", accepted))}
+    data = {}
+    if train is not None or not (section.get("train") or section.get("corpora")):
+        data["train"] = str(_path(train, "train", accepted))
     if valid is not None:
         data["valid"] = str(_path(valid, "valid", accepted))
     if twice := data.keys() & section.keys():

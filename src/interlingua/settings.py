@@ -51,7 +51,8 @@ def _refuse_lookalikes(kinds: Sequence[Any], values: Any, where: str, above: str
     for key, value in values.items() if isinstance(values, Mapping) else ():
         annotations = [kind.model_fields[key].annotation for kind in kinds if key in kind.model_fields]
         if sections := [section for annotation in annotations for section in _sections(annotation)]:
-            _refuse_lookalikes(sections, value, where, f"{above}{key}.")
+            for each in value if isinstance(value, list | tuple) else (value,):
+                _refuse_lookalikes(sections, each, where, f"{above}{key}.")
         what = None
         for part in value if isinstance(value, list | tuple) else (value,):
             if isinstance(part, bool) and annotations and not any(map(_takes_truth, annotations)):

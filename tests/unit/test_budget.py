@@ -65,8 +65,13 @@ def test_validations_of_unequal_time_are_compared_on_the_pairs_that_both_have(pa
     def pretend(self, *args) -> Validation:
         right = next(rights)
         outputs = [self.store.target_text(i) if ok else "?" for ok, i in zip(right, self.order, strict=False)]
-        (score, *_) = evaluate(outputs, [("", self.store.target_text(i)) for i in self.order[: len(right)]],
-                               metrics=[metric_named("sequence_error")], repeated="cases", n_bootstrap=0)
+        (score, *_) = evaluate(
+            outputs,
+            [("", self.store.target_text(i)) for i in self.order[: len(right)]],
+            metrics=[metric_named("sequence_error")],
+            repeated="cases",
+            n_bootstrap=0,
+        )
         found = validate(self, *args)
         return found._replace(scores=[score], outputs=tuple(outputs), pairs=len(right))
 

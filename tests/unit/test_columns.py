@@ -55,6 +55,22 @@ def test_texts_come_back(word: str, tags: list[str]) -> None:
     assert source.normalise(f" {word} \t {';'.join(tags)}") == text  # white space, but the tab stays
 
 
+def test_many_texts_are_encoded_like_one_and_subwords_at_random_keep_the_text() -> None:
+    texts = [
+        f"the {word} of {other}\t{'law' if word < other else 'news'}" for word in WORDS for other in WORDS
+    ]
+    settings = TokenizerSettings(source="unigram", vocabulary_size=330)
+    source = train_tokenizers([(text, "x y") for text in texts], settings)[0].source
+    assert isinstance(source, ColumnTokenizer)
+    plain = source.encode_batch(texts)
+    assert plain == [source.encode(text) for text in texts]
+    assert source.encode_batch([]) == []
+    sampled = source.encode_sampled(texts, 0.1, 3)
+    assert sampled == source.encode_sampled(texts, 0.1, 3) != source.encode_sampled(texts, 0.1, 4)
+    assert [source.decode(ids) for ids in sampled] == texts
+    assert sum(map(len, sampled)) > sum(map(len, plain))
+
+
 def test_what_is_unknown_is_told_by_column(tokenizers: TokenizerPair) -> None:
     source = tokenizers.source
     assert source.unknown("Zaum\tN;ABL;SG") == ["Z", "ABL"]

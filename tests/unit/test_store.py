@@ -238,7 +238,7 @@ class TestPreparation:
             passes += 1
             return read(*arguments)
 
-        def fixed(pairs: Any, settings: Any) -> Any:
+        def fixed(*_: Any) -> Any:
             return BYTES, "bytes"
 
         monkeypatch.setattr(corpus_module, "read_pairs", count)

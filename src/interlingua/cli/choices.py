@@ -8,7 +8,7 @@ from typing import Any
 
 from interlingua.errors import ConfigurationError
 
-__all__ = ["is_experiment", "refuse_contradiction", "without_budget"]
+__all__ = ["is_experiment", "refuse_contradiction", "without_replaced"]
 
 
 def is_experiment(file: Path) -> bool:
@@ -28,12 +28,17 @@ def is_experiment(file: Path) -> bool:
     return bool(lines) and re.match(rb"\s*(\[[\w. ]+\]|[\w.]+\s*=[^\t]*)\s*(#.*)?$", lines[0]) is not None
 
 
-def without_budget(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """A budget that is given replaces that of the file, be it time or steps."""
-    training, budgets = values.get("training"), {"minutes", "max_steps"}
-    if not isinstance(training, dict) or not (given.get("training") or {}).keys() & budgets:
-        return values
-    return {**values, "training": {key: value for key, value in training.items() if key not in budgets}}
+ALTERNATIVES = {"training": {"minutes", "max_steps"}, "data": {"train", "corpora"}}
+"""Keys of a section of which one is given."""
+
+
+def without_replaced(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """A budget that is given replaces that of the file, be it time or steps; so does what to train on."""
+    for section, keys in ALTERNATIVES.items():
+        table = values.get(section)
+        if isinstance(table, dict) and (given.get(section) or {}).keys() & keys:
+            values = {**values, section: {key: value for key, value in table.items() if key not in keys}}
+    return values
 
 
 def refuse_contradiction(settings: dict[str, Any], options: dict[str, Any], section: str = "") -> None:

@@ -21,11 +21,13 @@ from interlingua.cli.options import (
     Keys,
     OnEmpty,
     Precision,
+    Tag,
     Threads,
     pair_options,
 )
 from interlingua.cli.streams import require_input
 from interlingua.errors import ConfigurationError
+from interlingua.text.columns import add_tag, check_tag
 
 if TYPE_CHECKING:
     from interlingua.data.corpus import CorpusSettings, Pair
@@ -66,6 +68,7 @@ def evaluate(
         ),
     ] = None,
     multi_reference: Annotated[bool, typer.Option("--multi-reference", hidden=True)] = False,
+    tag: Tag = None,
     beam: Beam = None,
     json_output: Json = False,
     columns: Columns = None,
@@ -100,13 +103,16 @@ def evaluate(
     if train:
         Corpus(train, settings).report()  # a mistake in it is reported before the models work
     loaded = [load_model(Path(model), device, threads, precision) for model in models]
+    if tag is not None:
+        for model in loaded:
+            check_tag(tag, model.tokenizers.source, "--tag")
     options: dict[str, Any] = {} if beam is None else {"beam": beam}
     for test, pairs in pairs_of.items():
         counted = counted_of[test]
         metrics = _metrics(metric, pairs, loaded[0])
+        sources = [add_tag(tag, pair.source) for pair in pairs]
         outputs = [
-            [translation.text for translation in model.translate([pair.source for pair in pairs], **options)]
-            for model in loaded
+            [translation.text for translation in model.translate(sources, **options)] for model in loaded
         ]
         systems = _systems(models, outputs, pairs, metrics, counted)
         baselines = _baselines(train, settings, pairs, metrics, counted)

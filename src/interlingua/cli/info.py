@@ -53,6 +53,9 @@ def info(
             console.print(
                 f"  {score['name']} {score['score']:.2f}  {spread}  {score['signature']}", soft_wrap=True
             )
+    for name, of_corpus in made.get("scores_by_corpus", {}).items():
+        shown = ", ".join(f"{score['name']} {score['score']:.2f}" for score in of_corpus)
+        console.print(f"  {name}: {shown}", soft_wrap=True, markup=False)
 
 
 def _read(model: Path) -> tuple[dict[str, Any], dict[str, Any]]:

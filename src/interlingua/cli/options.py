@@ -11,8 +11,8 @@ from interlingua.errors import ConfigurationError
 from interlingua.search.settings import SearchSettings
 
 __all__ = [
-    "Beam", "Columns", "Device", "Json", "Keys", "OnEmpty", "Precision", "Seed", "Threads", "comma_separated",
-    "pair_options",
+    "Beam", "Columns", "Device", "Json", "Keys", "OnEmpty", "Precision", "Seed", "Tag", "Threads",
+    "comma_separated", "pair_options",
 ]  # fmt: skip
 
 PRECISIONS = ("auto", "fp32", "bf16", "int8")
@@ -70,6 +70,7 @@ Keys = Annotated[str | None, typer.Option(help="Source and target key of JSON li
 OnEmpty = Annotated[
     str | None, typer.Option(help="What to do about pairs with an empty side: error (default) or skip.")
 ]
+Tag = Annotated[str | None, typer.Option(help="Of a model of several tagged corpora: that of all sources.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 

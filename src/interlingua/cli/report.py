@@ -15,9 +15,11 @@ from interlingua.cli.models import find_model, load_model, read_as_trained
 from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, Threads, pair_options
 from interlingua.errors import ConfigurationError
 from interlingua.files import write_text
+from interlingua.text.columns import add_tag
 
 if TYPE_CHECKING:
-    from interlingua.data.corpus import Corpus, CorpusSettings, Pair, PairFile
+    from interlingua.data.corpus import Corpus, CorpusSettings, Pair
+    from interlingua.data.settings import CorpusFile
     from interlingua.evaluation.quality import Quality
 
 __all__ = ["report"]
@@ -126,15 +128,15 @@ def _validation_pairs(runs: list[Path]) -> list[Pair] | None:
     found: list[list[Pair]] = []
     for run in runs:
         corpus, reason = _corpus_settings(run), None
-        if not _readable(corpus.valid or corpus.train):
+        if not _readable(corpus.valid_files or corpus.train_files):
             reason = "the validation pairs are not where they were"
         elif not (run / WEIGHTS).exists():
             reason = "no weights are saved yet"
         else:
-            if corpus.valid:
-                found.append(_read(Corpus(corpus.valid, corpus)))
+            if corpus.valid_files:
+                found.append(_read(Corpus.of(corpus.valid_files, corpus)))
             else:
-                found.append(list(split(Corpus(corpus.train, corpus))[1]))
+                found.append(list(split(Corpus.of(corpus.train_files, corpus))[1]))
             if found[-1] != found[0]:
                 reason = "it was validated on other pairs than the first run"
         if reason:
@@ -150,9 +152,11 @@ def _train_sources(run: Path, train: list[str] | None, settings: CorpusSettings)
     if train:
         return (pair.source for file in train for pair in read_pairs(file, settings))
     corpus = _corpus_settings(run)
-    if not _readable(corpus.train):
+    if not _readable(corpus.train_files):
         return None
-    return (pair.source for file in corpus.train for pair in read_pairs(file, corpus))
+    return (
+        add_tag(tag, pair.source) for file, _, tag in corpus.train_files for pair in read_pairs(file, corpus)
+    )
 
 
 def _corpus_settings(run: Path) -> CorpusSettings:
@@ -163,7 +167,8 @@ def _corpus_settings(run: Path) -> CorpusSettings:
     return CorpusSettings.parse(read_config(run).get("data", {}), where=f"{run}/config.toml [data]")
 
 
-def _readable(files: Sequence[PairFile]) -> bool:
+def _readable(files: Sequence[CorpusFile]) -> bool:
     """Whether there are files, and all are still there; standard input is not."""
-    paths = [Path(part) for file in files for part in ((file,) if isinstance(file, str) else file)]
+    names = (each.file for each in files)
+    paths = [Path(part) for file in names for part in ((file,) if isinstance(file, str) else file)]
     return bool(paths) and all(path.is_file() for path in paths)

@@ -11,8 +11,19 @@ import typer
 
 from interlingua.cli.lines import check_output, open_output, refuse_same_file
 from interlingua.cli.models import find_model, load_model, read_as_trained
-from interlingua.cli.options import Columns, Device, Json, Keys, OnEmpty, Precision, Threads, pair_options
+from interlingua.cli.options import (
+    Columns,
+    Device,
+    Json,
+    Keys,
+    OnEmpty,
+    Precision,
+    Tag,
+    Threads,
+    pair_options,
+)
 from interlingua.cli.streams import require_input
+from interlingua.text.columns import add_tag, check_tag
 
 __all__ = ["score"]
 
@@ -20,6 +31,7 @@ __all__ = ["score"]
 def score(
     model: Annotated[Path, typer.Argument(help="A model directory.")],
     pairs: Annotated[str, typer.Argument(help="A file of pairs: .tsv or .jsonl; - is standard input.")],
+    tag: Tag = None,
     json_lines: Json = False,
     columns: Columns = None,
     keys: Keys = None,
@@ -44,9 +56,12 @@ def score(
     corpus = Corpus([pairs], settings)
     corpus.report()  # a mistake in the last line is reported before the first is scored
     translator = load_model(model, device, threads, precision)
+    if tag is not None:
+        check_tag(tag, translator.tokenizers.source, "--tag")
     scored, shown = tee(corpus)  # holds only the pairs whose scores are being computed
     with open_output(None) as write:
-        for found, pair in zip(translator.score_pairs(scored), shown, strict=True):
+        tagged = ((add_tag(tag, source), target) for source, target in scored)
+        for found, pair in zip(translator.score_pairs(tagged), shown, strict=True):
             per_token = found.log_prob / len(found.log_probs)
             if json_lines:
                 record = {

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 import interlingua
-from interlingua.cli.choices import is_experiment, refuse_contradiction, without_budget
+from interlingua.cli.choices import is_experiment, refuse_contradiction, without_replaced
 from interlingua.cli.lines import check_input
 from interlingua.cli.models import find_model, use_all_cpus
 from interlingua.cli.options import Columns, Device, Keys, OnEmpty, Precision, Seed, Threads, pair_options
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 COMMAND_LINE = "command line"
-OPTIONS = {"base_model": "--from", "train": "--train", "valid": "--valid", "seed": "--seed",
-           "preset": "--preset", "languages": "--languages", "columns": "--columns", "keys": "--keys",
-           "on_empty": "--on-empty"}  # fmt: skip
+OPTIONS = {"base_model": "--from", "train": "--train", "corpora": "--train, --weight",
+           "valid": "--valid", "seed": "--seed", "preset": "--preset", "languages": "--languages",
+           "columns": "--columns", "keys": "--keys", "on_empty": "--on-empty"}  # fmt: skip
 """The options of some keys."""
 
 
@@ -45,6 +45,12 @@ def train(
     ] = None,
     train_target: Annotated[
         list[str] | None, typer.Option(help="The target file, when --train is one of two parallel files.")
+    ] = None,
+    weight: Annotated[
+        list[float] | None,
+        typer.Option(
+            help="For each --train: how many times its pairs are seen in an epoch, such as 3 or 0.5."
+        ),
     ] = None,
     valid: Annotated[
         list[str] | None, typer.Option(help="Validation pairs; without, some training pairs are held out.")
@@ -91,6 +97,8 @@ def train(
 
     Two parallel files: `--train train.en --train-target train.de`
 
+    Some pairs more often than others: `--train mine.tsv --weight 3 --train others.tsv --weight 0.5`
+
     Ctrl-C saves and exits with 130; `interlingua train --resume runs/en-de` goes on.
     """
     training = {
@@ -100,7 +108,7 @@ def train(
     experiment = file if file is not None and is_experiment(file) else None
     pairs = [str(file)] if file is not None and experiment is None else []
     data = {
-        "train": _files([*pairs, *(train or [])], train_target, "--train"),
+        **_weigh(_files([*pairs, *(train or [])], train_target, "--train"), weight),
         "valid": _files(valid, valid_target, "--valid"),
         **pair_options(columns, keys, on_empty),
     }
@@ -182,7 +190,8 @@ def _start(
         # so that a mistake in the file is said to be in the file
         parse_given(values, where)
         values = _override(values, settings, options)
-        if not values.get("data", {}).get("train"):
+        data = values.get("data", {})
+        if not (data.get("train") or data.get("corpora")):
             raise ConfigurationError("there is nothing to learn from", where="--train",
                                      accepted="For example: --train pairs.tsv")  # fmt: skip
         events = start(values, out, force=force, where=where, started=interlingua.STARTED)
@@ -208,11 +217,11 @@ def _override(values: dict[str, Any], settings: list[str], options: dict[str, An
     given: dict[str, Any] = {}
     for setting in settings:
         given = merge(given, rename_old_keys(_setting(setting)))
-        tried = merge(merge(without_budget(values, given), given), model_options)
+        tried = merge(merge(without_replaced(values, given), given), model_options)
         parse_given(tried, f"--set {setting}")
     refuse_contradiction(given, options)
     given = merge(given, options)
-    return merge(without_budget(values, given), given)
+    return merge(without_replaced(values, given), given)
 
 
 def _resume(directory: Path, options: dict[str, Any], others: list[str]) -> None:
@@ -259,6 +268,21 @@ def _files(sources: list[str] | None, targets: list[str] | None, option: str) ->
             accepted=f"For example: {option} a.en {option}-target a.de",
         )  # fmt: skip
     return [list(pair) for pair in zip(sources or [], targets, strict=True)]
+
+
+def _weigh(files: list[Any], weights: list[float] | None) -> dict[str, Any]:
+    """What to train on, as keys of the [data] section."""
+    if not weights:
+        return {"train": files}
+    if len(weights) != len(files):
+        raise ConfigurationError(
+            "each training file needs its weight, or none has one", where="--weight",
+            found=f"{len(files)} files and {len(weights)} weights",
+            accepted="For example: --train mine.tsv --weight 3 --train others.tsv --weight 1",
+        )  # fmt: skip
+    return {"corpora": [
+        {"files": [file], "weight": weight} for file, weight in zip(files, weights, strict=True)
+    ]}  # fmt: skip
 
 
 def _refuse_two_budgets(training: dict[str, Any]) -> None:

@@ -23,12 +23,13 @@ from interlingua.cli.lines import (
     refuse_same_file,
 )
 from interlingua.cli.models import find_model, load_model
-from interlingua.cli.options import Beam, Device, Json, Precision, Seed, Threads
+from interlingua.cli.options import Beam, Device, Json, Precision, Seed, Tag, Threads
 from interlingua.cli.texts import lines_of
 from interlingua.errors import ConfigurationError
 from interlingua.flags import FLAGS
 from interlingua.search.settings import SearchSettings
 from interlingua.terms.reading import read_glossary
+from interlingua.text.columns import add_tag, check_tag
 
 if TYPE_CHECKING:
     from interlingua.inference.translation import Translation
@@ -74,6 +75,7 @@ def translate(
         bool,
         typer.Option("--alignment", help="A tab and source-target token numbers (0-0 2-1) after each line."),
     ] = False,
+    tag: Tag = None,
     glossary: Annotated[
         Path | None,
         typer.Option(help="Terms to be translated in a given way: source term, tab, target term a line."),
@@ -90,6 +92,8 @@ def translate(
     Whole files: `interlingua translate runs/en-de < in.txt > out.txt`
 
     Lines that come slowly, such as from `tail -f`, are answered as they come.
+
+    To the language or domain that a tag stands for: `interlingua translate runs/en-many --tag de < in.txt`
 
     As JSON, with alternatives: `echo "A dog runs." | interlingua translate runs/en-de --n-best 3`
     """
@@ -118,6 +122,8 @@ def translate(
         options["glossary"] = read_glossary(glossary)
 
     translator = load_model(model, device, threads, precision)
+    if tag is not None:
+        check_tag(tag, translator.tokenizers.source, "--tag")
     if n_best is not None and beam is None and not sample:
         options["beam"] = max(translator.settings.beam, n_best)  # more ways do not change the first
     as_json = json_lines or n_best is not None
@@ -125,7 +131,9 @@ def translate(
     unknown: Counter[str] = Counter()
     with open_output(output) as write, _progress(input, output) as advance:
         for sources in [given_lines] if texts else line_chunks(input, CHUNK):
-            translations = translator.translate(sources, alignment=alignment, **options)
+            translations = translator.translate(
+                [add_tag(tag, source) for source in sources], alignment=alignment, **options
+            )
             for translation in translations:
                 flags.update(translation.flags)
                 unknown.update(translation.unknown)

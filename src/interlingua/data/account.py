@@ -21,7 +21,7 @@ def summarise(report: dict[str, Any], shown: Sequence[str] = ()) -> str:
         report: the report.
         shown: lines to put after those on the training files.
     """
-    lines = [str(CorpusReport.of(report["train"])), *shown]
+    lines = [str(CorpusReport.of(report["train"])), *map(_describe_corpus, report.get("corpora", ())), *shown]
     if "valid" in report:
         lines.append(str(CorpusReport.of(report["valid"])))
     if report.get("swapped"):
@@ -40,6 +40,13 @@ def summarise(report: dict[str, Any], shown: Sequence[str] = ()) -> str:
             line = describe_unknown(counts, f"{name} {side}s", report[f"{part}_stored"], learnt_from)
             lines += [line] if line else []
     return "\n".join(lines)
+
+
+def _describe_corpus(corpus: dict[str, Any]) -> str:
+    files = "" if corpus["files"] == [corpus["name"]] else f" ({', '.join(corpus['files'])})"
+    repeated = f"; exact duplicates: {corpus['duplicates']:,}" if corpus["duplicates"] else ""
+    often = f"weight {corpus['weight']:g}, {corpus['seen']:,} seen an epoch"
+    return f"  {corpus['name']}{files}: {corpus['pairs']:,} training pairs, {often}{repeated}"
 
 
 def show_pairs(pairs: Sequence[tuple[str, str]]) -> list[str]:

@@ -9,21 +9,21 @@ import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, field
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BeforeValidator, Field, PlainSerializer
 
 from interlingua.data.duplicates import DuplicateFinder
 from interlingua.data.inspection import Inspection, describe_findings
 from interlingua.data.opening import ChangeDetector
 from interlingua.data.reading import read_jsonl, read_parallel, read_tsv
+from interlingua.data.settings import STANDARD_INPUT, CorpusFile, CorpusSettings, PairFile, display_name
 from interlingua.errors import DataError, OutputError
 from interlingua.files import write_error
-from interlingua.settings import Settings
+from interlingua.text.columns import COLUMN_END, add_tag
 
 __all__ = [
     "Corpus",
@@ -37,10 +37,6 @@ __all__ = [
 ]
 
 
-def _split(value: Any, between: str) -> Any:
-    return [part.strip() for part in value.split(between)] if isinstance(value, str) else value
-
-
 class Pair(NamedTuple):
     """A source text and its target text."""
 
@@ -50,49 +46,6 @@ class Pair(NamedTuple):
 
 EMPTY, DUPLICATE = "a side is empty", "exact duplicate"
 """Reasons for leaving a pair out."""
-
-STANDARD_INPUT = "standard input"
-
-PairFile = str | tuple[str, str]
-"""A file of pairs ("-" is standard input), or the source and the target file of two parallel ones."""
-
-_Column = Annotated[int, Field(ge=1)]
-T = TypeVar("T")
-_Several = Annotated[
-    tuple[T, ...],
-    BeforeValidator(lambda value: _split(value, "+") if isinstance(value, str | list | tuple) else [value]),
-    PlainSerializer(lambda value: value[0] if len(value) == 1 else list(value)),
-    Field(min_length=1),
-]
-"""One or more, as a list or with a plus between them."""
-_SourceAndTarget = BeforeValidator(lambda value: _split(value, ","))
-_Files = Annotated[tuple[PairFile, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
-
-
-class CorpusSettings(Settings):
-    """Where the pairs are, how they are written, and which of them are left out."""
-
-    train: _Files = ()
-    """Files read one after another; each a name, or [source file, target file]."""
-    valid: _Files = ()
-    """The same for validation; without any, a share of the training pairs is held out."""
-    format: Literal["auto", "tsv", "jsonl"] = "auto"
-    """auto goes by the name: .jsonl and .ndjson are JSON lines, all else is tab-separated."""
-    columns: Annotated[tuple[_Several[_Column], _Column], _SourceAndTarget] | None = None
-    """The source's and the target's column, from 1, of tab-separated files with more than two, such as "1,2";
-    "1+3,2" or [[1, 3], 2]: a source of two columns, such as a word and its tags."""
-    keys: Annotated[tuple[_Several[str], str], _SourceAndTarget] = (("source",), "target")
-    """The source's and the target's key of JSON lines; a source may have several, as columns."""
-    on_empty: Literal["error", "skip"] = "error"
-    """What to do about a pair with a side that is empty or nothing but white space."""
-    max_length: int = Field(512, ge=1)
-    """Pairs with more ids than this on a side are left out, of training and of validation."""
-    drop_duplicates: bool = False
-    """Whether exact repetitions of a pair are left out; they are counted in any case."""
-    valid_share: float | None = Field(None, gt=0, lt=1)
-    """The share of distinct sources to hold out when there is no validation file; chosen when not given."""
-    split_seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
-    """Decides which sources are held out."""
 
 
 @dataclass
@@ -108,6 +61,7 @@ class CorpusReport:
 
     findings: dict[str, Any] = field(default_factory=dict)
     """What looks like a mistake: see inspection.py."""
+    duplicates_by_file: list[int] = field(default_factory=list)
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> CorpusReport:
@@ -146,10 +100,13 @@ def read_pairs(
         DataError: with the file and line, when the file is not as announced.
     """
     if not isinstance(file, str):
-        return map(Pair._make, read_parallel(Path(file[0]), Path(file[1]), changes))
+        pairs = read_parallel(Path(file[0]), Path(file[1]), changes)
+        if settings.tagged:
+            return (Pair(source.replace(COLUMN_END, " "), target) for source, target in pairs)
+        return map(Pair._make, pairs)
     path = Path(file)
     if format_of(file, settings) == "jsonl":
-        return map(Pair._make, read_jsonl(path, settings.keys, changes))
+        return map(Pair._make, read_jsonl(path, settings.keys, changes, one_column=settings.tagged))
     return map(Pair._make, read_tsv(path, settings.columns, changes))
 
 
@@ -166,31 +123,45 @@ def format_of(file: PairFile, settings: CorpusSettings) -> str:
 
 
 class Corpus:
-    """The pairs of some files, in order; may be iterated any number of times.
+    """The pairs of some files, with their tags, in order; may be iterated any number of times.
 
     Args:
         files: the files; standard input is copied to a temporary file, for it can be read only once.
         settings: how they are written, and which pairs are left out.
+        tags: of the files, which sources get as their first column; none when there are none.
 
     Raises:
         DataError: there are no files.
     """
 
-    def __init__(self, files: Sequence[PairFile], settings: CorpusSettings) -> None:
+    def __init__(
+        self, files: Sequence[PairFile], settings: CorpusSettings, tags: Sequence[str | None] = ()
+    ) -> None:
         if not files:
             raise DataError("no file of pairs is given", accepted="For example: --train pairs.tsv")
         self.settings = settings
         self.names = [display_name(file) for file in files]
+        self._tags = tags
+        self.tags = list(dict.fromkeys(filter(None, tags)))
         self._files = list(files)
         if "-" in files:
             copy = _copy_standard_input()
             weakref.finalize(self, copy.unlink, missing_ok=True)
             self._files = [str(copy) if file == "-" else file for file in files]
         self.first_pairs: list[tuple[str, str]] = []
-        """Some pairs from the beginning, once `report` was called; long texts are shortened."""
+        """Some pairs from the beginning without tags, once `report` was called; long texts are shortened."""
         self._changes = ChangeDetector()
         self._duplicate: npt.NDArray[np.uint8] | None = None
         self._report: CorpusReport | None = None
+
+    @classmethod
+    def of(cls, files: Sequence[CorpusFile], settings: CorpusSettings) -> Self:
+        """The corpus of `CorpusSettings.train_files`, or of `valid_files`."""
+        return cls([each.file for each in files], settings, [each.tag for each in files])
+
+    def untagged(self, pair: Pair) -> str:
+        """Returns the source of a pair without its tag."""
+        return pair.source.partition(COLUMN_END)[2] if self.tags else pair.source
 
     def digest(self) -> str:
         """Returns a hexadecimal hash of the files' bytes, in order; their names do not matter."""
@@ -222,15 +193,19 @@ class Corpus:
         return self._report
 
     def __iter__(self) -> Iterator[Pair]:
+        return (pair for _, pair in self.by_file())
+
+    def by_file(self) -> Iterator[tuple[int, Pair]]:
+        """Yields the pairs, each with the number of its file."""
         if not self.settings.drop_duplicates:
             yield from self._all_complete_pairs()
             return
         self.report()
         duplicate = self._duplicate
         assert duplicate is not None
-        for number, pair in enumerate(self._all_complete_pairs()):
+        for number, numbered in enumerate(self._all_complete_pairs()):
             if not duplicate[number >> 3] & (128 >> (number & 7)):
-                yield pair
+                yield numbered
 
     def _scan(self, inspection: Inspection) -> CorpusReport:
         report = CorpusReport(self.names, left_out={EMPTY: 0})
@@ -238,6 +213,7 @@ class Corpus:
         def count_empty() -> None:
             report.left_out[EMPTY] += 1
 
+        ends = [0]
         with DuplicateFinder() as finder:
             for file in range(len(self._files)):
                 pairs = self._complete_pairs(file, count_empty)
@@ -245,11 +221,13 @@ class Corpus:
                     inspection.begin(file, first)
                 for pair in chain([first] if first else [], pairs):
                     report.read += 1
-                    finder.add(*pair)
+                    finder.add(*self._add_tag(file, pair))
                     inspection.add(pair)
+                ends.append(report.read)
             duplicate = finder.mask()
         report.read += report.left_out[EMPTY]
-        report.duplicates = int(np.bitwise_count(duplicate).sum())
+        report.duplicates_by_file = [_count_bits(duplicate, begin, end) for begin, end in pairwise(ends)]
+        report.duplicates = sum(report.duplicates_by_file)
         report.findings = inspection.findings()
         if self.settings.drop_duplicates:
             self._duplicate = duplicate
@@ -261,9 +239,14 @@ class Corpus:
     def _paths(self) -> list[Path]:
         return [Path(path) for file in self._files for path in ([file] if isinstance(file, str) else file)]
 
-    def _all_complete_pairs(self) -> Iterator[Pair]:
+    def _all_complete_pairs(self) -> Iterator[tuple[int, Pair]]:
         for file in range(len(self._files)):
-            yield from self._complete_pairs(file)
+            for pair in self._complete_pairs(file):
+                yield file, self._add_tag(file, pair)
+
+    def _add_tag(self, file: int, pair: Pair) -> Pair:
+        tag = self._tags[file] if self._tags else None
+        return pair if tag is None else Pair(add_tag(tag, pair.source), pair.target)
 
     def _complete_pairs(self, number: int, on_skip: Callable[[], None] = lambda: None) -> Iterator[Pair]:
         """Yields the pairs of a file with two sides; calls `on_skip` for each of the others."""
@@ -290,11 +273,9 @@ class Corpus:
                 raise _empty_side_error(f"{name}:{number}", pair)
 
 
-def display_name(file: PairFile) -> str:
-    """What a file, or two parallel ones, are called in messages."""
-    if isinstance(file, str):
-        return STANDARD_INPUT if file == "-" else file
-    return " + ".join(file)
+def _count_bits(packed: npt.NDArray[np.uint8], begin: int, end: int) -> int:
+    bits = np.unpackbits(packed[begin >> 3 : (end + 7) >> 3], count=end - (begin & ~7))
+    return int(np.count_nonzero(bits[begin & 7 :]))
 
 
 def _empty_side_error(where: str, pair: Pair) -> DataError:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from interlingua.data.batch import Batch, batch_of, make_batch
+from interlingua.data.mixture import Part
 from interlingua.data.sampler import epoch_batches
 from interlingua.data.store import Store
 from interlingua.text.tokenizer import TokenizerPair
@@ -32,8 +33,9 @@ class SubwordSampling(NamedTuple):
 
 
 def load_batches(
-    store: Store, max_tokens: int, seed: int, position: Position, sampling: SubwordSampling | None = None
-) -> Iterator[tuple[Batch, Position]]:
+    store: Store, max_tokens: int, seed: int, position: Position, sampling: SubwordSampling | None = None,
+    parts: Sequence[Part] = (),
+) -> Iterator[tuple[Batch, Position]]:  # fmt: skip
     """Yields batches for ever, each with the position after it; the same ones from the same position.
 
     Args:
@@ -43,10 +45,11 @@ def load_batches(
         position: of the first batch to yield.
         sampling: segment the texts anew instead of taking the stored ids; batches then come out somewhat
             longer.
+        parts: how often pairs are seen, see `epoch_batches`.
     """
     epoch, consumed = position
     while True:
-        batches = epoch_batches(store.source_lengths, store.target_lengths, max_tokens, seed, epoch)
+        batches = epoch_batches(store.source_lengths, store.target_lengths, max_tokens, seed, epoch, parts)
         for number, indices in enumerate(batches, start=1):
             if number <= consumed:
                 continue

@@ -21,11 +21,13 @@ from interlingua.data.account import SHOWN_PAIRS, show_pairs, summarise
 from interlingua.data.cache import UNFINISHED, Cache, choose_size_limit
 from interlingua.data.corpus import Corpus, CorpusReport, CorpusSettings, Pair, format_of
 from interlingua.data.inspection import are_swapped
+from interlingua.data.mixture import Part, count_parts, refuse_epoch, report_corpora
 from interlingua.data.split import SplitPart, split
 from interlingua.data.store import Store
 from interlingua.data.store_writer import FORMAT, StoreWriter
 from interlingua.data.unknown import is_hardly_known
 from interlingua.errors import BundleError, DataError, OutputError
+from interlingua.text.columns import check_tag
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers
 from interlingua.text.tokenizer_files import digest, load_tokenizers, save_tokenizers
 
@@ -44,8 +46,13 @@ class Prepared(NamedTuple):
     report: dict[str, Any]
     """Plain values: content (hashes of the files), tokenizers (the choice in a line), train and valid (what
     was read, left out by reason, repeated), held_out (share and seed) when there was no validation file,
-    train_stored and valid_stored (pairs), unknown (symbols by part and side), swapped, and summary (all of it
-    for people)."""
+    train_stored and valid_stored (pairs), unknown (symbols by part and side), swapped, corpora
+    (those that are mixed), valid_corpora (which one each file is of that `valid_by_file` counts), and summary
+    (all of it for people)."""
+    parts: tuple[Part, ...] = ()
+    """How often the pairs of `train` are seen; none when each is seen once in an epoch."""
+    valid_by_file: tuple[int, ...] = ()
+    """How many of the pairs of `valid`, in order, are of each file; of training when there was no other."""
     account: str = ""
     """The summary with what is only worth showing now: the first pairs, and notes on the cache."""
 
@@ -66,11 +73,15 @@ def prepare(
 
     Raises:
         DataError: a mistake in the files, with the file and line.
-        ConfigurationError: settings that contradict each other or the data.
+        ConfigurationError: settings that contradict each other, the data or the given tokenizers.
         OutputError: the cache cannot be written.
     """
-    train = Corpus(corpus_settings.train, corpus_settings)
-    valid = Corpus(corpus_settings.valid, corpus_settings) if corpus_settings.valid else None
+    train = Corpus.of(corpus_settings.train_files, corpus_settings)
+    valid_files = corpus_settings.valid_files
+    valid = Corpus.of(valid_files, corpus_settings) if valid_files else None
+    if given_tokenizers:
+        for tag in train.tags:
+            check_tag(tag, given_tokenizers.source, "data.corpora")
     content = [part.digest() for part in (train, valid) if part]
     key = _cache_key(content, corpus_settings, tokenizer_settings, given_tokenizers)
     try:
@@ -81,7 +92,7 @@ def prepare(
         with entries.lock(key):
             entry = entries.entry(key)
             try:
-                prepared = _open(entry, train, valid)
+                prepared = _open(entry, train, valid, corpus_settings)
             except (DataError, BundleError) as damage:
                 if entry.exists():
                     notes.append(f"prepared data in the cache was damaged and is made anew ({damage.where})")
@@ -93,12 +104,13 @@ def prepare(
                     complete.mkdir()
                     _write(complete, train, valid, tokenizer_settings, given_tokenizers, content)
                     complete.rename(entry)
-                prepared = _open(entry, train, valid)
+                prepared = _open(entry, train, valid, corpus_settings)
             end_use = entries.use(key, [*train.names, *(valid.names if valid else [])])
         weakref.finalize(prepared.train, end_use)
         entries.shrink(choose_size_limit(entries.directory))
     except OSError as error:
         raise _not_written(cache, error) from None
+    refuse_epoch(prepared.parts)
     return prepared._replace(account="\n".join([prepared.account, *notes]))
 
 
@@ -145,14 +157,14 @@ def _cache_key(
     tokenizer_settings: TokenizerSettings,
     given_tokenizers: TokenizerPair | None,
 ) -> str:
-    reading = corpus_settings.model_dump(exclude={"train", "valid"})
+    reading = corpus_settings.model_dump(exclude={"train", "valid", "corpora"})
     if given_tokenizers:
         tokenization: Any = [digest(side) for side in given_tokenizers]
     else:
         tokenization = tokenizer_settings.model_dump()
     files = [
-        [format_of(file, corpus_settings) for file in part]
-        for part in (corpus_settings.train, corpus_settings.valid)
+        [(format_of(each.file, corpus_settings), each.tag) for each in part]
+        for part in (corpus_settings.train_files, corpus_settings.valid_files)
     ]
     formats = [*files, FORMAT, sentencepiece.__version__]
     key = json.dumps([content, reading, tokenization, formats], sort_keys=True)
@@ -177,11 +189,11 @@ def _write(
     elif are_swapped(train.first_pairs, valid.first_pairs):
         report["swapped"] = True
     if given_tokenizers is None:
-        tokenizers, report["tokenizers"] = train_tokenizers(rest, tokenizer_settings)
+        tokenizers, report["tokenizers"] = train_tokenizers(rest, tokenizer_settings, train.tags)
     else:
         tokenizers, report["tokenizers"] = given_tokenizers, "given"
     save_tokenizers(tokenizers, directory)
-    _write_stores(directory, train, held_out or valid, tokenizers)
+    report["by_file"] = _write_stores(directory, train, held_out or valid, tokenizers)
     report["unknown"] = {}
     for name in ("train", "valid"):
         store = Store(directory / name)
@@ -200,24 +212,30 @@ def _read_through(train: Corpus, valid: Corpus | None) -> dict[str, CorpusReport
     if valid is None:
         return {"train": train.report()}
     valid_report = valid.report()
-    watched = frozenset(hash(pair.source) for pair in islice(valid, WATCHED_SOURCES))
+    watched = frozenset(hash(valid.untagged(pair)) for pair in islice(valid, WATCHED_SOURCES))
     return {"train": train.report(watched), "valid": valid_report}
 
 
 def _write_stores(
     directory: Path, train: Corpus, valid: SplitPart | Corpus | None, tokenizers: TokenizerPair
-) -> None:
-    """Writes both stores; pairs that are held out are written in the same pass as the others."""
+) -> list[list[int]]:
+    """Writes both stores; pairs that are held out are written in the same pass as the others.
+
+    Returns:
+        How many pairs of each file are in the store of training, and in that of validation.
+    """
     writers = []
     for name in ("train", "valid"):
         (directory / name).mkdir()
         writers.append(StoreWriter(directory / name, tokenizers, train.settings.max_length))
     with writers[0], writers[1]:
-        for pair in train:
+        for file, pair in train.by_file():
             held_out = isinstance(valid, SplitPart) and valid.holds(pair)
-            writers[held_out].add(pair)
-        for pair in valid if isinstance(valid, Corpus) else ():
-            writers[1].add(pair)
+            writers[held_out].add(pair, file)
+        for file, pair in valid.by_file() if isinstance(valid, Corpus) else ():
+            writers[1].add(pair, file)
+    files = len(train.names), len(valid.names if isinstance(valid, Corpus) else train.names)
+    return [[writer.by_file[file] for file in range(n)] for writer, n in zip(writers, files, strict=True)]
 
 
 def _refuse_unknown(
@@ -241,14 +259,21 @@ def _refuse_unknown(
             )
 
 
-def _open(directory: Path, train: Corpus, valid: Corpus | None) -> Prepared:
-    """Opens an entry of the cache; its report gets the names of today's files."""
+def _open(directory: Path, train: Corpus, valid: Corpus | None, corpus_settings: CorpusSettings) -> Prepared:
+    """Opens an entry of the cache; its report gets the names, weights and corpora of today's files."""
     try:
         report = json.loads((directory / "report.json").read_bytes())
-        first_pairs = report.pop("first_pairs")
+        first_pairs, by_file = report.pop("first_pairs"), report.pop("by_file")
         report["train"]["files"] = train.names
         if valid:
             report["valid"]["files"] = valid.names
+        parts = tuple(count_parts(by_file[0], corpus_settings.mixture))
+        if corpus_settings.corpora:
+            report["corpora"] = report_corpora(
+                parts, report["train"]["duplicates_by_file"], corpus_settings.mixture
+            )
+            valid_files = corpus_settings.valid_files or corpus_settings.train_files
+            report["valid_corpora"] = [file.corpus for file in valid_files]
         account = summarise(report, show_pairs(first_pairs))
         report["summary"] = summarise(report)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -256,4 +281,4 @@ def _open(directory: Path, train: Corpus, valid: Corpus | None) -> Prepared:
     stores = Store(directory / "train"), Store(directory / "valid")
     for store in stores:
         store.verify()
-    return Prepared(load_tokenizers(directory), *stores, report, account)
+    return Prepared(load_tokenizers(directory), *stores, report, parts, tuple(by_file[1]), account)

@@ -92,8 +92,9 @@ def read_tsv(
 
 
 def read_jsonl(
-    path: Path, keys: tuple[Sequence[str], str], changes: ChangeDetector | None = None
-) -> Iterator[tuple[str, str]]:
+    path: Path, keys: tuple[Sequence[str], str], changes: ChangeDetector | None = None,
+    one_column: bool = False,
+) -> Iterator[tuple[str, str]]:  # fmt: skip
     """Yields the two texts of each line's JSON object; a blank line gives two empty ones.
 
     Args:
@@ -101,6 +102,7 @@ def read_jsonl(
         keys: the source's keys, whose values are columns of its text as those of a list are, and the
             target's; others are ignored.
         changes: see `read_lines`.
+        one_column: whether the tabs of a text are spaces, and no ends of columns.
 
     Raises:
         DataError: a line is no JSON object, or a key is missing or no text.
@@ -120,7 +122,7 @@ def read_jsonl(
         for key in (*keys[0], keys[1]):
             if line.count(f'"{key}"') > 1:
                 _refuse_repeated_key(key, where, line)
-        sources = [column for key in keys[0] for column in _columns(record, key, where)]
+        sources = [column for key in keys[0] for column in _columns(record, key, where, one_column)]
         yield COLUMN_END.join(sources), _text(record, keys[1], where)
 
 
@@ -160,11 +162,12 @@ def _head(path: Path) -> bytes:
         return b""
 
 
-def _columns(record: dict[str, Any], key: str, where: str) -> list[str]:
+def _columns(record: dict[str, Any], key: str, where: str, one_column: bool) -> list[str]:
     """The value of a key: a text, or a list of them, whose tabs are no ends of columns."""
     value = record.get(key)
     if not isinstance(value, list):
-        return [_text(record, key, where)]
+        text = _text(record, key, where)
+        return [text.replace(COLUMN_END, " ") if one_column else text]
     return [_text({key: part}, key, where).replace(COLUMN_END, " ") for part in value]
 
 

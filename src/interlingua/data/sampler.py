@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+from interlingua.data.mixture import Part
 
 __all__ = ["epoch_batches"]
 
@@ -17,9 +19,10 @@ POOL_PAIRS = 131_072
 
 
 def epoch_batches(
-    source_lengths: Lengths, target_lengths: Lengths, max_tokens: int, seed: int, epoch: int
-) -> Iterator[Indices]:
-    """Yields every index once, in batches of pairs of about equal length.
+    source_lengths: Lengths, target_lengths: Lengths, max_tokens: int, seed: int, epoch: int,
+    parts: Sequence[Part] = (),
+) -> Iterator[Indices]:  # fmt: skip
+    """Yields every index, as often as its weight says, in batches of pairs of about equal length.
 
     A pure function of its arguments. The pairs are shuffled into pools, each pool is sorted by length and
     divided into batches, and its batches are shuffled.
@@ -31,14 +34,29 @@ def epoch_batches(
             of its own.
         seed: of the whole training.
         epoch: from 0.
+        parts: all the pairs in order, by weight; each is seen once when there are none.
     """
     random = np.random.default_rng((seed, epoch))
-    order = random.permutation(len(source_lengths)).astype(np.int32, copy=False)
+    order = _seen_in_epoch(parts or [Part(len(source_lengths), 1.0)], seed, epoch)
+    random.shuffle(order)
     for start in range(0, len(order), POOL_PAIRS):
         pool = order[start : start + POOL_PAIRS]
         batches = _batches_by_length(pool, source_lengths[pool], target_lengths[pool], max_tokens)
         for i in random.permutation(len(batches)):
             yield batches[i]
+
+
+def _seen_in_epoch(parts: Sequence[Part], seed: int, epoch: int) -> npt.NDArray[np.int32]:
+    """The indices of an epoch: each part is gone through for ever, and an epoch takes its weight of it."""
+    seen, first = [], 0
+    for number, (pairs, weight) in enumerate(parts):
+        walk = np.arange(first, first + pairs, dtype=np.int32)
+        if weight % 1:
+            np.random.default_rng((seed, number, 1)).shuffle(walk)
+        begin, end = (round(n * weight * pairs) for n in (epoch, epoch + 1))
+        seen.append(np.resize(np.roll(walk, -begin), end - begin) if weight != 1 else walk)
+        first += pairs
+    return np.concatenate(seen)
 
 
 def _batches_by_length(

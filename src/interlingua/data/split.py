@@ -17,8 +17,9 @@ __all__ = ["SplitPart", "split"]
 class SplitPart:
     """The pairs of a corpus whose sources are held out, or those whose are not.
 
-    All pairs of one source are in one part of the split, so nothing held out has been trained on. A hash of
-    the seed and of the NFC form of the source decides: no memory, and the same whatever the order.
+    All pairs of one source are in one part of the split, whatever their tags, so nothing held out has been
+    trained on. A hash of the seed and of the NFC form of the source decides: no memory, and the same whatever
+    the order.
     """
 
     corpus: Corpus
@@ -32,7 +33,8 @@ class SplitPart:
 
     def holds(self, pair: Pair) -> bool:
         """Whether a pair is in this part."""
-        key, source = self.seed.to_bytes(8, "little", signed=True), normalise(pair.source, "NFC").encode()
+        source = normalise(self.corpus.untagged(pair), "NFC").encode()
+        key = self.seed.to_bytes(8, "little", signed=True)
         value = int.from_bytes(hashlib.blake2b(source, digest_size=8, key=key).digest(), "little")
         return (value < int(self.share * 2**64)) == self.held_out
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from collections import Counter
 from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
@@ -20,7 +21,7 @@ from interlingua.text.tokenizer_files import digest
 
 __all__ = ["FORMAT", "StoreWriter", "crc32"]
 
-FORMAT = 2
+FORMAT = 3
 CHUNK_PAIRS = 8_192
 """Pairs encoded and written at once."""
 
@@ -40,6 +41,9 @@ class StoreWriter:
     def __init__(self, directory: Path, tokenizers: TokenizerPair, max_length: int) -> None:
         self.directory, self.tokenizers, self.max_length = directory, tokenizers, max_length
         self.written = self.too_long = 0
+        self.by_file: Counter[int] = Counter()
+        """How many pairs of each file were written."""
+        self._file = 0
         self._waiting: list[tuple[str, str]] = []
         self._files = ExitStack()
         self._sides = [
@@ -59,8 +63,11 @@ class StoreWriter:
         if error is None:
             self._describe()
 
-    def add(self, pair: tuple[str, str]) -> None:
-        """Takes the next pair."""
+    def add(self, pair: tuple[str, str], file: int = 0) -> None:
+        """Takes the next pair, of a file by number."""
+        if file != self._file:
+            self._write()
+            self._file = file
         self._waiting.append(pair)
         if len(self._waiting) >= CHUNK_PAIRS:
             self._write()
@@ -78,6 +85,7 @@ class StoreWriter:
             len(source) <= self.max_length and len(target) <= self.max_length
             for source, target in zip(*ids, strict=True)
         ]
+        self.by_file[self._file] += sum(fits)
         self.written, self.too_long = self.written + sum(fits), self.too_long + len(fits) - sum(fits)
         for side, side_ids, side_texts in zip(self._sides, ids, texts, strict=True):
             kept = [text for text, fit in zip(side_texts, fits, strict=True) if fit]

@@ -49,13 +49,24 @@ Validation pairs choose the weights, so scores on a test set of its own may be l
 | metric | score | 95% interval | signature |
 |---|---|---|---|
 {scores}
-
+{_by_corpus(validation)}
 ## Samples
 
 | source | output | reference |
 |---|---|---|
 {samples}
 """
+
+
+def _by_corpus(validation: Validation) -> str:
+    """A table of the scores of each corpus, where there are several."""
+    if not validation.by_corpus:
+        return ""
+    metrics = [score.name for score in validation.scores]
+    rows = [["corpus", *metrics], ["---"] * (1 + len(metrics))]
+    rows += [[_cell(name), *(f"{score.score:.2f}" for score in scores)]
+             for name, scores in validation.by_corpus.items()]  # fmt: skip
+    return "\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def _interval(confidence: Any) -> str:

@@ -26,15 +26,16 @@ from interlingua.runs.fine_tuning import refuse_other_model, values_of_base
 from interlingua.runs.inputs import Inputs, copy_streams, find_again, pair_files
 from interlingua.runs.lengths import describe_outliers, measure_lengths
 from interlingua.runs.manifest import Manifest
-from interlingua.runs.recipes import choose_recipe, default_steps, target_tokens
+from interlingua.runs.recipes import choose_recipe, default_steps, epoch_tokens
 from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
 from interlingua.runs.tensorboard import require_tensorboard
 from interlingua.search.settings import SearchSettings
 from interlingua.settings import Settings, merge
+from interlingua.text.columns import ColumnTokenizer
 from interlingua.text.description import describe
 from interlingua.text.facts import TextFacts, measure_facts
 from interlingua.text.languages import check_language
-from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings
+from interlingua.text.tokenizer import Tokenizer, TokenizerPair, TokenizerSettings
 from interlingua.text.tokenizer_files import load_tokenizers
 from interlingua.training.settings import TrainingSettings
 
@@ -288,10 +289,16 @@ def _complete(experiment: Experiment, prepared: Prepared, device: torch.device, 
 
 def _name(experiment: Experiment, prepared: Prepared) -> str:
     """Such as "characters + lstm"."""
-    kinds = [f"{len(tokenizer):,} subwords" if tokenizer.kind in ("unigram", "bpe") else tokenizer.kind
-             for tokenizer in prepared.tokenizers]  # fmt: skip
+    kinds = map(_tokens_of, prepared.tokenizers)
     model = getattr(experiment.model, "cell", experiment.model.architecture)
     return f"{' to '.join(dict.fromkeys(kinds))} + {model}"
+
+
+def _tokens_of(tokenizer: Tokenizer) -> str:
+    """What texts are cut into; of several columns those that are no tags."""
+    if isinstance(tokenizer, ColumnTokenizer):
+        return next((name for name in map(_tokens_of, tokenizer.columns) if name != "words"), "words")
+    return f"{len(tokenizer):,} subwords" if tokenizer.kind in ("unigram", "bpe") else tokenizer.kind
 
 
 def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | None) -> Plan:
@@ -359,7 +366,7 @@ def _keep_length_penalty(values: Mapping[str, Any]) -> Mapping[str, Any]:
 def _with_default_budget(experiment: Experiment, prepared: Prepared) -> tuple[Experiment, str]:
     """Sets the steps by the size of the data; also says so."""
     training = experiment.training
-    steps = default_steps(target_tokens(prepared.train), training.max_tokens * training.accumulate)
+    steps = default_steps(epoch_tokens(prepared), training.max_tokens * training.accumulate)
     training = training.model_copy(update={"max_steps": steps})
     note = f"budget: {steps:,} steps, from the size of the data (--minutes or --max-steps to choose)"
     return experiment.model_copy(update={"training": training}), note

@@ -8,13 +8,14 @@ import re
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from interlingua.data.corpus import STANDARD_INPUT, CorpusSettings, PairFile
+from interlingua.data.account import summarise
+from interlingua.data.settings import STANDARD_INPUT, CorpusFile, CorpusSettings, PairFile
 from interlingua.errors import CheckpointError, ConfigurationError, DataError, OutputError
 
 __all__ = ["COPIES", "InputFile", "Inputs", "copy_streams", "find_again", "pair_files"]
@@ -92,15 +93,16 @@ class Inputs(NamedTuple):
 
     def name_report(self, report: dict[str, Any]) -> None:
         """Has the report on the data name what the user named; it may have been written for another run."""
-        for part, files in (("train", self.data.train), ("valid", self.data.valid)):
+        if not self.names:
+            return
+        for part in ("train", "valid"):
             if part in report:
-                names = [
-                    self.names.get(file, file) if isinstance(file, str) else
-                    " + ".join(self.names.get(side, side) for side in file) for file in files
-                ]  # fmt: skip
-                before = ", ".join(report[part]["files"])
-                report["summary"] = report["summary"].replace(f"{before}: ", f"{', '.join(names)}: ", 1)
-                report[part]["files"] = names
+                report[part]["files"] = [*map(self.rename, report[part]["files"])]
+        for corpus in report.get("corpora", ()):
+            corpus |= {"name": self.rename(corpus["name"]), "files": [*map(self.rename, corpus["files"])]}
+        if corpora := report.get("valid_corpora"):
+            report["valid_corpora"] = [*map(self.rename, corpora)]
+        report["summary"] = summarise(report)
 
     def rename(self, text: str) -> str:
         """A text for people with what the user named in place of copies."""
@@ -112,10 +114,11 @@ class Inputs(NamedTuple):
 
 def pair_files(data: CorpusSettings) -> list[str]:
     """The names of all files, of training first."""
-    files: list[str] = []
-    for file in (*data.train, *data.valid):
-        files += [file] if isinstance(file, str) else file
-    return files
+    return _names((*data.train_files, *data.valid_files))
+
+
+def _names(files: Sequence[CorpusFile]) -> list[str]:
+    return [name for each in files for name in ([each.file] if isinstance(each.file, str) else each.file)]
 
 
 def copy_streams(data: CorpusSettings, directory: Path) -> Inputs:
@@ -136,8 +139,8 @@ def copy_streams(data: CorpusSettings, directory: Path) -> Inputs:
             found=f"named {streams.count(twice[0])} times", accepted="Save one of them as a file first.",
         )  # fmt: skip
     names, copied = {}, {}
-    for part, part_files in (("train", data.train), ("valid", data.valid)):
-        for number, file in enumerate(pair_files(CorpusSettings(train=part_files)), start=1):
+    for part, part_files in (("train", data.train_files), ("valid", data.valid_files)):
+        for number, file in enumerate(_names(part_files), start=1):
             if _is_stream(file):
                 suffixes = "" if file in STANDARD_INPUTS or file.startswith(DEVICES) else _suffixes(file)
                 copy = directory / f"{part}-{number}.copy{suffixes or '.tsv'}"
@@ -159,7 +162,7 @@ def find_again(data: CorpusSettings, files: list[InputFile], out: Path) -> Corpu
             where=out / "config.toml", found=f"{len(named)} files; there were {len(files)}",
             accepted="A run goes on with its own data. To train on other data: --from, into another --out.",
         )  # fmt: skip
-    number_of_train = len(pair_files(data.model_copy(update={"valid": ()})))
+    number_of_train = len(_names(data.train_files))
     places = {}
     for number, (name, file) in enumerate(zip(named, files, strict=True)):
         kind = "training" if number < number_of_train else "validation"
@@ -237,7 +240,13 @@ def _rename_files(data: CorpusSettings, rename: Callable[[str], str]) -> CorpusS
             rename(file) if isinstance(file, str) else (rename(file[0]), rename(file[1])) for file in files
         )
 
-    return data.model_copy(update={"train": renamed(data.train), "valid": renamed(data.valid)})
+    corpora = tuple(
+        corpus.model_copy(update={"files": renamed(corpus.files), "valid": renamed(corpus.valid)})
+        for corpus in data.corpora
+    )
+    return data.model_copy(
+        update={"train": renamed(data.train), "valid": renamed(data.valid), "corpora": corpora}
+    )
 
 
 def _suffixes(file: str) -> str:

@@ -86,7 +86,7 @@ class Journal:
         if checkpoint.about["data"] != self.plan.prepared.train.digest:
             raise CheckpointError(
                 "the training data has changed since this run was started",
-                where=", ".join(map(str, self.plan.experiment.data.train)),
+                where=", ".join(map(str, (each.file for each in self.plan.experiment.data.train_files))),
                 accepted="Put the old files back, or start a new run from the saved model with --from.",
             )
         # The weights lay in another order then.

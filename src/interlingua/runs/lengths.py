@@ -16,6 +16,7 @@ import numpy.typing as npt
 from interlingua.data.corpus import CorpusSettings, display_name, read_pairs
 from interlingua.data.store import Store
 from interlingua.inference.bundle import LengthStatistics
+from interlingua.text.columns import add_tag
 from interlingua.text.tokenizer import TokenizerPair
 
 __all__ = ["describe_outliers", "measure_lengths"]
@@ -127,8 +128,9 @@ def _places(train: Store, numbers: list[int], tokenizers: TokenizerPair, data: C
     remaining = iter(numbers)
     sought, found = next(remaining), list[str]()
     wanted = train.source_text(sought), train.target_text(sought)
-    for file in data.train:
-        for number, pair in enumerate(read_pairs(file, data), start=1):
+    for file, _, tag in data.train_files:
+        for number, (source, target) in enumerate(read_pairs(file, data), start=1):
+            pair = add_tag(tag, source), target
             texts = (side.normalise(text) for side, text in zip(tokenizers, pair, strict=True))
             if tuple(texts) != wanted:
                 continue

@@ -19,7 +19,7 @@ from interlingua.runs.machine import Throughput, measure_throughput
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.training.settings import TrainingSettings
 
-__all__ = ["Recipe", "choose_recipe", "default_steps", "target_tokens"]
+__all__ = ["Recipe", "choose_recipe", "default_steps", "epoch_tokens"]
 
 PAPER_TRAINING: Mapping[str, Any] = {
     # Vaswani et al. 2017, 5.3: Adam with Eq. 3's rate, no clipping, no decay.
@@ -169,14 +169,15 @@ def _fit_recipe(
     narrow = max(map(len, prepared.tokenizers)) < SMALL_VOCABULARY and tokens < LARGE_DATA
     defaults = WIDE if not narrow else COMMANDS if are_commands(prepared.tokenizers) else NARROW
     default = next(default for default in defaults if tokens < default.below_tokens)
+    an_epoch = epoch_tokens(prepared)
     if preset is None and architecture is None and defaults is NARROW:
         architecture = choose_architecture(training, throughput)
     if preset is None:
         preset = DEFAULT_PRESET.get(architecture or "") or choose_preset(
-            training, default, tokens, device, throughput
+            training, default, an_epoch, device, throughput
         )
     max_tokens = choose_max_tokens(training, preset, default, throughput)
-    epochs = expected_tokens(training, preset, max_tokens, tokens, throughput) / tokens
+    epochs = expected_tokens(training, preset, max_tokens, an_epoch, throughput) / an_epoch
     regularisations = NARROW_REGULARISATION if narrow else WIDE_REGULARISATION
     regularisation = next(row for row in regularisations if epochs < row.below_epochs)
     dropout = regularisation.dropout
@@ -259,12 +260,23 @@ def default_steps(tokens: int, update_tokens: int) -> int:
     """A budget when none is given: some forty epochs, within 2,000 to 100,000 updates.
 
     Args:
-        tokens: target tokens of the data.
+        tokens: target tokens of an epoch.
         update_tokens: tokens of an update.
     """
     return max(2_000, min(100_000, 40 * tokens // update_tokens))
 
 
 def target_tokens(train: Store) -> int:
-    """Tokens to predict in one epoch, ends of sequences counted."""
+    """Tokens to predict of all pairs, ends of sequences counted."""
     return int(train.target_lengths.sum(dtype="int64")) + len(train)
+
+
+def epoch_tokens(prepared: Prepared) -> int:
+    """Tokens to predict in one epoch as it is seen, some corpora perhaps more often than others."""
+    tokens, first = float(target_tokens(prepared.train)), 0
+    for pairs, weight in prepared.parts:
+        if weight != 1:
+            lengths = prepared.train.target_lengths[first : first + pairs]
+            tokens += (weight - 1) * (int(lengths.sum(dtype="int64")) + pairs)
+        first += pairs
+    return max(1, round(tokens))

@@ -288,10 +288,12 @@ def _build_learner(plan: Plan, resumed: bool) -> tuple[Learner, Machine]:
 
 
 def _build_validator(plan: Plan, device: torch.device) -> Validator:
-    settings = plan.experiment.training
+    settings, prepared = plan.experiment.training, plan.prepared
+    corpora = zip(prepared.report.get("valid_corpora", ()), prepared.valid_by_file, strict=False)
     return Validator(
-        plan.prepared.valid, plan.prepared.tokenizers, plan.lengths, plan.experiment.search,
+        prepared.valid, prepared.tokenizers, plan.lengths, plan.experiment.search,
         settings.choose_length_penalty, settings.decode_pairs, settings.max_tokens, device, plan.facts,
+        [*corpora],
     )  # fmt: skip
 
 
@@ -412,6 +414,10 @@ def _finish(trainer: Trainer, session: _Session, reason: str) -> Generator[Event
         "numbers_copied": validator.measure_numbers_copied(),
         "data": trainer.plan.prepared.report,
     }
+    if validation.by_corpus:
+        info["scores_by_corpus"] = {
+            name: [score.as_json() for score in of_corpus] for name, of_corpus in validation.by_corpus.items()
+        }
     if session.standing is not None:
         info["race"] = session.standing.as_info()
     journal.save_result(info, validation)

@@ -232,8 +232,9 @@ class Trainer:
         if settings.subword_sampling:
             sampling = SubwordSampling(self.plan.prepared.tokenizers, settings.subword_sampling)
         return load_batches(
-            self.plan.prepared.train, settings.max_tokens, settings.seed, self.position, sampling
-        )
+            self.plan.prepared.train, settings.max_tokens, settings.seed, self.position, sampling,
+            self.plan.prepared.parts,
+        )  # fmt: skip
 
     def _validations_by(self, progress: float) -> int:
         return int(progress * self.settings.validations)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -69,6 +69,8 @@ class Validation(NamedTuple):
     """Of greedy search: the translations, in the order in which pairs are taken."""
     min_coverage: float = 0.0
     """See TextFacts; 0 when there was no time."""
+    by_corpus: Mapping[str, list[Score]] = {}
+    """The scores of each corpus, by its name, where the pairs are of several."""
 
     @property
     def selection_score(self) -> float:
@@ -111,14 +113,17 @@ class Validator:
         max_tokens: of a batch, for the loss.
         device: where the model is.
         facts: what kind of text the model is for: it is tried as it will be used.
+        corpora: names, and how many of the pairs, in order, are of each; none where that is not asked.
     """
 
     def __init__(
         self, store: Store, tokenizers: TokenizerPair, lengths: LengthStatistics, search: SearchSettings,
         choose_length_penalty: bool, decode_pairs: int, max_tokens: int, device: torch.device,
-        facts: TextFacts | None = None,
+        facts: TextFacts | None = None, corpora: Sequence[tuple[str, int]] = (),
     ) -> None:  # fmt: skip
         self.facts = facts
+        self.corpora = [name for name, pairs in corpora for _ in range(pairs)]
+        """Of each pair."""
         self.order = np.random.default_rng(0).permutation(len(store))[:MAX_PAIRS].tolist()
         self.store, self.max_tokens, self.device = store, max_tokens, device
         self.decode_pairs = self.max_decode_pairs = min(decode_pairs, len(self.order))
@@ -175,19 +180,20 @@ class Validator:
             loss, translations = self._apply(model, self.search, self.order, ends_at)
             pairs, outputs = self._sorted(self.order, [translation.text for translation in translations])
             validation = self._validation(loss, self.search, pairs, outputs, started)
-            return self._with_coverage(validation, model, pairs, outputs, ends_at)
+            return self._complete(validation, model, pairs, outputs, ends_at)
         # One search does for all: what a beam meets does not depend on the penalty when all its slots finish.
         search = self.search.model_copy(update={"stop": "all", "n_best": self.search.beam})
         loss, translations = self._apply(model, search, self.order, ends_at)
         pairs, found = self._sorted(self.order, translations)
         search, outputs = self._choose_length_penalty(pairs, found)
         validation = self._validation(loss, search, pairs, outputs, started)
-        return self._with_coverage(validation, model, pairs, outputs, ends_at)
+        return self._complete(validation, model, pairs, outputs, ends_at)
 
-    def _with_coverage(
+    def _complete(
         self, validation: Validation, model: Model, pairs: list[Pair], outputs: list[str], ends_at: float
     ) -> Validation:
-        """With what translations of natural language look at the least."""
+        """With the scores of each corpus, and how little translations of natural language look at a word."""
+        validation = self._score_corpora(validation, outputs)
         if self.facts is None or not self.facts.natural:
             return validation
         translated = [(source, output) for (source, _), output in zip(pairs, outputs, strict=True)]
@@ -260,6 +266,23 @@ class Validator:
         samples = [Sample(source, target, output) for (source, target), output in shown]
         seconds = time.monotonic() - started
         return Validation(*loss, scores, samples, search, len(pairs), seconds)
+
+    def _score_corpora(self, validation: Validation, outputs: list[str]) -> Validation:
+        """The same with the scores of each corpus.
+
+        Args:
+            validation: of all pairs that were translated.
+            outputs: in the data's order.
+        """
+        by_corpus: dict[str, list[tuple[str, Pair]]] = {}
+        for i, output in zip(sorted(self.order[: len(outputs)]), outputs, strict=True):
+            pair = self.store.source_text(i), self.store.target_text(i)
+            by_corpus.setdefault(self.corpora[i] if self.corpora else "", []).append((output, pair))
+        if len(by_corpus) < 2:
+            return validation
+        scores = {name: self._evaluate(self.metrics, [output for output, _ in own], [pair for _, pair in own],
+                                       n_bootstrap=0) for name, own in by_corpus.items()}  # fmt: skip
+        return validation._replace(by_corpus=scores)
 
     def _choose_length_penalty(
         self, pairs: list[Pair], translations: list[Translation]

@@ -8,18 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from interlingua.errors import DataError
+from interlingua.errors import ConfigurationError, DataError
 from interlingua.kinds import SPECIALS, Symbols
 from interlingua.text.lengths import length_limit
 from interlingua.text.normalise import Normalisation, normalise
+from interlingua.text.subwords import SubwordTokenizer
+from interlingua.text.symbols import SymbolTokenizer
 
 if TYPE_CHECKING:
     from interlingua.text.tokenizer import Tokenizer
 
-__all__ = ["COLUMN_END", "ColumnTokenizer", "count_columns", "normalise_columns"]
+__all__ = ["COLUMN_END", "ColumnTokenizer", "add_tag", "check_tag", "count_columns", "normalise_columns"]
 
 COLUMN_END = "\t"
 """What stands between the columns of a text."""
+SHOWN_TAGS = 30
 
 
 def count_columns(texts: Iterable[str]) -> int:
@@ -31,6 +34,34 @@ def count_columns(texts: Iterable[str]) -> int:
 def normalise_columns(text: str, rule: Normalisation) -> str:
     """Normalises each column for itself, since the rule would make spaces of tabs."""
     return COLUMN_END.join(normalise(column, rule) for column in text.split(COLUMN_END))
+
+
+def add_tag(tag: str | None, text: str) -> str:
+    """Returns the text with its tag, if it has one, as the first column."""
+    return text if tag is None else f"{tag}{COLUMN_END}{text}"
+
+
+def check_tag(tag: str, tokenizer: Tokenizer, where: str) -> None:
+    """Refuses a tag that a model does not know.
+
+    Args:
+        tag: the first column of sources.
+        tokenizer: of the model's sources.
+        where: the tag comes from, for the message.
+
+    Raises:
+        ConfigurationError: names the tags that there are.
+    """
+    if not isinstance(tokenizer, ColumnTokenizer) or not tokenizer.tags:
+        raise ConfigurationError("the sources of the model have no tag", where=where, found=tag)
+    first = tokenizer.columns[0]
+    if COLUMN_END in tag or not first.normalise(tag) or first.unknown(tag):
+        raise ConfigurationError("the model knows no such tag", where=where, found=tag,
+                                 accepted=f"One of: {_list_tags(tokenizer.tags)}")  # fmt: skip
+
+
+def _list_tags(tags: Sequence[str]) -> str:
+    return ", ".join([*tags[:SHOWN_TAGS], *(["…"] if len(tags) > SHOWN_TAGS else [])])
 
 
 class ColumnTokenizer:
@@ -59,22 +90,32 @@ class ColumnTokenizer:
     def __len__(self) -> int:
         return self._offsets[-1] + len(self.columns[-1])
 
+    @property
+    def tags(self) -> list[str]:
+        """What the first column may be, where that is a closed list."""
+        first = self.columns[0]
+        words = first.vocabulary.symbols if isinstance(first, SymbolTokenizer) else ()
+        return [word for word in words if word] if first.kind == "words" else []
+
     def with_normalisation(self, rule: Normalisation) -> ColumnTokenizer:
         """Returns the same with another rule of normalisation."""
         return ColumnTokenizer([column.with_normalisation(rule) for column in self.columns])
 
     def split(self, text: str) -> list[str]:
-        """Returns the columns of a text.
+        """Returns the columns of a text; a blank one has blank ones.
 
         Raises:
             DataError: it has another number of them.
         """
+        if not text.strip():
+            return [""] * len(self.columns)
         parts = text.split(COLUMN_END)
         if len(parts) != len(self.columns):
             has = "1 column" if len(parts) == 1 else f"{len(parts)} columns"
+            first = f" The first one is a tag: {_list_tags(self.tags)}." if self.tags else ""
             raise DataError(
                 f"the text has {has}, and the model reads {len(self.columns)}", found=text,
-                accepted="The columns of the training, in their order, with tabs between them.",
+                accepted=f"The columns of the training, in their order, with tabs between them.{first}",
             )  # fmt: skip
         return parts
 
@@ -89,17 +130,36 @@ class ColumnTokenizer:
         return COLUMN_END.join(column.normalise(part) for column, part in parts)
 
     def encode(self, text: str) -> list[int]:
-        """Returns the ids of all columns, one after the other."""
-        ids: list[int] = []
-        for column, part, offset in zip(self.columns, self.split(text), self._offsets, strict=True):
-            if column is not self.columns[0]:
-                ids.append(self._between)
-            ids += [i if i < len(SPECIALS) else i + offset for i in column.encode(part)]
-        return ids
+        """Returns the ids of all columns, one after the other; a blank text has none, tag or not."""
+        return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Encodes several texts."""
-        return [self.encode(text) for text in texts]
+        return self._encode(texts)
+
+    def encode_sampled(self, texts: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
+        """Encodes normalised texts, subwords at random: see `SubwordTokenizer.encode_sampled`."""
+        return self._encode(texts, (alpha, seed))
+
+    def _encode(self, texts: Sequence[str], sampling: tuple[float, int] | None = None) -> list[list[int]]:
+        split, columns = [self.split(text) for text in texts], []
+        for number, column in enumerate(self.columns):
+            of_column = [parts[number] for parts in split]
+            if sampling and isinstance(column, SubwordTokenizer):
+                columns.append(column.encode_sampled(of_column, *sampling))
+            else:
+                columns.append(column.encode_batch(of_column))
+        return [self._join(parts, ids) for parts, *ids in zip(split, *columns, strict=True)]
+
+    def _join(self, parts: Sequence[str], columns: Sequence[Sequence[int]]) -> list[int]:
+        ids: list[int] = []
+        if not any(map(str.strip, parts[1:])) and (not parts[0].strip() or self.tags):
+            return ids
+        for number, (of_column, offset) in enumerate(zip(columns, self._offsets, strict=True)):
+            if number:
+                ids.append(self._between)
+            ids += [i if i < len(SPECIALS) else i + offset for i in of_column]
+        return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """Returns the text of the ids; special ids are skipped."""

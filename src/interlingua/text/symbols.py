@@ -72,6 +72,11 @@ class SymbolTokenizer:
         ranked = sorted(counts, key=lambda symbol: (-counts[symbol], symbol))
         return cls(kind, Vocabulary(always + ranked[:learnt]), normalisation, between)
 
+    @classmethod
+    def of_tags(cls, tags: Iterable[str], normalisation: Normalisation) -> SymbolTokenizer:
+        """A word for each tag; a tab, which no tag holds, would be between two."""
+        return cls("words", Vocabulary(["", *sorted(set(tags))]), normalisation, between="\t")
+
     def __len__(self) -> int:
         return len(self.vocabulary)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated, Literal, NamedTuple, Protocol
 
 from pydantic import Field
@@ -80,7 +80,8 @@ class TokenizerPair(NamedTuple):
     ) -> tuple[list[list[int]], list[list[int]]]:
         """Encodes pairs of normalised texts, subwords at random: see `SubwordTokenizer.encode_sampled`."""
         source, target = (
-            tokenizer.encode_sampled(texts, alpha, seed) if isinstance(tokenizer, SubwordTokenizer)
+            tokenizer.encode_sampled(texts, alpha, seed)
+            if isinstance(tokenizer, SubwordTokenizer | ColumnTokenizer)
             else tokenizer.encode_batch(texts)
             for tokenizer, texts in zip(self, (sources, targets), strict=True)
         )  # fmt: skip
@@ -107,13 +108,15 @@ class TokenizerSettings(Settings):
 
 
 def train_tokenizers(
-    pairs: Iterable[tuple[str, str]], settings: TokenizerSettings, seed: int = 0
+    pairs: Iterable[tuple[str, str]], settings: TokenizerSettings, tags: Collection[str] = (), seed: int = 0
 ) -> tuple[TokenizerPair, str]:
     """Learns the tokenizers of both sides from pairs, in memory bounded by `settings.sample`.
 
     Args:
         pairs: (source, target), read once.
         settings: the kinds, or "auto".
+        tags: what the first column of all sources may be, of which a sample may lack the rare ones; nothing
+            where sources have no tag.
         seed: draws the sample.
 
     Returns:
@@ -121,13 +124,16 @@ def train_tokenizers(
 
     Raises:
         ConfigurationError: the settings contradict each other or the data.
-        DataError: there are no pairs.
+        DataError: there are no pairs, or they have tags and differ in their numbers of columns.
     """
     sample, characters = _sample(pairs, settings, seed)
     if not sample:
         raise DataError("there are no pairs to learn a vocabulary from")
-    if (columns := count_columns(source for source, _ in sample)) > 1:
-        return _train_columns(sample, columns, settings, characters)
+    if count_columns(source for source, _ in sample) > 1:
+        return _train_columns(sample, tags, settings, characters)
+    if tags:
+        raise DataError("some sources have more columns than others", where="data.corpora",
+                        accepted="Beside their tags, all sources have equally many columns.")  # fmt: skip
     sources = [normalise(source, settings.normalisation) for source, _ in sample]
     texts = [sources, [target for _, target in sample]]
     sides = [SideStatistics.of(side) for side in texts]
@@ -149,17 +155,22 @@ def train_tokenizers(
 
 
 def _train_columns(
-    sample: Sequence[tuple[str, str]], columns: int, settings: TokenizerSettings, characters: tuple[int, int]
-) -> tuple[TokenizerPair, str]:
-    """Learns tokenizers from pairs whose sources have several columns; the kind asked for is the first's."""
+    sample: Sequence[tuple[str, str]], tags: Collection[str], settings: TokenizerSettings,
+    characters: tuple[int, int],
+) -> tuple[TokenizerPair, str]:  # fmt: skip
+    """Learns tokenizers from pairs whose sources have several columns.
+
+    The kind that is asked for is the first column's, or that of the first after the tag.
+    """
     rule, target_rule = settings.normalisation, rule_for_targets(settings.normalisation)
     if settings.joint is True:
         raise ConfigurationError(
             "sources of several columns have vocabularies of their own", where="tokenizer.joint",
             found="true", accepted="Leave it out, or use one column.",
         )  # fmt: skip
-    learnt: list[Tokenizer] = []
-    for number, texts in enumerate(zip(*(source.split(COLUMN_END) for source, _ in sample), strict=True)):
+    columns = [*zip(*(source.split(COLUMN_END) for source, _ in sample), strict=True)]
+    learnt: list[Tokenizer] = [SymbolTokenizer.of_tags(tags, rule)] if tags else []
+    for number, texts in enumerate(columns[len(learnt) :]):
         asked = settings.source if number == 0 else "auto"
         between = choose_between(texts) if asked == "auto" else None
         if between is not None:
@@ -173,7 +184,6 @@ def _train_columns(
     target = _train(kind, targets, target_rule, settings.vocabulary_size, characters[1])
     of_columns = " + ".join(map(_describe, learnt))
     described = f"source: {of_columns}; target: {_describe(target)}"
-    assert len(learnt) == columns
     return TokenizerPair(ColumnTokenizer(learnt), target), described
 
 

@@ -1,0 +1,145 @@
+"""Where pairs are and how they are read: the [data] section of an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
+
+from interlingua.settings import Settings
+from interlingua.text.columns import COLUMN_END
+from interlingua.text.normalise import normalise
+
+__all__ = ["STANDARD_INPUT", "CorpusFile", "CorpusSettings", "MixedCorpus", "PairFile", "display_name"]
+
+STANDARD_INPUT = "standard input"
+
+PairFile = str | tuple[str, str]
+"""A file of pairs ("-" is standard input), or the source and the target file of two parallel ones."""
+
+Files = Annotated[tuple[PairFile, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
+_Column = Annotated[int, Field(ge=1)]
+T = TypeVar("T")
+_Several = Annotated[
+    tuple[T, ...],
+    BeforeValidator(lambda value: _split(value, "+") if isinstance(value, str | list | tuple) else [value]),
+    PlainSerializer(lambda value: value[0] if len(value) == 1 else list(value)),
+    Field(min_length=1),
+]
+"""One or more, as a list or with a plus between them."""
+_SourceAndTarget = BeforeValidator(lambda value: _split(value, ","))
+
+
+def _split(value: Any, between: str) -> Any:
+    return [part.strip() for part in value.split(between)] if isinstance(value, str) else value
+
+
+def display_name(file: PairFile) -> str:
+    """What a file, or two parallel ones, are called in messages."""
+    if isinstance(file, str):
+        return STANDARD_INPUT if file == "-" else file
+    return " + ".join(file)
+
+
+def _check_tag(tag: str) -> str:
+    one_line = len(f"{tag}.".splitlines()) == 1
+    if COLUMN_END in tag or not one_line or not (known_as := normalise(tag, "text")):
+        raise ValueError("should be a text on one line, without a tab")
+    return known_as
+
+
+class MixedCorpus(Settings):
+    """One of several corpora."""
+
+    files: Annotated[Files, Field(min_length=1)]
+    """As data.train takes them."""
+    weight: float = Field(1.0, gt=0)
+    """How many times each pair is seen in an epoch: .5 is every other epoch, 2.5 twice and every other epoch
+    a third time."""
+    tag: Annotated[str, AfterValidator(_check_tag)] | None = None
+    """A first column that its sources get, such as the language to translate into; all corpora or none."""
+    valid: Files = ()
+    """Validation files of its own, which get its tag."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in accounts."""
+        return self.tag or display_name(self.files[0])
+
+
+MixedCorpora = Annotated[
+    tuple[MixedCorpus, ...], BeforeValidator(lambda v: (v,) if isinstance(v, Mapping) else v)
+]
+
+
+class CorpusFile(NamedTuple):
+    """A file, and what it is a part of."""
+
+    file: PairFile
+    corpus: str
+    """Its name."""
+    tag: str | None
+
+
+class CorpusSettings(Settings):
+    """Where the pairs are, how they are written, and which of them are left out."""
+
+    train: Files = ()
+    """Files read one after another; each a name, or [source file, target file]."""
+    valid: Files = ()
+    """The same for validation; without any, a share of the training pairs is held out."""
+    corpora: MixedCorpora = ()
+    """Instead of train: several corpora with weights or tags."""
+    format: Literal["auto", "tsv", "jsonl"] = "auto"
+    """auto goes by the name: .jsonl and .ndjson are JSON lines, all else is tab-separated."""
+    columns: Annotated[tuple[_Several[_Column], _Column], _SourceAndTarget] | None = None
+    """The source's and the target's column, from 1, of tab-separated files with more than two, such as "1,2";
+    "1+3,2" or [[1, 3], 2]: a source of two columns, such as a word and its tags."""
+    keys: Annotated[tuple[_Several[str], str], _SourceAndTarget] = (("source",), "target")
+    """The source's and the target's key of JSON lines; a source may have several, as columns."""
+    on_empty: Literal["error", "skip"] = "error"
+    """What to do about a pair with a side that is empty or nothing but white space."""
+    max_length: int = Field(512, ge=1)
+    """Pairs with more ids than this on a side are left out, of training and of validation."""
+    drop_duplicates: bool = False
+    """Whether exact repetitions of a pair are left out; they are counted in any case."""
+    valid_share: float | None = Field(None, gt=0, lt=1)
+    """The share of distinct sources to hold out when there is no validation file; chosen when not given."""
+    split_seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
+    """Decides which sources are held out."""
+
+    @model_validator(mode="after")
+    def _refuse_contradictions(self) -> Self:
+        if self.train and self.corpora:
+            raise ValueError("train and corpora both say what to train on: name all files in corpora")
+        if self.tagged and not all(corpus.tag for corpus in self.corpora):
+            without = next(corpus.name for corpus in self.corpora if not corpus.tag)
+            raise ValueError(f"either all corpora have a tag or none has: {without} has none")
+        if self.tagged and self.valid:
+            raise ValueError("valid has no tag: with tags, each corpus names its own validation files")
+        return self
+
+    @property
+    def tagged(self) -> bool:
+        """Whether sources have a tag as their first column."""
+        return any(corpus.tag for corpus in self.corpora)
+
+    @property
+    def mixture(self) -> tuple[MixedCorpus, ...]:
+        """The corpora to train on; data.train is one that is seen once in an epoch."""
+        return self.corpora or ((MixedCorpus(files=self.train),) if self.train else ())
+
+    @property
+    def train_files(self) -> tuple[CorpusFile, ...]:
+        """All files to train on, in order."""
+        return tuple(CorpusFile(file, corpus.name, corpus.tag)
+                     for corpus in self.mixture for file in corpus.files)  # fmt: skip
+
+    @property
+    def valid_files(self) -> tuple[CorpusFile, ...]:
+        """All validation files, in order."""
+        files = [CorpusFile(file, display_name(self.valid[0]), None) for file in self.valid]
+        files += [CorpusFile(file, corpus.name, corpus.tag)
+                  for corpus in self.corpora for file in corpus.valid]  # fmt: skip
+        return tuple(files)
