@@ -115,7 +115,7 @@ def test_a_run_killed_when_patience_ended_is_scored_where_it_was(
     monkeypatch.setattr(Validator, "validate", steady)
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr("interlingua.runs.run._finish", killed)
+        patch.setattr("interlingua.runs.session._finish", killed)
         with pytest.raises(KeyboardInterrupt):
             train_tiny(out, pairs, max_steps=40, validations=20, patience=3)
     *_, ended = resume_tiny(out)

@@ -86,7 +86,7 @@ def test_another_number_of_columns_is_an_error(tokenizers: TokenizerPair) -> Non
 def test_the_files_hold_all(tmp_path: Path) -> None:
     texts = [f"the {word} of {other}" for word in WORDS for other in WORDS]
     pairs = [(f"{text}\t{'law' if i % 2 else 'news'}", text) for i, text in enumerate(texts)]
-    before, _ = train_tokenizers(pairs, TokenizerSettings(source="unigram", vocabulary_size=60))
+    before, _ = train_tokenizers(pairs, TokenizerSettings(source="unigram", vocabulary_size=330))
     save_tokenizers(before, tmp_path)
     after = load_tokenizers(tmp_path)
     assert [*map(digest, after)] == [*map(digest, before)]

@@ -15,7 +15,8 @@ from interlingua.errors import ConfigurationError, InterlinguaError, OutputError
 from interlingua.model.architectures import build_model
 from interlingua.model.presets import PRESETS
 from interlingua.runs import sizes
-from interlingua.runs.experiment import Experiment, cache_directory, make_plans
+from interlingua.runs.experiment import Experiment, cache_directory
+from interlingua.runs.plans import make_plans
 from interlingua.serving.settings import ServeSettings
 from interlingua.settings import merge
 

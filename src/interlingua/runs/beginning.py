@@ -8,9 +8,9 @@ from typing import Any
 
 from interlingua.inference.bundle import save_config
 from interlingua.runs.directory import own_files
-from interlingua.runs.experiment import Plan
 from interlingua.runs.inputs import COPIES
 from interlingua.runs.manifest import Manifest, save_manifest
+from interlingua.runs.plans import Plan
 
 __all__ = ["write_beginning"]
 

@@ -1,62 +1,36 @@
-"""An experiment: its configuration, and what it becomes once data and preset are known."""
+"""An experiment: the configuration of a run."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
-import torch
 from pydantic import AfterValidator
 
-from interlingua.data.account import summarise
 from interlingua.data.corpus import CorpusSettings
-from interlingua.data.preparation import Prepared, prepare
-from interlingua.data.store import Store
-from interlingua.engine.device import choose_device
-from interlingua.errors import BundleError, OutputError
-from interlingua.inference.bundle import LengthStatistics, load_bundle, read_config
+from interlingua.errors import OutputError
+from interlingua.inference.bundle import read_config
 from interlingua.model.architectures import AnyModelSettings
 from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import TransformerSettings
-from interlingua.runs.candidates import Candidate, choose_turn, propose
-from interlingua.runs.directory import refuse_overlap
-from interlingua.runs.fine_tuning import refuse_other_model, values_of_base
-from interlingua.runs.inputs import Inputs, copy_streams, find_again, pair_files
-from interlingua.runs.lengths import describe_outliers, measure_lengths
-from interlingua.runs.manifest import Manifest
-from interlingua.runs.recipes import choose_recipe, default_steps, epoch_tokens
-from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
-from interlingua.runs.tensorboard import require_tensorboard
 from interlingua.search.settings import SearchSettings
 from interlingua.settings import Settings, merge
-from interlingua.text.columns import ColumnTokenizer
-from interlingua.text.description import describe
-from interlingua.text.facts import TextFacts, measure_facts
 from interlingua.text.languages import check_language
-from interlingua.text.tokenizer import Tokenizer, TokenizerPair, TokenizerSettings
-from interlingua.text.tokenizer_files import load_tokenizers
+from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.training.settings import TrainingSettings
 
 __all__ = [
     "Experiment",
-    "Plan",
     "cache_directory",
     "change_training",
     "fill_in_architecture",
-    "load_plan",
-    "load_racing_plans",
-    "make_plans",
     "parse_given",
     "rename_old_keys",
 ]
 
 Language = Annotated[str, AfterValidator(check_language)]
-
-
-MAX_READ_PAIRS = 10_000
-"""Training pairs that tell what kind of text the model is for."""
 
 
 class Experiment(Settings):
@@ -77,21 +51,6 @@ class Experiment(Settings):
     def as_toml(self) -> dict[str, Any]:
         """Plain values without those not given, which TOML cannot write."""
         return self.model_dump(mode="json", exclude_none=True)
-
-
-class Plan(NamedTuple):
-    """An experiment with nothing left open."""
-
-    experiment: Experiment
-    prepared: Prepared
-    lengths: LengthStatistics
-    facts: TextFacts
-    notes: list[str]
-    """What was found and chosen, for people."""
-    inputs: Inputs | None = None
-    """The files as they were read, of a run that is started."""
-    name: str = ""
-    """Such as "characters + lstm"."""
 
 
 def rename_old_keys(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,244 +91,10 @@ def parse_given(values: Mapping[str, Any], where: str) -> Experiment:
     return Experiment.parse(values, where)
 
 
-def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -> list[Plan]:
-    """Parses a configuration, prepares its data, and chooses what it leaves open.
-
-    Args:
-        values: a configuration file's tables, with whatever was changed on the command line.
-        where: where they come from, for messages.
-        out: the run's directory.
-        copies: a directory for what can be read only once, such as standard input.
-
-    Returns:
-        The plan that experience suggests first, then others that may be better ones (see race.py).
-
-    Raises:
-        ConfigurationError: a key, a value or the device is not acceptable.
-        DataError: the files are not as announced.
-        BundleError: the model to start from cannot be used.
-        OutputError: the run's directory is, or holds, what it needs.
-    """
-    values = fill_in_architecture(rename_old_keys(values))
-    given = parse_given(values, where)
-    device = choose_device(given.training.device)  # what is wrong is found now, before anything is written
-    if given.training.tensorboard:
-        require_tensorboard()
-    if given.base_model is None:
-        refuse_other_architecture(given.preset, given.model, where)
-    base = None if given.base_model is None else load_bundle(given.base_model)
-    if base is not None:
-        refuse_other_model(values, base, where)
-    _refuse_overlap(out, given)
-    inputs = copy_streams(given.data, copies)
-    with inputs.named():
-        prepared = _prepare(inputs.data, given.tokenizer, base.tokenizers if base else None)
-    inputs.name_report(prepared.report)
-    notes = [inputs.rename(prepared.account)]
-    lengths = measure_lengths(prepared.train)
-    if outliers := describe_outliers(prepared.train, prepared.tokenizers, inputs.data, lengths):
-        notes.append(inputs.rename(outliers))
-    shared = {"data": inputs.in_run(out),
-              "base_model": given.base_model and str(Path(given.base_model).absolute())}  # fmt: skip
-    if base is not None:
-        # the base model's penalty is chosen anew, only the user's is kept
-        values = merge(values_of_base(base, given.training.optimizer), _keep_length_penalty(values))
-        experiment = Experiment.parse(values, where).model_copy(update=shared)
-        # how well it covers sources is measured anew
-        plans = [_complete(experiment, prepared, device, base.facts._replace(min_coverage=0.0))]
-    else:
-        plans = _compete(values, where, prepared, shared, inputs.data, device)
-    plans[0].notes[:0] = notes
-    return [plan._replace(inputs=inputs) for plan in plans]
-
-
-def load_racing_plans(
-    directory: Path, configs: Mapping[str, Mapping[str, Any]], changed: Mapping[str, Any], manifest: Manifest
-) -> list[Plan]:
-    """The plans of a run whose race is not over: nothing is chosen anew.
-
-    Args:
-        directory: of the run.
-        configs: of the racers, by name.
-        changed: settings of training that are to be others.
-        manifest: what the run was started from.
-
-    Raises:
-        CheckpointError: its data is not what it was.
-    """
-    plans = []
-    for name, config in configs.items():
-        training = change_training(config["training"], changed)
-        experiment = Experiment.parse({**config, "training": training}, str(directory / "config.toml"))
-        data = find_again(experiment.data, manifest.files, directory)
-        experiment = experiment.model_copy(update={"data": data})
-        prepared = _prepare(data, experiment.tokenizer, None)
-        prepared = prepared._replace(report=_with_own(manifest.report, prepared))
-        language = experiment.languages[0] if experiment.languages else None
-        facts, lengths = measure_facts(_sample(prepared.train), language), measure_lengths(prepared.train)
-        plans.append(Plan(experiment, prepared, lengths, facts, [], name=name))
-    return plans
-
-
 def change_training(training: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
     """The [training] section with other settings; a budget replaces the other kind of budget as well."""
     budgets = {"minutes", "max_steps"} if changed.keys() & {"minutes", "max_steps"} else set[str]()
     return {key: value for key, value in training.items() if key not in budgets} | dict(changed)
-
-
-def _with_own(report: Mapping[str, Any], prepared: Prepared) -> dict[str, Any]:
-    """The report on the data of a run, with what is another with other tokenizers."""
-    own = {key: prepared.report[key] for key in ("tokenizers", "unknown", "train_stored", "valid_stored")}
-    merged = {**report, **own}
-    return {**merged, "summary": summarise(merged)}
-
-
-def _compete(
-    values: Mapping[str, Any], where: str, prepared: Prepared, shared: Mapping[str, Any],
-    data: CorpusSettings, device: torch.device,
-) -> list[Plan]:  # fmt: skip
-    """The plan that experience suggests, and those that may beat it.
-
-    Args:
-        values: the configuration as it was given.
-        where: where it comes from, for messages.
-        prepared: the data, with the tokenizers that experience suggests.
-        shared: settings of all of them.
-        data: the files as they can be read now.
-        device: what trains.
-    """
-    given = parse_given(values, where)
-    pairs = _sample(prepared.train)
-    description = describe(pairs)
-    prepared.report["description"] = description.as_dict()
-    facts = measure_facts(pairs, given.languages[0] if given.languages else None)
-    plans = [_suggest(values, where, Candidate(), prepared, shared, device, facts)]
-    plans[0].notes.insert(0, f"data: {len(prepared.train):,} pairs, {description}")
-    if not given.training.race:
-        return plans
-    training = plans[0].experiment.training
-    others = propose(
-        description, prepared.tokenizers, len(prepared.train), plans[0].experiment.model.architecture,
-        any_tokenizer=not given.tokenizer.model_fields_set & {"source", "target", "vocabulary_size", "joint"},
-        any_model=given.preset is None and not values.get("model"),
-    )  # fmt: skip
-    if choose_turn(training.minutes, training.max_steps, 1 + len(others)) is None:
-        return plans
-    for other in others:
-        settings = TokenizerSettings.parse({**values.get("tokenizer", {}), **other.tokenizer}, where)
-        own = _prepare(data, settings, None) if other.tokenizer else prepared
-        own = own._replace(report=_with_own(prepared.report, own))
-        plans.append(_suggest(values, where, other, own, shared, device, facts))
-    return plans
-
-
-def _suggest(
-    values: Mapping[str, Any], where: str, candidate: Candidate, prepared: Prepared,
-    shared: Mapping[str, Any], device: torch.device, facts: TextFacts,
-) -> Plan:  # fmt: skip
-    given = parse_given(values, where)
-    architecture = candidate.architecture or (given.model.architecture if values.get("model") else None)
-    recipe = choose_recipe(given.preset, architecture, given.training, prepared, device)
-    # the user's penalty, or a paper's, is kept
-    chosen = merge(recipe.values, {"tokenizer": dict(candidate.tokenizer)})
-    experiment = Experiment.parse(_keep_length_penalty(merge(chosen, values)), where)
-    plan = _complete(experiment.model_copy(update=dict(shared)), prepared, device, facts)
-    plan.notes.insert(0, recipe.reason)
-    return plan._replace(name=_name(experiment, prepared))
-
-
-def _complete(experiment: Experiment, prepared: Prepared, device: torch.device, facts: TextFacts) -> Plan:
-    refuse_too_large(experiment.model, prepared, device)
-    notes = []
-    if experiment.training.max_steps is None and experiment.training.minutes is None:
-        experiment, note = _with_default_budget(experiment, prepared)
-        notes.append(note)
-    return Plan(experiment, prepared, measure_lengths(prepared.train), facts, notes)
-
-
-def _name(experiment: Experiment, prepared: Prepared) -> str:
-    """Such as "characters + lstm"."""
-    kinds = map(_tokens_of, prepared.tokenizers)
-    model = getattr(experiment.model, "cell", experiment.model.architecture)
-    return f"{' to '.join(dict.fromkeys(kinds))} + {model}"
-
-
-def _tokens_of(tokenizer: Tokenizer) -> str:
-    """What texts are cut into; of several columns those that are no tags."""
-    if isinstance(tokenizer, ColumnTokenizer):
-        return next((name for name in map(_tokens_of, tokenizer.columns) if name != "words"), "words")
-    return f"{len(tokenizer):,} subwords" if tokenizer.kind in ("unigram", "bpe") else tokenizer.kind
-
-
-def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | None) -> Plan:
-    """The plan of a run that exists: nothing is chosen or learnt anew.
-
-    Args:
-        directory: of the run.
-        values: its configuration, perhaps with another budget.
-        manifest: what it was started from; None for a run of an earlier version.
-
-    Raises:
-        CheckpointError: its data is not what it was.
-    """
-    experiment = Experiment.parse(rename_old_keys(values), where=str(directory / "config.toml"))
-    tokenizers, data = load_tokenizers(directory), experiment.data
-    if manifest is not None:
-        data = find_again(data, manifest.files, directory)
-        experiment = experiment.model_copy(update={"data": data})
-    prepared = _prepare(data, experiment.tokenizer, tokenizers)
-    if manifest is not None:
-        prepared = prepared._replace(report=manifest.report)
-    facts = _saved_facts(directory) if experiment.base_model else None
-    if facts is None:
-        language = experiment.languages[0] if experiment.languages else None
-        facts = measure_facts(_sample(prepared.train), language)
-    return Plan(experiment, prepared, measure_lengths(prepared.train), facts, [])
-
-
-def _sample(train: Store) -> list[tuple[str, str]]:
-    """Pairs evenly taken, to hold little memory."""
-    numbers = range(0, len(train), -(-len(train) // MAX_READ_PAIRS))
-    return [(train.source_text(i), train.target_text(i)) for i in numbers]
-
-
-def _saved_facts(directory: Path) -> TextFacts | None:
-    """What a run took over from its base model, which may be gone; None before its first validation."""
-    try:
-        return load_bundle(directory).facts
-    except BundleError:
-        return None
-
-
-def _prepare(data: CorpusSettings, settings: TokenizerSettings, tokenizers: TokenizerPair | None) -> Prepared:
-    """The data, prepared with these tokenizers; with new ones when there are none."""
-    prepared = prepare(data, settings, cache_directory(), tokenizers)
-    return prepared if tokenizers is None else prepared._replace(tokenizers=tokenizers)
-
-
-def _refuse_overlap(out: Path, experiment: Experiment) -> None:
-    needed: list[tuple[str, str | Path]] = [
-        ("a file of the data", file) for file in pair_files(experiment.data) if file != "-"
-    ]
-    if experiment.base_model is not None:
-        needed.append(("the model to start from", experiment.base_model))
-    refuse_overlap(out, [*needed, ("the cache of prepared data", cache_directory())])
-
-
-def _keep_length_penalty(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A length penalty among the values is not to be replaced by one that validation pairs choose."""
-    if "length_penalty" not in (values.get("search") or {}):
-        return values
-    return merge(values, {"training": {"choose_length_penalty": False}})
-
-
-def _with_default_budget(experiment: Experiment, prepared: Prepared) -> tuple[Experiment, str]:
-    """Sets the steps by the size of the data; also says so."""
-    training = experiment.training
-    steps = default_steps(epoch_tokens(prepared), training.max_tokens * training.accumulate)
-    training = training.model_copy(update={"max_steps": steps})
-    note = f"budget: {steps:,} steps, from the size of the data (--minutes or --max-steps to choose)"
-    return experiment.model_copy(update={"training": training}), note
 
 
 def cache_directory() -> Path:

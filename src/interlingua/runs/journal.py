@@ -18,8 +18,8 @@ from interlingua.runs.card import model_card
 from interlingua.runs.checkpoint import Checkpoint, load_newest, save_checkpoint
 from interlingua.runs.directory import replace_run
 from interlingua.runs.events import Event, Note
-from interlingua.runs.experiment import Plan
 from interlingua.runs.manifest import mark_checkpointed
+from interlingua.runs.plans import Plan
 from interlingua.runs.tensorboard import TensorBoard
 from interlingua.runs.validation import Validation
 from interlingua.search.settings import SearchSettings

@@ -26,7 +26,7 @@ from interlingua.errors import CheckpointError, TrainingError
 from interlingua.files import write_text
 from interlingua.runs.checkpoint import load_newest, save_checkpoint
 from interlingua.runs.events import Event, Raced
-from interlingua.runs.experiment import Plan
+from interlingua.runs.plans import Plan
 from interlingua.runs.trainer import Trainer
 
 __all__ = ["Race", "Racer", "Standing", "is_racing", "load_standing"]

@@ -11,8 +11,8 @@ from interlingua.data.batch import Batch
 from interlingua.data.loader import Position, SubwordSampling, load_batches
 from interlingua.runs.checkpoint import Checkpoint, restore_generators
 from interlingua.runs.events import Event, Validated, skipped_note
-from interlingua.runs.experiment import Plan
 from interlingua.runs.journal import Journal
+from interlingua.runs.plans import Plan
 from interlingua.runs.selection import Selection
 from interlingua.runs.validation import StoppedError, Validation, Validator
 from interlingua.runs.window import Window

@@ -13,6 +13,7 @@ const FLAGS = {
   control: "Control characters were taken for spaces.",
   unknown: "The model does not know some characters of the text; they got lost.",
   short: "The translation is shorter than usual: something may be missing.",
+  uncovered: "The model hardly looked at some word: its translation may be missing.",
   pivot: "No model translates between these languages directly: this went through a third one.",
 };
 let sentences = []; // {element, part, original, text, shown, words}, in order
