@@ -75,9 +75,6 @@ RECIPES: dict[str, list[str]] = {
     "1,000 subwords, mini": [*tokenizers("unigram", vocabulary_size=1000), "--preset", "mini"],
     "subwords, lstm": [*tokenizers("unigram"), "--preset", "lstm"],
     "characters, letters": [*tokenizers("characters"), "--preset", "letters"],
-    "characters, letters across": [
-        *tokenizers("characters"), "--preset", "letters", "--set", "model.cross_positions=true",
-    ],
     "characters, lstm": [*tokenizers("characters"), "--preset", "lstm"],
     "words, tiny": [*tokenizers("words"), "--preset", "tiny"],
     "words, lstm": [*tokenizers("words"), "--preset", "lstm"],

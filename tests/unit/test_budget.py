@@ -44,7 +44,8 @@ def test_an_earlier_run_survives_a_time_that_was_over(pairs, tmp_path):
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
-def test_what_preparing_left_of_the_time_is_said_before_training(pairs, tmp_path):
+def test_what_preparing_left_of_the_time_is_said_before_training(pairs, tmp_path, monkeypatch):
+    monkeypatch.setattr("interlingua.runs.recipes.measure_throughput", lambda *_: 10_000.0)
     values = tiny_values(pairs, minutes=1)
     events = list(start(values, tmp_path / "out", started=time.monotonic() - 58))
     said = [event.text for event in events if isinstance(event, Note) and event.warning]

@@ -59,7 +59,6 @@ class MultiHeadAttention(nn.Module):
         values: Float[Tensor, "batch heads key head_dim"],
         bias: Float[Tensor, "batch_heads #query key"] | None,
         first: int = 0,
-        rows: int = 1,
     ) -> tuple[Float[Tensor, "batch query dim"], Float[Tensor, "batch_heads query key"]]:
         """Eq. 1: softmax(Q K^T / sqrt(head_dim)) V, then the output projection.
 
@@ -69,14 +68,12 @@ class MultiHeadAttention(nn.Module):
             values: from `keys_values`.
             bias: 0 where a query may attend, -inf where not, from `attention_bias`; None = everywhere.
             first: the position of the first query.
-            rows: so many sequences lie one after the other in the queries of each of the batch, all from that
-                position on.
 
         Returns:
             What each query saw, and how much it attended to each key, head by head; rows sum to 1.
         """
         batch, heads, length, head_dim = keys.shape
-        weights = self._weights(queries, keys, bias, first, rows)  # (batch * heads, query, key)
+        weights = self._weights(queries, keys, bias, first)  # (batch * heads, query, key)
         kept = weights
         if self.training and self.dropout:
             kept = drop(weights, self.dropout)
@@ -90,13 +87,11 @@ class MultiHeadAttention(nn.Module):
         keys: Float[Tensor, "batch heads key head_dim"],
         bias: Float[Tensor, "batch_heads #query key"] | None,
         first: int,
-        rows: int,
     ) -> Float[Tensor, "batch_heads query key"]:
         batch, heads, length, head_dim = keys.shape
         projected = self.query(queries).view(batch, -1, heads, head_dim).transpose(1, 2).contiguous()
         if self.rotary is not None:
-            by_row = projected.view(batch, heads * rows, -1, head_dim)
-            projected = self.rotary(by_row, first)
+            projected = self.rotary(projected, first)
         projected = projected.view(batch * heads, -1, head_dim)
         transposed = keys.view(batch * heads, length, head_dim).transpose(1, 2)
         if bias is None:

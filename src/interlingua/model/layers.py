@@ -40,9 +40,6 @@ class LayerSettings(ModelSettings):
     positions: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
     """Position codes: sinusoids (the paper), a vector each (Gehring et al. 2017) or rotations of queries and
     keys (Su et al. 2021)."""
-    cross_positions: bool = False
-    """Rotary positions act in cross-attention, too: where targets follow their sources from left to right,
-    the place to look at is near one's own."""
     dropout: Rate = 0.1
     """On embeddings and on each sublayer's output (the paper's places, 5.4)."""
     attention_dropout: Rate = 0.0
@@ -58,8 +55,6 @@ class LayerSettings(ModelSettings):
         if dim % heads:
             would = ", ".join(str(n) for n in range(1, 65) if dim % n == 0)
             raise ValueError(f"{heads} heads do not divide a width of {dim}; {would} would")
-        if self.cross_positions and self.positions != "rotary":
-            raise ValueError("cross_positions goes with positions = rotary only")
         if self.positions == "rotary" and dim // heads % 2:
             raise ValueError(f"rotary positions turn pairs; a head's width of {dim // heads} is odd")
         return self
@@ -86,9 +81,9 @@ class LayerNorm(nn.LayerNorm):
         return F.layer_norm(x.float(), self.normalized_shape, weight, bias, self.eps).to(x.dtype)
 
 
-def build_attention(settings: LayerSettings, *, turned: bool) -> MultiHeadAttention:
-    """Attention in which rotary positions act, or not."""
-    rotary = RotaryPositions(settings.dim // settings.heads) if turned else None
+def self_attention(settings: LayerSettings) -> MultiHeadAttention:
+    """Attention of a sequence to itself: the place where rotary positions act."""
+    rotary = RotaryPositions(settings.dim // settings.heads) if settings.positions == "rotary" else None
     return MultiHeadAttention(settings.dim, settings.heads, settings.attention_dropout, rotary)
 
 
@@ -151,7 +146,7 @@ class EncoderLayer(nn.Module):
 
     def __init__(self, settings: LayerSettings) -> None:
         super().__init__()
-        self.attention = build_attention(settings, turned=settings.positions == "rotary")
+        self.attention = self_attention(settings)
         self.attention_sublayer = Sublayer(settings)
         self.feed_forward = FeedForward(settings)
         self.feed_forward_sublayer = Sublayer(settings)
@@ -191,9 +186,9 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, settings: LayerSettings) -> None:
         super().__init__()
-        self.attention = build_attention(settings, turned=settings.positions == "rotary")
+        self.attention = self_attention(settings)
         self.attention_sublayer = Sublayer(settings)
-        self.cross = build_attention(settings, turned=settings.cross_positions)
+        self.cross = MultiHeadAttention(settings.dim, settings.heads, settings.attention_dropout)
         self.cross_sublayer = Sublayer(settings)
         self.feed_forward = FeedForward(settings)
         self.feed_forward_sublayer = Sublayer(settings)
@@ -234,8 +229,7 @@ class DecoderLayer(nn.Module):
 
         # The rows of one sentence are so many queries to its one set of keys: nothing is copied per beam.
         y = self.cross_sublayer.before(x).view(len(cache.memory_keys), -1, x.shape[2])
-        rows = len(x) // len(cache.memory_keys)
-        y, cross_weights = self.cross(y, cache.memory_keys, cache.memory_values, memory_bias, past, rows)
+        y, cross_weights = self.cross(y, cache.memory_keys, cache.memory_values, memory_bias)
         x = self.cross_sublayer.after(x, y.view(x.shape))
 
         y = self.feed_forward(self.feed_forward_sublayer.before(x))

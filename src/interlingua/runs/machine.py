@@ -25,7 +25,7 @@ SHARE, MIN_S, MAX_S = 0.004, 0.5, 3.0
 """Of the time that there is, what a measurement takes."""
 MAX_TOKENS = 1024
 """Of the batches; half of it when there are few minutes."""
-WARM_UP, FEWEST = 1, 2
+WARM_UP, FEWEST = 1, 1
 """Updates that are not counted, since they are slower, and those that are, at least."""
 
 
