@@ -12,7 +12,7 @@ from interlingua.data.preparation import Prepared, prepare
 from interlingua.model.architectures import ARCHITECTURES
 from interlingua.model.presets import PRESETS
 from interlingua.runs import recipes
-from interlingua.runs.machine import measure_throughput
+from interlingua.runs.machine import SLOW, measure_throughput
 from interlingua.runs.recipes import Recipe, choose_recipe
 from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.training.settings import TrainingSettings
@@ -97,8 +97,9 @@ def test_the_machine_is_measured_for_a_budget_of_time_only(letters, monkeypatch)
 @pytest.mark.parametrize("preset", ["tiny", "lstm"])
 def test_a_measurement_gives_a_speed_of_about_the_time_it_takes(letters, preset):
     began = time.monotonic()
-    speed = measure_throughput(preset, TrainingSettings(minutes=0.1, max_tokens=64), letters, CPU)
+    speed = measure_throughput(preset, TrainingSettings(minutes=0.5, max_tokens=64), letters, CPU)
     assert 0 < speed * (time.monotonic() - began) < 10**7
+    assert measure_throughput(preset, TrainingSettings(minutes=0.1), letters, CPU) == SLOW
 
 
 def test_a_short_time_gets_the_model_that_learns_letters_sooner(letters):

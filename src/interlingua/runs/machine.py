@@ -23,6 +23,8 @@ Throughput = Callable[[str], float]
 """From the name of a preset to target tokens a second."""
 SHARE, MIN_S, MAX_S = 0.004, 0.5, 3.0
 """Of the time that there is, what a measurement takes."""
+MIN_MINUTES, SLOW = 0.5, 2_000.0
+"""In less time nothing is measured: the machine is taken to be a slow one."""
 MAX_TOKENS = 1024
 """Of the batches; half of it when there are few minutes."""
 WARM_UP, FEWEST = 1, 1
@@ -41,6 +43,8 @@ def measure_throughput(
         device: what will train.
     """
     assert training.minutes is not None, "only a budget of time depends on the machine"
+    if training.minutes < MIN_MINUTES:
+        return SLOW
     torch.set_num_threads(choose_threads(training.threads))
     tokenizers, settings = prepared.tokenizers, PRESETS[preset]
     model = build_model(settings, *map(len, tokenizers), shared=tokenizers.joint)
