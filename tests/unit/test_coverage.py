@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import math
 import random
+import shutil
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from interlingua.api import load
+from interlingua.data.store import build_store
 from interlingua.engine.eager import EagerEngine
 from interlingua.errors import ConfigurationError
 from interlingua.inference import coverage as module
 from interlingua.inference import parts
+from interlingua.inference.bundle import LengthStatistics, load_bundle, read_config, save_facts
 from interlingua.inference.coverage import coverage, measure_least_coverage
 from interlingua.inference.translator import Translator
 from interlingua.model.architectures import build_model
 from interlingua.model.protocol import Model
 from interlingua.model.recurrent import RecurrentSettings
+from interlingua.runs import validation
+from interlingua.runs.manifest import load_manifest
+from interlingua.runs.plans import load_plan
 from interlingua.runs.run import start
+from interlingua.runs.trainer import Trainer
+from interlingua.runs.validation import Validator
 from interlingua.search.settings import SearchSettings
 from interlingua.text.facts import TextFacts
 from interlingua.text.symbols import ByteTokenizer
@@ -127,6 +137,75 @@ def test_models_without_attention_are_not_asked(attention: str) -> None:
         assert model.translate(["a text of more than twenty characters"])
     except ConfigurationError:
         pytest.fail("a model without attention was asked for it")
+
+
+def test_of_many_pairs_some_are_taken_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first ones of a file, or of several corpora, may be unlike the others."""
+    seen: list[list[int]] = []
+    monkeypatch.setattr(
+        module, "_coverages", lambda *given: [1.0 for source in given[2] if not seen.append(source)]
+    )
+    tokenizer = ByteTokenizer("NFC")
+    pairs = [(chr(97 + i * 10 // 1300) * 3, "x") for i in range(1300)]
+    engine = SimpleNamespace(has_attention=True)
+    measure_least_coverage(engine, TokenizerPair(tokenizer, tokenizer), pairs, math.inf)
+    assert module.FEWEST < len(seen) <= module.MOST
+    assert {tokenizer.decode(ids)[0] for ids in seen} == set("abcdefghij")
+
+
+@pytest.mark.parametrize("choose", [True, False])
+def test_a_model_is_measured_on_what_it_takes_as_a_whole_and_after_scoring(
+    choose: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    model = module_of(
+        RecurrentSettings(dim=16, encoder_layers=1, decoder_layers=1, attention="multiplicative")
+    )
+    tokenizer = ByteTokenizer("NFC")
+    both, facts = TokenizerPair(tokenizer, tokenizer), TextFacts(natural=True, passages=False)
+    store = build_store([("ab cd. ef gh.", "x"), ("ab cd", "y"), ("cd ef.", "z")], both, tmp_path / "store")
+    asked: list[tuple[list[str], float]] = []
+    monkeypatch.setattr(
+        validation,
+        "measure_least_coverage",
+        lambda engine, both, pairs, ends_at: asked.append(([s for s, _ in pairs], ends_at)) or 0.5,
+    )
+    scoring = Validator(
+        store,
+        both,
+        LengthStatistics(1.0, 64),
+        SearchSettings(beam=2),
+        choose,
+        5,
+        512,
+        torch.device("cpu"),
+        facts,
+    )
+    assert scoring.score(model, measuring_ends_at=7.0).min_coverage == 0.5
+    assert asked == [(["ab cd", "cd ef."], 7.0)]
+
+
+def test_time_for_the_metrics_is_not_taken_from_measuring() -> None:
+    trainer = SimpleNamespace(budget=SimpleNamespace(ends_at=time.monotonic() + 100), saving_s=0.5)
+    assert Trainer.measuring_ends_at(trainer) > Trainer.scoring_ends_at(trainer) + 10
+    assert Trainer.measuring_ends_at(trainer) < trainer.budget.ends_at - trainer.saving_s
+
+
+def test_what_starts_from_a_model_takes_nothing_that_is_to_be_measured_over(
+    bundle: Path, tmp_path: Path
+) -> None:
+    values = {"data": read_config(bundle)["data"], "base_model": str(tmp_path / "old"),
+              "training": {"max_steps": 1, "validations": 1, "decode_pairs": 5, "threads": 1},
+              "search": {"beam": 1}}  # fmt: skip
+    old, tuned = tmp_path / "old", tmp_path / "tuned"
+    shutil.copytree(bundle, old)
+    save_facts(old, load_bundle(old).facts._replace(usual_ratio=0.0, min_coverage=0.0))  # as before the flag
+    list(start(values, tuned))
+    facts = load_bundle(tuned).facts
+    assert facts.usual_ratio > 0.5
+    assert facts.min_coverage > 0
+    plan = load_plan(tuned, read_config(tuned), load_manifest(tuned))  # to go on
+    assert plan.facts == facts._replace(min_coverage=0.0)
 
 
 def module_of(settings: RecurrentSettings) -> Model:

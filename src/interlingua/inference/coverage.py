@@ -57,11 +57,12 @@ def measure_least_coverage(
     Args:
         engine: of the model.
         tokenizers: of both sides.
-        pairs: sources, and what the model makes of them.
+        pairs: sources, and what the model makes of them; of many, some are taken evenly.
         ends_at: by time.monotonic(), when it must be over.
     """
     found: list[float] = []
-    for start in range(0, min(len(pairs), MOST), PAIRS_AT_ONCE):
+    pairs = pairs[:: max(1, -(-len(pairs) // MOST))]
+    for start in range(0, len(pairs), PAIRS_AT_ONCE):
         if not engine.has_attention or time.monotonic() > ends_at:
             break
         some = [pair for pair in pairs[start : start + PAIRS_AT_ONCE] if all(map(str.strip, pair))]

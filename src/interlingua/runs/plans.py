@@ -104,7 +104,7 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
         values = merge(values_of_base(base, given.training.optimizer), _keep_length_penalty(values))
         experiment = Experiment.parse(values, where).model_copy(update=shared)
         # how well it covers sources is measured anew
-        plans = [_complete(experiment, prepared, device, base.facts._replace(min_coverage=0.0))]
+        plans = [_complete(experiment, prepared, device, _facts_of_base(base.facts, prepared))]
     else:
         plans = _compete(values, where, prepared, shared, inputs.data, device)
     plans[0].notes[:0] = notes
@@ -255,10 +255,16 @@ def _sample(train: Store) -> list[tuple[str, str]]:
     return [(train.source_text(i), train.target_text(i)) for i in numbers]
 
 
+def _facts_of_base(facts: TextFacts, prepared: Prepared) -> TextFacts:
+    """What a model says that another one starts from; earlier versions' knew no usual ratio."""
+    usual = facts.usual_ratio or measure_facts(_sample(prepared.train)).usual_ratio
+    return facts._replace(usual_ratio=usual, min_coverage=0.0)
+
+
 def _saved_facts(directory: Path) -> TextFacts | None:
     """What a run took over from its base model, which may be gone; None before its first validation."""
     try:
-        return load_bundle(directory).facts
+        return load_bundle(directory).facts._replace(min_coverage=0.0)  # it is measured anew in the end
     except BundleError:
         return None
 

@@ -190,7 +190,7 @@ def _finish(trainer: Trainer, session: Session, reason: str) -> Generator[Event,
     """Scores what was saved, thoroughly, and writes how it was made and how it is best searched."""
     journal, validator = trainer.journal, trainer.validator
     saved = load_bundle(journal.out, validator.device).model
-    validation = validator.score(pack(saved, "fp32"), trainer.scoring_ends_at())
+    validation = validator.score(pack(saved, "fp32"), trainer.scoring_ends_at(), trainer.measuring_ends_at())
     if validator.chooses_length_penalty and validation.scores:
         penalty = validation.search.length_penalty
         yield Note(f"length penalty {penalty:g} suits the validation pairs best")

@@ -200,6 +200,10 @@ class Trainer:
         ends_at = self.budget.ends_at - EXIT_S
         return ends_at - SCORING_SHARE * max(0.0, ends_at - time.monotonic())
 
+    def measuring_ends_at(self) -> float:
+        """By time.monotonic(), when what comes after scoring must be over, but for writing the model."""
+        return self.budget.ends_at - EXIT_S - self.saving_s
+
     def checkpoint(self) -> Checkpoint:
         """All that an undisturbed run would know after this step."""
         about = {

@@ -167,36 +167,41 @@ class Validator:
             self.decode_pairs = min(2 * self.decode_pairs, self.max_decode_pairs)
         return validation
 
-    def score(self, model: Model, ends_at: float = math.inf) -> Validation:
+    def score(
+        self, model: Model, ends_at: float = math.inf, measuring_ends_at: float = math.inf
+    ) -> Validation:
         """Loss and scores of all pairs, translated as the saved model is meant to; chooses how, if asked to.
 
         Args:
             model: to be scored.
             ends_at: by time.monotonic(), when translating must be over; what was translated is scored then.
+            measuring_ends_at: when looking at the model's attention must be over, which comes last.
         """
         started = time.monotonic()
         model.eval()
         if not self.chooses_length_penalty:
             loss, translations = self._apply(model, self.search, self.order, ends_at)
-            pairs, outputs = self._sorted(self.order, [translation.text for translation in translations])
+            pairs, found = self._sorted(self.order, translations)
+            outputs = [translation.text for translation in found]
             validation = self._validation(loss, self.search, pairs, outputs, started)
-            return self._complete(validation, model, pairs, outputs, ends_at)
+            return self._complete(
+                validation, model, _unsplit(pairs, found, outputs), measuring_ends_at, outputs
+            )
         # One search does for all: what a beam meets does not depend on the penalty when all its slots finish.
         search = self.search.model_copy(update={"stop": "all", "n_best": self.search.beam})
         loss, translations = self._apply(model, search, self.order, ends_at)
         pairs, found = self._sorted(self.order, translations)
         search, outputs = self._choose_length_penalty(pairs, found)
         validation = self._validation(loss, search, pairs, outputs, started)
-        return self._complete(validation, model, pairs, outputs, ends_at)
+        return self._complete(validation, model, _unsplit(pairs, found, outputs), measuring_ends_at, outputs)
 
     def _complete(
-        self, validation: Validation, model: Model, pairs: list[Pair], outputs: list[str], ends_at: float
+        self, validation: Validation, model: Model, translated: list[Pair], ends_at: float, outputs: list[str]
     ) -> Validation:
         """With the scores of each corpus, and how little translations of natural language look at a word."""
         validation = self._score_corpora(validation, outputs)
         if self.facts is None or not self.facts.natural:
             return validation
-        translated = [(source, output) for (source, _), output in zip(pairs, outputs, strict=True)]
         engine = EagerEngine(model, self.device)
         least = measure_least_coverage(engine, self.tokenizers, translated, ends_at)
         return validation._replace(min_coverage=least)
@@ -336,6 +341,14 @@ def best_hypothesis(translation: Translation, alpha: float) -> Translation:
         return "limit" not in candidate.flags, score
 
     return max(translation, *translation.alternatives, key=rank) if translation.alternatives else translation
+
+
+def _unsplit(
+    pairs: Sequence[Pair], translations: Sequence[Translation], outputs: Sequence[str]
+) -> list[Pair]:
+    """(source, output) of those that went through the model as a whole, as it looks at them."""
+    together = zip(pairs, translations, outputs, strict=True)
+    return [(source, output) for (source, _), translation, output in together if not translation.parts]
 
 
 def _larger_is_better(score: Score) -> float:
