@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from interlingua.data.corpus import CorpusSettings, read_pairs
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.kinds import UNK
-from interlingua.text.columns import ColumnTokenizer
+from interlingua.text.column_tokenizer import ColumnTokenizer
 from interlingua.text.facts import measure_facts
 from interlingua.text.symbols import SymbolTokenizer
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers

@@ -25,7 +25,8 @@ from interlingua.errors import ConfigurationError, DataError
 from interlingua.runs.experiment import Experiment
 from interlingua.runs.lengths import describe_outliers, measure_lengths
 from interlingua.runs.recipes import epoch_tokens, target_tokens
-from interlingua.text.columns import ColumnTokenizer, check_tag
+from interlingua.text.column_tokenizer import ColumnTokenizer
+from interlingua.text.columns import check_tag
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers
 from interlingua.text.tokenizer_files import load_tokenizers, save_tokenizers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
@@ -42,9 +43,11 @@ def display_name(file: PairFile) -> str:
     return " + ".join(file)
 
 
+_LINE_END = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+
+
 def _check_tag(tag: str) -> str:
-    one_line = len(f"{tag}.".splitlines()) == 1
-    if COLUMN_END in tag or not one_line or not (known_as := normalise(tag, "text")):
+    if COLUMN_END in tag or _LINE_END.search(tag) or not (known_as := normalise(tag, "text")):
         raise ValueError("should be a text on one line, without a tab")
     return known_as
 

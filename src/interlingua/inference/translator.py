@@ -16,7 +16,7 @@ from interlingua.inference.translation import PairScore, Translation, join
 from interlingua.search.settings import SearchSettings
 from interlingua.terms.encoding import TermEncoder
 from interlingua.terms.glossary import Glossary, GlossaryInput, glossary_for_each
-from interlingua.text.columns import ColumnTokenizer
+from interlingua.text.column_tokenizer import ColumnTokenizer
 from interlingua.text.facts import TextFacts
 from interlingua.text.tokenizer import TokenizerPair
 

@@ -33,7 +33,7 @@ from interlingua.runs.recipes import choose_recipe, default_steps, epoch_tokens
 from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
 from interlingua.runs.tensorboard import require_tensorboard
 from interlingua.settings import merge
-from interlingua.text.columns import ColumnTokenizer
+from interlingua.text.column_tokenizer import ColumnTokenizer
 from interlingua.text.description import describe
 from interlingua.text.facts import TextFacts, measure_facts
 from interlingua.text.tokenizer import Tokenizer, TokenizerPair, TokenizerSettings

@@ -6,19 +6,12 @@ A text of several columns has a tab between them, as it had in its file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
-from interlingua.errors import ConfigurationError, DataError
-from interlingua.kinds import SPECIALS, Symbols
-from interlingua.text.lengths import length_limit
+from interlingua.errors import ConfigurationError
 from interlingua.text.normalise import Normalisation, normalise
-from interlingua.text.subwords import SubwordTokenizer
-from interlingua.text.symbols import SymbolTokenizer
 
-if TYPE_CHECKING:
-    from interlingua.text.tokenizer import Tokenizer
-
-__all__ = ["COLUMN_END", "ColumnTokenizer", "add_tag", "check_tag", "count_columns", "normalise_columns"]
+__all__ = ["COLUMN_END", "add_tag", "check_tag", "count_columns", "list_tags",
+           "normalise_columns"]  # fmt: skip
 
 COLUMN_END = "\t"
 """What stands between the columns of a text."""
@@ -41,146 +34,25 @@ def add_tag(tag: str | None, text: str) -> str:
     return text if tag is None else f"{tag}{COLUMN_END}{text}"
 
 
-def check_tag(tag: str, tokenizer: Tokenizer, where: str) -> None:
+def check_tag(tag: str, tokenizer: object, where: str) -> None:
     """Refuses a tag that a model does not know.
 
     Args:
         tag: the first column of sources.
-        tokenizer: of the model's sources.
+        tokenizer: of the model's sources; a ColumnTokenizer if they have tags.
         where: the tag comes from, for the message.
 
     Raises:
         ConfigurationError: names the tags that there are.
     """
-    if not isinstance(tokenizer, ColumnTokenizer) or not tokenizer.tags:
+    tags: list[str] = getattr(tokenizer, "tags", [])
+    if not tags:
         raise ConfigurationError("the sources of the model have no tag", where=where, found=tag)
-    first = tokenizer.columns[0]
-    if COLUMN_END in tag or not first.normalise(tag) or first.unknown(tag):
+    if normalise(tag, "text") not in tags or COLUMN_END in tag:
         raise ConfigurationError("the model knows no such tag", where=where, found=tag,
-                                 accepted=f"One of: {_list_tags(tokenizer.tags)}")  # fmt: skip
+                                 accepted=f"One of: {list_tags(tags)}")  # fmt: skip
 
 
-def _list_tags(tags: Sequence[str]) -> str:
+def list_tags(tags: Sequence[str]) -> str:
+    """Returns the tags for a message, not too many of them."""
     return ", ".join([*tags[:SHOWN_TAGS], *(["…"] if len(tags) > SHOWN_TAGS else [])])
-
-
-class ColumnTokenizer:
-    """A tokenizer for each column of a source.
-
-    Every column has ids of its own; one id more stands between two columns.
-
-    Args:
-        columns: the tokenizers, two or more.
-    """
-
-    kind = "columns"
-    compared_by: Symbols | None = None
-    length_limit = staticmethod(length_limit)
-
-    def __init__(self, columns: Sequence[Tokenizer]) -> None:
-        self.columns = tuple(columns)
-        self.vocabulary: object = self.columns
-        self.normalisation = columns[0].normalisation
-        self._between = len(SPECIALS)
-        self._offsets = [1]
-        """What is added to the ids of a column that are none of the special ones."""
-        for column in columns[:-1]:
-            self._offsets.append(self._offsets[-1] + len(column) - len(SPECIALS))
-
-    def __len__(self) -> int:
-        return self._offsets[-1] + len(self.columns[-1])
-
-    @property
-    def tags(self) -> list[str]:
-        """What the first column may be, where that is a closed list."""
-        first = self.columns[0]
-        words = first.vocabulary.symbols if isinstance(first, SymbolTokenizer) else ()
-        return [word for word in words if word] if first.kind == "words" else []
-
-    def with_normalisation(self, rule: Normalisation) -> ColumnTokenizer:
-        """Returns the same with another rule of normalisation."""
-        return ColumnTokenizer([column.with_normalisation(rule) for column in self.columns])
-
-    def split(self, text: str) -> list[str]:
-        """Returns the columns of a text; a blank one has blank ones.
-
-        Raises:
-            DataError: it has another number of them.
-        """
-        if not text.strip():
-            return [""] * len(self.columns)
-        parts = text.split(COLUMN_END)
-        if len(parts) != len(self.columns):
-            has = "1 column" if len(parts) == 1 else f"{len(parts)} columns"
-            first = f" The first one is a tag: {_list_tags(self.tags)}." if self.tags else ""
-            raise DataError(
-                f"the text has {has}, and the model reads {len(self.columns)}", found=text,
-                accepted=f"The columns of the training, in their order, with tabs between them.{first}",
-            )  # fmt: skip
-        return parts
-
-    def unknown(self, text: str) -> list[str]:
-        """Returns the distinct symbols of a text that no id stands for, in order."""
-        parts = zip(self.columns, self.split(text), strict=True)
-        return list(dict.fromkeys(symbol for column, part in parts for symbol in column.unknown(part)))
-
-    def normalise(self, text: str) -> str:
-        """Returns the text as it is seen by `encode`."""
-        parts = zip(self.columns, self.split(text), strict=True)
-        return COLUMN_END.join(column.normalise(part) for column, part in parts)
-
-    def encode(self, text: str) -> list[int]:
-        """Returns the ids of all columns, one after the other; a blank text has none, tag or not."""
-        return self.encode_batch([text])[0]
-
-    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Encodes several texts."""
-        return self._encode(texts)
-
-    def encode_sampled(self, texts: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
-        """Encodes normalised texts, subwords at random: see `SubwordTokenizer.encode_sampled`."""
-        return self._encode(texts, (alpha, seed))
-
-    def _encode(self, texts: Sequence[str], sampling: tuple[float, int] | None = None) -> list[list[int]]:
-        split, columns = [self.split(text) for text in texts], []
-        for number, column in enumerate(self.columns):
-            of_column = [parts[number] for parts in split]
-            if sampling and isinstance(column, SubwordTokenizer):
-                columns.append(column.encode_sampled(of_column, *sampling))
-            else:
-                columns.append(column.encode_batch(of_column))
-        return [self._join(parts, ids) for parts, *ids in zip(split, *columns, strict=True)]
-
-    def _join(self, parts: Sequence[str], columns: Sequence[Sequence[int]]) -> list[int]:
-        ids: list[int] = []
-        if not any(map(str.strip, parts[1:])) and (not parts[0].strip() or self.tags):
-            return ids
-        for number, (of_column, offset) in enumerate(zip(columns, self._offsets, strict=True)):
-            if number:
-                ids.append(self._between)
-            ids += [i if i < len(SPECIALS) else i + offset for i in of_column]
-        return ids
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Returns the text of the ids; special ids are skipped."""
-        columns: list[list[int]] = [[]]
-        for i in ids:
-            if i == self._between:
-                columns.append([])
-            elif i >= len(SPECIALS):
-                columns[-1].append(i - self._offsets[self._column_of(i)])
-        return COLUMN_END.join(column.decode(own) for column, own in zip(self.columns, columns, strict=False))
-
-    def pieces(self, ids: Sequence[int]) -> list[str]:
-        """Returns one string to show for each id."""
-        return [self._piece(i) for i in ids]
-
-    def _piece(self, i: int) -> str:
-        if i == self._between:
-            return "│"
-        column = self._column_of(i) if i >= len(SPECIALS) else 0
-        own = i - self._offsets[column] if i >= len(SPECIALS) else i
-        return self.columns[column].pieces([own])[0]
-
-    def _column_of(self, i: int) -> int:
-        return max(number for number, offset in enumerate(self._offsets) if i >= offset + len(SPECIALS))

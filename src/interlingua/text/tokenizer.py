@@ -19,7 +19,8 @@ from interlingua.text.choice import (
     choose_vocabulary_size,
     share_alphabet,
 )
-from interlingua.text.columns import COLUMN_END, ColumnTokenizer, count_columns, normalise_columns
+from interlingua.text.column_tokenizer import ColumnTokenizer
+from interlingua.text.columns import COLUMN_END, count_columns, normalise_columns
 from interlingua.text.normalise import Normalisation, normalise, rule_for_targets
 from interlingua.text.subwords import MAX_LINE, SubwordTokenizer, smallest_vocabulary
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from interlingua.errors import BundleError
-from interlingua.text.columns import ColumnTokenizer
+from interlingua.text.column_tokenizer import ColumnTokenizer
 from interlingua.text.normalise import normalise
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer

@@ -176,3 +176,5 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.kill()
         await process.wait()
+    # Otherwise its pipes are closed when it is collected, perhaps after the event loop.
+    process._transport.close()  # type: ignore[attr-defined]
