@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from interlingua.errors import CheckpointError, TrainingError
 from interlingua.inference.bundle import read_config, read_info
 from interlingua.runs.candidates import choose_turn
 from interlingua.runs.events import Ended, Note, Progress, Raced
+from interlingua.runs.plans import make_plans
 from interlingua.runs.race import Race, Racer, Standing
 from interlingua.runs.run import resume, start
 from interlingua.runs.trainer import Trainer
@@ -158,6 +160,30 @@ def test_a_model_that_diverges_loses_and_stops_nobody(
     assert read_history(tmp_path / "run", "run").race[0].name == "characters + lstm"
 
 
+def test_a_race_in_steps_stays_one_when_the_run_goes_on_for_minutes(pairs: Path, tmp_path: Path) -> None:
+    events = start(values(pairs), tmp_path / "run")
+    for event in events:
+        if isinstance(event, Raced):
+            events.close()
+    rest = list(resume(tmp_path / "run", {"training": {"minutes": 0.3}}))
+    (turn,) = (event for event in rest if isinstance(event, Raced))
+    assert turn.racer_step == 4  # as many as the first one had
+
+
+def test_a_tokenization_that_makes_pairs_too_long_does_not_race(tmp_path: Path) -> None:
+    """Letters of long lines: what would have to be left out is no reason to win."""
+    draw = random.Random(0)
+    words = ("".join(draw.choices("abcdefghijklmnop", k=draw.randint(2, 9))) for _ in range(30_000))
+    lines = [" ".join(islice(words, 100 if i % 20 else 5)) for i in range(200)]
+    text = "".join(f"{line}\t{line.replace('a', 'ä')}\n" for line in lines)
+    (tmp_path / "pairs.tsv").write_text(text, encoding="utf-8")
+    few = values(tmp_path / "pairs.tsv", max_steps=100)
+    plans = make_plans(few, "test", tmp_path / "run", tmp_path / "copies")
+    assert len(plans) == 1
+    long = merge(few, {"data": {"max_length": 2000}})
+    assert len(make_plans(long, "test", tmp_path / "run", tmp_path / "copies")) == 3
+
+
 def test_a_damaged_standing_is_named(pairs: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     events = start(values(pairs), out)
@@ -201,7 +227,7 @@ def test_words_that_are_mostly_copied_race_over_letters_and_subwords(tmp_path: P
 def test_the_worse_half_drops_out_and_what_is_hopeless() -> None:
     def standing(**bits: float) -> Standing:
         racers = {name: Racer({}, bits=[value]) for name, value in bits.items()}
-        return Standing(10, racers, list(racers))
+        return Standing(10, False, racers, list(racers))
 
     even = standing(a=1.3, b=1.1, c=1.2, d=1.0)
     even.drop_worse()

@@ -118,9 +118,8 @@ def _raced(race: dict[str, Any] | None) -> list[tuple[str, str]]:
     """The models that raced, the winner first."""
     if not race:
         return []
-    ranked = sorted(race["racers"].items(), key=lambda item: (-len(item[1]["bits"]), item[1]["bits"][-1]))
     lines = [
         f"{name}: {racer['bits'][-1]:.2f} bits/character after {racer['used_s']:.0f} s of its own"
-        for name, racer in ranked
+        for name, racer in race["racers"].items()
     ]
     return [("race", "\n".join([*lines, f"{race['winner']} went on after {race['seconds']:.0f} s"]))]

@@ -31,7 +31,7 @@ __all__ = ["train"]
 COMMAND_LINE = "command line"
 OPTIONS = {"base_model": "--from", "train": "--train", "corpora": "--train, --weight",
            "valid": "--valid", "seed": "--seed", "preset": "--preset", "languages": "--languages",
-           "columns": "--columns", "keys": "--keys", "on_empty": "--on-empty"}  # fmt: skip
+           "columns": "--columns", "keys": "--keys", "on_empty": "--on-empty", "race": "--race"}  # fmt: skip
 """The options of some keys."""
 
 

@@ -6,17 +6,19 @@ Descriptions of data propose candidates; they do not decide (see race.py).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from interlingua.text.description import Description
 from interlingua.text.tokenizer import TokenizerPair
 
-__all__ = ["Candidate", "choose_turn", "propose"]
+__all__ = ["MAX_LOST", "Candidate", "choose_turn", "propose", "rounds"]
 
 SUBWORDS, ARCHITECTURES = ("unigram", "bpe"), ("recurrent", "transformer")
 MAX_PAIRS = 300_000
 """Of larger data only one tokenization is prepared."""
+MAX_LOST = 0.001
+"""A tokenization with which a larger share of the pairs would be too long is no candidate."""
 COPIED, SHORT_TARGET = 0.3, 3
 """From so large a share of copied characters on, or up to so many words, letters may do for subwords."""
 PART, LONG_S, LONG_STEPS = 6, 600, 20_000
@@ -60,17 +62,23 @@ def propose(
     return [Candidate(characters, each) for each in (ARCHITECTURES if any_model else [None])]
 
 
+def rounds(racers: int) -> Iterator[tuple[int, int]]:
+    """Of each round of a race, how many are left and how many times as long as in the first a turn is."""
+    length = 1
+    while racers > 1:
+        yield racers, length
+        racers, length = math.ceil(racers / 2), 2 * length
+
+
 def choose_turn(minutes: float | None, max_steps: int | None, racers: int) -> float | None:
     """The length of a turn of the first round, in seconds or, of a budget of steps, in steps.
 
     Returns:
         None where the budget is too short for a race, or there is nobody to race against.
     """
-    if racers < 2:
+    turns = sum(left * length for left, length in rounds(racers))
+    if not turns:
         return None
-    turns, length, left = 0, 1, racers
-    while left > 1:
-        turns, length, left = turns + left * length, 2 * length, math.ceil(left / 2)
     if minutes is not None:
         turn = 60 * minutes / (PART + 60 * minutes / LONG_S) / turns
         return turn if turn >= MIN_TURN_S else None

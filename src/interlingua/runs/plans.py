@@ -15,7 +15,7 @@ from interlingua.data.store import Store
 from interlingua.engine.device import choose_device
 from interlingua.errors import BundleError
 from interlingua.inference.bundle import LengthStatistics, load_bundle
-from interlingua.runs.candidates import Candidate, choose_turn, propose
+from interlingua.runs.candidates import MAX_LOST, Candidate, choose_turn, propose
 from interlingua.runs.directory import refuse_overlap
 from interlingua.runs.experiment import (
     Experiment,
@@ -142,6 +142,8 @@ def load_racing_plans(
 def _with_own(report: Mapping[str, Any], prepared: Prepared) -> dict[str, Any]:
     """The report on the data of a run, with what is another with other tokenizers."""
     own = {key: prepared.report[key] for key in ("tokenizers", "unknown", "train_stored", "valid_stored")}
+    for part in {"train", "valid"} & report.keys():
+        own[part] = {**report[part], **{key: prepared.report[part][key] for key in ("left_out", "kept")}}
     merged = {**report, **own}
     return {**merged, "summary": summarise(merged)}
 
@@ -180,8 +182,14 @@ def _compete(
     for other in others:
         settings = TokenizerSettings.parse({**values.get("tokenizer", {}), **other.tokenizer}, where)
         own = _prepare(data, settings, None) if other.tokenizer else prepared
+        lost = len(prepared.train) - len(own.train)
+        if lost > MAX_LOST * len(prepared.train):
+            continue
         own = own._replace(report=_with_own(prepared.report, own))
         plans.append(_suggest(values, where, other, own, shared, device, facts))
+        if lost:
+            more = f"more than {given.data.max_length:,} ids on a side with this vocabulary"
+            plans[-1].notes.append(f"training pairs left out beside those above: {lost:,} ({more})")
     return plans
 
 

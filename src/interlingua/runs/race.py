@@ -24,6 +24,7 @@ from typing import Any
 
 from interlingua.errors import CheckpointError, TrainingError
 from interlingua.files import write_text
+from interlingua.runs.candidates import rounds
 from interlingua.runs.checkpoint import load_newest, save_checkpoint
 from interlingua.runs.events import Event, Raced
 from interlingua.runs.plans import Plan
@@ -57,7 +58,9 @@ class Standing:
     """How far a race is: plain values."""
 
     turn: float
-    """Seconds, or steps, of the first round's turns."""
+    """Of the first round."""
+    by_steps: bool
+    """Whether turns are in steps, not in seconds; so it stays with whatever budget the run goes on."""
     racers: dict[str, Racer]
     """By name, the one that experience would choose first."""
     left: list[str]
@@ -72,13 +75,19 @@ class Standing:
     def beginning(cls, plans: Sequence[Plan], turn: float, began_s: float) -> Standing:
         """Before the first turn."""
         racers = {plan.name: Racer(plan.experiment.as_toml()) for plan in plans}
-        return cls(turn, racers, [*racers], began_s, began_s)
+        by_steps = plans[0].experiment.training.minutes is None
+        return cls(turn, by_steps, racers, [*racers], began_s, began_s)
+
+    @property
+    def ranked(self) -> list[tuple[str, Racer]]:
+        """Those that came farther, and then the better ones, first."""
+        return sorted(self.racers.items(), key=lambda item: (-len(item[1].bits), item[1].bits[-1]))
 
     def as_info(self) -> dict[str, Any]:
         """What is worth keeping for people."""
         racers = {
             name: {"bits": racer.bits, "steps": racer.steps, "used_s": round(racer.used_s, 1)}
-            for name, racer in self.racers.items()
+            for name, racer in self.ranked
         }
         return {"winner": self.left[0], "seconds": round(self.elapsed_s - self.began_s, 1), "racers": racers}
 
@@ -92,8 +101,7 @@ class Standing:
         self.left = kept or ranked[:1]
 
     def __str__(self) -> str:
-        ranked = sorted(self.racers.items(), key=lambda item: (-len(item[1].bits), item[1].bits[-1]))
-        bits = " · ".join(f"{name} {racer.bits[-1]:.2f}" for name, racer in ranked)
+        bits = " · ".join(f"{name} {racer.bits[-1]:.2f}" for name, racer in self.ranked)
         seconds = self.elapsed_s - self.began_s
         return f"race ({seconds:.0f} s), bits/character: {bits} → {self.left[0]}"
 
@@ -135,7 +143,6 @@ class Race:
     ) -> None:
         self.standing, self.plans, self.build = standing, plans, build
         self.training = directory / "training"
-        self.by_steps = next(iter(plans.values())).experiment.training.minutes is None
 
     def run(self, stopped: threading.Event) -> Generator[Event, None, bool]:
         """Races on; returns whether there is a winner, which is not so when `stopped` was set."""
@@ -200,7 +207,7 @@ class Race:
         for report in trainer.updates():
             if stopped.is_set():
                 return False
-            if report.step - racer.steps >= length if self.by_steps else time.monotonic() >= ends_at:
+            if report.step - racer.steps >= length if self.standing.by_steps else time.monotonic() >= ends_at:
                 return True
         raise AssertionError("updates never end by themselves")
 
@@ -211,10 +218,8 @@ class Race:
 
     def _others(self) -> float:
         """The seconds that the others will have used when one of those left has won."""
-        total, length, left = 0.0, self.standing.turn, len(self.standing.racers)
-        while left > 1:
-            total, length, left = total + (left - 1) * length, 2 * length, math.ceil(left / 2)
-        return total
+        turns = sum((left - 1) * length for left, length in rounds(len(self.standing.racers)))
+        return turns * self.standing.turn
 
     def save(self) -> None:
         """Writes the standing."""

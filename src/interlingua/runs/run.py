@@ -37,6 +37,7 @@ from interlingua.runs.plans import Plan, load_plan, load_racing_plans, make_plan
 from interlingua.runs.race import Standing, is_racing, load_standing
 from interlingua.runs.session import Machine, Session, build_learner, carry_out_session
 from interlingua.runs.trainer import Trainer
+from interlingua.training.loop import Learner
 from interlingua.training.schedule import Clock
 
 __all__ = ["resume", "start"]
@@ -68,13 +69,11 @@ def start(
     try:
         plans = make_plans(values, where, out, copies)
         _refuse_late(plans[0], started)
-        _, machine = build_learner(
-            plans[0], resumed=False
-        )  # what is wrong is found before anything is written
+        learner, machine = build_learner(plans[0], resumed=False)
         with locked(out):
             finish_or_drop_replacement(out)
             refuse_existing(out, force)  # another process may have trained into it meanwhile
-            yield from _begin(plans, machine, out, started)
+            yield from _begin(plans, learner, machine, out, started)
     finally:
         shutil.rmtree(copies, ignore_errors=True)
 
@@ -152,7 +151,9 @@ def _other_machine(before: Mapping[str, Any], now: Machine) -> str:
     return "" if was == is_now else f"this run began on {was} and goes on on {is_now}"
 
 
-def _begin(plans: Sequence[Plan], machine: Machine, out: Path, started: float) -> Iterator[Event]:
+def _begin(
+    plans: Sequence[Plan], learner: Learner, machine: Machine, out: Path, started: float
+) -> Iterator[Event]:
     """Writes what a run needs to go on, then trains; an earlier run stays until there are weights."""
     replaces = holds_run(out) and (out / CONFIG).exists()
     directory = prepare_replacement(out) if replaces else out
@@ -167,6 +168,8 @@ def _begin(plans: Sequence[Plan], machine: Machine, out: Path, started: float) -
             turn = choose_turn(training.minutes, training.max_steps, len(plans))
             assert turn is not None, "several plans are made for a race only"
             session.race(Standing.beginning(plans, turn, session.clock()))
+        else:
+            session.trainer = session.build(plans[0], learner)
         yield from _carry_out(session, out)
     finally:
         if replaces:

@@ -138,7 +138,8 @@ def carry_out_session(session: Session) -> Iterator[Event]:
                 yield Ended(0, session.clock(), "stopped", finished=False, best_step=0)
                 return
             trainer = session.choose()
-        yield from _train(trainer or session.build(session.plans[0]), session, stopped)
+        assert trainer is not None, "without a race the trainer is made before"
+        yield from _train(trainer, session, stopped)
 
 
 def _race(session: Session, race: Race, stopped: threading.Event) -> Generator[Event, None, bool]:
