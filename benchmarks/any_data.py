@@ -73,10 +73,9 @@ RECIPES: dict[str, list[str]] = {
     DEFAULT: [],
     "subwords, mini": [*tokenizers("unigram"), "--preset", "mini"],
     "1,000 subwords, mini": [*tokenizers("unigram", vocabulary_size=1000), "--preset", "mini"],
-    "subwords, lstm": [*tokenizers("unigram"), "--preset", "lstm"],
     "characters, letters": [*tokenizers("characters"), "--preset", "letters"],
     "characters, lstm": [*tokenizers("characters"), "--preset", "lstm"],
-    "words, tiny": [*tokenizers("words"), "--preset", "tiny"],
+    "words, letters": [*tokenizers("words"), "--preset", "letters"],
     "words, lstm": [*tokenizers("words"), "--preset", "lstm"],
 }
 
