@@ -10,6 +10,8 @@ CHECKED = [
     "interlingua.terms.constraints",
     "interlingua.training.objective",
     "interlingua.data.batch",
+    "interlingua.sound.features",
+    "interlingua.sound.augmentation",
 ]
 
 # Before any test imports them.

@@ -1,0 +1,153 @@
+"""Recordings as they might also have been made: faster, louder, noisier, with parts missing.
+
+Each function draws from the seeds it is given alone, so that a resumed run gets the same as one in one go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Annotated, Self
+
+import numpy as np
+import numpy.typing as npt
+from jaxtyping import Float
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from interlingua.settings import Settings
+from interlingua.sound.conversion import SAMPLE_RATE
+from interlingua.sound.opening import require_sound
+
+__all__ = ["AugmentationSettings", "augment", "spec_augment"]
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Decibels = Annotated[float, Field(ge=-100, le=100)]
+
+NOISE_LENGTH = 2**19
+"""Samples of noise that are computed once, about half a minute; recordings get different parts of it."""
+_SOUND, _MASKS = (0,), (1,)
+"""What is drawn of the sound does not depend on what is drawn of the masks."""
+
+
+class AugmentationSettings(Settings):
+    """How the sound of training pairs is varied, anew in every epoch."""
+
+    speeds: Annotated[tuple[Annotated[float, Field(ge=0.5, le=2)], ...], Field(min_length=1)] = (
+        0.9,
+        1.0,
+        1.1,
+    )
+    """Factors of the speed, each as likely; the pitch goes with it (Ko et al. 2015)."""
+    gain_probability: Probability = 0.5
+    """Of making a recording louder or quieter."""
+    max_gain_db: Annotated[float, Field(ge=0, le=60)] = 10.0
+    """The most by which; less is as likely."""
+    noise_probability: Probability = 0.5
+    """Of adding white or pink noise."""
+    min_snr_db: Decibels = 10.0
+    """The least that the recording is louder than the noise."""
+    max_snr_db: Decibels = 40.0
+    """The most; between them every value in decibels is as likely."""
+    frequency_masks: Annotated[int, Field(ge=0, le=100)] = 2
+    """Runs of neighbouring bands that are hidden (Park et al. 2019, 2; their LD policy)."""
+    frequency_mask_bands: Annotated[int, Field(ge=0, le=1000)] = 27
+    """The most bands that one of them hides; fewer are as likely."""
+    time_masks: Annotated[int, Field(ge=0, le=1000)] = 5
+    """Stretches of time that are hidden."""
+    time_mask_share: Probability = 0.05
+    """The most of a recording that one of them hides, whatever its length (Park et al. 2020, adaptive)."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min_snr_db > self.max_snr_db:
+            raise ValueError("min_snr_db should not be more than max_snr_db")
+        return self
+
+
+def augment(
+    samples: npt.NDArray[np.int16], seeds: Sequence[int], settings: AugmentationSettings
+) -> npt.NDArray[np.float32]:
+    """A recording at another speed, louder or quieter, with noise.
+
+    Args:
+        samples: mono, 16 kHz; not changed.
+        seeds: what decides, such as the experiment's seed, the epoch and the pair's number; none negative.
+        settings: what may be done.
+
+    Returns:
+        Samples with 1 for full scale; they may go beyond, and be up to twice as many.
+    """
+    draw = _generator(seeds, _SOUND)
+    # All that may be needed is drawn at once: a probability that changes leaves the other draws alone.
+    which, with_gain, gain, with_noise, pink, snr, where = draw.random(7)
+    sound = samples.astype(np.float32) / np.float32(32_768)
+    speed = settings.speeds[int(which * len(settings.speeds))]
+    if speed != 1:
+        _, soxr = require_sound()
+        sound = soxr.resample(sound, SAMPLE_RATE * speed, SAMPLE_RATE, quality="MQ")
+    if with_gain < settings.gain_probability:
+        sound = sound * np.float32(10 ** ((2 * gain - 1) * settings.max_gain_db / 20))
+    if with_noise < settings.noise_probability:
+        snr_db = settings.min_snr_db + snr * (settings.max_snr_db - settings.min_snr_db)
+        loudness = np.sqrt(np.square(sound).mean(dtype=np.float64)) if len(sound) else 0.0
+        noise = _noise(pink < 0.5, int(where * NOISE_LENGTH), len(sound))
+        sound = sound + noise * np.float32(loudness * 10 ** (-snr_db / 20))
+    return sound
+
+
+def spec_augment(
+    frames: Float[Tensor, "frames bands"], seeds: Sequence[int], settings: AugmentationSettings
+) -> Float[Tensor, "frames bands"]:
+    """Hides some bands, and some stretches of time (SpecAugment, Park et al. 2019, 2, without time warping).
+
+    Args:
+        frames: normalised, so that 0, which hidden ones become, is the mean; not changed.
+        seeds: see `augment`; the same ones may serve for both.
+        settings: how much is hidden.
+    """
+    draw = _generator(seeds, _MASKS)
+    length, bands = frames.shape
+    masked = frames.clone()
+    widest = min(settings.frequency_mask_bands, bands)
+    for width_share, start_share in draw.random((settings.frequency_masks, 2)):
+        start, end = _stretch(width_share, start_share, widest, bands)
+        masked[:, start:end] = 0
+    longest = int(settings.time_mask_share * length)
+    for width_share, start_share in draw.random((settings.time_masks, 2)):
+        start, end = _stretch(width_share, start_share, longest, length)
+        masked[start:end] = 0
+    return masked
+
+
+def _stretch(width_share: float, start_share: float, widest: int, length: int) -> tuple[int, int]:
+    """From 0 to `widest` neighbours anywhere among `length`; the shares are drawn from [0, 1)."""
+    width = int(width_share * (widest + 1))
+    start = int(start_share * (length - width + 1))
+    return start, start + width
+
+
+def _generator(seeds: Sequence[int], purpose: tuple[int, ...]) -> np.random.Generator:
+    return np.random.default_rng(np.random.SeedSequence(list(seeds), spawn_key=purpose))
+
+
+def _noise(pink: bool, start: int, length: int) -> npt.NDArray[np.float32]:
+    """Noise of power 1, from the table's sample `start`, over its end to its beginning."""
+    table = _noise_table(pink)
+    if start + length <= NOISE_LENGTH:
+        return table[start : start + length]
+    return np.resize(np.concatenate([table[start:], table[:start]]), length)
+
+
+@lru_cache(maxsize=2)
+def _noise_table(pink: bool) -> npt.NDArray[np.float32]:
+    """White noise, or noise that has as much power in every octave from 20 Hz; it goes in a circle."""
+    spectrum = np.fft.rfft(np.random.default_rng(1).standard_normal(NOISE_LENGTH))
+    if pink:
+        frequencies = np.fft.rfftfreq(NOISE_LENGTH, 1 / SAMPLE_RATE)
+        spectrum /= np.sqrt(np.maximum(frequencies, 20.0))
+        spectrum[frequencies < 20] = 0
+    noise = np.fft.irfft(spectrum, NOISE_LENGTH)
+    table: npt.NDArray[np.float32] = (noise / np.sqrt(np.square(noise).mean())).astype(np.float32)
+    table.flags.writeable = False
+    return table

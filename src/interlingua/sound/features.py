@@ -1,0 +1,103 @@
+"""Log-mel features: how loud each of 80 bands of the hearing range is, a hundred times a second."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from interlingua.kinds import Source
+from interlingua.sound.conversion import SAMPLE_RATE
+
+__all__ = ["HOP", "NUM_BANDS", "WINDOW", "frame_count", "log_mel", "normalise", "pad_frames"]
+
+NUM_BANDS = 80
+WINDOW = 400
+"""Samples that a frame is made from: 25 ms."""
+HOP = 160
+"""Samples from one frame to the next: 10 ms."""
+FLOOR = 1e-10
+"""The least power of a band, about that of 16-bit rounding; the logarithm of less would say nothing."""
+_LEAST_VARIANCE = 1e-4
+
+
+def frame_count(num_samples: int) -> int:
+    """How many frames a recording gives: one for each whole window, and at least one."""
+    return 1 + max(0, num_samples - WINDOW) // HOP
+
+
+def log_mel(samples: Shaped[Tensor, " samples"]) -> Float[Tensor, "frames bands"]:
+    """The natural logarithm of the power in each band of each frame.
+
+    Windows are periodic Hann, without padding around the recording; bands are Slaney's mel filters, as
+    librosa's and Whisper's.
+
+    Args:
+        samples: 16 kHz; whole numbers of 16 bits, or floats with 1 for full scale. What is shorter than a
+            window is filled up with silence.
+    """
+    floats = samples.float() if samples.dtype.is_floating_point else samples.float() / 32_768
+    if len(floats) < WINDOW:
+        floats = torch.nn.functional.pad(floats, (0, WINDOW - len(floats)))
+    windows = floats.unfold(0, WINDOW, HOP) * _window(samples.device)  # (frames, WINDOW)
+    spectrum = torch.fft.rfft(windows)
+    power = spectrum.real.square() + spectrum.imag.square()  # (frames, frequencies)
+    bands: Tensor = power @ _filters(samples.device)
+    return bands.clamp_(min=FLOOR).log_()
+
+
+def normalise(frames: Float[Tensor, "frames bands"]) -> Float[Tensor, "frames bands"]:
+    """Gives each band the mean 0 and the variance 1 over the recording.
+
+    That takes away how loud the recording is and what the microphone and the room do to the sound, with
+    nothing to learn and nothing to save. A band that does not change, and a lone frame, become 0.
+    """
+    centred = frames - frames.mean(dim=0)
+    return centred * (centred.square().mean(dim=0) + _LEAST_VARIANCE).rsqrt()
+
+
+def pad_frames(recordings: Sequence[Float[Tensor, "_ bands"]]) -> Source:
+    """Several recordings' frames as a batch (batch, frames, bands), padded with zeros, and their mask."""
+    values = torch.nn.utils.rnn.pad_sequence([frames.float() for frames in recordings], batch_first=True)
+    lengths = torch.tensor([len(frames) for frames in recordings], device=values.device)
+    return Source(values, torch.arange(values.shape[1], device=values.device) < lengths[:, None])
+
+
+@lru_cache(maxsize=8)
+def _window(device: torch.device) -> Tensor:
+    return torch.hann_window(WINDOW, periodic=True, device=device)
+
+
+@lru_cache(maxsize=8)
+def _filters(device: torch.device) -> Tensor:
+    """Triangles that are equally wide on the mel scale, of the area 1 over Hz: (frequencies, bands)."""
+    frequencies = torch.linspace(0, SAMPLE_RATE / 2, WINDOW // 2 + 1, dtype=torch.float64)
+    top = _to_mel(SAMPLE_RATE / 2)
+    corners = _to_hertz(torch.linspace(0, top, NUM_BANDS + 2, dtype=torch.float64))
+    widths = corners.diff()
+    distances = corners - frequencies[:, None]  # (frequencies, corners)
+    rising = -distances[:, :-2] / widths[:-1]
+    falling = distances[:, 2:] / widths[1:]
+    triangles = torch.minimum(rising, falling).clamp(min=0)
+    return (triangles * 2 / (corners[2:] - corners[:-2])).float().to(device)
+
+
+# Slaney's mel scale (Auditory Toolbox, 1998): linear up to 1000 Hz, logarithmic above.
+_HERTZ_PER_MEL = 200 / 3
+_LINEAR_UP_TO = 1000.0
+_STEP = math.log(6.4) / 27
+
+
+def _to_mel(hertz: float) -> float:
+    if hertz < _LINEAR_UP_TO:
+        return hertz / _HERTZ_PER_MEL
+    return _LINEAR_UP_TO / _HERTZ_PER_MEL + math.log(hertz / _LINEAR_UP_TO) / _STEP
+
+
+def _to_hertz(mel: Tensor) -> Tensor:
+    knee = _LINEAR_UP_TO / _HERTZ_PER_MEL
+    return torch.where(mel < knee, mel * _HERTZ_PER_MEL, _LINEAR_UP_TO * ((mel - knee) * _STEP).exp())
