@@ -13,13 +13,14 @@ from interlingua.errors import ConfigurationError
 from interlingua.kinds import Source
 from interlingua.model.architectures import build_model, parse_model_settings
 from interlingua.model.attention import MultiHeadAttention, attention_bias, causal_mask
+from interlingua.model.frontends import FrameFrontend
 from interlingua.model.positions import LearnedPositions, RotaryPositions
 from interlingua.model.presets import PRESETS
 from interlingua.model.protocol import Seq2Seq
 from interlingua.model.recurrent import RecurrentSettings, RecurrentState
 from interlingua.model.transformer import Transformer, TransformerSettings, TransformerState
 
-SIZE, BATCH, SOURCE, TARGET = 31, 4, 9, 7
+SIZE, BATCH, SOURCE, TARGET, BANDS = 31, 4, 9, 7, 5
 SMALL = {"dim": 16, "heads": 4, "feed_forward": 32, "encoder_layers": 2, "decoder_layers": 2, "dropout": 0.3}
 NARROW = {"dim": 16, "encoder_layers": 2, "decoder_layers": 2, "dropout": 0.3}
 
@@ -51,19 +52,43 @@ SETTINGS: dict[str, TransformerSettings | RecurrentSettings] = {
 
 
 @pytest.fixture(
-    params=[(name, shared) for name in SETTINGS for shared in (True, False)],
-    ids=lambda param: f"{param[0]}, {'joint' if param[1] else 'two'}",
+    params=[(name, kind) for name in SETTINGS for kind in ("joint", "two", "frames")],
+    ids=lambda param: f"{param[0]}, {param[1]}",
 )
 def model(request: pytest.FixtureRequest) -> Seq2Seq:
-    name, shared = request.param
-    return build_model(SETTINGS[name], SIZE, SIZE, shared=shared).eval()
+    name, kind = request.param
+    return make(name, kind)
+
+
+def make(name: str, kind: str) -> Seq2Seq:
+    sizes = (BANDS, SIZE) if kind == "frames" else (SIZE, SIZE)
+    return build_model(SETTINGS[name], *sizes, shared=kind == "joint", frames=kind == "frames").eval()
+
+
+def made_of_frames(model: Seq2Seq) -> bool:
+    return isinstance(model.frontend, FrameFrontend)
 
 
 @pytest.fixture
-def inputs() -> tuple[Tensor, Tensor, Tensor]:
+def inputs(request: pytest.FixtureRequest) -> tuple[Tensor, Tensor, Tensor]:
+    """Sources of the kind that the test's model reads, if any: ids, or four frames in place of each."""
+    frames = "model" in request.fixturenames and made_of_frames(request.getfixturevalue("model"))
+    return make_inputs(frames)
+
+
+def make_inputs(frames: bool) -> tuple[Tensor, Tensor, Tensor]:
+    target = torch.randint(4, SIZE, (BATCH, TARGET))
+    if frames:
+        mask = torch.arange(4 * SOURCE) < torch.tensor([36, 13, 26, 1]).unsqueeze(1)
+        return torch.randn(*mask.shape, BANDS).masked_fill(~mask.unsqueeze(2), 0), mask, target
     source = torch.randint(4, SIZE, (BATCH, SOURCE))
     mask = torch.arange(SOURCE) < torch.tensor([9, 4, 7, 1]).unsqueeze(1)
-    return source.masked_fill(~mask, 0), mask, torch.randint(4, SIZE, (BATCH, TARGET))
+    return source.masked_fill(~mask, 0), mask, target
+
+
+def wider(values: Tensor, by: int) -> Tensor:
+    """So many more positions at the end."""
+    return torch.cat([values, values.new_zeros(len(values), by, *values.shape[2:])], dim=1)
 
 
 def logits_of(model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
@@ -82,9 +107,11 @@ def test_steps_give_what_teacher_forcing_gives(model: Seq2Seq, inputs: tuple[Ten
 
 def test_padding_changes_nothing(model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor]) -> None:
     source, mask, target = inputs
-    wider = nn.functional.pad(source, (0, 5)), nn.functional.pad(mask, (0, 5)), target
-    torch.testing.assert_close(logits_of(model, wider), logits_of(model, inputs), atol=1e-5, rtol=1e-5)
-    anything = source.masked_fill(~mask, 17), mask, target  # what stands behind the mask does not matter
+    for by in (1, 2, 3, 5) if made_of_frames(model) else (5,):
+        padded = wider(source, by), wider(mask, by), target
+        torch.testing.assert_close(logits_of(model, padded), logits_of(model, inputs), atol=1e-5, rtol=1e-5)
+    hidden = ~mask.view(*mask.shape, *[1] * (source.dim() - 2))
+    anything = source.masked_fill(hidden, 17), mask, target  # what stands behind the mask does not matter
     torch.testing.assert_close(logits_of(model, anything), logits_of(model, inputs))
 
 
@@ -119,6 +146,8 @@ def test_attention_rows_sum_to_one_and_respect_the_masks(
         heads, layers, above = SMALL["heads"], model.settings.encoder_layers, model.settings.decoder_layers
     else:  # its decoder looks at the source, and nothing looks at itself
         heads, layers, above = 1, 0, 0
+    _, mask = model.frontend(Source(source, mask))
+    assert mask.sum(dim=1).tolist() == [9, 4, 7, 1]  # of the memory
     assert encoder.shape == (BATCH, layers, heads, SOURCE, SOURCE)
     assert decoder.shape == (BATCH, above, heads, TARGET, TARGET)
     assert cross.shape == (BATCH, max(above, 1), heads, TARGET, SOURCE)
@@ -263,20 +292,38 @@ def test_sinusoids_are_the_papers() -> None:
         assert codes[position - 3, 2 * i + 1].item() == pytest.approx(math.cos(angle), abs=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["two", "frames"])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_the_loss_reaches_every_weight(name: str, inputs: tuple[Tensor, Tensor, Tensor]) -> None:
-    model = build_model(SETTINGS[name], SIZE, SIZE, shared=False).train()
-    logits_of(model, inputs).logsumexp(-1).sum().backward()
+def test_the_loss_reaches_every_weight(name: str, kind: str) -> None:
+    model = make(name, kind).train()
+    logits_of(model, make_inputs(kind == "frames")).logsumexp(-1).sum().backward()
     for key, parameter in model.named_parameters():
         assert parameter.grad is not None, key
         assert parameter.grad.abs().max() > 0, key
 
 
+@pytest.mark.parametrize("kind", ["joint", "frames"])
 @pytest.mark.parametrize("name", [name for name in SETTINGS if "learned" not in name])
-def test_longer_than_ever_seen_is_no_trouble(name: str) -> None:
-    model = build_model(SETTINGS[name], SIZE, SIZE, shared=True).eval()
-    source = torch.randint(4, SIZE, (1, 400))
-    assert logits_of(model, (source, source > 0, source[:, :300])).isfinite().all()
+def test_longer_than_ever_seen_is_no_trouble(name: str, kind: str) -> None:
+    target = torch.randint(4, SIZE, (1, 300))
+    source = torch.randn(1, 1600, BANDS) if kind == "frames" else torch.randint(4, SIZE, (1, 400))
+    mask = torch.ones(source.shape[:2], dtype=torch.bool)
+    assert logits_of(make(name, kind), (source, mask, target)).isfinite().all()
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 5, 6, 7, 8, 9])
+def test_frames_become_a_quarter_as_many_by_two_convolutions(frames: int) -> None:
+    frontend = FrameFrontend(BANDS, 16)
+    values = torch.randn(2, frames, BANDS)
+    found, mask = frontend(Source(values, torch.ones(2, frames, dtype=torch.bool)))
+    x = values.transpose(1, 2)
+    for convolution in (frontend.first, frontend.second):
+        weight, bias = convolution.linear.weight, convolution.linear.bias
+        kernel = weight.unflatten(1, (3, -1)).transpose(1, 2)  # (outputs, inputs, 3)
+        x = nn.functional.conv1d(x, kernel, bias, stride=2, padding=1).relu()
+    torch.testing.assert_close(found, frontend.projection(x.transpose(1, 2)))
+    assert mask.shape == found.shape[:2] == (2, math.ceil(math.ceil(frames / 2) / 2))
+    assert mask.all()
 
 
 def test_learned_positions_beyond_the_table_share_its_last_vector() -> None:

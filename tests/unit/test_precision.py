@@ -8,6 +8,7 @@ import torch
 from interlingua.engine.packed import pack
 from interlingua.kinds import BOS, EOS, PAD, Source
 from interlingua.model.architectures import build_model
+from interlingua.model.frontends import FrameFrontend
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.search.forced import forced_log_probs
 
@@ -16,13 +17,19 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module", params=["pre", "post"])
+@pytest.fixture(scope="module", params=["pre", "post", "frames"])
 def model(request) -> Transformer:
     torch.manual_seed(0)
+    frames = request.param == "frames"
     sizes = TransformerSettings(
-        dim=64, heads=4, feed_forward=128, encoder_layers=2, decoder_layers=2, norm=request.param
+        dim=64,
+        heads=4,
+        feed_forward=128,
+        encoder_layers=2,
+        decoder_layers=2,
+        norm="pre" if frames else request.param,
     )
-    return build_model(sizes, 100, 100, shared=True).eval()
+    return build_model(sizes, 20 if frames else 100, 100, shared=not frames, frames=frames).eval()
 
 
 def log_probs(model: Transformer, rows: int = 6) -> torch.Tensor:
@@ -32,7 +39,13 @@ def log_probs(model: Transformer, rows: int = 6) -> torch.Tensor:
     source[0, 5:] = PAD
     source[0, 4] = target[:, -1] = EOS
     target_in = torch.cat([torch.full((rows, 1), BOS), target[:, :-1]], dim=1)
-    return forced_log_probs(model, Source(source, source != PAD), target_in, target)
+    return forced_log_probs(model, as_read_by(model, source), target_in, target)
+
+
+def as_read_by(model: Transformer, ids: torch.Tensor) -> Source:
+    """The ids, or a frame in place of each."""
+    frames = isinstance(model.frontend, FrameFrontend)
+    return Source(torch.linspace(-2, 2, 2000).view(100, 20).sin()[ids] if frames else ids, ids != PAD)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +76,6 @@ def test_the_model_can_still_be_trained_and_saved(model):
     assert list(after) == list(before)
     assert all(torch.equal(after[name], before[name]) for name in before)
     source = torch.tensor([[5, EOS]])
-    memory = model.encode(Source(source, source != PAD))
+    memory = model.encode(as_read_by(model, source))
     model.project(model.decode(memory, torch.tensor([[BOS]]))).sum().backward()
     assert model.target_embedding.weight.grad is not None

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from interlingua.kinds import BOS, EOS, PAD, UNK, Source
+from interlingua.model.architectures import build_model
 from interlingua.model.protocol import Memory, Seq2Seq, kept_sentences, select
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.search.beam import beam_search
@@ -258,6 +259,20 @@ def test_a_sample_does_not_depend_on_its_batch():
     together = search(model, padded(rows), settings)
     alone = [search(model, padded([row]), settings)[0] for row in rows]
     assert [[h.ids for h in found] for found in together] == [[h.ids for h in found] for found in alone]
+
+
+def test_frames_can_be_sampled_from_and_do_not_depend_on_their_batch():
+    sizes = TransformerSettings(dim=16, heads=2, feed_forward=32, encoder_layers=1, decoder_layers=1)
+    model = build_model(sizes, 5, 30, shared=False, frames=True).eval()
+    mask = torch.arange(17) < torch.tensor([[17], [9], [4]])
+    batch = SearchInput(
+        Source(torch.randn(3, 17, 5).masked_fill(~mask.unsqueeze(2), 0), mask), torch.tensor([8] * 3)
+    )
+    settings = SearchSettings(sample=True, n_best=2, seed=3)
+    together = search(model, batch, settings)
+    source = Source(batch.source.values[1:2, :9], mask[1:2, :9])
+    (alone,) = search(model, SearchInput(source, batch.limits[1:2]), settings)
+    assert [h.ids for h in alone] == [h.ids for h in together[1]]
 
 
 def test_top_k_and_top_p_keep_the_most_probable():

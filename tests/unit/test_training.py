@@ -433,9 +433,10 @@ def test_orthogonalised_matrices_have_singular_values_near_one(shape: tuple[int,
     assert cosine.min() > 0.95
 
 
+@pytest.mark.parametrize("frames", [False, True])
 @pytest.mark.parametrize("preset", ["tiny", "lstm"])
-def test_stacks_are_the_hidden_matrices_and_nothing_else(preset: str) -> None:
-    model = build_model(PRESETS[preset], 50, 50, shared=True)
+def test_stacks_are_the_hidden_matrices_and_nothing_else(preset: str, frames: bool) -> None:
+    model = build_model(PRESETS[preset], 50, 50, shared=not frames, frames=frames)
     weights = FlatWeights(model, torch.float32)
     hidden = {
         name: parameter

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Union
 from pydantic import BeforeValidator, Field
 from torch import nn
 
-from interlingua.model.frontends import Frontend, TokenFrontend
+from interlingua.model.frontends import FrameFrontend, Frontend, TokenFrontend
 from interlingua.model.protocol import Model
 from interlingua.model.recurrent import Recurrent, RecurrentSettings
 from interlingua.model.settings import ModelSettings
@@ -61,17 +61,24 @@ def parse_model_settings(values: Mapping[str, Any], where: str) -> ModelSettings
     return _Section.parse({"model": values}, where).model
 
 
-def build_model(settings: ModelSettings, source_size: int, target_size: int, *, shared: bool) -> Model:
-    """A freshly initialised model of tokens to tokens.
+def build_model(
+    settings: ModelSettings, source_size: int, target_size: int, *, shared: bool, frames: bool = False
+) -> Model:
+    """A freshly initialised model of tokens, or of frames of sound, to tokens.
 
     Args:
         settings: the architecture and its sizes.
-        source_size: source vocabulary.
+        source_size: source vocabulary; of frames the number of bands.
         target_size: target vocabulary.
         shared: whether source and target have one vocabulary, and so one embedding where these are tied.
+        frames: whether sources are made of frames (vectors of features) instead of ids.
     """
-    assert not shared or source_size == target_size
+    assert not shared or (source_size == target_size and not frames)
     target_embedding = nn.Embedding(target_size, settings.dim)
     one = shared and settings.tied
-    frontend = TokenFrontend(target_embedding if one else nn.Embedding(source_size, settings.dim))
+    frontend: Frontend
+    if frames:
+        frontend = FrameFrontend(source_size, settings.dim)
+    else:
+        frontend = TokenFrontend(target_embedding if one else nn.Embedding(source_size, settings.dim))
     return ARCHITECTURES[settings.architecture].build(settings, frontend, target_embedding)

@@ -19,7 +19,7 @@ def sample(
 ) -> list[list[Hypothesis]]:
     """Draws `n_best` targets for each source, independent of each other.
 
-    Each sentence has its own random numbers, which follow from the seed and its ids: the draw does not
+    Each source has its own random numbers, which follow from the seed and its values: the draw does not
     depend on the rest of the batch. Log-probabilities are the model's own, before temperature and cuts.
 
     Args:
@@ -51,8 +51,9 @@ def _numbers(batch: SearchInput, draws: int, seed: int) -> Float[Tensor, "rows s
     steps = int(batch.limits.max())
     rows = []
     values, mask = batch.source
-    for ids, length in zip(values.tolist(), mask.sum(1).tolist(), strict=True):
-        generator = torch.Generator().manual_seed(hash((seed, *ids[:length])))
+    for source, length in zip(values.cpu().flatten(1).tolist(), mask.sum(1).tolist(), strict=True):
+        real = source[: length * values[0, 0].numel()]
+        generator = torch.Generator().manual_seed(hash((seed, *real)))
         rows.append(torch.rand(steps, draws, generator=generator).T)
     return torch.cat(rows).to(batch.limits.device)
 
