@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import torch
 
 import interlingua
-from interlingua.data.batch import Batch, batch_of
+from interlingua.data.batch import Batch, batch_of, make_source
 from interlingua.data.reading import read_lines
 from interlingua.engine.device import choose_dtype
 from interlingua.evaluation.metrics import Metric, metric_named
@@ -174,7 +174,7 @@ def speed_by_length() -> dict[str, dict[str, list[float]]]:
         for length in LENGTHS:
             pairs = 1 if taken == ONE_PAIR else AT_ONCE // length
             rows = torch.randint(len(SPECIALS), VOCABULARY, (pairs, length - 1), generator=random).numpy()
-            batch = batch_of(list(rows), list(rows))
+            batch = batch_of(make_source(list(rows), "text"), list(rows))
             turns = [{name: pass_speed(learner, batch) for name, learner in learners.items()}
                      for _ in range(9)]  # fmt: skip
             for name in learners:

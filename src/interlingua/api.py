@@ -18,7 +18,9 @@ from interlingua.evaluation.scores import Score
 from interlingua.evaluation.scores import evaluate as evaluate_outputs
 from interlingua.inference.bundle import load_bundle
 from interlingua.inference.inputs import read_pairs
+from interlingua.inference.transcriber import Transcriber
 from interlingua.inference.translator import Translator
+from interlingua.inference.using import build_translator
 from interlingua.runs.events import Ended
 from interlingua.runs.run import start
 
@@ -29,7 +31,7 @@ PRECISIONS = ("auto", "fp32", "bf16", "int8")
 
 def load(
     path: str | Path, *, device: str = "auto", threads: int | None = None, precision: str = "fp32"
-) -> Translator:
+) -> Translator | Transcriber:
     """Loads a model directory for use.
 
     Args:
@@ -56,13 +58,13 @@ def load(
     return compute(lambda: _load(directory, str(device), threads, precision), threads)
 
 
-def _load(path: Path, device: str, threads: int | None, precision: str) -> Translator:
+def _load(path: Path, device: str, threads: int | None, precision: str) -> Translator | Transcriber:
     chosen = choose_device(device)
     bundle = load_bundle(path, chosen)
     if precision == "auto":
         precision = "bf16" if choose_dtype("auto", chosen) == torch.bfloat16 else "fp32"
     model = pack(bundle.model, cast(Precision, precision))
-    return Translator(
+    return build_translator(
         EagerEngine(model, chosen, threads), bundle.tokenizers, settings=bundle.search,
         **bundle.lengths._asdict(), facts=bundle.facts,
     )  # fmt: skip
@@ -71,7 +73,7 @@ def _load(path: Path, device: str, threads: int | None, precision: str) -> Trans
 def train(
     train: str | Path | None, out: str | Path, *, valid: str | Path | None = None, force: bool = False,
     **sections: Mapping[str, Any],
-) -> Translator:  # fmt: skip
+) -> Translator | Transcriber:  # fmt: skip
     """Trains a model and loads it.
 
     Args:
@@ -115,7 +117,11 @@ def train(
 
 
 def evaluate(
-    model: Translator, pairs: Iterable[tuple[str, str]], *, repeated: str = "auto", **options: Any
+    model: Translator | Transcriber,
+    pairs: Iterable[tuple[str, str]],
+    *,
+    repeated: str = "auto",
+    **options: Any,
 ) -> list[Score]:
     """Translates the sources of some pairs and scores the outputs with the metrics that fit the task.
 
@@ -126,7 +132,7 @@ def evaluate(
             of their own; auto: references where their targets differ, cases where they are mostly equal.
         **options: as `Translator.translate` takes them, such as beam=5.
     """
-    if not isinstance(model, Translator):
+    if not isinstance(model, Translator | Transcriber):
         raise ConfigurationError(
             "this is not a loaded model", where="model", found=model,
             accepted='interlingua.load("runs/en-de") gives one.',
@@ -137,7 +143,8 @@ def evaluate(
     outputs = [
         translation.text for translation in model.translate([source for source, _ in known], **options)
     ]
-    metrics = task_metrics([target for _, target in known], model.tokenizers.target)
+    transcripts = isinstance(model, Transcriber)
+    metrics = task_metrics([target for _, target in known], model.tokenizers.target, transcripts=transcripts)
     return evaluate_outputs(outputs, known, metrics=metrics, repeated=repeated)
 
 

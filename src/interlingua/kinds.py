@@ -13,11 +13,14 @@ if TYPE_CHECKING:  # text goes without torch
     from jaxtyping import Bool, Shaped
     from torch import Tensor
 
-__all__ = ["BOS", "EOS", "PAD", "SPECIALS", "UNK", "Codec", "Source", "Symbols"]
+__all__ = ["BOS", "EOS", "PAD", "SPECIALS", "UNK", "Codec", "Source", "SourceKind", "Symbols"]
 
 PAD, UNK, BOS, EOS = 0, 1, 2, 3
 SPECIALS = ("<pad>", "<unk>", "<s>", "</s>")
 """How the special ids are shown; a text that holds such a string is not turned into a special id."""
+
+SourceKind = Literal["text", "sound"]
+"""What sources are made of."""
 
 Symbols = Literal["words", "characters"]
 """What one symbol of a target is to a metric: a word between spaces, or a character."""

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interlingua.data.codecs import digest, load_tokenizers, save_tokenizers
 from interlingua.data.corpus import CorpusSettings, read_pairs
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.kinds import UNK
@@ -15,7 +16,6 @@ from interlingua.text.column_tokenizer import ColumnTokenizer
 from interlingua.text.facts import measure_facts
 from interlingua.text.symbols import SymbolTokenizer
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers
-from interlingua.text.tokenizer_files import digest, load_tokenizers, save_tokenizers
 
 TAGS = ["V;PST;1;SG", "V;PST;3;PL", "N;ACC;SG", "N;DAT;PL", "V;PRS;3;SG"]
 WORDS = ["gehen", "laufen", "Haus", "Baum", "essen", "schön", "naïve", "straße"]

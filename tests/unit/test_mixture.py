@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlingua.data import preparation
+from interlingua.data.codecs import load_tokenizers, save_tokenizers
 from interlingua.data.corpus import Corpus, CorpusSettings
 from interlingua.data.loader import Position, load_batches
 from interlingua.data.mixture import Part
@@ -28,7 +29,6 @@ from interlingua.runs.recipes import epoch_tokens, target_tokens
 from interlingua.text.column_tokenizer import ColumnTokenizer
 from interlingua.text.columns import check_tag
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers
-from interlingua.text.tokenizer_files import load_tokenizers, save_tokenizers
 
 CHARACTERS = TokenizerSettings(source="characters", target="characters")
 WEIGHTS = st.sampled_from([0.01, 0.1, 1 / 3, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 7.3])

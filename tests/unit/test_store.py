@@ -57,7 +57,7 @@ class TestStore:
 
     def test_a_pair_with_too_many_ids_is_counted_and_left_out(self, tmp_path: Path) -> None:
         built = build_store(PAIRS, BYTES, tmp_path / "store", max_length=5)
-        assert built.too_long == 1
+        assert built.left_out == {"more than 5 ids on a side": 1}
         assert [built.source_text(i) for i in range(len(built))] == ["a", "é", "c"]
         with pytest.raises(DataError, match=r"no pairs to store.*4 pairs with more than 0 ids"):
             build_store(PAIRS, BYTES, tmp_path / "none", max_length=0)

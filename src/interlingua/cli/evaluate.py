@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from interlingua.evaluation.metrics import Metric
     from interlingua.evaluation.references import Repeated
     from interlingua.evaluation.scores import Score
+    from interlingua.inference.transcriber import Transcriber
     from interlingua.inference.translator import Translator
 
 __all__ = ["System", "evaluate", "score_table"]
@@ -58,7 +59,9 @@ def evaluate(
     ] = None,
     metric: Annotated[
         list[str] | None,
-        typer.Option(help="BLEU, chrF, sequence_error or symbol_error; chosen by the task when not given."),
+        typer.Option(
+            help="BLEU, chrF, WER, CER, sequence_error or symbol_error; chosen by the task when not given."
+        ),
     ] = None,
     repeated: Annotated[
         str | None,
@@ -102,7 +105,7 @@ def evaluate(
         counted_of[test] = choose_repeated(pairs, _asked_for(repeated, multi_reference))
     if train:
         Corpus(train, settings).report()  # a mistake in it is reported before the models work
-    loaded = [load_model(Path(model), device, threads, precision) for model in models]
+    loaded = [load_model(Path(model), device, threads, precision, of=None) for model in models]
     if tag is not None:
         for model in loaded:
             check_tag(tag, model.tokenizers.source, "--tag")
@@ -115,7 +118,8 @@ def evaluate(
             [translation.text for translation in model.translate(sources, **options)] for model in loaded
         ]
         systems = _systems(models, outputs, pairs, metrics, counted)
-        baselines = _baselines(train, settings, pairs, metrics, counted)
+        of_text = settings.source_kind != "sound"  # a sound can be neither copied nor looked up
+        baselines = _baselines(train, settings, pairs, metrics, counted) if of_text else []
         said = describe_repeated(pairs, counted)
         if json_output:
             about = {"test": test} if len(tests) > 1 else {}
@@ -166,13 +170,14 @@ def _show(systems: Sequence[System], title: str, repeated: str | None) -> None:
         console.print(f"{score.name}: {score.signature}", soft_wrap=True, markup=False)
 
 
-def _metrics(names: list[str] | None, pairs: Sequence[Pair], model: Translator) -> list[Metric]:
+def _metrics(names: list[str] | None, pairs: Sequence[Pair], model: Translator | Transcriber) -> list[Metric]:
     from interlingua.evaluation.metrics import metric_named, task_metrics
     from interlingua.evaluation.tasks import recognise_task
 
     targets = [pair.target for pair in pairs]
     if not names:
-        return task_metrics(targets, model.tokenizers.target)
+        transcripts = model.tokenizers.source.kind == "sound"
+        return task_metrics(targets, model.tokenizers.target, transcripts=transcripts)
     symbols = model.tokenizers.target.compared_by or recognise_task(targets).symbols
     return [metric_named(name, symbols) for name in names]
 

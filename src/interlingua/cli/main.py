@@ -23,6 +23,7 @@ from interlingua.cli.score import score
 from interlingua.cli.serve import serve
 from interlingua.cli.streams import discard_output, flush_output, prepare_streams
 from interlingua.cli.train import train
+from interlingua.cli.transcribe import transcribe
 from interlingua.cli.translate import translate
 from interlingua.errors import InterlinguaError
 
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (quickstart, train, translate, evaluate, score, info, look, report, serve, cache):
+for verb in (quickstart, train, translate, transcribe, evaluate, score, info, look, report, serve, cache):
     app.command()(verb)
 
 

@@ -6,15 +6,17 @@ import tomllib
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from interlingua.engine.cpus import default_threads
 from interlingua.errors import BundleError, ConfigurationError
 
 if TYPE_CHECKING:
+    from interlingua.inference.transcriber import Transcriber
     from interlingua.inference.translator import Translator
+    from interlingua.kinds import SourceKind
 
-__all__ = ["find_model", "load_model", "models_and_tests", "read_as_trained", "use_all_cpus"]
+__all__ = ["find_model", "load_model", "models_and_tests", "read_as_trained", "source_kind", "use_all_cpus"]
 
 CONFIG, WEIGHTS = "config.toml", "model.safetensors"
 PAIRS = (".tsv", ".jsonl", ".ndjson", ".txt", ".csv", ".gz", ".xz", ".bz2")
@@ -55,24 +57,61 @@ def find_model(path: Path, *, weights: bool = True) -> None:
 
 
 def read_as_trained(model: Path, given: dict[str, Any]) -> dict[str, Any]:
-    """How to read files of pairs for a model whose sources have several columns: as its training did.
+    """How to read files of pairs for a model of several columns, or of sounds: as its training did.
 
     Args:
         model: its directory.
         given: keys of the [data] section that the user gave, which go first.
     """
     data = tomllib.loads((model / CONFIG).read_text(encoding="utf-8")).get("data", {})
-    several = {key: data[key] for key in ("columns", "keys") if isinstance(data.get(key, [0])[0], list)}
-    return {**several, **given}
+    trained = {key: data[key] for key in ("columns", "keys") if isinstance(data.get(key, [0])[0], list)}
+    if data.get("source_kind") == "sound":
+        trained["source_kind"] = "sound"
+    return {**trained, **given}
 
 
+@overload
 def load_model(
-    directory: Path, device: str = "auto", threads: int | None = None, precision: str | None = None
-) -> Translator:
-    """Loads a model; it computes with all CPUs unless told otherwise."""
+    directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ...,
+    *, of: Literal["text"] = ...,
+) -> Translator: ...  # fmt: skip
+@overload
+def load_model(
+    directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ...,
+    *, of: Literal["sound"],
+) -> Transcriber: ...  # fmt: skip
+@overload
+def load_model(
+    directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ..., *, of: None
+) -> Translator | Transcriber: ...
+def load_model(
+    directory: Path, device: str = "auto", threads: int | None = None, precision: str | None = None,
+    *, of: SourceKind | None = "text",
+) -> Translator | Transcriber:  # fmt: skip
+    """Loads a model; it computes with all CPUs unless told otherwise.
+
+    Args:
+        directory: of the model.
+        device: where it computes.
+        threads: CPU threads.
+        precision: what it computes in.
+        of: what its sources must be; None where any will do.
+
+    Raises:
+        BundleError: it is no model, or one of other sources.
+    """
     from interlingua.api import load
 
+    if of is not None and (kind := source_kind(directory)) != of:
+        accepted = "Sounds are its sources: interlingua transcribe" if kind == "sound" else None
+        raise BundleError(f"this is a model of {kind}, not of {of}", where=directory, accepted=accepted)
     return load(directory, device=device, threads=threads or default_threads(), precision=precision or "fp32")
+
+
+def source_kind(model: Path) -> SourceKind:
+    """What the sources of a model are."""
+    data = tomllib.loads((model / CONFIG).read_text(encoding="utf-8")).get("data", {})
+    return "sound" if data.get("source_kind") == "sound" else "text"
 
 
 def use_all_cpus() -> None:

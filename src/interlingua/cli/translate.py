@@ -22,9 +22,10 @@ from interlingua.cli.lines import (
     open_output,
     refuse_same_file,
 )
-from interlingua.cli.models import find_model, load_model
+from interlingua.cli.models import find_model, load_model, source_kind
 from interlingua.cli.options import Beam, Device, Json, Precision, Seed, Tag, Threads
 from interlingua.cli.texts import lines_of
+from interlingua.cli.transcribe import transcribe
 from interlingua.errors import ConfigurationError
 from interlingua.flags import FLAGS
 from interlingua.search.settings import SearchSettings
@@ -110,6 +111,15 @@ def translate(
     )  # before PyTorch, which takes seconds, is loaded
     input, output = (None if path == Path("-") else path for path in (input, output))
     find_model(model)
+    if source_kind(model) == "sound":
+        other = {"--n-best": n_best, "--sample": sample, "--scores": scores, "--alignment": alignment,
+                 "--tag": tag, "--glossary": glossary}  # fmt: skip
+        if named := [name for name, value in other.items() if value not in (None, False)]:
+            raise ConfigurationError("this does not go with sounds", where="command line",
+                                     found=", ".join(named))  # fmt: skip
+        transcribe(model, texts, input, output, json_lines=json_lines, beam=beam, device=device,
+                   threads=threads, precision=precision)  # fmt: skip
+        return
     given_lines = lines_of(texts)
     if texts and input is not None:
         raise ConfigurationError("there are texts and a file of texts", where="--input", found=str(input),

@@ -1,4 +1,4 @@
-"""What a model is fed: pairs as tensors of ids, padded on the right."""
+"""What a model is fed: pairs as tensors of ids, or of frames of sound, padded on the right."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from interlingua.data.store import Store
-from interlingua.kinds import BOS, EOS, PAD, Source
+from interlingua.kinds import BOS, EOS, PAD, Source, SourceKind
+from interlingua.sound.features import log_mel, normalise, pad_frames
 
-__all__ = ["Batch", "batch_of", "make_batch", "pad"]
+__all__ = ["Batch", "batch_of", "features_of", "make_batch", "make_source", "pad"]
 
 Ids = Sequence[int] | npt.NDArray[np.integer]
 
@@ -23,7 +24,7 @@ class Batch(NamedTuple):
     """Some pairs of about equal length."""
 
     source: Source
-    """Of ids, then EOS, then padding."""
+    """Of ids, then EOS, then padding; or of frames, then padding."""
     target_in: Int[Tensor, "batch target"]
     """BOS, then the target ids: what the decoder reads."""
     target_out: Int[Tensor, "batch target"]
@@ -54,18 +55,28 @@ class Batch(NamedTuple):
 
 def make_batch(store: Store, indices: Sequence[int] | npt.NDArray[np.int64]) -> Batch:
     """Reads the pairs of the given numbers from a store."""
-    return batch_of([store.source(i) for i in indices], [store.target(i) for i in indices])
+    sources = [store.source(i) for i in indices]
+    return batch_of(make_source(sources, store.source_kind), [store.target(i) for i in indices])
 
 
-def batch_of(sources: Sequence[Ids], targets: Sequence[Ids]) -> Batch:
-    """Pairs of ids, without BOS and EOS, as a batch."""
-    source = pad(sources, after=EOS)
+def batch_of(source: Source, targets: Sequence[Ids]) -> Batch:
+    """Sources, and targets as ids without BOS and EOS, as a batch."""
     return Batch(
-        Source(source, source != PAD),
-        pad(targets, before=BOS),
-        pad(targets, after=EOS),
-        sum(map(len, targets)) + len(targets),
+        source, pad(targets, before=BOS), pad(targets, after=EOS), sum(map(len, targets)) + len(targets)
     )
+
+
+def make_source(sources: Sequence[Ids], kind: SourceKind) -> Source:
+    """Sources side by side: ids without EOS, or the samples of sounds, of which features are made."""
+    if kind == "sound":
+        return pad_frames([features_of(np.asarray(samples)) for samples in sources])
+    ids = pad(sources, after=EOS)
+    return Source(ids, ids != PAD)
+
+
+def features_of(samples: npt.NDArray[np.number]) -> Float[Tensor, "frames bands"]:
+    """The normalised features of a sound's samples."""
+    return normalise(log_mel(torch.tensor(samples)))
 
 
 def pad(

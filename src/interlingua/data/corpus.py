@@ -89,7 +89,7 @@ class CorpusReport:
 def read_pairs(
     file: PairFile, settings: CorpusSettings, changes: ChangeDetector | None = None
 ) -> Iterator[Pair]:
-    """Yields every pair of a file as it is written, empty sides included.
+    """Yields every pair of a file as it is written, empty sides included; files of sound by absolute names.
 
     Args:
         file: the file, or two parallel ones.
@@ -99,15 +99,27 @@ def read_pairs(
     Raises:
         DataError: with the file and line, when the file is not as announced.
     """
+    pairs = map(Pair._make, _read(file, settings, changes))
+    if settings.source_kind != "sound":
+        return pairs
+    named_in = Path(file if isinstance(file, str) else file[0])
+    root = Path() if file == "-" else named_in.parent
+    root = root if settings.source_root is None else Path(settings.source_root)
+    return (Pair(str((root / source.strip()).absolute()) if source.strip() else "", target)
+            for source, target in pairs)  # fmt: skip
+
+
+def _read(
+    file: PairFile, settings: CorpusSettings, changes: ChangeDetector | None
+) -> Iterator[tuple[str, str]]:
     if not isinstance(file, str):
         pairs = read_parallel(Path(file[0]), Path(file[1]), changes)
         if settings.tagged:
-            return (Pair(source.replace(COLUMN_END, " "), target) for source, target in pairs)
-        return map(Pair._make, pairs)
-    path = Path(file)
+            return ((source.replace(COLUMN_END, " "), target) for source, target in pairs)
+        return pairs
     if format_of(file, settings) == "jsonl":
-        return map(Pair._make, read_jsonl(path, settings.keys, changes, one_column=settings.tagged))
-    return map(Pair._make, read_tsv(path, settings.columns, changes))
+        return read_jsonl(Path(file), settings.keys, changes, one_column=settings.tagged)
+    return read_tsv(Path(file), settings.columns, changes)
 
 
 def format_of(file: PairFile, settings: CorpusSettings) -> str:
@@ -261,6 +273,14 @@ class Corpus:
             where = str(error.where).replace(str(file), name)
             accepted = error.accepted and error.accepted.replace(Path(str(file)).name, "FILE")
             raise DataError(error.what, where=where, found=error.found, accepted=accepted) from None
+
+    def find_sound(self, name: str) -> str:
+        """Returns where a sound file is named first, such as "train.tsv:17"."""
+        for file, corpus_file in zip(self.names, self._files, strict=True):
+            for number, pair in enumerate(read_pairs(corpus_file, self.settings), start=1):
+                if pair.source == name:
+                    return f"{file}:{number}"
+        return ", ".join(self.names)
 
     def _complete_pairs_of(self, name: str, file: PairFile, on_skip: Callable[[], None]) -> Iterator[Pair]:
         for number, pair in enumerate(read_pairs(file, self.settings, self._changes), start=1):

@@ -19,17 +19,18 @@ import sentencepiece
 
 from interlingua.data.account import SHOWN_PAIRS, show_pairs, summarise
 from interlingua.data.cache import UNFINISHED, Cache, choose_size_limit
+from interlingua.data.codecs import digest, load_tokenizers, save_tokenizers, train_sound_codecs
 from interlingua.data.corpus import Corpus, CorpusReport, CorpusSettings, Pair, format_of
 from interlingua.data.inspection import are_swapped
 from interlingua.data.mixture import Part, count_parts, refuse_epoch, report_corpora
+from interlingua.data.sources import recognise_sources
 from interlingua.data.split import SplitPart, split
 from interlingua.data.store import Store
-from interlingua.data.store_writer import FORMAT, StoreWriter
+from interlingua.data.store_writer import FORMAT, Sounds, StoreWriter
 from interlingua.data.unknown import is_hardly_known
 from interlingua.errors import BundleError, DataError, OutputError
 from interlingua.text.columns import check_tag
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers
-from interlingua.text.tokenizer_files import digest, load_tokenizers, save_tokenizers
 
 __all__ = ["Prepared", "prepare"]
 
@@ -76,6 +77,7 @@ def prepare(
         ConfigurationError: settings that contradict each other, the data or the given tokenizers.
         OutputError: the cache cannot be written.
     """
+    corpus_settings = corpus_settings.model_copy(update={"source_kind": recognise_sources(corpus_settings)})
     train = Corpus.of(corpus_settings.train_files, corpus_settings)
     valid_files = corpus_settings.valid_files
     valid = Corpus.of(valid_files, corpus_settings) if valid_files else None
@@ -189,7 +191,8 @@ def _write(
     elif are_swapped(train.first_pairs, valid.first_pairs):
         report["swapped"] = True
     if given_tokenizers is None:
-        tokenizers, report["tokenizers"] = train_tokenizers(rest, tokenizer_settings, train.tags)
+        learn = train_sound_codecs if train.settings.source_kind == "sound" else train_tokenizers
+        tokenizers, report["tokenizers"] = learn(rest, tokenizer_settings, train.tags)
     else:
         tokenizers, report["tokenizers"] = given_tokenizers, "given"
     save_tokenizers(tokenizers, directory)
@@ -199,8 +202,10 @@ def _write(
         store = Store(directory / name)
         report[f"{name}_stored"], report["unknown"][name] = len(store), store.unknown
         origin = reports.get(name, reports["train"])
-        reason = f"more than {train.settings.max_length:,} ids on a side"
-        origin.left_out[reason] = origin.left_out.get(reason, 0) + store.too_long
+        if store.odd_sounds["count"]:
+            origin.findings["odd_sounds"] = store.odd_sounds
+        for reason, count in store.left_out.items():
+            origin.left_out[reason] = origin.left_out.get(reason, 0) + count
     _refuse_unknown(report["unknown"], train, valid, given_tokenizers is not None)
     report.update({name: part.as_dict() for name, part in reports.items()})
     # What the pairs look like is shown, but only on this machine: a report goes with a published model.
@@ -224,10 +229,11 @@ def _write_stores(
     Returns:
         How many pairs of each file are in the store of training, and in that of validation.
     """
-    writers = []
-    for name in ("train", "valid"):
+    settings, writers = train.settings, []
+    for name, corpus in (("train", train), ("valid", valid if isinstance(valid, Corpus) else train)):
         (directory / name).mkdir()
-        writers.append(StoreWriter(directory / name, tokenizers, train.settings.max_length))
+        sounds = Sounds(settings.max_seconds, settings.on_empty == "skip", corpus.find_sound)
+        writers.append(StoreWriter(directory / name, tokenizers, settings.max_length, sounds))
     with writers[0], writers[1]:
         for file, pair in train.by_file():
             held_out = isinstance(valid, SplitPart) and valid.holds(pair)

@@ -20,7 +20,7 @@ POOL_PAIRS = 131_072
 
 def epoch_batches(
     source_lengths: Lengths, target_lengths: Lengths, max_tokens: int, seed: int, epoch: int,
-    parts: Sequence[Part] = (),
+    parts: Sequence[Part] = (), max_source: int | None = None,
 ) -> Iterator[Indices]:  # fmt: skip
     """Yields every index, as often as its weight says, in batches of pairs of about equal length.
 
@@ -35,13 +35,20 @@ def epoch_batches(
         seed: of the whole training.
         epoch: from 0.
         parts: all the pairs in order, by weight; each is seen once when there are none.
+        max_source: the bound of the sources, where they have one of their own: they are sounds, much longer
+            than their targets, and decide which pairs go together.
     """
     random = np.random.default_rng((seed, epoch))
     order = _seen_in_epoch(parts or [Part(len(source_lengths), 1.0)], seed, epoch)
     random.shuffle(order)
     for start in range(0, len(order), POOL_PAIRS):
         pool = order[start : start + POOL_PAIRS]
-        batches = _batches_by_length(pool, source_lengths[pool], target_lengths[pool], max_tokens)
+        source, target = source_lengths[pool].astype(np.int64), target_lengths[pool].astype(np.int64)
+        if max_source is None:
+            batches = _batches_by_length(pool, source, target, max_tokens)
+        else:
+            scaled = -(-source * max_tokens // max_source)  # as if both had the bound of the targets
+            batches = _batches_by_length(pool, target, scaled, max_tokens)
         for i in random.permutation(len(batches)):
             yield batches[i]
 
@@ -64,8 +71,8 @@ def _batches_by_length(
 ) -> list[Indices]:
     # Targets in steps of two; within a step the sources rise, in the next one they fall, and so on: both
     # sides change slowly along the order, and equal lengths stay shuffled.
-    step = target.astype(np.int64) // 2
-    order = np.lexsort((np.where(step % 2, -source.astype(np.int64), source), step))
+    step = target // 2
+    order = np.lexsort((np.where(step % 2, -source, source), step))
     longest = np.maximum(source, target)[order].tolist()
     batches, first, width = [], 0, 0
     for i, length in enumerate(longest):

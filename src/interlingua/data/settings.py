@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
+from interlingua.kinds import SourceKind
 from interlingua.settings import Settings
 from interlingua.text.columns import COLUMN_END
 from interlingua.text.normalise import normalise
@@ -101,8 +102,15 @@ class CorpusSettings(Settings):
     "1+3,2" or [[1, 3], 2]: a source of two columns, such as a word and its tags."""
     keys: Annotated[tuple[_Several[str], str], _SourceAndTarget] = (("source",), "target")
     """The source's and the target's key of JSON lines; a source may have several, as columns."""
+    source_kind: SourceKind | Literal["auto"] = "auto"
+    """What sources are: text, or the names of sound files; auto goes by the names that stand there."""
+    source_root: str | None = None
+    """Where names of sound files count from; the directory of the file that names them when not given."""
+    max_seconds: float = Field(30.0, gt=0)
+    """Pairs of a longer sound are left out."""
     on_empty: Literal["error", "skip"] = "error"
-    """What to do about a pair with a side that is empty or nothing but white space."""
+    """What to do about a pair with a side that is empty or nothing but white space, or a sound that is silent
+    or cannot be read."""
     max_length: int = Field(512, ge=1)
     """Pairs with more ids than this on a side are left out, of training and of validation."""
     drop_duplicates: bool = False

@@ -1,9 +1,9 @@
 """The store: pairs as memory-mapped ids beside their normalised text, used without being loaded.
 
 A store is a directory with, for each side, the ids of all pairs one after another (uint16 where the
-vocabulary allows it, else int32), the offset of each pair's first id (int64) and its number of ids (uint32),
-the text in UTF-8 and the offset of each text; and `store.json`, which says what they hold and how large they
-must be.
+vocabulary allows it, else int32; of sounds the samples, int16), the offset of each pair's first id (int64)
+and its number of ids (uint32), the text, or the name of the sound, in UTF-8 and the offset of each text; and
+`store.json`, which says what they hold and how large they must be.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import numpy.typing as npt
 
 from interlingua.data.store_writer import FORMAT, StoreWriter, crc32
 from interlingua.errors import DataError, OutputError
+from interlingua.kinds import SourceKind
+from interlingua.sound.codec import POSITION_SAMPLES
 from interlingua.text.tokenizer import TokenizerPair
 
 __all__ = ["Store", "build_store"]
@@ -41,14 +43,19 @@ class Store:
         manifest = _read_manifest(directory)
         self.digest: str = manifest["digest"]
         """A hexadecimal hash of the texts and the tokenizers."""
-        self.too_long: int = manifest["too_long"]
-        """How many pairs were left out because a side had too many ids."""
+        self.left_out: dict[str, int] = manifest["left_out"]
+        """How many pairs were left out, by reason, such as that a side had too many ids."""
+        self.odd_sounds: dict[str, Any] = manifest["odd_sounds"]
+        """Sounds that may be faulty: their count, and examples in words."""
+        self.source_kind: SourceKind = manifest["source_kind"]
         self.unknown: dict[str, dict[str, Any]] = manifest["unknown"]
         """What the tokenizers do not know, by side: see `UnknownSymbols.as_dict`."""
         self._source = _Side(directory, "source", manifest["source_dtype"])
         self._target = _Side(directory, "target", manifest["target_dtype"])
         self.source_lengths = self._source.lengths
-        """Each source's number of ids, without BOS and EOS."""
+        """Each source's number of ids, without BOS and EOS; of sounds, of positions that an encoder reads."""
+        if self.source_kind == "sound":
+            self.source_lengths = -(-self._source.lengths // POSITION_SAMPLES)
         self.target_lengths = self._target.lengths
         """Each target's number of ids, without BOS and EOS."""
 
@@ -74,7 +81,7 @@ class Store:
                 raise DataError("the file of the store is damaged", where=path)
 
     def source(self, i: int) -> Array:
-        """Returns the ids of a source; a read-only view of the file."""
+        """Returns the ids, or the samples, of a source; a read-only view of the file."""
         return self._source.ids_of(i)
 
     def target(self, i: int) -> Array:
@@ -82,8 +89,12 @@ class Store:
         return self._target.ids_of(i)
 
     def source_text(self, i: int) -> str:
-        """Returns a source as its tokenizer normalised it."""
+        """Returns a source as its tokenizer normalised it; of a sound its file's name."""
         return self._source.text_of(i)
+
+    def source_input(self, i: int) -> Any:
+        """Returns a source as a model is given it for use: its text, or its samples."""
+        return self.source(i) if self.source_kind == "sound" else self.source_text(i)
 
     def target_text(self, i: int) -> str:
         """Returns a target as its tokenizer normalised it."""
@@ -99,7 +110,7 @@ def build_store(
         pairs: (source, target), read once.
         tokenizers: of the two sides.
         directory: takes its name only when complete; the directory above it must exist.
-        max_length: a pair with more ids than this on a side is left out and counted in `Store.too_long`.
+        max_length: a pair with more ids than this on a side is left out and counted in `Store.left_out`.
 
     Raises:
         DataError: no pair is left.

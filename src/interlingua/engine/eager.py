@@ -41,6 +41,11 @@ class EagerEngine:
         """Whether `attend` has something to show."""
         return self.model.explain(1).scoring is not None
 
+    @property
+    def has_ctc(self) -> bool:
+        """Whether `ctc` has something to say."""
+        return False
+
     def search(
         self, batch: SearchInput, settings: SearchSettings, observe: StepObserver | None = None,
         constraint: Constraint | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interlingua.kinds import Source
@@ -42,6 +42,11 @@ class Engine(Protocol):
         """Whether `attend` has something to show."""
         ...
 
+    @property
+    def has_ctc(self) -> bool:
+        """Whether `ctc` has something to say."""
+        ...
+
     def search(
         self, batch: SearchInput, settings: SearchSettings, observe: StepObserver | None = None,
         constraint: Constraint | None = None,
@@ -53,6 +58,12 @@ class Engine(Protocol):
         self, source: Source, target_in: Int[Tensor, "batch target"], target_out: Int[Tensor, "batch target"]
     ) -> Float[Tensor, "batch target"]:
         """The log-probability of each token of target_out given those before it; 0 at padding."""
+        ...
+
+    def ctc(
+        self, source: Source
+    ) -> tuple[Float[Tensor, "batch positions vocabulary"], Bool[Tensor, "batch positions"]]:
+        """Of a model with such a head, CTC's log-probabilities of each position, and which positions are real."""
         ...
 
     def attend(self, source: Source, target_in: Int[Tensor, "batch target"]) -> Attention:

@@ -26,11 +26,13 @@ __all__ = [
     "Floats",
     "Metric",
     "bleu",
+    "character_error",
     "chrf",
     "metric_named",
     "sequence_error",
     "symbol_error",
     "task_metrics",
+    "word_error",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -181,8 +183,18 @@ def symbol_error(symbols: Symbols = "characters") -> Metric:
     return _ErrorRate("symbol_error", symbols, _edits_to_nearest)
 
 
+def word_error() -> Metric:
+    """WER: edits per 100 words of the nearest reference, as recognisers of speech are compared by."""
+    return _ErrorRate("WER", "words", _edits_to_nearest)
+
+
+def character_error() -> Metric:
+    """CER: the same in characters, spaces among them."""
+    return _ErrorRate("CER", "characters", _edits_to_nearest)
+
+
 def metric_named(name: str, symbols: Symbols = "characters") -> Metric:
-    """Returns a metric by name: "BLEU", "chrF", "sequence_error" or "symbol_error", in any case.
+    """Returns a metric by name, in any case: BLEU, chrF, WER, CER, sequence_error or symbol_error.
 
     Raises:
         ConfigurationError: there is no metric of that name.
@@ -190,6 +202,8 @@ def metric_named(name: str, symbols: Symbols = "characters") -> Metric:
     metrics: dict[str, Metric] = {
         "BLEU": bleu(),
         "chrF": chrf(),
+        "WER": word_error(),
+        "CER": character_error(),
         "sequence_error": sequence_error(symbols),
         "symbol_error": symbol_error(symbols),
     }
@@ -199,13 +213,16 @@ def metric_named(name: str, symbols: Symbols = "characters") -> Metric:
     raise ConfigurationError("unknown metric", found=name, accepted=nearest(name, metrics))
 
 
-def task_metrics(targets: Iterable[str], codec: Codec) -> list[Metric]:
+def task_metrics(targets: Iterable[str], codec: Codec, *, transcripts: bool = False) -> list[Metric]:
     """The metrics that fit a task, the one that decides first.
 
     Args:
         targets: of the task.
         codec: made them; where it does not say what outputs are compared by, the targets tell.
+        transcripts: whether they are what is said in sounds.
     """
+    if transcripts:
+        return [word_error(), character_error(), sequence_error("words")]
     task = recognise_task(targets)
     if task.headline == "sequence_error" or codec.compared_by is not None:
         symbols = codec.compared_by or task.symbols

@@ -20,16 +20,16 @@ import tomli_w
 import torch
 from torch import Tensor
 
+from interlingua.data.codecs import build_model_for, load_tokenizers, save_tokenizers
 from interlingua.errors import BundleError
 from interlingua.files import write_text
 from interlingua.inference.tensors import DamagedFileError, read_tensors, write_tensors
-from interlingua.model.architectures import build_model, parse_model_settings
+from interlingua.model.architectures import parse_model_settings
 from interlingua.model.protocol import Model
 from interlingua.search.settings import SearchSettings
 from interlingua.text.facts import TextFacts, assume_facts
 from interlingua.text.lengths import length_limit
 from interlingua.text.tokenizer import TokenizerPair
-from interlingua.text.tokenizer_files import load_tokenizers, save_tokenizers
 
 __all__ = [
     "Bundle",
@@ -113,7 +113,7 @@ def load_bundle(path: str | Path, device: torch.device | str = "cpu") -> Bundle:
             found=str(error),
             accepted="Copy the file again from where it came, or resume its training.",
         ) from None
-    model = build_model(model_settings, *map(len, tokenizers), shared=tokenizers.joint)
+    model = build_model_for(tokenizers, model_settings)
     _fill(model, weights, directory / WEIGHTS)
     return Bundle(model.to(device).eval(), tokenizers, search, lengths, facts, config, read_info(directory))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from interlingua.data.batch import batch_of
+from interlingua.data.batch import batch_of, make_source
 from interlingua.engine.protocol import Engine
 from interlingua.engine.workload import batches, side_by_side
 from interlingua.inference.translation import PairScore
+from interlingua.kinds import SourceKind
 from interlingua.text.tokenizer import TokenizerPair
 
 __all__ = ["score"]
@@ -23,11 +24,13 @@ def score(engine: Engine, tokenizers: TokenizerPair, pairs: Sequence[tuple[str, 
     """
     sources = tokenizers.source.encode_batch([source for source, _ in pairs])
     targets = tokenizers.target.encode_batch([target for _, target in pairs])
+    kind: SourceKind = "sound" if tokenizers.source.kind == "sound" else "text"
     scores: dict[int, PairScore] = {}
     lengths = [max(map(len, both)) or 1 for both in zip(sources, targets, strict=True)]
 
     def score_batch(chosen: list[int]) -> list[list[float]]:
-        batch = batch_of([sources[i] for i in chosen], [targets[i] for i in chosen]).to(engine.device)
+        source = make_source([sources[i] for i in chosen], kind)
+        batch = batch_of(source, [targets[i] for i in chosen]).to(engine.device)
         found: list[list[float]] = engine.log_probs(batch.source, batch.target_in, batch.target_out).tolist()
         return found
 

@@ -11,10 +11,24 @@ from interlingua.flags import Flag
 from interlingua.model.protocol import Attention
 from interlingua.terms.encoding import CheckedTerm
 
-__all__ = ["EMPTY", "Flag", "PairScore", "Translation", "join"]
+__all__ = ["EMPTY", "Flag", "PairScore", "Translation", "Word", "join"]
 
 # One line of a file stays one: only the line breaks of a text that has several are kept.
 _CONTROL = re.compile("[\x00-\t\v\f\x0e-\x1f\x7f-\x9f\u2028\u2029]|\r(?!\n)")
+
+
+class Word(NamedTuple):
+    """A word of what was said."""
+
+    text: str
+    start_s: float
+    end_s: float
+    confidence: float
+    """The geometric mean of the model's probabilities of its tokens, 0 to 1."""
+
+    def later(self, seconds: float) -> Word:
+        """The same word, so much later."""
+        return self._replace(start_s=self.start_s + seconds, end_s=self.end_s + seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +60,11 @@ class Translation:
     terms: tuple[CheckedTerm, ...] = ()
     """The glossary's terms in the source, one for each time they occur."""
     parts: tuple[Translation, ...] = ()
-    """The translations that a split text was put together from; they hold the attention."""
+    """The translations that a split text, or a long sound, was put together from; they hold the attention."""
+    span_s: tuple[float, float] | None = None
+    """Of a sound: from when to when it is, in seconds."""
+    words: tuple[Word, ...] = ()
+    """Of a sound, on request."""
 
 
 class PairScore(NamedTuple):

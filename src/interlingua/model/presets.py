@@ -32,6 +32,16 @@ PRESETS: Mapping[str, ModelSettings] = {
     ),
     # A deep encoder and a shallow decoder translate faster (Kasai et al. 2021).
     "fast": TransformerSettings(dim=256, feed_forward=1024, encoder_layers=6, decoder_layers=1, **OURS),
+    # For sound: deep encoders over long sequences, shallow decoders over short ones.
+    "speech-small": TransformerSettings(
+        dim=144, heads=4, feed_forward=576, encoder_layers=8, decoder_layers=2, **OURS
+    ),
+    "speech": TransformerSettings(
+        dim=256, heads=4, feed_forward=1024, encoder_layers=10, decoder_layers=3, **OURS
+    ),
+    "speech-large": TransformerSettings(
+        dim=384, heads=6, feed_forward=1536, encoder_layers=12, decoder_layers=4, **OURS
+    ),
     "rnn": RecurrentSettings(cell="rnn"),
     "gru": RecurrentSettings(cell="gru"),
     "lstm": RecurrentSettings(cell="lstm"),

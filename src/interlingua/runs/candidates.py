@@ -9,10 +9,11 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from interlingua.sound.description import SoundDescription
 from interlingua.text.description import Description
 from interlingua.text.tokenizer import TokenizerPair
 
-__all__ = ["MAX_LOST", "Candidate", "choose_turn", "propose", "rounds"]
+__all__ = ["MAX_LOST", "Candidate", "choose_turn", "propose", "propose_for_sound", "rounds"]
 
 SUBWORDS, ARCHITECTURES = ("unigram", "bpe"), ("recurrent", "transformer")
 MAX_PAIRS = 300_000
@@ -25,6 +26,11 @@ PART, LONG_S, LONG_STEPS = 6, 600, 20_000
 """A race takes 1 / (PART + budget / LONG) of the budget: a sixth, of long ones less."""
 MIN_TURN_S, MIN_TURN_STEPS = 8.0, 80
 """Shorter turns tell little."""
+
+
+CLOSED_WORDS, SUBWORD_HOURS, SOUND_SUBWORDS = 20, 5.0, 500
+"""Of what is said in sounds: up to so many distinct words they may be symbols of their own; from so many
+hours on, so many subwords may do for characters."""
 
 
 class Candidate(NamedTuple):
@@ -60,6 +66,23 @@ def propose(
         return []
     characters = {"source": "characters", "target": "characters"}
     return [Candidate(characters, each) for each in (ARCHITECTURES if any_model else [None])]
+
+
+def propose_for_sound(description: SoundDescription, *, any_tokenizer: bool) -> list[Candidate]:
+    """The candidates beside characters for what is said in sounds.
+
+    Args:
+        description: of the data.
+        any_tokenizer: whether the user left the tokenization open.
+    """
+    if not any_tokenizer:
+        return []
+    found = []
+    if description.distinct_words <= CLOSED_WORDS:
+        found.append(Candidate({"target": "words"}))
+    if description.hours >= SUBWORD_HOURS:
+        found.append(Candidate({"target": "unigram", "vocabulary_size": SOUND_SUBWORDS}))
+    return found
 
 
 def rounds(racers: int) -> Iterator[tuple[int, int]]:

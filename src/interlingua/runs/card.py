@@ -20,7 +20,9 @@ def model_card(name: str, experiment: Experiment, info: Mapping[str, Any], valid
         info: what info.json holds.
         validation: the thorough one of the saved weights.
     """
-    model = experiment.model
+    model, of_sound = experiment.model, experiment.data.source_kind == "sound"
+    use = f"transcribe {name} recording.wav" if of_sound else f"translate {name}"
+    use = f"interlingua {use}" if of_sound else f'echo "..." | interlingua {use}'
     source, target = experiment.languages or ("source", "target")
     scores = "\n".join(
         f"| {score.name} | {score.score:.2f} | {_interval(score.confidence)} | `{score.signature}` |"
@@ -34,7 +36,7 @@ def model_card(name: str, experiment: Experiment, info: Mapping[str, Any], valid
 
 A sequence-to-sequence model, {source} to {target}, made with interlingua {info["interlingua"]}.
 
-    echo "..." | interlingua translate {name}
+    {use}
 
 - {model.architecture}: {info["parameters"]:,} parameters, {model.describe()};
   vocabulary {" and ".join(f"{n:,}" for n in info["vocabulary"])}

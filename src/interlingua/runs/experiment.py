@@ -17,6 +17,7 @@ from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import TransformerSettings
 from interlingua.search.settings import SearchSettings
 from interlingua.settings import Settings, merge
+from interlingua.sound.augmentation import AugmentationSettings
 from interlingua.text.languages import check_language
 from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.training.settings import TrainingSettings
@@ -46,6 +47,8 @@ class Experiment(Settings):
     tokenizer: TokenizerSettings = TokenizerSettings()
     model: AnyModelSettings = TransformerSettings()
     training: TrainingSettings = TrainingSettings()
+    augmentation: AugmentationSettings | None = None
+    """How sounds are changed at random in training; chosen from the data when not given."""
     search: SearchSettings = SearchSettings()
 
     def as_toml(self) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from statistics import median
 
 import torch
 
-from interlingua.data.loader import Position, load_batches
+from interlingua.data.codecs import build_model_for
+from interlingua.data.loader import Position, load_batches, max_source
 from interlingua.data.preparation import Prepared
 from interlingua.engine.device import choose_dtype, choose_threads
-from interlingua.model.architectures import build_model
 from interlingua.model.presets import PRESETS
 from interlingua.training.loop import Learner, optimise
 from interlingua.training.objective import build_objective
@@ -46,11 +46,11 @@ def measure_throughput(
     if training.minutes < MIN_MINUTES:
         return SLOW
     torch.set_num_threads(choose_threads(training.threads))
-    tokenizers, settings = prepared.tokenizers, PRESETS[preset]
-    model = build_model(settings, *map(len, tokenizers), shared=tokenizers.joint)
+    model = build_model_for(prepared.tokenizers, PRESETS[preset])
     learner = Learner(model.to(device), training, choose_dtype(training.precision, device))
     max_tokens = min(training.max_tokens, MAX_TOKENS if training.minutes >= 5 else MAX_TOKENS // 2)
-    batches = load_batches(prepared.train, max_tokens, training.seed, Position())
+    batches = load_batches(prepared.train, max_tokens, training.seed, Position(),
+                           source_bound=max_source(prepared.train, training.batch_seconds))  # fmt: skip
     seconds = max(MIN_S, min(MAX_S, SHARE * 60 * training.minutes))
     rates: list[float] = []
     began = before = time.monotonic()

@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 import torch
 
 from interlingua.data.account import summarise
+from interlingua.data.codecs import load_tokenizers
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
+from interlingua.data.sources import recognise_sources
 from interlingua.data.store import Store
 from interlingua.engine.device import choose_device
 from interlingua.errors import BundleError
 from interlingua.inference.bundle import LengthStatistics, load_bundle
-from interlingua.runs.candidates import MAX_LOST, Candidate, choose_turn, propose
+from interlingua.runs.candidates import MAX_LOST, Candidate, choose_turn, propose, propose_for_sound
 from interlingua.runs.directory import refuse_overlap
 from interlingua.runs.experiment import (
     Experiment,
@@ -31,13 +33,16 @@ from interlingua.runs.lengths import describe_outliers, measure_lengths
 from interlingua.runs.manifest import Manifest
 from interlingua.runs.recipes import choose_recipe, default_steps, epoch_tokens
 from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
+from interlingua.runs.sound_recipes import choose_sound_recipe
 from interlingua.runs.tensorboard import require_tensorboard
 from interlingua.settings import merge
+from interlingua.sound.codec import POSITION_SAMPLES, SoundCodec
+from interlingua.sound.description import SoundDescription, describe_sounds
+from interlingua.sound.reading import SAMPLE_RATE
 from interlingua.text.column_tokenizer import ColumnTokenizer
-from interlingua.text.description import describe
+from interlingua.text.description import Description, describe
 from interlingua.text.facts import TextFacts, measure_facts
 from interlingua.text.tokenizer import Tokenizer, TokenizerPair, TokenizerSettings
-from interlingua.text.tokenizer_files import load_tokenizers
 
 __all__ = ["Plan", "load_plan", "load_racing_plans", "make_plans"]
 
@@ -89,7 +94,7 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
     if base is not None:
         refuse_other_model(values, base, where)
     _refuse_overlap(out, given)
-    inputs = copy_streams(given.data, copies)
+    inputs = _recognise_sources(copy_streams(given.data, copies))
     with inputs.named():
         prepared = _prepare(inputs.data, given.tokenizer, base.tokenizers if base else None)
     inputs.name_report(prepared.report)
@@ -134,7 +139,7 @@ def load_racing_plans(
         prepared = _prepare(data, experiment.tokenizer, None)
         prepared = prepared._replace(report=_with_own(manifest.report, prepared))
         language = experiment.languages[0] if experiment.languages else None
-        facts, lengths = measure_facts(_sample(prepared.train), language), measure_lengths(prepared.train)
+        facts, lengths = _measure_facts(prepared.train, language), measure_lengths(prepared.train)
         plans.append(Plan(experiment, prepared, lengths, facts, [], name=name))
     return plans
 
@@ -163,20 +168,21 @@ def _compete(
         device: what trains.
     """
     given = parse_given(values, where)
-    pairs = _sample(prepared.train)
-    description = describe(pairs)
+    description, facts = _describe(prepared.train, given)
     prepared.report["description"] = description.as_dict()
-    facts = measure_facts(pairs, given.languages[0] if given.languages else None)
     plans = [_suggest(values, where, Candidate(), prepared, shared, device, facts)]
     plans[0].notes.insert(0, f"data: {len(prepared.train):,} pairs, {description}")
     if not given.training.race:
         return plans
     training = plans[0].experiment.training
-    others = propose(
-        description, prepared.tokenizers, len(prepared.train), plans[0].experiment.model.architecture,
-        any_tokenizer=not given.tokenizer.model_fields_set & {"source", "target", "vocabulary_size", "joint"},
-        any_model=given.preset is None and not values.get("model"),
-    )  # fmt: skip
+    any_tokenizer = not given.tokenizer.model_fields_set & {"source", "target", "vocabulary_size", "joint"}
+    if isinstance(description, SoundDescription):
+        others = propose_for_sound(description, any_tokenizer=any_tokenizer)
+    else:
+        others = propose(
+            description, prepared.tokenizers, len(prepared.train), plans[0].experiment.model.architecture,
+            any_tokenizer=any_tokenizer, any_model=given.preset is None and not values.get("model"),
+        )  # fmt: skip
     if choose_turn(training.minutes, training.max_steps, 1 + len(others)) is None:
         return plans
     for other in others:
@@ -193,13 +199,33 @@ def _compete(
     return plans
 
 
+def _describe(train: Store, given: Experiment) -> tuple[Description | SoundDescription, TextFacts]:
+    """What the training pairs are like, and what using a model must know of it."""
+    pairs = _sample(train)
+    if train.source_kind == "sound":
+        seconds = train.source_lengths * (POSITION_SAMPLES / SAMPLE_RATE)
+        return describe_sounds(seconds, [target for _, target in pairs]), _measure_facts(train, None)
+    language = given.languages[0] if given.languages else None
+    return describe(pairs), _measure_facts(train, language)
+
+
+def _measure_facts(train: Store, language: str | None) -> TextFacts:
+    pairs = _sample(train)
+    if train.source_kind == "sound":
+        return TextFacts(repetitive=measure_facts([(target, target) for _, target in pairs]).repetitive)
+    return measure_facts(pairs, language)
+
+
 def _suggest(
     values: Mapping[str, Any], where: str, candidate: Candidate, prepared: Prepared,
     shared: Mapping[str, Any], device: torch.device, facts: TextFacts,
 ) -> Plan:  # fmt: skip
     given = parse_given(values, where)
     architecture = candidate.architecture or (given.model.architecture if values.get("model") else None)
-    recipe = choose_recipe(given.preset, architecture, given.training, prepared, device)
+    if prepared.train.source_kind == "sound":
+        recipe = choose_sound_recipe(given.preset, given.training, prepared.train)
+    else:
+        recipe = choose_recipe(given.preset, architecture, given.training, prepared, device)
     # the user's penalty, or a paper's, is kept
     chosen = merge(recipe.values, {"tokenizer": dict(candidate.tokenizer)})
     experiment = Experiment.parse(_keep_length_penalty(merge(chosen, values)), where)
@@ -226,6 +252,8 @@ def _name(experiment: Experiment, prepared: Prepared) -> str:
 
 def _tokens_of(tokenizer: Tokenizer) -> str:
     """What texts are cut into; of several columns those that are no tags."""
+    if isinstance(tokenizer, SoundCodec):
+        return "sound"
     if isinstance(tokenizer, ColumnTokenizer):
         return next((name for name in map(_tokens_of, tokenizer.columns) if name != "words"), "words")
     return f"{len(tokenizer):,} subwords" if tokenizer.kind in ("unigram", "bpe") else tokenizer.kind
@@ -253,7 +281,7 @@ def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | N
     facts = _saved_facts(directory) if experiment.base_model else None
     if facts is None:
         language = experiment.languages[0] if experiment.languages else None
-        facts = measure_facts(_sample(prepared.train), language)
+        facts = _measure_facts(prepared.train, language)
     return Plan(experiment, prepared, measure_lengths(prepared.train), facts, [])
 
 
@@ -275,6 +303,14 @@ def _saved_facts(directory: Path) -> TextFacts | None:
         return load_bundle(directory).facts._replace(min_coverage=0.0)  # it is measured anew in the end
     except BundleError:
         return None
+
+
+def _recognise_sources(inputs: Inputs) -> Inputs:
+    """The files, and what their sources are; names in a stream count from the working directory."""
+    kind, root = recognise_sources(inputs.data), inputs.data.source_root
+    if kind == "sound":
+        root = str(Path(root or "").absolute()) if root or inputs.names else None
+    return inputs._replace(data=inputs.data.model_copy(update={"source_kind": kind, "source_root": root}))
 
 
 def _prepare(data: CorpusSettings, settings: TokenizerSettings, tokenizers: TokenizerPair | None) -> Prepared:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from interlingua.data.codecs import build_model_for
+from interlingua.data.loader import max_source
 from interlingua.engine.device import choose_device, choose_dtype, choose_threads
 from interlingua.engine.packed import pack
 from interlingua.inference.bundle import (
@@ -17,7 +19,6 @@ from interlingua.inference.bundle import (
     load_bundle,
     save_config,
 )
-from interlingua.model.architectures import build_model
 from interlingua.runs.events import Ended, Event, Note
 from interlingua.runs.interrupt import stop_on_signal
 from interlingua.runs.journal import Journal
@@ -106,7 +107,7 @@ def build_learner(plan: Plan, resumed: bool) -> tuple[Learner, Machine]:
     dtype = choose_dtype(settings.precision, device)
     torch.set_num_threads(choose_threads(settings.threads))
     torch.manual_seed(settings.seed)
-    model = build_model(experiment.model, *map(len, tokenizers), shared=tokenizers.joint)
+    model = build_model_for(tokenizers, experiment.model)
     if experiment.base_model is not None and not resumed:
         model.load_state_dict(load_bundle(experiment.base_model).model.state_dict())
     machine = Machine(str(device), str(dtype).removeprefix("torch."), torch.get_num_threads())
@@ -119,7 +120,7 @@ def _build_validator(plan: Plan, device: torch.device) -> Validator:
     return Validator(
         prepared.valid, prepared.tokenizers, plan.lengths, plan.experiment.search,
         settings.choose_length_penalty, settings.decode_pairs, settings.max_tokens, device, plan.facts,
-        [*corpora],
+        [*corpora], max_source(prepared.valid, settings.batch_seconds),
     )  # fmt: skip
 
 

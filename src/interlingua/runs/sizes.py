@@ -6,9 +6,9 @@ import os
 
 import torch
 
+from interlingua.data.codecs import build_model_for
 from interlingua.data.preparation import Prepared
 from interlingua.errors import ConfigurationError
-from interlingua.model.architectures import build_model
 from interlingua.model.presets import PRESETS
 from interlingua.model.settings import ModelSettings
 
@@ -45,7 +45,7 @@ def refuse_too_large(settings: ModelSettings, prepared: Prepared, device: torch.
     if BYTES_PER_PARAMETER * _at_most(settings, vocabulary) < memory:
         return
     with torch.device("meta"):  # shapes without memory; it takes PyTorch seconds to get ready for that
-        model = build_model(settings, *map(len, prepared.tokenizers), shared=prepared.tokenizers.joint)
+        model = build_model_for(prepared.tokenizers, settings)
     needed = BYTES_PER_PARAMETER * sum(parameter.numel() for parameter in model.parameters())
     if needed > memory:
         raise ConfigurationError(

@@ -8,7 +8,15 @@ import time
 from collections.abc import Generator, Iterator
 
 from interlingua.data.batch import Batch
-from interlingua.data.loader import Position, SubwordSampling, load_batches
+from interlingua.data.loader import (
+    Position,
+    SoundAugmentation,
+    SubwordSampling,
+    Variation,
+    load_batches,
+    max_source,
+    read_ahead,
+)
 from interlingua.runs.checkpoint import Checkpoint, restore_generators
 from interlingua.runs.events import Event, Validated, skipped_note
 from interlingua.runs.journal import Journal
@@ -232,13 +240,18 @@ class Trainer:
         self.best_outputs = tuple(about.get("best_outputs", ()))
 
     def _batches(self) -> Iterator[tuple[Batch, Position]]:
-        settings, sampling = self.settings, None
-        if settings.subword_sampling:
-            sampling = SubwordSampling(self.plan.prepared.tokenizers, settings.subword_sampling)
-        return load_batches(
-            self.plan.prepared.train, settings.max_tokens, settings.seed, self.position, sampling,
-            self.plan.prepared.parts,
+        settings, prepared = self.settings, self.plan.prepared
+        variation: Variation | None = None
+        of_sound = prepared.train.source_kind == "sound"
+        if of_sound and self.plan.experiment.augmentation is not None:
+            variation = SoundAugmentation(self.plan.experiment.augmentation)
+        elif settings.subword_sampling and not of_sound:
+            variation = SubwordSampling(prepared.tokenizers, settings.subword_sampling)
+        batches = load_batches(
+            prepared.train, settings.max_tokens, settings.seed, self.position, variation, prepared.parts,
+            max_source(prepared.train, settings.batch_seconds),
         )  # fmt: skip
+        return read_ahead(batches) if of_sound else batches
 
     def _validations_by(self, progress: float) -> int:
         return int(progress * self.settings.validations)

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -21,7 +22,8 @@ from interlingua.evaluation.references import choose_repeated
 from interlingua.evaluation.scores import Score, evaluate
 from interlingua.inference.bundle import LengthStatistics
 from interlingua.inference.coverage import measure_least_coverage
-from interlingua.inference.translator import Translation, Translator
+from interlingua.inference.translator import Translation
+from interlingua.inference.using import build_translator
 from interlingua.model.protocol import Model
 from interlingua.runs.events import Sample
 from interlingua.search.hypothesis import length_penalty
@@ -111,6 +113,7 @@ class Validator:
         choose_length_penalty: whether that one's length penalty is to be chosen by its score.
         decode_pairs: how many to translate each time.
         max_tokens: of a batch, for the loss.
+        max_source: positions of its sources, where they have a bound of their own.
         device: where the model is.
         facts: what kind of text the model is for: it is tried as it will be used.
         corpora: names, and how many of the pairs, in order, are of each; none where that is not asked.
@@ -120,8 +123,9 @@ class Validator:
         self, store: Store, tokenizers: TokenizerPair, lengths: LengthStatistics, search: SearchSettings,
         choose_length_penalty: bool, decode_pairs: int, max_tokens: int, device: torch.device,
         facts: TextFacts | None = None, corpora: Sequence[tuple[str, int]] = (),
+        max_source: int | None = None,
     ) -> None:  # fmt: skip
-        self.facts = facts
+        self.facts, self.max_source = facts, max_source
         self.corpora = [name for name, pairs in corpora for _ in range(pairs)]
         """Of each pair."""
         self.order = np.random.default_rng(0).permutation(len(store))[:MAX_PAIRS].tolist()
@@ -132,7 +136,9 @@ class Validator:
         self.chooses_length_penalty = choose_length_penalty and search.beam > 1 and not search.sample
         texts = [(store.source_text(i), store.target_text(i)) for i in sorted(self.order)]
         self.repeated = choose_repeated(texts)
-        self.metrics = task_metrics([target for _, target in texts], tokenizers.target)
+        self.metrics = task_metrics(
+            [target for _, target in texts], tokenizers.target, transcripts=store.source_kind == "sound"
+        )
 
     def validate(
         self, model: Model, ends_at: float = math.inf, stopped: threading.Event | None = None
@@ -221,6 +227,8 @@ class Validator:
     def measure_numbers_copied(self) -> float | None:
         """The share of pairs with the same numbers on both sides; None when too few have any."""
         store = self.store
+        if store.source_kind != "text":
+            return None
         return measure_numbers_copied((store.source_text(i), store.target_text(i)) for i in self.order)
 
     def _apply(
@@ -230,7 +238,7 @@ class Validator:
         """The loss, and translations of the first of these pairs: of all that there is time for."""
         now = time.monotonic()
         loss = self.measure_loss(model, self.order, now + LOSS_SHARE * (ends_at - now))
-        translator = Translator(
+        translator = build_translator(
             EagerEngine(model, self.device), self.tokenizers, settings=search,
             **self.lengths._asdict(), facts=self.facts,
         )  # fmt: skip
@@ -247,7 +255,7 @@ class Validator:
             some = indices[len(translations) : len(translations) + at_once]
             started = time.monotonic()
             try:
-                translations += translator.translate([self.store.source_text(i) for i in some], observe=stop)
+                translations += translator.translate([self.store.source_input(i) for i in some], observe=stop)
             except _OutOfTimeError:
                 break
             now = time.monotonic()
@@ -268,7 +276,11 @@ class Validator:
     ) -> Validation:  # fmt: skip
         scores = self._evaluate(self.metrics, outputs, pairs, n_bootstrap) if pairs else []
         shown = zip(pairs[:SHOWN_SAMPLES], outputs[:SHOWN_SAMPLES], strict=True)
-        samples = [Sample(source, target, output) for (source, target), output in shown]
+        of_sound = self.store.source_kind == "sound"  # where a file lies is nobody else's business
+        samples = [
+            Sample(Path(source).name if of_sound else source, target, output)
+            for (source, target), output in shown
+        ]
         seconds = time.monotonic() - started
         return Validation(*loss, scores, samples, search, len(pairs), seconds)
 
@@ -323,7 +335,7 @@ class Validator:
         for start in range(0, len(numbers), LOSS_PAIRS):  # any batches may be of short texts
             indices = np.sort(numbers[start : start + LOSS_PAIRS])
             lengths = self.store.source_lengths[indices], self.store.target_lengths[indices]
-            for chosen in epoch_batches(*lengths, self.max_tokens, 0, 0):
+            for chosen in epoch_batches(*lengths, self.max_tokens, 0, 0, max_source=self.max_source):
                 batch = make_batch(self.store, indices[chosen]).to(self.device)
                 loss = CrossEntropy()(model, batch)
                 total, tokens = total + float(loss.sums["loss"]), tokens + loss.tokens

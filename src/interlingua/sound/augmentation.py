@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated, Self
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +59,7 @@ class AugmentationSettings(Settings):
     """The most of a recording that one of them hides, whatever its length (Park et al. 2020, adaptive)."""
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _in_order(self) -> AugmentationSettings:
         if self.min_snr_db > self.max_snr_db:
             raise ValueError("min_snr_db should not be more than max_snr_db")
         return self
@@ -91,7 +91,7 @@ def augment(
     if with_noise < settings.noise_probability:
         snr_db = settings.min_snr_db + snr * (settings.max_snr_db - settings.min_snr_db)
         loudness = np.sqrt(np.square(sound).mean(dtype=np.float64)) if len(sound) else 0.0
-        noise = _noise(pink < 0.5, int(where * NOISE_LENGTH), len(sound))
+        noise = _noise(bool(pink < 0.5), int(where * NOISE_LENGTH), len(sound))
         sound = sound + noise * np.float32(loudness * 10 ** (-snr_db / 20))
     return sound
 

@@ -23,7 +23,8 @@ from interlingua.sound.piped import read_bare, read_exactly, read_wav
 from interlingua.sound.report import SoundReport, describe_sound
 
 __all__ = [
-    "SAMPLE_RATE", "Samples", "SoundReport", "decode_sound", "inspect_sound", "read_blocks", "read_sound",
+    "SAMPLE_RATE", "Samples", "SoundReport", "decode_sound", "inspect_sound", "measure_seconds", "read_blocks",
+    "read_sound",
 ]  # fmt: skip
 
 Samples = npt.NDArray[np.int16]
@@ -211,3 +212,13 @@ def _regroup(pieces: Iterable[Samples], size: int, place: str) -> Iterator[Sampl
         raise DataError("the recording holds no samples", where=place)
     if count:
         yield np.concatenate(waiting)
+
+
+def measure_seconds(path: str | Path) -> float | None:
+    """How long a sound file says it is; None when it does not say.
+
+    Raises:
+        DataError: as `read_sound`.
+    """
+    with _open(path, str(path)) as stream, open_sound(stream, str(path)) as file:
+        return file.frames / file.samplerate if file.frames < 2**62 else None

@@ -25,7 +25,7 @@ from interlingua.text.normalise import Normalisation, normalise, rule_for_target
 from interlingua.text.subwords import MAX_LINE, SubwordTokenizer, smallest_vocabulary
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 
-__all__ = ["Tokenizer", "TokenizerPair", "TokenizerSettings", "train_tokenizers"]
+__all__ = ["Tokenizer", "TokenizerPair", "TokenizerSettings", "train_target_tokenizer", "train_tokenizers"]
 
 
 class Tokenizer(Codec, Protocol):
@@ -153,6 +153,32 @@ def train_tokenizers(
         for kind, side, rule, count in zip(kinds, texts, (source_rule, target_rule), characters, strict=True)
     )
     return TokenizerPair(source, target), f"source: {_describe(source)}; target: {_describe(target)}"
+
+
+def train_target_tokenizer(
+    pairs: Iterable[tuple[str, str]], settings: TokenizerSettings, seed: int = 0
+) -> tuple[Tokenizer, str]:
+    """Learns a tokenizer of the targets alone, of pairs whose sources are no texts.
+
+    Args:
+        pairs: (source, target), read once.
+        settings: of the target, whose kind may be "auto".
+        seed: draws the sample.
+
+    Returns:
+        The tokenizer, and what it is in words.
+
+    Raises:
+        ConfigurationError: the settings contradict the data.
+        DataError: there are no pairs.
+    """
+    sample, characters = _sample((("", target) for _, target in pairs), settings, seed)
+    if not sample:
+        raise DataError("there are no pairs to learn a vocabulary from")
+    targets, rule = [target for _, target in sample], rule_for_targets(settings.normalisation)
+    kind = choose_kind(SideStatistics.of(targets)) if settings.target == "auto" else settings.target
+    tokenizer = _train(kind, targets, rule, settings.vocabulary_size, characters[1])
+    return tokenizer, _describe(tokenizer)
 
 
 def _train_columns(

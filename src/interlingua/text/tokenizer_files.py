@@ -13,28 +13,10 @@ from interlingua.text.column_tokenizer import ColumnTokenizer
 from interlingua.text.normalise import normalise
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
-from interlingua.text.tokenizer import Tokenizer, TokenizerPair
+from interlingua.text.tokenizer import Tokenizer
 from interlingua.text.vocabulary import Vocabulary
 
-__all__ = ["digest", "load_tokenizer", "load_tokenizers", "save_tokenizer", "save_tokenizers"]
-
-
-def save_tokenizers(tokenizers: TokenizerPair, directory: Path) -> None:
-    """Writes both sides: `joint.*` when they are one, else `source.*` and `target.*`."""
-    names = ("joint",) if tokenizers.joint else ("source", "target")
-    for name, tokenizer in zip(names, tokenizers, strict=False):
-        save_tokenizer(tokenizer, directory, name)
-
-
-def load_tokenizers(directory: Path) -> TokenizerPair:
-    """Reads what `save_tokenizers` wrote.
-
-    Raises:
-        BundleError: they are missing or damaged.
-    """
-    if (directory / "joint.json").exists():
-        return TokenizerPair.of_joint(load_tokenizer(directory, "joint"))
-    return TokenizerPair(load_tokenizer(directory, "source"), load_tokenizer(directory, "target"))
+__all__ = ["digest", "load_tokenizer", "save_tokenizer"]
 
 
 def save_tokenizer(tokenizer: Tokenizer, directory: Path, name: str) -> None:

@@ -22,6 +22,8 @@ class TrainingSettings(Settings):
     """Wall-clock budget from the start of the process to the saved model, validation included."""
     max_tokens: Positive = 2048
     """The most tokens of a side of a batch, padding included, BOS and EOS not counted."""
+    batch_seconds: Annotated[float, Field(gt=0, le=1e6)] = 60.0
+    """Of sounds: the most seconds of a batch, padding included."""
     accumulate: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Batches per update."""
     learning_rate: Annotated[float, Field(gt=0, le=1000)] = 1.5e-3

@@ -1,0 +1,176 @@
+"""`interlingua transcribe`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from interlingua.cli.lines import check_input, check_output, line_chunks, open_output, refuse_same_file
+from interlingua.cli.models import find_model, load_model
+from interlingua.cli.options import Beam, Device, Json, Precision, Threads
+from interlingua.cli.streams import require_input
+from interlingua.documents.captions import format_captions, group_words
+from interlingua.errors import ConfigurationError
+from interlingua.flags import FLAGS
+from interlingua.sound.reading import measure_seconds, read_blocks
+
+if TYPE_CHECKING:
+    from interlingua.inference.transcriber import Transcriber
+    from interlingua.inference.translation import Translation
+
+__all__ = ["transcribe"]
+
+BLOCK_S = 30.0
+"""Of a file, read at a time."""
+LIVE_BLOCK_S = 0.5
+"""Of a live sound."""
+STANDARD_INPUT = "-"
+
+
+def transcribe(
+    model: Annotated[Path, typer.Argument(help="The directory of a model of sounds.")],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE]...",
+            help="Sound files; - is a sound on standard input. Without any, standard input names them.",
+        ),
+    ] = None,
+    input: Annotated[
+        Path | None, typer.Option(help="A file of names, instead of standard input; may be .gz or .xz.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Instead of standard output; may be .gz or .xz.")
+    ] = None,
+    srt: Annotated[bool, typer.Option("--srt", help="Subtitles (SubRip) of one file.")] = False,
+    vtt: Annotated[bool, typer.Option("--vtt", help="Subtitles (WebVTT) of one file.")] = False,
+    json_lines: Json = False,
+    beam: Beam = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    precision: Precision = None,
+) -> None:
+    """Write down what is said: a line for each file.
+
+    Example: `interlingua transcribe runs/calls meeting.mp3 > meeting.txt`
+
+    With times: `interlingua transcribe runs/calls meeting.mp3 --srt > meeting.srt`
+
+    What is being said, a line at each pause: `arecord -q -f S16_LE -r 16000 -t wav | interlingua transcribe
+    runs/calls -`
+
+    With --json: a line of JSON a file, with segments, words, times in seconds and how sure the model is.
+    """
+    formats: list[Literal["srt", "vtt", "json"]] = []
+    formats += ["srt"] if srt else []
+    formats += ["vtt"] if vtt else []
+    formats += ["json"] if json_lines else []
+    if len(formats) > 1:
+        found = ", ".join(f"--{each}" for each in formats)
+        raise ConfigurationError("there can be one form of output only", where="command line", found=found)
+    if (srt or vtt) and len(files or []) != 1:
+        raise ConfigurationError("subtitles are of one sound", where=f"--{formats[0]}",
+                                 found=f"{len(files or [])} files")  # fmt: skip
+    if files and input is not None:
+        raise ConfigurationError("there are files and a file of their names", where="--input",
+                                 found=str(input), accepted="Give one of them.")  # fmt: skip
+    if (files or []).count(STANDARD_INPUT) > 1:
+        raise ConfigurationError("standard input can be read only once", where="transcribe", found="- twice")
+    find_model(model)
+    refuse_same_file([*model.iterdir(), *(Path(name) for name in files or [] if name != "-")], output)
+    check_output(output)
+    if not files:
+        check_input(input)
+    elif STANDARD_INPUT in files:
+        require_input()
+    for name in files or []:
+        if name != STANDARD_INPUT:
+            next(read_blocks(name), None)  # no sound is told before PyTorch, which takes seconds, is loaded
+    transcriber = load_model(model, device, threads, precision, of="sound")
+    options: dict[str, Any] = {"words": bool(formats)} | ({} if beam is None else {"beam": beam})
+    flags: Counter[str] = Counter()
+    with open_output(output) as write:
+        for name in files or (line for lines in line_chunks(input, 1) for line in lines):
+            with _segments(transcriber, name, output, options) as segments:
+                _write(name, _counted(segments, flags), formats[0] if formats else None, write)
+    for flag, what in FLAGS.items():
+        if flags[flag] and flag != "empty":
+            print(f"interlingua: {flags[flag]:,} parts: {what}", file=sys.stderr)
+
+
+@contextmanager
+def _segments(
+    transcriber: Transcriber, name: str, output: Path | None, options: dict[str, Any]
+) -> Iterator[Iterator[Translation]]:
+    """The transcripts of a sound's parts as they come; with a bar where people see one and it is a file."""
+    live = name == STANDARD_INPUT
+    blocks = read_blocks(sys.stdin.buffer if live else name, LIVE_BLOCK_S if live else BLOCK_S)
+    segments = transcriber.transcribe_blocks(blocks, at_once=1 if live else None, **options)
+    if live or not sys.stderr.isatty() or (output is None and sys.stdout.isatty()):
+        yield segments
+        return
+    columns = (TextColumn(Path(name).name), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=measure_seconds(name))
+
+        def watched() -> Iterator[Translation]:
+            for segment in segments:
+                if segment.span_s is not None:
+                    bar.update(task, completed=segment.span_s[1])
+                yield segment
+
+        yield watched()
+
+
+def _counted(segments: Iterator[Translation], flags: Counter[str]) -> Iterator[Translation]:
+    for segment in segments:
+        flags.update(segment.flags)
+        yield segment
+
+
+def _write(
+    name: str, segments: Iterator[Translation], form: Literal["srt", "vtt", "json"] | None,
+    write: Callable[[str], None],
+) -> None:  # fmt: skip
+    """Writes what a sound's segments are, as soon as the form allows."""
+    if form in ("srt", "vtt"):
+        words = (word for segment in segments for word in segment.words)
+        for text in format_captions(group_words(words), form):
+            write(text)
+    elif form == "json":
+        write(json.dumps(_as_json(name, list(segments)), ensure_ascii=False) + "\n")
+    elif name == STANDARD_INPUT:
+        for segment in segments:
+            if segment.text:
+                write(segment.text + "\n")
+    else:
+        write(" ".join(segment.text for segment in segments if segment.text) + "\n")
+
+
+def _as_json(name: str, segments: list[Translation]) -> dict[str, Any]:
+    """A sound's transcript as plain values; times are in seconds."""
+    spans = [segment.span_s or (0.0, 0.0) for segment in segments]
+    return {
+        "file": name,
+        "text": " ".join(segment.text for segment in segments if segment.text),
+        "seconds": round(spans[-1][1], 3) if spans else 0.0,
+        "flags": list(dict.fromkeys(flag for segment in segments for flag in segment.flags)),
+        "segments": [
+            {"start": round(start, 3), "end": round(end, 3), "text": segment.text}
+            for (start, end), segment in zip(spans, segments, strict=True)
+        ],
+        "words": [
+            {"word": word.text, "start": round(word.start_s, 3), "end": round(word.end_s, 3),
+             "confidence": round(word.confidence, 3)}
+            for segment in segments for word in segment.words
+        ],
+    }  # fmt: skip

@@ -1,0 +1,66 @@
+"""When words of a transcript were said: from the CTC alignment, or else from what attention looked at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from interlingua.engine.protocol import Engine
+from interlingua.inference.alignment import attention_of, mean_cross_attention
+from interlingua.inference.translation import Word
+from interlingua.kinds import Codec, Source
+from interlingua.search.ctc import ctc_align
+from interlingua.search.hypothesis import Hypothesis
+from interlingua.sound.codec import POSITION_SAMPLES
+from interlingua.sound.reading import SAMPLE_RATE
+
+__all__ = ["find_words"]
+
+POSITION_S = POSITION_SAMPLES / SAMPLE_RATE
+
+
+def find_words(
+    engine: Engine, codec: Codec, source: Source, hypotheses: Sequence[Hypothesis]
+) -> Iterator[list[Word]]:
+    """The words of each hypothesis of a batch, with times from the beginning of its sound.
+
+    Args:
+        engine: what computes.
+        codec: of the target.
+        source: the batch.
+        hypotheses: one a sound.
+    """
+    for hypothesis, positions in zip(hypotheses, _positions(engine, source, hypotheses), strict=True):
+        yield _join_tokens(codec, hypothesis, positions)
+
+
+def _positions(engine: Engine, source: Source, hypotheses: Sequence[Hypothesis]) -> Iterator[list[int]]:
+    """Of each hypothesis, the position of the sound that each of its tokens stands at."""
+    ids = [hypothesis.ids for hypothesis in hypotheses]
+    if engine.has_ctc:
+        log_probs, mask = engine.ctc(source)
+        for row, of_row in enumerate(ids):
+            length = int(mask[row].sum())
+            yield ctc_align(log_probs[row, :length], of_row) if of_row else []
+    elif engine.has_attention:
+        for attention in attention_of(engine, source, ids):
+            yield mean_cross_attention(attention.cross)[:-1].argmax(dim=1).cummax(dim=0).values.tolist()
+    else:
+        yield from ([0] * len(of_row) for of_row in ids)
+
+
+def _join_tokens(codec: Codec, hypothesis: Hypothesis, positions: Sequence[int]) -> list[Word]:
+    """The tokens' times as those of words: what stands between spaces."""
+    tokens_of: dict[int, list[int]] = {}
+    for number in range(len(hypothesis.ids)):
+        text = codec.decode(hypothesis.ids[: number + 1])
+        if text and not text[-1].isspace():
+            tokens_of.setdefault(len(text.split()) - 1, []).append(number)
+    words = codec.decode(hypothesis.ids).split()
+    found = []
+    for word, text in enumerate(words):
+        tokens = tokens_of.get(word) or [0]
+        start, end = positions[tokens[0]], positions[tokens[-1]] + 1
+        sure = math.exp(sum(hypothesis.log_probs[i] for i in tokens) / len(tokens))
+        found.append(Word(text, start * POSITION_S, end * POSITION_S, sure))
+    return found

@@ -1,0 +1,182 @@
+"""Sounds to text, from files to transcripts: what is learnt, what is said of mistakes, what is kept."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import interlingua
+from interlingua.errors import DataError
+from interlingua.inference.transcriber import Transcriber
+from interlingua.runs.run import resume, start
+from interlingua.settings import merge
+from tests.tiny import last_checkpoint, weights
+from tests.tones import melody, write_melodies, write_wav
+
+MODEL = {
+    "dim": 32, "heads": 2, "feed_forward": 64, "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.0,
+}  # fmt: skip
+
+
+def values(train: Path, **training: Any) -> dict[str, Any]:
+    """A configuration that learns melodies in seconds."""
+    return {
+        "preset": "speech-small",
+        "data": {"train": str(train), "valid_share": 0.1},
+        "model": MODEL,
+        "training": {
+            "validations": 1, "decode_pairs": 5, "threads": 1, "precision": "fp32", "race": False,
+            "batch_seconds": 8, **training,
+        },
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_melodies(tmp_path_factory.mktemp("melodies"), 240)
+
+
+@pytest.fixture(scope="module")
+def trained(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("runs") / "melodies"
+    list(start(values(pairs, max_steps=250, learning_rate=4e-3), out))
+    return out
+
+
+@pytest.fixture(scope="module")
+def transcriber(trained: Path) -> Transcriber:
+    model = interlingua.load(trained, threads=1)
+    assert isinstance(model, Transcriber)
+    return model
+
+
+def run(*arguments: object, input: str | bytes | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "interlingua", *map(str, arguments)]
+    given = input.encode() if isinstance(input, str) else input
+    done = subprocess.run(command, input=given, capture_output=True, check=False)
+    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def test_melodies_are_learnt(transcriber: Transcriber, tmp_path: Path) -> None:
+    test = write_melodies(tmp_path, 40, seed=9)
+    lines = [line.split("\t") for line in test.read_text().split("\n")[:-1]]
+    outputs = transcriber.translate([str(tmp_path / name) for name, _ in lines])
+    right = sum(output.text == said for output, (_, said) in zip(outputs, lines, strict=True))
+    assert right >= 36
+
+
+def test_a_sound_is_transcribed_alike_in_any_company_from_a_file_or_an_array(
+    transcriber: Transcriber, tmp_path: Path
+) -> None:
+    sounds = [melody(["la", "do", "mi"], seed=1), melody(["so"], seed=2), melody(["mi"] * 4, seed=3)]
+    path = write_wav(tmp_path / "a.wav", sounds[0])
+    alone = transcriber.transcribe([sounds[0]])[0]
+    in_company = transcriber.transcribe(sounds)[0]
+    of_file = transcriber.transcribe([path])[0]
+    assert alone.text == in_company.text == of_file.text == "la do mi"
+    assert alone.log_probs == pytest.approx(in_company.log_probs, abs=1e-4)
+    assert transcriber.transcribe([sounds[0] / np.float32(32768)])[0].text == alone.text
+
+
+def test_words_have_times_within_their_sound(transcriber: Transcriber) -> None:
+    (found,) = transcriber.transcribe([melody(["la", "so", "do"], seed=5)], words=True)
+    assert [word.text for word in found.words] == found.text.split()
+    for word, begins_s in zip(found.words, [0.06, 0.24, 0.42], strict=True):
+        assert begins_s - 0.1 <= word.start_s <= word.end_s <= begins_s + 0.3
+        assert 0 < word.confidence <= 1
+
+
+def test_a_long_sound_is_cut_at_pauses_and_its_times_go_on(transcriber: Transcriber) -> None:
+    names, pause = ["la", "so", "do", "mi"], np.zeros(16_000, np.int16)
+    sound = np.concatenate([part for _ in range(12) for part in (melody(names, seed=4), pause)])
+    (whole,) = transcriber.transcribe([sound], words=True)
+    blocks = [sound[start : start + 7_000] for start in range(0, len(sound), 7_000)]
+    streamed = list(transcriber.transcribe_blocks(blocks, words=True))
+    text = " ".join(part.text for part in streamed if part.text)
+    assert whole.text.split() == text.split() == names * 12
+    period = (len(sound) / 12) / 16_000
+    firsts = [word.start_s for part in streamed for word in part.words][::4]
+    assert firsts == pytest.approx([0.06 + period * number for number in range(12)], abs=0.15)
+
+
+def test_training_on_sounds_is_resumed_bit_by_bit_with_augmentation(pairs: Path, tmp_path: Path) -> None:
+    list(start(values(pairs, max_steps=12), tmp_path / "whole"))
+    events = start(values(pairs, max_steps=12, checkpoint_every_s=1e-9), tmp_path / "broken")
+    for event in events:
+        if getattr(event, "step", 0) >= 5:
+            events.close()
+            break
+    list(resume(tmp_path / "broken", {}))
+    one, other = weights(tmp_path / "whole"), weights(tmp_path / "broken")
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    one, other = last_checkpoint(tmp_path / "whole"), last_checkpoint(tmp_path / "broken")
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_names_count_from_the_file_that_names_them(pairs: Path, trained: Path, tmp_path: Path) -> None:
+    config = interlingua.inference.bundle.read_config(trained)  # type: ignore[attr-defined]
+    assert config["data"]["source_kind"] == "sound"
+    assert str(pairs.parent) not in (trained / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no such file"),
+        (b"", "empty"),
+        (b"RIFF", ""),
+        (b"these are words, not sounds\n" * 20, ""),
+    ],
+)
+def test_a_sound_that_cannot_be_used_is_named_with_its_line(
+    content: bytes | None, said: str, tmp_path: Path
+) -> None:
+    pairs = write_melodies(tmp_path, 30)
+    if content is not None:
+        (tmp_path / "sounds" / "broken.wav").write_bytes(content)
+    lines = pairs.read_text().split("\n")
+    lines[6] = "sounds/broken.wav\tla"
+    pairs.write_text("\n".join(lines))
+    with pytest.raises(DataError) as error:
+        list(start(values(pairs, max_steps=2), tmp_path / "run"))
+    assert "pairs-0.tsv:7" in str(error.value)
+    assert "broken.wav" in str(error.value)
+    assert said in str(error.value).lower()
+    assert not (tmp_path / "run").exists()
+    skipping = merge(values(pairs, max_steps=2), {"data": {"on_empty": "skip"}})
+    list(start(skipping, tmp_path / "run"))
+    info = json.loads((tmp_path / "run" / "info.json").read_text())
+    assert sum(info["data"]["train"]["left_out"].values()) == 1
+
+
+def test_the_verbs_take_a_model_of_sounds(trained: Path, tmp_path: Path) -> None:
+    test = write_melodies(tmp_path, 6, seed=3)
+    sound = tmp_path / "sounds" / "3-0.wav"
+    said = test.read_text().split("\n")[0].split("\t")[1]
+    assert run("transcribe", trained, sound).stdout == said + "\n"
+    assert run("translate", trained, sound).stdout == said + "\n"
+    assert run("transcribe", trained, input=f"{sound}\n{sound}\n").stdout == f"{said}\n{said}\n"
+    assert run("transcribe", trained, "-", input=sound.read_bytes()).stdout == said + "\n"
+    record = json.loads(run("transcribe", trained, sound, "--json").stdout)
+    assert record["text"] == said
+    assert [word["word"] for word in record["words"]] == said.split()
+    assert run("transcribe", trained, sound, "--srt").stdout.startswith("1\n00:00:00,")
+    assert run("transcribe", trained, sound, "--vtt").stdout.startswith("WEBVTT\n\n00:00:00.")
+    scores = json.loads(run("evaluate", trained, test, "--json").stdout)
+    assert [score["name"] for score in scores] == ["WER", "CER", "sequence_error"]
+    assert scores[0]["score"] <= 10
+    about = run("info", trained)
+    assert "of sound" in about.stdout
+    assert about.returncode == 0
+    wrong = run("transcribe", trained, tmp_path / "nowhere.wav")
+    assert wrong.returncode == 2
+    assert "nowhere.wav" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
