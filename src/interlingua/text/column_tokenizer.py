@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from interlingua.errors import DataError
 from interlingua.kinds import SPECIALS, Symbols
 from interlingua.text.columns import COLUMN_END, list_tags
 from interlingua.text.lengths import length_limit
 from interlingua.text.normalise import Normalisation
+from interlingua.text.protocol import Tokenizer
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import SymbolTokenizer
-
-if TYPE_CHECKING:
-    from interlingua.text.tokenizer import Tokenizer
 
 __all__ = ["ColumnTokenizer"]
 
