@@ -8,6 +8,7 @@ CHECKED = [
     "interlingua.model",
     "interlingua.search",
     "interlingua.terms.constraints",
+    "interlingua.training.ctc",
     "interlingua.training.objective",
     "interlingua.data.batch",
     "interlingua.sound.features",

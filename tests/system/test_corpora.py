@@ -215,6 +215,25 @@ def test_a_report_on_a_tagged_run(run: Path, tmp_path: Path) -> None:
     assert json.loads(result.out)["quality"]["pairs"] == 30
 
 
+def test_a_report_and_a_look_with_a_tag(run: Path, files: list[Path], tmp_path: Path) -> None:
+    with_tags = tmp_path / "tagged.tsv"
+    with_tags.write_text("".join(f"theirs\t{line}\n" for line in files[3].read_text().splitlines()))
+    found = [call("report", run, *rest, "--json")
+             for rest in (["--test", files[3], "--tag", "theirs"],
+                          ["--test", with_tags, "--columns", "1+2,3"])]  # fmt: skip
+    by_option, by_column = (json.loads(result.out)["quality"]["runs"] for result in found)
+    assert by_option == by_column
+    page = ["--out", tmp_path / "page.html"]
+    looked = [call("look", run, *rest, "--json") for rest in (["abc", "--tag", "mine"], ["mine\tabc"])]
+    assert looked[0].out == looked[1].out != ""
+    for command in (["report", run, "--test", files[3]], ["look", run, "abc"]):
+        refused = call(*command, "--tag", "yours", *page)
+        assert (refused.code, "One of: mine, theirs" in refused.err) == (2, True)
+    refused = call("report", run, "--tag", "mine", *page)
+    assert (refused.code, "--test" in refused.err) == (2, True)
+    assert not (tmp_path / "page.html").exists()
+
+
 def test_weights_on_the_command_line(files: list[Path], tmp_path: Path) -> None:
     experiment = tmp_path / "exp.toml"
     experiment.write_text('[data]\ntrain = "gone.tsv"\n[training]\nmax_steps = 2\n')

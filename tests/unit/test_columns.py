@@ -12,8 +12,9 @@ from interlingua.data.codecs import digest, load_tokenizers, save_tokenizers
 from interlingua.data.corpus import CorpusSettings, read_pairs
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.kinds import UNK
-from interlingua.text.column_tokenizer import ColumnTokenizer
-from interlingua.text.facts import measure_facts
+from interlingua.text.column_tokenizer import ColumnTokenizer, TextColumn
+from interlingua.text.columns import NO_OTHERS
+from interlingua.text.facts import TextFacts, measure_facts
 from interlingua.text.symbols import SymbolTokenizer
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers
 
@@ -104,9 +105,51 @@ def test_a_joint_vocabulary_is_refused() -> None:
         train_tokenizers(PAIRS, TokenizerSettings(joint=True))
 
 
-def test_columns_are_of_one_text_which_is_not_split() -> None:
-    sentences = [(f"This is a sentence about {word}. It is one.\tnews", "Dies ist einer.") for word in WORDS]
-    assert not measure_facts(sentences * 20).natural
+def texts(count: int, first: int = 0) -> list[str]:
+    """Single sentences of an open vocabulary."""
+    stems = [f"{one.lower()}{two.lower()}" for one in STEMS for two in STEMS][first : first + count]
+    return [f"this is about {stem}, once more." for stem in stems]
+
+
+def test_the_column_that_is_natural_language_is_known() -> None:
+    sentences, targets, tags = texts(300), texts(300, 300), [f"tag{i % 3}" for i in range(300)]
+
+    def facts(*columns: list[str]) -> TextFacts:
+        return measure_facts([*zip(map("\t".join, zip(*columns, strict=True)), targets, strict=True)], "de")
+
+    alone = facts(sentences)
+    assert alone.natural
+    assert facts(tags, sentences) == alone._replace(column=1)
+    assert facts(sentences, tags) == alone._replace(column=0)
+    assert facts(tags, sentences, tags) == alone._replace(column=1)
+    twice = [f"{one} {one}" for one in sentences]
+    assert (alone.passages, facts(tags, sentences).passages, facts(tags, twice).passages) == (
+        False, False, True
+    )  # fmt: skip
+
+
+def test_columns_are_of_one_text_where_not_just_one_is_natural_language() -> None:
+    sentences, before, targets = texts(300), texts(300, 300), texts(300, 600)
+    pairs = [(f"{one}\t{two}", target) for one, two, target in zip(before, sentences, targets, strict=True)]
+    found = measure_facts(pairs)
+    assert (found.natural, found.column) == (False, None)
+    found = measure_facts(PAIRS)
+    assert (found.natural, found.column) == (False, None)
+
+
+def test_the_text_is_found_again_among_columns_and_ids(tokenizers: TokenizerPair) -> None:
+    source = tokenizers.source
+    text = "Baum\tN;ACC;SG"
+    for column, own in enumerate(text.split("\t")):
+        text_column = TextColumn(source, column)
+        taken, others = text_column.take_out(text)
+        assert (taken, others.complete(taken)) == (own, text)
+        ids = source.encode(text)
+        pieces = source.pieces(ids)
+        assert source.pieces(ids[text_column.span(ids)]) == (pieces[5:] if column else pieces[:4])
+    letters = tokenizers.target
+    assert TextColumn(letters, None).take_out("a\tb") == ("a\tb", NO_OTHERS)
+    assert TextColumn(letters, None).span([1, 2, 3]) == slice(0, 3)
 
 
 def test_files_with_several_source_columns(tmp_path: Path) -> None:

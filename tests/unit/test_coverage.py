@@ -56,6 +56,13 @@ def test_signs_are_no_words() -> None:
     assert coverage(looks([0.4, 0.6]), ("\u2581!",)) == math.inf
 
 
+def test_other_columns_are_no_words_of_the_text() -> None:
+    cross = looks([0.0, 0.1, 0.5, 0.1, 0.3, 0.0], [0.1, 0.0, 0.1, 0.4, 0.4, 0.0])
+    pieces = ("de", "\u2502", "\u2581a", "\u2581do", "g")
+    assert coverage(cross, pieces, slice(2, 5)) == pytest.approx(0.6)  # a .6, dog 1.2; the tag has .2
+    assert coverage(cross, pieces) < 0.6
+
+
 NATURAL = TextFacts(natural=True, usual_ratio=0.9, min_coverage=0.25)
 
 
@@ -168,7 +175,7 @@ def test_a_model_is_measured_on_what_it_takes_as_a_whole_and_after_scoring(
     monkeypatch.setattr(
         validation,
         "measure_least_coverage",
-        lambda engine, both, pairs, ends_at: asked.append(([s for s, _ in pairs], ends_at)) or 0.5,
+        lambda engine, both, pairs, ends_at, column: asked.append(([s for s, _ in pairs], ends_at)) or 0.5,
     )
     scoring = Validator(
         store,

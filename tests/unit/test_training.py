@@ -7,6 +7,7 @@ import json
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from interlingua.kinds import BOS, EOS, PAD, Source
 from interlingua.model.architectures import build_model
 from interlingua.model.embedding import embed
 from interlingua.model.presets import PRESETS
+from interlingua.model.protocol import Seq2Seq
 from interlingua.model.recurrent import RecurrentSettings
 from interlingua.model.settings import ModelSettings
 from interlingua.model.transformer import Transformer, TransformerSettings
@@ -28,8 +30,9 @@ from interlingua.runs.events import Note, Progress
 from interlingua.runs.journal import Log
 from interlingua.settings import merge
 from interlingua.training import objective as objective_module
+from interlingua.training.ctc import ctc_sum
 from interlingua.training.loop import MAX_SKIPPED, Learner, optimise
-from interlingua.training.objective import CrossEntropy, Loss, build_objective, cross_entropy_sum
+from interlingua.training.objective import CTC, CrossEntropy, Loss, build_objective, cross_entropy_sum
 from interlingua.training.optimizer import orthogonalise
 from interlingua.training.schedule import Clock, Schedule, StepBudget, TimeBudget, budget_rate, paper_rate
 from interlingua.training.settings import TrainingSettings
@@ -105,6 +108,94 @@ def test_consistency_is_the_divergence_of_the_halves() -> None:
     torch.testing.assert_close(
         torch.autograd.grad(found, hidden), torch.autograd.grad(expected, hidden), atol=1e-5, rtol=1e-4
     )
+
+
+def ctc_inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Logits, mask of the memory, and targets: with a repeated id, ordinary, without ids, and too long."""
+    mask = torch.arange(9) < torch.tensor([[9], [7], [3], [2]])
+    targets = [[5, 5, 6, 5], [7, 8], [], [9, 9]]
+    return torch.randn(4, 9, SIZE, requires_grad=True), mask, pad(targets, after=EOS)
+
+
+def test_ctc_and_its_gradient_are_torchs() -> None:
+    logits, mask, target_out = ctc_inputs()
+    found = ctc_sum(logits.log_softmax(2), mask, target_out)
+    expected = F.ctc_loss(
+        logits.log_softmax(2).transpose(0, 1), target_out, mask.sum(1), (target_out != PAD).sum(1) - 1,
+        blank=PAD, reduction="sum", zero_infinity=True,
+    )  # fmt: skip
+    torch.testing.assert_close(found, expected)
+    one, other = (torch.autograd.grad(3 * each, logits)[0] for each in (found, expected))
+    torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+    assert not one[3].any()  # two equal ids take three vectors
+    assert not one[~mask].any()
+
+
+def make_sound_model(**changes: Any) -> Seq2Seq:
+    torch.manual_seed(5)
+    settings = SETTINGS.model_copy(update={"ctc": True, **changes})
+    return build_model(settings, 6, SIZE, shared=False, frames=True)
+
+
+def make_sound_batch(rows: int, seed: int = 0) -> Batch:
+    """About five frames for each id of the target: that many numbers of its own, in a little noise."""
+    generator, batch = torch.Generator().manual_seed(seed), make_batch(rows, seed)
+    mask = (batch.target_out != PAD).repeat_interleave(5, dim=1)
+    table = torch.randn(SIZE, 6, generator=torch.Generator().manual_seed(1))
+    values = table[batch.target_out].repeat_interleave(5, dim=1)
+    values += 0.1 * torch.randn(values.shape, generator=generator)
+    return batch._replace(source=Source(values.masked_fill(~mask.unsqueeze(2), 0), mask))
+
+
+@pytest.mark.parametrize("consistency", [0.0, 5.0])
+def test_cross_entropy_and_ctc_are_weighted_and_share_the_memory(
+    consistency: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, batch, calls = make_sound_model(), make_sound_batch(5), []
+    encode = model.encode
+    monkeypatch.setattr(model, "encode", lambda source: calls.append(source) or encode(source))
+    settings = TrainingSettings(ctc_weight=0.3, consistency=consistency)
+    found = build_objective(settings)(model, batch)
+    assert len(calls) == 1
+    alone, ctc = CrossEntropy(0.1, consistency)(model, batch), CTC()(model, batch)
+    assert set(found.sums) == {"loss", "ctc"}
+    torch.testing.assert_close(found.sums["loss"], 0.7 * alone.sums["loss"])
+    torch.testing.assert_close(found.sums["ctc"], 0.3 * ctc.sums["ctc"])
+    assert found.tokens == alone.tokens == ctc.tokens == batch.target_tokens
+
+
+@pytest.mark.parametrize("ctc", [False, True])
+def test_without_a_head_or_a_weight_the_loss_is_cross_entropy(ctc: bool) -> None:
+    model, batch = make_sound_model(ctc=ctc), make_sound_batch(3)
+    found = build_objective(TrainingSettings(ctc_weight=0.0 if ctc else 0.3))(model, batch)
+    assert set(found.sums) == {"loss"}
+    assert torch.equal(found.sums["loss"], CrossEntropy(0.1)(model, batch).sums["loss"])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("settings", [{}, {"architecture": "recurrent", "cell": "gru"}], ids=str)
+def test_a_model_of_frames_learns_by_both(settings: dict[str, Any], dtype: torch.dtype) -> None:
+    torch.manual_seed(5)
+    sizes = {"dim": 16, "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.0, "ctc": True}
+    kind = RecurrentSettings if settings else TransformerSettings
+    model = build_model(kind(**{**sizes, **settings}), 6, SIZE, shared=False, frames=True)
+    learner = Learner(model, TrainingSettings(optimizer="muon"), dtype)
+    batch = make_sound_batch(8)
+    objective = build_objective(TrainingSettings(ctc_weight=0.5))
+    reports = optimise(learner, itertools.cycle([(batch, Position())]), objective, lambda step: 0.01)
+    first = objective(model, batch).sums
+    list(itertools.islice(reports, 30))
+    for name, sum_before in first.items():
+        assert objective(model, batch).sums[name] < 0.8 * sum_before, name
+
+
+def test_targets_longer_than_their_sounds_leave_a_loss_that_is_a_number() -> None:
+    model, batch = make_sound_model(), make_sound_batch(4)
+    short = Source(batch.source.values[:, :4], batch.source.mask[:, :4])  # one vector each
+    loss = build_objective(TrainingSettings())(model, batch._replace(source=short))
+    sum(loss.sums.values()).backward()
+    assert all(value.isfinite() for value in loss.sums.values())
+    assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
 
 
 def test_loss_of_a_hopeless_guess_is_finite() -> None:
@@ -436,12 +527,13 @@ def test_orthogonalised_matrices_have_singular_values_near_one(shape: tuple[int,
 @pytest.mark.parametrize("frames", [False, True])
 @pytest.mark.parametrize("preset", ["tiny", "lstm"])
 def test_stacks_are_the_hidden_matrices_and_nothing_else(preset: str, frames: bool) -> None:
-    model = build_model(PRESETS[preset], 50, 50, shared=not frames, frames=frames)
+    settings = PRESETS[preset].model_copy(update={"ctc": frames})
+    model = build_model(settings, 50, 50, shared=not frames, frames=frames)
     weights = FlatWeights(model, torch.float32)
     hidden = {
         name: parameter
         for name, parameter in model.named_parameters()
-        if parameter.dim() == 2 and "embedding" not in name
+        if parameter.dim() == 2 and "embedding" not in name and name != "ctc_projection.weight"
     }
     stacks = weights.stacks(weights.master)
     assert (

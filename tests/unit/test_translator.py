@@ -27,6 +27,7 @@ from interlingua.inference.translator import Translator
 from interlingua.kinds import EOS
 from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.search.settings import SearchSettings
+from interlingua.text.column_tokenizer import ColumnTokenizer
 from interlingua.text.facts import TextFacts
 from interlingua.text.sentences import split_long
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
@@ -316,6 +317,82 @@ def test_awkward_texts_are_translated(of_sentences):
         assert len(translation.text.splitlines()) <= 1
     with pytest.raises(DataError, match="lone surrogate"):
         of_sentences.translate(["a\ud800"])
+
+
+class TestColumns:
+    """Only the text is split; what else there is goes with every part."""
+
+    @pytest.fixture(params=["tag first", "tag last", "between two"])
+    def columns(self, request: pytest.FixtureRequest) -> tuple[str, str]:
+        return {"tag first": ("de\t", ""), "tag last": ("", "\tde"), "between two": ("nl\t", "\tde")}[
+            request.param
+        ]
+
+    @pytest.fixture
+    def model(self, columns: tuple[str, str]) -> Translator:
+        torch.manual_seed(0)
+        tags, letters = SymbolTokenizer.of_tags(["de", "nl"], "text"), ByteTokenizer("text")
+        before, after = (each.count("\t") for each in columns)
+        source = ColumnTokenizer([*[tags] * before, letters, *[tags] * after])
+        sizes = TransformerSettings(dim=16, heads=2, feed_forward=32, encoder_layers=1, decoder_layers=2)
+        facts = TextFacts(natural=True, passages=False, copies_symbols=True, column=before)
+        return Translator(EagerEngine(build(Wild, sizes, 300).eval()), TokenizerPair(source, letters),
+                          settings=SearchSettings(beam=2), max_source_length=200, facts=facts)  # fmt: skip
+
+    def test_sentences_go_with_their_columns_one_by_one(self, model, columns):
+        before, after = columns
+        one, two = (f"{before}{text}{after}" for text in ("abc de.", "edc ba!"))
+        first, second = model.translate([one, two], n_best=2)
+        (together,) = model.translate([f"{before}abc de.  edc ba!\n...{after}"], n_best=2)
+        assert together.text == f"{first.text}  {second.text}\n..."
+        assert together.alternatives[0].text.startswith(first.alternatives[0].text)
+        assert [part.source_tokens for part in together.parts] == [first.source_tokens, second.source_tokens]
+        (whole,) = model.translate([f"{before}abc de.  edc ba!{after}"], whole=True)
+        assert not whole.parts
+
+    def test_what_is_too_long_is_split_even_if_texts_are_to_stay_whole(self, model, columns):
+        before, after = columns
+        text = before + "ab " * 150 + after
+        for whole in (False, True):
+            (passage,) = model.split([text], whole=whole)
+            assert len(passage.parts) > 2
+            assert max(passage.num_tokens) <= 200
+            sources = [passage.others.complete(part) for part in passage.parts]
+            assert passage.num_tokens == [*map(len, model.tokenizers.source.encode_batch(sources))]
+        assert "split" in model.translate([text], beam=1)[0].flags
+
+    def test_a_model_of_no_natural_language_gets_all_as_it_is(self, model, columns):
+        before, after = columns
+        plain = Translator(model.engine, model.tokenizers, max_source_length=20)
+        text = f"{before}abc de. edc ba! abc de.{after}"
+        assert plain.translate([text])[0].text == model.translate([text], whole=True, beam=5)[0].text
+        assert not plain.translate([text])[0].parts
+
+    def test_terms_are_found_in_the_text_and_not_in_its_columns(self, model, columns):
+        before, after = columns
+        one, two = (f"{before}{text}{after}" for text in ("abc de.", "edc ba de!"))
+        found = model.translate([one, two], glossary={"de": "Y", "nl": "Z"})
+        assert [[term.source for term in each.terms] for each in found] == [["de"], ["de"]]
+        assert all(term.satisfied for each in found for term in each.terms)
+
+    def test_signs_come_through_beside_the_words_of_the_text(self, model, columns):
+        letters = SymbolTokenizer.train(["abcdefgh ."], "characters", "text")
+        model.tokenizers.source.columns = tuple(
+            letters if isinstance(each, ByteTokenizer) else each for each in model.tokenizers.source.columns
+        )
+        before, after = columns
+        plain = Translator(model.engine, model.tokenizers, facts=model.facts)
+        (inside,) = plain.translate([f"{before}ab \U0001f355 cd{after}"], n_best=2)
+        assert inside.text.count("\U0001f355") == 1
+        assert "unknown" not in inside.flags
+
+    def test_a_text_that_is_blank_is_empty(self, model, columns):
+        found = model.translate(["", " ", "{}{}".format(*columns), "{} {}".format(*columns)])
+        assert [(each.text, each.flags) for each in found] == [("", ("empty",))] * 4
+
+    def test_another_number_of_columns_is_told(self, model, columns):
+        with pytest.raises(DataError, match=r"columns?, and the model reads"):
+            model.translate(["abc de. edc ba!"])
 
 
 class TestWhatTheVocabularyLacks:

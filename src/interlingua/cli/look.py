@@ -10,8 +10,9 @@ import typer
 
 from interlingua.cli.lines import check_output, open_output
 from interlingua.cli.models import find_model, load_model
-from interlingua.cli.options import Beam, Device, Json, Threads
+from interlingua.cli.options import Beam, Device, Json, Tag, Threads
 from interlingua.files import write_text
+from interlingua.text.columns import add_tag, check_tag
 
 __all__ = ["look"]
 
@@ -23,6 +24,7 @@ def look(
         Path | None, typer.Option(help="The page to write; look.html when neither this nor --json is given.")
     ] = None,
     json_output: Json = False,
+    tag: Tag = None,
     beam: Beam = None,
     part: Annotated[
         int, typer.Option(min=1, help="Which part to show of a text that is too long for the model.")
@@ -49,6 +51,9 @@ def look(
     from interlingua.views.page import as_json
 
     translator = load_model(model, device, threads)
+    if tag is not None:
+        check_tag(tag, translator.tokenizers.source, "--tag")
+        text = add_tag(tag, text)
     data = look_inside(translator, text, name=model.resolve().name, beam=beam, part=part)
     if json_output:
         with open_output(None) as write:

@@ -12,10 +12,10 @@ import typer
 
 from interlingua.cli.lines import check_output, open_output
 from interlingua.cli.models import find_model, load_model, read_as_trained
-from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, Threads, pair_options
+from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, Tag, Threads, pair_options
 from interlingua.errors import ConfigurationError
 from interlingua.files import write_text
-from interlingua.text.columns import add_tag
+from interlingua.text.columns import add_tag, check_tag
 
 if TYPE_CHECKING:
     from interlingua.data.corpus import Corpus, CorpusSettings, Pair
@@ -41,6 +41,7 @@ def report(
         typer.Option(help="The page to write; report.html when neither this nor --json is given."),
     ] = None,
     json_output: Json = False,
+    tag: Tag = None,
     beam: Beam = None,
     columns: Columns = None,
     keys: Keys = None,
@@ -64,6 +65,7 @@ def report(
         check_output(page)
 
     from interlingua.data.corpus import Corpus, CorpusSettings
+    from interlingua.text.tokenizer_files import load_tokenizers
     from interlingua.views.page import as_json
     from interlingua.views.report import read_report, report_page
 
@@ -75,16 +77,26 @@ def report(
             "--curves-only and --test contradict each other", where="command line",
             accepted="--curves-only translates nothing; leave it out to translate what --test names.",
         )  # fmt: skip
+    if tag is not None and test is None:
+        raise ConfigurationError(
+            "a tag is for the pairs of --test", where="--tag", found=tag,
+            accepted="Name a file of pairs with --test; validation pairs have their tags.",
+        )  # fmt: skip
     if curves_only:
         pairs = None
+    elif test is None:
+        pairs = _validation_pairs(runs)
     else:
-        pairs = _validation_pairs(runs) if test is None else _read(Corpus([test], settings))
+        pairs = _read(Corpus([test], settings))
+        if tag is not None:
+            for run in runs:
+                check_tag(tag, load_tokenizers(run).source, "--tag")
+            pairs = [pair._replace(source=add_tag(tag, pair.source)) for pair in pairs]
     if pairs is not None:
         options: dict[str, Any] = {} if beam is None else {"beam": beam}
         compute = {"device": device, "threads": threads}
-        quality = _quality(
-            runs, pairs, test and Path(test).name, _train_sources(runs[0], train, settings), options, compute
-        )
+        sources = _train_sources(runs[0], train, tag, settings)
+        quality = _quality(runs, pairs, test and Path(test).name, sources, options, compute)
         shown = replace(shown, quality=quality)
     if json_output:
         with open_output(None) as write:
@@ -145,12 +157,14 @@ def _validation_pairs(runs: list[Path]) -> list[Pair] | None:
     return found[0]
 
 
-def _train_sources(run: Path, train: list[str] | None, settings: CorpusSettings) -> Iterator[str] | None:
+def _train_sources(
+    run: Path, train: list[str] | None, tag: str | None, settings: CorpusSettings
+) -> Iterator[str] | None:
     """The sources that the model was trained on, if they can still be read."""
     from interlingua.data.corpus import read_pairs
 
     if train:
-        return (pair.source for file in train for pair in read_pairs(file, settings))
+        return (add_tag(tag, pair.source) for file in train for pair in read_pairs(file, settings))
     corpus = _corpus_settings(run)
     if not _readable(corpus.train_files):
         return None

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
+from interlingua.text.column_tokenizer import TextColumn
+from interlingua.text.columns import NO_OTHERS, OtherColumns
 from interlingua.text.facts import TextFacts
 from interlingua.text.sentences import find_sentences, split_long
 from interlingua.text.tokenizer import Tokenizer
@@ -32,6 +34,8 @@ class Passage(NamedTuple):
     one more than parts. All in turn are the text."""
     has_long_line: bool
     """Whether something was too long for the model and goes in several parts."""
+    others: OtherColumns = NO_OTHERS
+    """What goes with every part, where sources have several columns."""
 
     def fill(self, translations: Sequence[str]) -> str:
         """The text with the first parts translated, up to the last of the translations."""
@@ -42,8 +46,9 @@ class Passage(NamedTuple):
 
 
 def split_passage(
-    text: str, tokenizer: Tokenizer, max_tokens: int, facts: TextFacts | None = None
-) -> Passage:
+    text: str, tokenizer: Tokenizer, max_tokens: int, facts: TextFacts | None = None,
+    others: OtherColumns = NO_OTHERS,
+) -> Passage:  # fmt: skip
     """Splits a text at line breaks, at sentence ends where a model knows single ones, and what is too long.
 
     Args:
@@ -51,19 +56,21 @@ def split_passage(
         tokenizer: of the source side.
         max_tokens: the most tokens of a part.
         facts: what kind of text the model is for; when not given, lines.
+        others: the other columns of the source, where the text is one of several.
     """
     facts = facts or TextFacts()
+    of_text = TextColumn(tokenizer, facts.column).tokenizer
     parts: list[str] = []
     gaps = [""]
     num_tokens: dict[str, int] = {}
     too_long = False
 
     def measure(part: str) -> int:
-        num_tokens[part] = len(tokenizer.encode(part))
+        num_tokens[part] = len(tokenizer.encode(others.complete(part)))
         return num_tokens[part]
 
     for unit in _find_units(text, facts):
-        start, end = _find_words(unit, tokenizer, facts)
+        start, end = _find_words(unit, of_text, facts)
         gaps[-1] += unit[:start]
         pieces = split_long(unit[start:end], measure, max_tokens)
         too_long |= len(pieces) > 1
@@ -76,7 +83,7 @@ def split_passage(
         gaps[-1] += unit[end:]
     lengths = [length for gap, part in zip(gaps, parts, strict=False) for length in (len(gap), len(part))]
     offsets = list(accumulate(lengths))[::2]
-    return Passage(parts, offsets, [num_tokens.get(part, 1) for part in parts], gaps, too_long)
+    return Passage(parts, offsets, [num_tokens.get(part, 1) for part in parts], gaps, too_long, others)
 
 
 def _find_units(text: str, facts: TextFacts) -> list[str]:

@@ -11,6 +11,8 @@ from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
+from interlingua.text.columns import NO_OTHERS, OtherColumns
+
 __all__ = ["Projection", "Span", "TranslatedPart", "project"]
 
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]|\w+|[^\w\s]")
@@ -135,17 +137,27 @@ class Projection:
         return Projection(text, words, source_offsets)
 
 
-def project(source: str, translation: TranslatedPart) -> Projection:
-    """Reads where the words of a translation come from in its alignment."""
+def project(source: str, translation: TranslatedPart, others: OtherColumns = NO_OTHERS) -> Projection:
+    """Reads where the words of a translation come from in its alignment.
+
+    Args:
+        source: what was translated.
+        translation: with the tokens of the source, and of its other columns.
+        others: these columns, from which no word comes.
+    """
     text = translation.text
     words = _find_words(text)
     if not translation.alignment:
         return Projection(text, words, [None] * len(words))
-    source_spans = list(_find_tokens(translation.source_tokens, source))
+    start = len(others.before)
+    found = _find_tokens(translation.source_tokens, others.complete(source))
+    source_spans = [(first - start, last - start) for first, last in found]
     spans = list(_find_tokens(translation.tokens, text))
     sources: dict[Span, Span] = {}  # of tokens that stand in the same place the last source counts
     for source_token, token in translation.alignment:
-        if token < len(spans) and source_token < len(source_spans):
+        if token >= len(spans) or source_token >= len(source_spans):
+            continue
+        if 0 <= source_spans[source_token][0] <= len(source):
             sources[spans[token]] = max(source_spans[source_token], sources.get(spans[token], (-1, -1)))
     return Projection(text, words, _find_source_offsets(words, sources))
 

@@ -28,6 +28,8 @@ from interlingua.terms.encoding import TermEncoder
 from interlingua.terms.glossary import Occurrence
 from interlingua.terms.placement import find_replaced
 from interlingua.terms.width import beam_width
+from interlingua.text.column_tokenizer import TextColumn
+from interlingua.text.columns import NO_OTHERS, OtherColumns
 from interlingua.text.facts import TextFacts
 from interlingua.text.repetition import repeats
 from interlingua.text.tokenizer import TokenizerPair
@@ -51,6 +53,8 @@ class Part(NamedTuple):
     text: str
     terms: tuple[Occurrence, ...]
     """Where those of the glossary occur."""
+    others: OtherColumns = NO_OTHERS
+    """The other columns of the source."""
 
 
 class Extras(NamedTuple):
@@ -82,6 +86,7 @@ class PartTranslator:
         term_encoder: of these.
         length_limit: the most target tokens for so many source tokens.
         facts: what kind of text the model is for.
+        text_column: the text of sources.
     """
 
     def __init__(
@@ -91,9 +96,10 @@ class PartTranslator:
         term_encoder: TermEncoder,
         length_limit: Callable[[int], int],
         facts: TextFacts,
+        text_column: TextColumn,
     ) -> None:
         self.engine, self.tokenizers, self._length_limit, self.facts = engine, tokenizers, length_limit, facts
-        self._term_encoder = term_encoder
+        self._term_encoder, self._text_column = term_encoder, text_column
 
     def translate(
         self,
@@ -112,14 +118,13 @@ class PartTranslator:
         """
         without = [self._take_out_signs(part) for part in parts]
         parts = [part for part, _ in without]
+        sources = [part.others.complete(part.text) for part in parts]
         encoded = [
-            ids if part.text.strip() else []
-            for part, ids in zip(
-                parts, self.tokenizers.source.encode_batch([part.text for part in parts]), strict=True
-            )
+            ids if source.strip() else []
+            for source, ids in zip(sources, self.tokenizers.source.encode_batch(sources), strict=True)
         ]
         sentence_terms = [
-            self._term_encoder.encode(part.text, part.terms, self._length_limit(len(ids))) if ids else None
+            self._encode_terms(part, ids) if ids and part.terms else None
             for part, ids in zip(parts, encoded, strict=True)
         ]
         translations = [EMPTY] * len(parts)
@@ -163,19 +168,23 @@ class PartTranslator:
         if any(extras) or (have_signs and self.engine.has_attention):
             translations = self._with_attention(translations, batch.source, best, extras, have_signs)
         translations = [
-            put_back(one.part.text, translation, one.signs) if one.signs else translation
+            put_back(one.part.text, translation, one.signs, one.part.others) if one.signs else translation
             for one, translation in zip(inputs, translations, strict=True)
         ]
         if have_signs and not extras.alignment:
             return [replace(translation, alignment=None) for translation in translations]
         return translations
 
+    def _encode_terms(self, part: Part, ids: list[int]) -> SentenceTerms | None:
+        limit, offset = self._length_limit(len(ids)), self._text_column.span(ids).start
+        return self._term_encoder.encode(part.text, part.terms, limit, offset)
+
     def _take_out_signs(self, part: Part) -> tuple[Part, tuple[Sign, ...]]:
         """Terms are told by their places in the text, so that it stays as it is where there are some."""
         if not self.facts.natural or part.terms:
             return part, ()
-        text, signs = take_out(part.text, self.tokenizers.source)
-        return (Part(text, ()), signs) if text.strip() else (part, ())
+        text, signs = take_out(part.text, self._text_column.tokenizer)
+        return (part._replace(text=text), signs) if text.strip() else (part, ())
 
     def _place_terms(self, sentence_terms: Sequence[SentenceTerms], batch: SearchInput) -> None:
         """Translates once without the terms, greedily, and finds there which words they replace."""
@@ -242,7 +251,8 @@ class PartTranslator:
 
     def _translation(self, source: _EncodedPart, hypotheses: list[Hypothesis]) -> Translation:
         source_tokens = tuple(self.tokenizers.source.pieces(source.ids))
-        unknown = [c for c in self.tokenizers.source.unknown(source.part.text) if c not in _JOINERS]
+        text = source.part.others.complete(source.part.text)
+        unknown = [c for c in self.tokenizers.source.unknown(text) if c not in _JOINERS]
         first, *others = (
             self._hypothesis_to_translation(hypothesis, source.part, source_tokens, unknown)
             for hypothesis in hypotheses
@@ -292,7 +302,8 @@ class PartTranslator:
         chosen = Source(source.values[rows], source.mask[rows])
         attentions = attention_of(self.engine, chosen, [targets[row] for row in rows])
         for row, attention in zip(rows, attentions, strict=True):
-            if coverage(attention.cross, translations[row].source_tokens) < self.facts.min_coverage:
+            span = self._text_column.span(inputs[row].ids)
+            if coverage(attention.cross, translations[row].source_tokens, span) < self.facts.min_coverage:
                 flags: set[Flag] = {*translations[row].flags, "uncovered"}
                 flagged[row] = replace(translations[row], flags=tuple(filter(flags.__contains__, FLAGS)))
         return flagged

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from interlingua.documents.passage import is_foreign_sign
 from interlingua.documents.projection import Projection, TranslatedPart, project
 from interlingua.inference.translation import Translation
+from interlingua.text.columns import NO_OTHERS, OtherColumns
 from interlingua.text.tokenizer import Tokenizer
 
 __all__ = ["Sign", "put_back", "take_out"]
@@ -47,18 +48,21 @@ def take_out(text: str, tokenizer: Tokenizer) -> tuple[str, tuple[Sign, ...]]:
     return plain, tuple(signs)
 
 
-def put_back(source: str, translation: Translation, signs: Sequence[Sign]) -> Translation:
+def put_back(
+    source: str, translation: Translation, signs: Sequence[Sign], columns: OtherColumns = NO_OTHERS
+) -> Translation:
     """The translation with the signs before the words that come from what they stood before.
 
     Args:
         source: without the signs.
         translation: with its alignment, if the model tells one; without, signs go to the end.
         signs: as `take_out` gave them.
+        columns: the other ones of the source.
     """
     part = TranslatedPart(
         translation.text, (), (), translation.alignment or (), translation.tokens, translation.source_tokens
     )
-    projection = project(source, part)
+    projection = project(source, part, columns)
     others = tuple(
         replace(other, text=_insert(source, projection.carry_over(other.text), signs))
         for other in translation.alternatives

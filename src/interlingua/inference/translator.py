@@ -16,7 +16,7 @@ from interlingua.inference.translation import PairScore, Translation, join
 from interlingua.search.settings import SearchSettings
 from interlingua.terms.encoding import TermEncoder
 from interlingua.terms.glossary import Glossary, GlossaryInput, glossary_for_each
-from interlingua.text.column_tokenizer import ColumnTokenizer
+from interlingua.text.column_tokenizer import ColumnTokenizer, TextColumn
 from interlingua.text.facts import TextFacts
 from interlingua.text.tokenizer import TokenizerPair
 
@@ -62,8 +62,11 @@ class Translator:
         self.max_ratio, self.extra_tokens = max_ratio, extra_tokens
         self.max_source_length = max_source_length
         self.facts = facts or TextFacts()
-        encoder = TermEncoder(tokenizers)
-        self._parts = PartTranslator(engine, tokenizers, encoder, self.length_limit, self.facts)
+        self.text_column = TextColumn(tokenizers.source, self.facts.column)
+        encoder = TermEncoder(tokenizers, self.text_column)
+        self._parts = PartTranslator(
+            engine, tokenizers, encoder, self.length_limit, self.facts, self.text_column
+        )
 
     def length_limit(self, source_length: int) -> int:
         """The most target tokens looked for, of a source of so many tokens."""
@@ -100,10 +103,10 @@ class Translator:
         settings = SearchSettings.parse({**self.settings.model_dump(), **changes}, where="search")
         if settings.sample and glossary:
             raise ConfigurationError("a glossary does not go with sampling", where="glossary")
-        glossaries = glossary_for_each(glossary, len(texts), self.tokenizers.source.normalise)
+        glossaries = glossary_for_each(glossary, len(texts), self.text_column.tokenizer.normalise)
         passages = self.split(texts, whole=whole)
         parts = [
-            [Part(part, tuple(own.find(part))) for part in passage.parts]
+            [Part(part, tuple(own.find(part)), passage.others) for part in passage.parts]
             for passage, own in zip(passages, glossaries, strict=True)
         ]
         places: dict[Part, list[tuple[int, int]]] = {}  # where each distinct part stands
@@ -136,7 +139,7 @@ class Translator:
         """
         if isinstance(glossary, Mapping):
             # Made once: it may hold tens of thousands of terms.
-            glossary = Glossary(glossary, self.tokenizers.source.normalise) if glossary else None
+            glossary = Glossary(glossary, self.text_column.tokenizer.normalise) if glossary else None
         elif glossary is not None and not isinstance(glossary, Glossary):
             raise DataError(
                 "translate_lines takes one glossary for all lines", where="glossary", found=glossary,
@@ -163,12 +166,14 @@ class Translator:
         tokenizer, limit = self.tokenizers.source, self.max_source_length
         lengths = map(len, tokenizer.encode_batch(texts))
         facts = TextFacts() if whole else self.facts  # of none: split only what is too long
-        unsplit = isinstance(tokenizer, ColumnTokenizer)  # the other columns belong to all of a text
+        # Of several columns it is known which one may be split only where it is natural language.
+        may_split = self.facts.natural or not isinstance(tokenizer, ColumnTokenizer)
+        apart = map(self.text_column.take_out, texts)
         return [
-            Passage([text], [0], [length], ["", ""], has_long_line=False)
-            if unsplit or (length <= limit and not facts.natural)
-            else split_passage(text, tokenizer, limit, facts)
-            for text, length in zip(texts, lengths, strict=True)
+            split_passage(text, tokenizer, limit, facts, others)
+            if may_split and (length > limit or facts.natural)
+            else Passage([text], [0], [length], ["", ""], has_long_line=False, others=others)
+            for (text, others), length in zip(apart, lengths, strict=True)
         ]
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from torch import nn
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
 
-__all__ = ["build_projection"]
+from interlingua.model.settings import ModelSettings
+
+__all__ = ["build_ctc_projection", "build_projection", "ctc_log_probs"]
 
 
 def build_projection(embedding: nn.Embedding, *, tied: bool) -> nn.Linear:
@@ -14,3 +18,20 @@ def build_projection(embedding: nn.Embedding, *, tied: bool) -> nn.Linear:
     if tied:
         projection.weight = embedding.weight
     return projection
+
+
+def build_ctc_projection(settings: ModelSettings, size: int) -> nn.Linear | None:
+    """Memory to CTC's logits of so many target ids, if the settings ask for that head."""
+    if not settings.ctc:
+        return None
+    projection = nn.Linear(settings.dim, size)
+    nn.init.xavier_uniform_(projection.weight)
+    nn.init.zeros_(projection.bias)
+    return projection
+
+
+def ctc_log_probs(
+    projection: nn.Linear | None, states: Float[Tensor, "batch source dim"]
+) -> Float[Tensor, "batch source vocabulary"] | None:
+    """The log-probabilities in single precision, whatever the model computes in; None without that head."""
+    return None if projection is None else torch.log_softmax(projection(states).float(), dim=2)

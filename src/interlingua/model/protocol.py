@@ -92,6 +92,14 @@ class Seq2Seq(Protocol):
         """Hidden states to logits; apart from `decode`, so that the loss can do it in chunks."""
         ...
 
+    def ctc(self, memory: Memory) -> Float[Tensor, "batch source vocabulary"] | None:
+        """Log-probabilities of the target ids at each vector of the memory (Graves et al. 2006, 3.1).
+
+        PAD, which is no id of a target, is the blank; what stands at padding means nothing. None: the model
+        has no such head.
+        """
+        ...
+
     def start(self, memory: Memory) -> State:
         """The state before the first token, with one row a sentence."""
         ...

@@ -17,7 +17,7 @@ from interlingua.model.attention import attention_bias
 from interlingua.model.dropout import Dropout
 from interlingua.model.embedding import embed
 from interlingua.model.frontends import Frontend
-from interlingua.model.projection import build_projection
+from interlingua.model.projection import build_ctc_projection, build_projection, ctc_log_probs
 from interlingua.model.protocol import Attention, Explanation, Memory, kept_sentences, select
 from interlingua.model.recurrence import (
     AdditiveAttention,
@@ -139,6 +139,7 @@ class Recurrent(nn.Module):
             self.attention = ATTENTIONS[settings.attention](dim)
         self.readout = nn.Linear(2 * dim if attends else dim, dim)
         self.projection = build_projection(target_embedding, tied=True)
+        self.ctc_projection = build_ctc_projection(settings, target_embedding.num_embeddings)
         for table in (*frontend.tables(), target_embedding.weight):
             nn.init.normal_(table, std=dim**-0.5)
         for linear in (self.readout, *self.bridges):
@@ -164,6 +165,10 @@ class Recurrent(nn.Module):
     def project(self, hidden: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows vocabulary"]:
         """Logits by the transposed embedding."""
         return self.projection(hidden)
+
+    def ctc(self, memory: Memory) -> Float[Tensor, "batch source vocabulary"] | None:
+        """CTC's log-probabilities, PAD being the blank; None without that head."""
+        return ctc_log_probs(self.ctc_projection, memory.states)
 
     def start(self, memory: Memory) -> RecurrentState:
         """Each decoder layer starts from the encoder layer beside it, upper ones from the last."""
@@ -210,8 +215,9 @@ class Recurrent(nn.Module):
         return Explanation(None if attention == "none" else attention, None, None, None)
 
     def tables(self) -> list[Tensor]:
-        """The embeddings."""
-        return [self.target_embedding.weight, *self.frontend.tables()]
+        """The embeddings and CTC's projection."""
+        ctc = [] if self.ctc_projection is None else [self.ctc_projection.weight]
+        return [self.target_embedding.weight, *self.frontend.tables(), *ctc]
 
     def _teach(
         self, memory: Memory, target_in: Int[Tensor, "batch target"]

@@ -24,6 +24,10 @@ class ModelSettings(Settings):
     """Width of the model; even."""
     dropout: Rate = 0.1
     """Share of the elements dropped in training."""
+    ctc: bool = False
+    """Whether there is a head that tells the target from the memory alone, by connectionist temporal
+    classification (Graves et al. 2006): for targets in the order of the source, as what is said in a sound
+    is. training.ctc_weight and search.ctc_weight say how much it counts."""
 
     @property
     def tied(self) -> bool:

@@ -17,7 +17,7 @@ from interlingua.model.embedding import embed
 from interlingua.model.frontends import Frontend
 from interlingua.model.layers import DecoderLayer, EncoderLayer, LayerCache, LayerSettings, build_norm
 from interlingua.model.positions import LearnedPositions, SinusoidalPositions
-from interlingua.model.projection import build_projection
+from interlingua.model.projection import build_ctc_projection, build_projection, ctc_log_probs
 from interlingua.model.protocol import Attention, Explanation, Memory, kept_sentences, select
 from interlingua.model.settings import Depth, Size
 
@@ -95,6 +95,7 @@ class Transformer(nn.Module):
         self.encoder_norm = build_norm(settings) if final else nn.Identity()
         self.decoder_norm = build_norm(settings) if final else nn.Identity()
         self.projection = build_projection(target_embedding, tied=settings.tied)
+        self.ctc_projection = build_ctc_projection(settings, target_embedding.num_embeddings)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -132,6 +133,10 @@ class Transformer(nn.Module):
     def project(self, hidden: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows vocabulary"]:
         """Logits by the transposed embedding (3.4), unless it is separate."""
         return self.projection(hidden)
+
+    def ctc(self, memory: Memory) -> Float[Tensor, "batch source vocabulary"] | None:
+        """CTC's log-probabilities, PAD being the blank; None without that head."""
+        return ctc_log_probs(self.ctc_projection, memory.states)
 
     def start(self, memory: Memory) -> TransformerState:
         """Computes every decoder layer's keys and values of the source once."""
@@ -189,9 +194,11 @@ class Transformer(nn.Module):
         return Explanation("scaled dot", head_dim, kind, code)
 
     def tables(self) -> list[Tensor]:
-        """Embeddings, learned positions and the projection."""
+        """Embeddings, learned positions and the projections."""
         learned = [self.positions.table] if isinstance(self.positions, LearnedPositions) else []
-        return [self.target_embedding.weight, *self.frontend.tables(), *learned, self.projection.weight]
+        ctc = [] if self.ctc_projection is None else [self.ctc_projection.weight]
+        embeddings = [self.target_embedding.weight, *self.frontend.tables()]
+        return [*embeddings, *learned, self.projection.weight, *ctc]
 
     def _embed_targets(
         self, memory: Memory, target_in: Int[Tensor, "batch target"]

@@ -60,4 +60,4 @@ def _at_most(settings: ModelSettings, vocabulary: int) -> int:
     """More parameters than a model of these sizes can have, whatever its architecture."""
     sizes = {key: value for key, value in settings.model_dump().items() if isinstance(value, int)}
     widest, layers = max(sizes.values()), sum(value for key, value in sizes.items() if key.endswith("layers"))
-    return 3 * vocabulary * widest + 32 * (layers + 1) * widest**2
+    return 4 * vocabulary * widest + 32 * (layers + 1) * widest**2

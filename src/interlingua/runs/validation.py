@@ -209,7 +209,7 @@ class Validator:
         if self.facts is None or not self.facts.natural:
             return validation
         engine = EagerEngine(model, self.device)
-        least = measure_least_coverage(engine, self.tokenizers, translated, ends_at)
+        least = measure_least_coverage(engine, self.tokenizers, translated, ends_at, self.facts.column)
         return validation._replace(min_coverage=least)
 
     def judge(self, outputs: Sequence[str]) -> float:

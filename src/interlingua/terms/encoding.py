@@ -8,6 +8,7 @@ from typing import NamedTuple
 from interlingua.terms.automaton import SentenceTerms
 from interlingua.terms.glossary import Occurrence, check_terms
 from interlingua.terms.tokenization import TermTokenizer, Tokenization
+from interlingua.text.column_tokenizer import TextColumn
 from interlingua.text.tokenizer import TokenizerPair
 
 __all__ = ["CheckedTerm", "TermEncoder"]
@@ -30,26 +31,31 @@ class TermEncoder:
 
     Args:
         tokenizers: of the source and the target.
+        text_column: the text of sources, in which terms are looked for; when not given, all of it.
     """
 
-    def __init__(self, tokenizers: TokenizerPair) -> None:
+    def __init__(self, tokenizers: TokenizerPair, text_column: TextColumn | None = None) -> None:
         self.tokenizers = tokenizers
+        self._source = (text_column or TextColumn(tokenizers.source, None)).tokenizer
         self._term_tokenizer: TermTokenizer | None = None
 
-    def encode(self, text: str, occurrences: Sequence[Occurrence], max_tokens: int) -> SentenceTerms | None:
+    def encode(
+        self, text: str, occurrences: Sequence[Occurrence], max_tokens: int, offset: int = 0
+    ) -> SentenceTerms | None:
         """The terms of a sentence in tokens, without those that cannot be written or would be too long.
 
         Args:
-            text: a source.
+            text: of a source.
             occurrences: of terms in it.
             max_tokens: of all terms together.
+            offset: the source's tokens before those of the text.
         """
         if not occurrences:
             return None
         if self._term_tokenizer is None:
             # Slow for a large vocabulary, so only on first use. A harmless race: threads make equal ones.
             self._term_tokenizer = TermTokenizer(self.tokenizers.target)
-        normalised = self.tokenizers.source.normalise(text)
+        normalised = self._source.normalise(text)
         encoded: list[tuple[Tokenization, ...]] = []
         spans = []
         for occurrence in occurrences:
@@ -58,17 +64,18 @@ class TermEncoder:
             if num_tokens and num_tokens <= max_tokens and len(encoded) < _MAX_TERMS:
                 max_tokens -= num_tokens
                 encoded.append(tokenizations)
-                spans.append(self._span(normalised, occurrence))
+                start, end = self._span(normalised, occurrence)
+                spans.append((offset + start, offset + end))
         return SentenceTerms(encoded, self._term_tokenizer, spans) if encoded else None
 
     def _span(self, normalised: str, occurrence: Occurrence) -> tuple[int, int]:
-        """Where a term stands in the source: its first token, and that after its last."""
+        """Where a term stands in the text: its first token, and that after its last."""
         # Approximate: a prefix alone may be segmented otherwise; attention is summed over the span, so one
         # token more or less does no harm.
-        source, start = self.tokenizers.source, occurrence.start
+        start = occurrence.start
         before = normalised[:start].rstrip(" ")
         through = normalised[: start + len(occurrence.term.source)]
-        return len(source.encode(before)), len(source.encode(through))
+        return len(self._source.encode(before)), len(self._source.encode(through))
 
     def check(self, occurrences: Sequence[Occurrence], text: str) -> tuple[CheckedTerm, ...]:
         """Which terms came out in a translation."""

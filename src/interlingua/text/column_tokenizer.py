@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from interlingua.errors import DataError
 from interlingua.kinds import SPECIALS, Symbols
-from interlingua.text.columns import COLUMN_END, list_tags
+from interlingua.text.columns import COLUMN_END, OtherColumns, list_tags
 from interlingua.text.lengths import length_limit
 from interlingua.text.normalise import Normalisation
+from interlingua.text.protocol import Tokenizer
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import SymbolTokenizer
 
-if TYPE_CHECKING:
-    from interlingua.text.tokenizer import Tokenizer
-
-__all__ = ["ColumnTokenizer"]
+__all__ = ["ColumnTokenizer", "TextColumn"]
 
 
 class ColumnTokenizer:
@@ -84,6 +81,12 @@ class ColumnTokenizer:
         parts = zip(self.columns, self.split(text), strict=True)
         return COLUMN_END.join(column.normalise(part) for column, part in parts)
 
+    def span(self, ids: Sequence[int], column: int) -> slice:
+        """Returns where the ids of a column stand among those of a text."""
+        between = [number for number, i in enumerate(ids) if i == self._between]
+        ends = [-1, *between, len(ids)]
+        return slice(ends[column] + 1, ends[column + 1]) if column <= len(between) else slice(0, 0)
+
     def encode(self, text: str) -> list[int]:
         """Returns the ids of all columns, one after the other; a blank text has none, tag or not."""
         return self.encode_batch([text])[0]
@@ -139,3 +142,40 @@ class ColumnTokenizer:
 
     def _column_of(self, i: int) -> int:
         return max(number for number, offset in enumerate(self._offsets) if i >= offset + len(SPECIALS))
+
+
+class TextColumn:
+    """Which part of sources is the text: one of their columns, or, where they have no columns, all of it.
+
+    Args:
+        source: the tokenizer of sources.
+        column: the text, where sources have columns; when not given, the first that is no tag.
+    """
+
+    def __init__(self, source: Tokenizer, column: int | None) -> None:
+        self.source = source
+        self.tokenizer = source
+        """Of the text alone."""
+        if isinstance(source, ColumnTokenizer):
+            self.column = (1 if source.tags else 0) if column is None else column
+            self.tokenizer = source.columns[self.column]
+
+    def take_out(self, text: str) -> tuple[str, OtherColumns]:
+        """Returns the text of a source, and its other columns.
+
+        Raises:
+            DataError: it has another number of columns.
+        """
+        if not isinstance(self.source, ColumnTokenizer):
+            return text, OtherColumns()
+        columns = self.source.split(text)
+        before, after = columns[: self.column], columns[self.column + 1 :]
+        others = OtherColumns("".join(each + COLUMN_END for each in before),
+                              "".join(COLUMN_END + each for each in after))  # fmt: skip
+        return columns[self.column], others
+
+    def span(self, ids: Sequence[int]) -> slice:
+        """Returns where the text's ids stand among those of a source."""
+        if isinstance(self.source, ColumnTokenizer):
+            return self.source.span(ids, self.column)
+        return slice(0, len(ids))

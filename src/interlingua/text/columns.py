@@ -6,16 +6,34 @@ A text of several columns has a tab between them, as it had in its file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from interlingua.errors import ConfigurationError
 from interlingua.text.normalise import Normalisation, normalise
 
-__all__ = ["COLUMN_END", "add_tag", "check_tag", "count_columns", "list_tags",
+__all__ = ["COLUMN_END", "NO_OTHERS", "OtherColumns", "add_tag", "check_tag", "count_columns", "list_tags",
            "normalise_columns"]  # fmt: skip
 
 COLUMN_END = "\t"
 """What stands between the columns of a text."""
 SHOWN_TAGS = 30
+
+
+class OtherColumns(NamedTuple):
+    """What goes with every part of a text that is one column of several, such as its tag."""
+
+    before: str = ""
+    """With the tab after it."""
+    after: str = ""
+    """With the tab before it."""
+
+    def complete(self, part: str) -> str:
+        """Returns all columns with a part of the text."""
+        return self.before + part + self.after
+
+
+NO_OTHERS = OtherColumns()
+"""Of a source that is one text."""
 
 
 def count_columns(texts: Iterable[str]) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from interlingua.text.choice import SideStatistics, choose_kind
-from interlingua.text.columns import count_columns
+from interlingua.text.columns import COLUMN_END, count_columns
 from interlingua.text.repetition import repeats
 from interlingua.text.sentences import find_sentences
 from interlingua.text.subwords import SubwordTokenizer
@@ -54,6 +54,8 @@ class TextFacts(NamedTuple):
     """Whether targets repeat themselves as only a model that goes in circles would in natural language."""
     language: str = "en"
     """The source's code, as far as it is known: which abbreviations end no sentence."""
+    column: int | None = None
+    """Of sources with several columns the one that is natural language; None when there is not just one."""
 
     def has_words(self, text: str) -> bool:
         """Whether there is something in a text to translate, not only to copy."""
@@ -87,9 +89,12 @@ def measure_facts(pairs: Sequence[tuple[str, str]], language: str | None = None)
         pairs: (source, target), normalised.
         language: the source's code, if it is known.
     """
-    facts = TextFacts(natural=all(_is_natural(side) for side in zip(*pairs, strict=True)))
-    if count_columns(source for source, _ in pairs) > 1:
-        facts = TextFacts()  # not sentence by sentence, since its other columns belong to all of a text
+    column = None
+    if several_columns := count_columns(source for source, _ in pairs) > 1:
+        column, pairs = _find_text(pairs)
+    facts = TextFacts()
+    if not several_columns or column is not None:
+        facts = TextFacts(all(_is_natural(side) for side in zip(*pairs, strict=True)), column=column)
     if language:
         facts = facts._replace(language=language)
     lines = sum(bool(_LINE_BREAK.search(source)) for source, _ in pairs)
@@ -111,6 +116,19 @@ def measure_facts(pairs: Sequence[tuple[str, str]], language: str | None = None)
         min_ratio=round(SHORTER * shortest, 4),
         usual_ratio=round(usual, 4),
     )
+
+
+def _find_text(pairs: Sequence[tuple[str, str]]) -> tuple[int | None, Sequence[tuple[str, str]]]:
+    """The column of the sources that alone is natural language, if there is one, and the pairs with it alone.
+
+    Where two are, such as a sentence and the one before it, neither can be split without the other.
+    """
+    columns = [*zip(*(source.split(COLUMN_END) for source, _ in pairs), strict=True)]
+    natural = [number for number, texts in enumerate(columns) if _is_natural(texts)]
+    if len(natural) != 1:
+        return None, pairs
+    targets = (target for _, target in pairs)
+    return natural[0], [*zip(columns[natural[0]], targets, strict=True)]
 
 
 def _mostly(seen: Sequence[bool]) -> bool:

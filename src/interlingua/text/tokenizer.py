@@ -1,15 +1,15 @@
-"""Tokenizers: text to ids and back, whatever the kind; how they are learnt from pairs."""
+"""The tokenizers of both sides, and how they are learnt from pairs."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterable, Sequence
-from typing import Annotated, Literal, NamedTuple, Protocol
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
 from interlingua.errors import ConfigurationError, DataError
-from interlingua.kinds import SPECIALS, Codec
+from interlingua.kinds import SPECIALS
 from interlingua.settings import Settings
 from interlingua.text.choice import (
     SideStatistics,
@@ -22,40 +22,11 @@ from interlingua.text.choice import (
 from interlingua.text.column_tokenizer import ColumnTokenizer
 from interlingua.text.columns import COLUMN_END, count_columns, normalise_columns
 from interlingua.text.normalise import Normalisation, normalise, rule_for_targets
+from interlingua.text.protocol import Tokenizer
 from interlingua.text.subwords import MAX_LINE, SubwordTokenizer, smallest_vocabulary
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 
 __all__ = ["Tokenizer", "TokenizerPair", "TokenizerSettings", "train_target_tokenizer", "train_tokenizers"]
-
-
-class Tokenizer(Codec, Protocol):
-    """Turns a text into ids and ids into a text: the codec of text, and the way of a source to its ids."""
-
-    kind: str
-    """ "unigram", "bpe", "characters", "bytes" or "words"; "columns" of a source of several."""
-    normalisation: Normalisation
-
-    @property
-    def vocabulary(self) -> object:
-        """What the ids stand for; two tokenizers that have the same object have the same ids."""
-
-    def with_normalisation(self, rule: Normalisation) -> Tokenizer:
-        """Returns the same with another rule of normalisation."""
-
-    def unknown(self, text: str) -> list[str]:
-        """Returns the distinct symbols of a text that no id stands for, in order."""
-
-    def normalise(self, text: str) -> str:
-        """Returns the text as it is seen by `encode`, and as it is worth keeping."""
-
-    def encode(self, text: str) -> list[int]:
-        """Returns the ids of a text, without BOS and EOS; the empty text has none."""
-
-    def encode_batch(self, targets: Sequence[str]) -> list[list[int]]:
-        """Encodes several texts, faster than one by one."""
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Returns the text of the ids; special ids are skipped."""
 
 
 class TokenizerPair(NamedTuple):

@@ -14,10 +14,20 @@ from torch import Tensor
 
 from interlingua.data.batch import Batch
 from interlingua.kinds import PAD
-from interlingua.model.protocol import Seq2Seq
+from interlingua.model.protocol import Memory, Seq2Seq
+from interlingua.training.ctc import ctc_sum
 from interlingua.training.settings import TrainingSettings
 
-__all__ = ["CrossEntropy", "Loss", "Objective", "build_objective", "cross_entropy_sum"]
+__all__ = [
+    "CTC",
+    "CrossEntropy",
+    "Hybrid",
+    "Loss",
+    "Objective",
+    "build_objective",
+    "cross_entropy_sum",
+    "ctc_sum",
+]
 
 
 class Loss(NamedTuple):
@@ -51,18 +61,65 @@ class CrossEntropy:
 
     def __call__(self, model: Seq2Seq, batch: Batch) -> Loss:
         """The sum over the target tokens, in nats: one part, "loss", since R-Drop's divergence is in it."""
-        twice = batch.twice() if self.consistency else batch
-        hidden = model.decode(model.encode(twice.source), twice.target_in)
+        repeated = self.repeat(batch)
+        total = self.of_memory(model, model.encode(repeated.source), repeated)
+        return Loss({"loss": total}, batch.target_tokens)
+
+    def repeat(self, batch: Batch) -> Batch:
+        """What is computed for a batch: every pair twice, if predictions are to be consistent."""
+        return batch.twice() if self.consistency else batch
+
+    def of_memory(self, model: Seq2Seq, memory: Memory, repeated: Batch) -> Float[Tensor, ""]:
+        """The sum, from the memory of what `repeat` returned."""
+        hidden = model.decode(memory, repeated.target_in)
         total = cross_entropy_sum(
-            model.project, hidden, twice.target_out, smoothing=self.smoothing, padding=PAD,
+            model.project, hidden, repeated.target_out, smoothing=self.smoothing, padding=PAD,
             consistency=self.consistency,
         )  # fmt: skip
-        return Loss({"loss": total / 2 if self.consistency else total}, batch.target_tokens)
+        return total / 2 if self.consistency else total
+
+
+class CTC:
+    """Connectionist temporal classification of the memory (Graves et al. 2006, Eq. 8; see `ctc_sum`)."""
+
+    def __call__(self, model: Seq2Seq, batch: Batch) -> Loss:
+        """The sum over the targets, in nats: one part, "ctc"."""
+        memory = model.encode(batch.source)
+        log_probs = model.ctc(memory)
+        assert log_probs is not None, "the model has that head"
+        total = ctc_sum(log_probs, memory.mask, batch.target_out)
+        return Loss({"ctc": total}, batch.target_tokens)
+
+
+class Hybrid:
+    """(1 - weight) * cross entropy + weight * CTC, of one memory (Watanabe et al. 2017, Eq. 11).
+
+    Of models without a head for CTC it is the cross entropy alone.
+
+    Args:
+        cross_entropy: of the decoder.
+        weight: CTC's, 0 to 1.
+    """
+
+    def __init__(self, cross_entropy: CrossEntropy, weight: float) -> None:
+        self.cross_entropy, self.weight = cross_entropy, weight
+
+    def __call__(self, model: Seq2Seq, batch: Batch) -> Loss:
+        """The weighted sums, in nats: "loss" of the decoder, and "ctc"."""
+        repeated = self.cross_entropy.repeat(batch)
+        memory = model.encode(repeated.source)
+        total = self.cross_entropy.of_memory(model, memory, repeated)
+        log_probs = model.ctc(memory) if self.weight else None
+        if log_probs is None:
+            return Loss({"loss": total}, batch.target_tokens)
+        share = self.weight * batch.target_tokens / repeated.target_tokens
+        ctc = share * ctc_sum(log_probs, memory.mask, repeated.target_out)
+        return Loss({"loss": (1 - self.weight) * total, "ctc": ctc}, batch.target_tokens)
 
 
 def build_objective(settings: TrainingSettings) -> Objective:
     """The objective that the settings ask for."""
-    return CrossEntropy(settings.label_smoothing, settings.consistency)
+    return Hybrid(CrossEntropy(settings.label_smoothing, settings.consistency), settings.ctc_weight)
 
 
 NUMBERS_AT_ONCE = {"cpu": 1 << 18}

@@ -97,7 +97,7 @@ def look_page(data: Look) -> str:
 def _choose_part(translator: Translator, text: str, part: int) -> tuple[str, int]:
     """The chosen part of the text, and how many there are."""
     (passage,) = translator.split([text])
-    parts = passage.parts
+    parts = [passage.others.complete(part) for part in passage.parts]
     if not text.strip() or not any(translator.tokenizers.source.encode(part) for part in parts):
         raise DataError("there is no text to look at", found=text, accepted='For example: "A dog runs."')
     if not 1 <= part <= len(parts):
