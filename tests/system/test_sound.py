@@ -22,6 +22,7 @@ from tests.tones import melody, write_melodies, write_wav
 
 MODEL = {
     "dim": 32, "heads": 2, "feed_forward": 64, "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.0,
+    "ctc": True,
 }  # fmt: skip
 
 

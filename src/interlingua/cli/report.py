@@ -64,8 +64,8 @@ def report(
     if page is not None:
         check_output(page)
 
+    from interlingua.data.codecs import load_tokenizers
     from interlingua.data.corpus import Corpus, CorpusSettings
-    from interlingua.text.tokenizer_files import load_tokenizers
     from interlingua.views.page import as_json
     from interlingua.views.report import read_report, report_page
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interlingua.engine.protocol import Capacity
@@ -41,11 +41,6 @@ class EagerEngine:
         """Whether `attend` has something to show."""
         return self.model.explain(1).scoring is not None
 
-    @property
-    def has_ctc(self) -> bool:
-        """Whether `ctc` has something to say."""
-        return False
-
     def search(
         self, batch: SearchInput, settings: SearchSettings, observe: StepObserver | None = None,
         constraint: Constraint | None = None,
@@ -58,6 +53,18 @@ class EagerEngine:
     ) -> Float[Tensor, "batch target"]:
         """The log-probability of each token of target_out given those before it; 0 at padding."""
         return forced_log_probs(self.model, source, target_in, target_out)
+
+    @torch.inference_mode()
+    def ctc(
+        self, source: Source
+    ) -> tuple[Float[Tensor, "batch positions vocabulary"], Bool[Tensor, "batch positions"]] | None:
+        """CTC's log-probabilities at each position of the memory, and which positions are real.
+
+        None: the model has no head for it.
+        """
+        memory = self.model.encode(source)
+        log_probs = self.model.ctc(memory)
+        return None if log_probs is None else (log_probs, memory.mask)
 
     @torch.inference_mode()
     def attend(self, source: Source, target_in: Int[Tensor, "batch target"]) -> Attention:

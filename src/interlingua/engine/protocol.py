@@ -42,11 +42,6 @@ class Engine(Protocol):
         """Whether `attend` has something to show."""
         ...
 
-    @property
-    def has_ctc(self) -> bool:
-        """Whether `ctc` has something to say."""
-        ...
-
     def search(
         self, batch: SearchInput, settings: SearchSettings, observe: StepObserver | None = None,
         constraint: Constraint | None = None,
@@ -62,8 +57,11 @@ class Engine(Protocol):
 
     def ctc(
         self, source: Source
-    ) -> tuple[Float[Tensor, "batch positions vocabulary"], Bool[Tensor, "batch positions"]]:
-        """Of a model with such a head, CTC's log-probabilities of each position, and which positions are real."""
+    ) -> tuple[Float[Tensor, "batch positions vocabulary"], Bool[Tensor, "batch positions"]] | None:
+        """CTC's log-probabilities at each position of the memory, and which positions are real.
+
+        None: the model has no head for it.
+        """
         ...
 
     def attend(self, source: Source, target_in: Int[Tensor, "batch target"]) -> Attention:

@@ -37,8 +37,8 @@ def find_words(
 def _positions(engine: Engine, source: Source, hypotheses: Sequence[Hypothesis]) -> Iterator[list[int]]:
     """Of each hypothesis, the position of the sound that each of its tokens stands at."""
     ids = [hypothesis.ids for hypothesis in hypotheses]
-    if engine.has_ctc:
-        log_probs, mask = engine.ctc(source)
+    if (found := engine.ctc(source)) is not None:
+        log_probs, mask = found
         for row, of_row in enumerate(ids):
             length = int(mask[row].sum())
             yield ctc_align(log_probs[row, :length], of_row) if of_row else []

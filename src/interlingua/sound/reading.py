@@ -23,8 +23,8 @@ from interlingua.sound.piped import read_bare, read_exactly, read_wav
 from interlingua.sound.report import SoundReport, describe_sound
 
 __all__ = [
-    "SAMPLE_RATE", "Samples", "SoundReport", "decode_sound", "inspect_sound", "measure_seconds", "read_blocks",
-    "read_sound",
+    "SAMPLE_RATE", "Samples", "SoundReport", "decode_sound", "inspect_sound", "measure_seconds",
+    "read_blocks", "read_sound",
 ]  # fmt: skip
 
 Samples = npt.NDArray[np.int16]

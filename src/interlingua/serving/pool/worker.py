@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 import torch
 
 import interlingua
-from interlingua.errors import ConfigurationError, InterlinguaError
+from interlingua.errors import BundleError, ConfigurationError, InterlinguaError
 from interlingua.inference.translation import Translation
 from interlingua.inference.translator import DraftObserver, Drafts, Translator
 from interlingua.serving.logs import describe_error
@@ -49,10 +49,7 @@ def main() -> None:
     if setup is None or _is_left_behind(setup["service"]):
         return
     try:
-        models = {
-            name: interlingua.load(path, device=setup["device"], threads=1, precision=setup["precision"])
-            for name, path in setup["models"].items()
-        }
+        models = {name: _load(path, setup) for name, path in setup["models"].items()}
     except InterlinguaError as error:
         _write(answers, {"error": str(error)})
         return
@@ -61,6 +58,14 @@ def main() -> None:
         return
     _write(answers, {"ready": {name: _about(model) for name, model in models.items()}})
     _Worker(models, answers).run(messages)
+
+
+def _load(path: str, setup: dict[str, Any]) -> Translator:
+    model = interlingua.load(path, device=setup["device"], threads=1, precision=setup["precision"])
+    if not isinstance(model, Translator):
+        raise BundleError("a model of sounds cannot be served yet", where=path,
+                          accepted="interlingua transcribe")  # fmt: skip
+    return model
 
 
 class _Worker:
