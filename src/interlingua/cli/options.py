@@ -11,8 +11,8 @@ from interlingua.errors import ConfigurationError
 from interlingua.search.settings import SearchSettings
 
 __all__ = [
-    "Beam", "Columns", "Device", "Json", "Keys", "OnEmpty", "Precision", "Seed", "Tag", "Threads",
-    "comma_separated", "pair_options",
+    "Beam", "Columns", "Device", "Json", "Keys", "OnEmpty", "Precision", "Seed", "SourceKind", "Tag",
+    "Threads", "comma_separated", "pair_options",
 ]  # fmt: skip
 
 PRECISIONS = ("auto", "fp32", "bf16", "int8")
@@ -70,6 +70,9 @@ Keys = Annotated[str | None, typer.Option(help="Source and target key of JSON li
 OnEmpty = Annotated[
     str | None, typer.Option(help="What to do about pairs with an empty side: error (default) or skip.")
 ]
+SourceKind = Annotated[
+    str | None, typer.Option(help="What sources are: text, or sound (names of files); seen from the data.")
+]
 Tag = Annotated[str | None, typer.Option(help="Of a model of several tagged corpora: that of all sources.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -79,11 +82,14 @@ def comma_separated(value: str) -> list[str]:
     return [part.strip() for part in value.split(",")]
 
 
-def pair_options(columns: str | None, keys: str | None, on_empty: str | None) -> dict[str, Any]:
+def pair_options(
+    columns: str | None, keys: str | None, on_empty: str | None, source_kind: str | None = None
+) -> dict[str, Any]:
     """The options on how pairs are written, as keys of the [data] section; only those given."""
     given = {
         "columns": comma_separated(columns) if columns else None,
         "keys": comma_separated(keys) if keys else None,
         "on_empty": on_empty,
+        "source_kind": source_kind,
     }
     return {key: value for key, value in given.items() if value is not None}

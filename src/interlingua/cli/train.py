@@ -16,7 +16,17 @@ import interlingua
 from interlingua.cli.choices import is_experiment, refuse_contradiction, without_replaced
 from interlingua.cli.lines import check_input
 from interlingua.cli.models import find_model, use_all_cpus
-from interlingua.cli.options import Columns, Device, Keys, OnEmpty, Precision, Seed, Threads, pair_options
+from interlingua.cli.options import (
+    Columns,
+    Device,
+    Keys,
+    OnEmpty,
+    Precision,
+    Seed,
+    SourceKind,
+    Threads,
+    pair_options,
+)
 from interlingua.cli.shell import activation
 from interlingua.cli.stopping import stoppable
 from interlingua.cli.streams import require_input
@@ -31,7 +41,8 @@ __all__ = ["train"]
 COMMAND_LINE = "command line"
 OPTIONS = {"base_model": "--from", "train": "--train", "corpora": "--train, --weight",
            "valid": "--valid", "seed": "--seed", "preset": "--preset", "languages": "--languages",
-           "columns": "--columns", "keys": "--keys", "on_empty": "--on-empty", "race": "--race"}  # fmt: skip
+           "columns": "--columns", "keys": "--keys", "on_empty": "--on-empty", "source_kind": "--source-kind",
+           "race": "--race"}  # fmt: skip
 """The options of some keys."""
 
 
@@ -88,6 +99,7 @@ def train(
     columns: Columns = None,
     keys: Keys = None,
     on_empty: OnEmpty = None,
+    source_kind: SourceKind = None,
 ) -> None:
     """Train a model from a file of pairs.
 
@@ -110,7 +122,7 @@ def train(
     data = {
         **_weigh(_files([*pairs, *(train or [])], train_target, "--train"), weight),
         "valid": _files(valid, valid_target, "--valid"),
-        **pair_options(columns, keys, on_empty),
+        **pair_options(columns, keys, on_empty, source_kind),
     }
     options = _without_empty({
         "preset": preset, "languages": list(languages) if languages else None,

@@ -55,7 +55,7 @@ class Store:
         self.source_lengths = self._source.lengths
         """Each source's number of ids, without BOS and EOS; of sounds, of positions that an encoder reads."""
         if self.source_kind == "sound":
-            self.source_lengths = -(-self._source.lengths // POSITION_SAMPLES)
+            self.source_lengths = np.ceil(self._source.lengths / POSITION_SAMPLES).astype(np.uint32)
         self.target_lengths = self._target.lengths
         """Each target's number of ids, without BOS and EOS."""
 
