@@ -74,6 +74,12 @@ def test_cuts_go_through_pauses_long_ones_first(noise: float) -> None:
             assert any(start - 0.05 <= place <= end + 0.05 for start, end in PAUSES)
 
 
+@pytest.mark.parametrize("limit", [3.33, 5, 7.007])
+def test_a_recording_of_the_very_limit_stays_whole(limit: float) -> None:
+    samples = recording([("s", 9.0)])[: int(limit * SAMPLE_RATE)]
+    assert cut(samples, limit) == [(0, len(samples))]
+
+
 def test_without_pauses_the_quietest_place_is_taken() -> None:
     steady = recording([("s", 30.0)])
     for _, end in cut(steady, 7)[:-1]:

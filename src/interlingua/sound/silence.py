@@ -87,8 +87,8 @@ def cut_blocks(
         max_seconds: see `cut`.
         min_pause_seconds: see `cut`.
     """
-    longest = max(4 * HOP, int(max_seconds * SAMPLE_RATE))
-    longest -= longest % (4 * HOP)  # so that cuts lie between hops
+    limit = max(4 * HOP, int(max_seconds * SAMPLE_RATE))
+    longest = limit - limit % (4 * HOP)  # cuts lie between hops
     least = max(1, round(min_pause_seconds * SAMPLE_RATE / HOP))
     before = np.zeros(0, np.float32)
     waiting: list[Samples] = []
@@ -96,18 +96,18 @@ def cut_blocks(
     for block in blocks:
         waiting.append(block)
         count += len(block)
-        if count <= longest + longest // 4:
+        if count <= limit + longest // 4:
             continue
         buffer, at = np.concatenate(waiting), 0
-        while len(buffer) - at > longest + longest // 4:
-            size, before = _choose(buffer[at : at + longest + longest // 4], longest, least, before)
+        while len(buffer) - at > limit + longest // 4:
+            size, before = _choose(buffer[at : at + limit + longest // 4], longest, least, before)
             yield Segment(start, start + size, buffer[at : at + size])
             start, at = start + size, at + size
         waiting, count = [buffer[at:]], len(buffer) - at
     if not count:
         return
     buffer = np.concatenate(waiting)
-    while len(buffer) > longest:
+    while len(buffer) > limit:
         size, before = _choose(buffer, longest, least, before)
         yield Segment(start, start + size, buffer[:size])
         start, buffer = start + size, buffer[size:]
@@ -120,7 +120,7 @@ def _choose(
     """Where to cut: the length of the first part, and the levels that the next choice compares with.
 
     Args:
-        samples: more than `longest`, but not by more than a quarter.
+        samples: more than `longest`, but not by much more than a quarter.
         longest: the most samples of the part; it and what remains have at least a quarter of that.
         least: hops of a pause.
         before: levels of what came before the samples.
