@@ -8,6 +8,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -422,3 +423,18 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "soundfile", None)
     with pytest.raises(ConfigurationError, match=r"interlingua\[sound\]"):
         decode_sound(WAV)
+
+
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG", "MP3", "AIFF", "CAF", "NIST", "W64"])
+def test_damage_of_any_kind_gives_sound_or_an_error_of_ours(form: str) -> None:
+    rng = np.random.default_rng(5)
+    whole = encode(noise(0.5), form=form)
+    for _ in range(60):
+        data = bytearray(whole)
+        for _ in range(rng.integers(1, 6)):
+            at = int(rng.integers(min(len(data), int(rng.choice([64, 200, len(data)])))))
+            data[at : at + int(rng.integers(0, 40))] = rng.bytes(int(rng.integers(0, 40)))
+        data = data[: int(rng.integers(1, 2 * len(data)))]
+        for read in (decode_sound, lambda content: list(read_blocks(io.BytesIO(content), 0.2))):
+            with suppress(DataError):
+                assert len(read(bytes(data)))

@@ -59,7 +59,7 @@ def test_a_word_in_a_long_silence_is_told_from_it() -> None:
 def test_where_all_is_alike_there_are_no_pauses() -> None:
     rng = np.random.default_rng(0)
     assert find_pauses((1000 * rng.normal(size=50_000)).astype(np.int16)) == []
-    assert find_pauses(np.zeros(50_000, np.int16)) == []
+    assert find_pauses(np.zeros(50_000, np.int16)) == [(0, 50_000)]  # but silence is one
     assert find_pauses(np.zeros(0, np.int16)) == []
     assert find_pauses(np.ones(1, np.int16)) == []
 
@@ -85,7 +85,16 @@ def test_without_pauses_the_quietest_place_is_taken() -> None:
     for _, end in cut(steady, 7)[:-1]:
         around = np.abs(steady[end - 400 : end + 400].astype(int)).max()
         assert around < 0.5 * np.abs(steady.astype(int)).max()
-    assert cut(np.zeros(100_000, np.int16), 2)[0] == (0, 32_000)
+
+
+def test_zeros_between_noisy_parts_say_nothing_of_their_noise() -> None:
+    samples = recording(PARTS, noise=0.03)
+    samples = np.concatenate([np.zeros(3 * SAMPLE_RATE, np.int16), samples])
+    expected = [(0, 3), *((start + 3, end + 3) for start, end in PAUSES)]
+    found = find_pauses(samples)
+    assert np.abs(np.array(found) / SAMPLE_RATE - expected).max() < 0.05
+    steady = (5000 * np.sin(np.arange(SAMPLE_RATE))).astype(np.int16)  # no noise at all
+    assert len(find_pauses(np.concatenate([steady, 0 * steady, steady]))) == 1
 
 
 @st.composite

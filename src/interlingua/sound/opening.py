@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from types import SimpleNamespace
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -94,11 +94,8 @@ def open_sound(stream: BinaryIO, place: str) -> Any:
     if not head:
         raise DataError("the file is empty", where=place)
     stream.seek(0)
-    stream = with_length(stream, place)
-    # Without its name: soundfile takes some files for headerless ones because of how they are called.
-    unnamed = SimpleNamespace(read=stream.read, readinto=stream.readinto, seek=stream.seek, tell=stream.tell)  # type: ignore[attr-defined]
     try:
-        file = soundfile.SoundFile(unnamed)
+        file = soundfile.SoundFile(_Unnamed(with_length(stream, place)))
     except soundfile.LibsndfileError as error:
         raise _not_sound(head, error, place) from error
     if file.samplerate not in RATES:
@@ -110,6 +107,20 @@ def open_sound(stream: BinaryIO, place: str) -> Any:
             accepted=f"{RATES.start:,} to {RATES.stop - 1:,} Hz are.",
         )
     return file
+
+
+class _Unnamed:
+    """A stream without its name, by which soundfile takes some files for headerless ones."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.read, self.tell = stream.read, stream.tell
+        self.readinto = stream.readinto  # type: ignore[attr-defined]
+
+    def seek(self, offset: int, whence: int = 0) -> None:
+        """Goes nowhere when a damaged header wants to go to before the file."""
+        with suppress(OSError, ValueError):
+            self._stream.seek(offset, whence)
 
 
 def _not_sound(head: bytes, error: Any, place: str) -> DataError:

@@ -18,6 +18,8 @@ HOP = 160
 """Samples whose loudness is measured together."""
 SMOOTHED = 5
 """Measurements whose median counts: a click does not end a pause."""
+DIGITAL_SILENCE_DB = -100.0
+"""Less than 16 bits can hold: zeros, or a constant, that say nothing of the noise of a room."""
 NOISE_QUANTILE, SPEECH_QUANTILE = 0.1, 0.95
 ABOVE_NOISE_DB = 6.0
 """A pause is not louder than this above the noise of the recording..."""
@@ -155,14 +157,15 @@ def _measure(samples: Samples) -> npt.NDArray[np.float32]:
 
 
 def _threshold(levels: npt.NDArray[np.float32]) -> float:
-    """The level below which nobody speaks; below all levels when noise and speech cannot be told apart."""
-    if not len(levels):
-        return -np.inf
-    noise, speech = np.quantile(levels, [NOISE_QUANTILE, SPEECH_QUANTILE])
+    """The level below which nobody speaks; when that cannot be told, only digital silence is."""
+    heard = levels[levels > DIGITAL_SILENCE_DB]
+    if not len(heard):
+        return DIGITAL_SILENCE_DB
+    noise, speech = np.quantile(heard, [NOISE_QUANTILE, SPEECH_QUANTILE])
     # A few words in a long silence are no large share of it.
-    loudest = np.partition(levels, -LEAST_SPEECH)[-LEAST_SPEECH] if len(levels) > LEAST_SPEECH else speech
+    loudest = np.partition(heard, -LEAST_SPEECH)[-LEAST_SPEECH] if len(heard) > LEAST_SPEECH else speech
     if max(speech, loudest) - noise < LEAST_CONTRAST_DB:
-        return -np.inf
+        return DIGITAL_SILENCE_DB
     return float(max(noise + ABOVE_NOISE_DB, speech - BELOW_SPEECH_DB))
 
 
