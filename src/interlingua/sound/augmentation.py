@@ -7,62 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
-from pydantic import Field, model_validator
 from torch import Tensor
 
-from interlingua.settings import Settings
 from interlingua.sound.conversion import SAMPLE_RATE
 from interlingua.sound.opening import require_sound
+from interlingua.sound.settings import AugmentationSettings
 
 __all__ = ["AugmentationSettings", "augment", "spec_augment"]
-
-Probability = Annotated[float, Field(ge=0, le=1)]
-Decibels = Annotated[float, Field(ge=-100, le=100)]
 
 NOISE_LENGTH = 2**19
 """Samples of noise that are computed once, about half a minute; recordings get different parts of it."""
 _SOUND, _MASKS = (0,), (1,)
 """What is drawn of the sound does not depend on what is drawn of the masks."""
-
-
-class AugmentationSettings(Settings):
-    """How the sound of training pairs is varied, anew in every epoch."""
-
-    speeds: Annotated[tuple[Annotated[float, Field(ge=0.5, le=2)], ...], Field(min_length=1)] = (
-        0.9,
-        1.0,
-        1.1,
-    )
-    """Factors of the speed, each as likely; the pitch goes with it (Ko et al. 2015)."""
-    gain_probability: Probability = 0.5
-    """Of making a recording louder or quieter."""
-    max_gain_db: Annotated[float, Field(ge=0, le=60)] = 10.0
-    """The most by which; less is as likely."""
-    noise_probability: Probability = 0.5
-    """Of adding white or pink noise."""
-    min_snr_db: Decibels = 10.0
-    """The least that the recording is louder than the noise."""
-    max_snr_db: Decibels = 40.0
-    """The most; between them every value in decibels is as likely."""
-    frequency_masks: Annotated[int, Field(ge=0, le=100)] = 2
-    """Runs of neighbouring bands that are hidden (Park et al. 2019, 2; their LD policy)."""
-    frequency_mask_bands: Annotated[int, Field(ge=0, le=1000)] = 27
-    """The most bands that one of them hides; fewer are as likely."""
-    time_masks: Annotated[int, Field(ge=0, le=1000)] = 5
-    """Stretches of time that are hidden."""
-    time_mask_share: Probability = 0.05
-    """The most of a recording that one of them hides, whatever its length (Park et al. 2020, adaptive)."""
-
-    @model_validator(mode="after")
-    def _in_order(self) -> AugmentationSettings:
-        if self.min_snr_db > self.max_snr_db:
-            raise ValueError("min_snr_db should not be more than max_snr_db")
-        return self
 
 
 def augment(
@@ -80,7 +40,7 @@ def augment(
     """
     draw = _generator(seeds, _SOUND)
     # All that may be needed is drawn at once: a probability that changes leaves the other draws alone.
-    which, with_gain, gain, with_noise, pink, snr, where = draw.random(7)
+    which, with_gain, gain, with_noise, pink, snr, where = draw.random(7).tolist()
     sound = samples.astype(np.float32) / np.float32(32_768)
     speed = settings.speeds[int(which * len(settings.speeds))]
     if speed != 1:
@@ -91,7 +51,7 @@ def augment(
     if with_noise < settings.noise_probability:
         snr_db = settings.min_snr_db + snr * (settings.max_snr_db - settings.min_snr_db)
         loudness = np.sqrt(np.square(sound).mean(dtype=np.float64)) if len(sound) else 0.0
-        noise = _noise(bool(pink < 0.5), int(where * NOISE_LENGTH), len(sound))
+        noise = _noise(pink < 0.5, int(where * NOISE_LENGTH), len(sound))
         sound = sound + noise * np.float32(loudness * 10 ** (-snr_db / 20))
     return sound
 
@@ -110,11 +70,11 @@ def spec_augment(
     length, bands = frames.shape
     masked = frames.clone()
     widest = min(settings.frequency_mask_bands, bands)
-    for width_share, start_share in draw.random((settings.frequency_masks, 2)):
+    for width_share, start_share in draw.random((settings.frequency_masks, 2)).tolist():
         start, end = _stretch(width_share, start_share, widest, bands)
         masked[:, start:end] = 0
     longest = int(settings.time_mask_share * length)
-    for width_share, start_share in draw.random((settings.time_masks, 2)):
+    for width_share, start_share in draw.random((settings.time_masks, 2)).tolist():
         start, end = _stretch(width_share, start_share, longest, length)
         masked[start:end] = 0
     return masked

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from types import SimpleNamespace
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from interlingua.errors import ConfigurationError, DataError
+from interlingua.sound.mp3 import with_length
 
-__all__ = ["FORMATS", "Blocks", "open_sound", "read_native", "require_sound"]
+__all__ = ["FORMATS", "RATES", "Blocks", "open_sound", "read_native", "require_sound"]
 
 Blocks = Iterator[npt.NDArray[np.float32] | npt.NDArray[np.int16]]
 """Floats of (samples, channels), full scale 1; or 16-bit samples of one channel."""
@@ -24,14 +25,14 @@ FORMATS = (
 RATES = range(4_000, 768_001)
 """Plausible sample rates, in Hz."""
 BLOCK = 65_536
-"""Samples of a channel read at a time."""
+"""Samples of all channels read at a time."""
 STREAMED_FROM = 0x7FFFF000
 """A size in a header from which it means that its writer could not know it."""
 MP3_TOLERANCE_S = 0.2
 """Decoders of MP3 do not agree on how much silence belongs to the beginning and the end."""
 
 _SOUND = re.compile(
-    rb"RIFF....WAVE|RIFX....WAVE|RF64|riff|fLaC|OggS|FORM....AIF|\.snd|caff|NIST_1A|ID3|\xff[\xe2-\xff]",
+    rb"RIFF....WAVE|RIFX....WAVE|RF64|riff|fLaC|OggS|FORM....AIF|\.snd|caff|NIST_1A|ID3|\xff[\xe2-\xfd]",
     re.DOTALL,
 )
 """How files begin that are meant to be sound."""
@@ -40,6 +41,7 @@ _OTHERS = {
     rb"\x1aE\xdf\xa3": "a Matroska or WebM file",
     rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "a Windows Media file",
     rb"#!AMR": "an AMR file",
+    rb"\xff[\xf0\xf1\xf8\xf9]": "an AAC file",
     rb"RIFF....AVI ": "an AVI file",
     rb"version https://git-lfs": "a Git LFS pointer, in place of the file itself (git lfs pull brings it)",
     rb"PK\x03\x04": "a ZIP archive",
@@ -92,10 +94,8 @@ def open_sound(stream: BinaryIO, place: str) -> Any:
     if not head:
         raise DataError("the file is empty", where=place)
     stream.seek(0)
-    # Without its name: soundfile takes some files for headerless ones because of how they are called.
-    unnamed = SimpleNamespace(read=stream.read, readinto=stream.readinto, seek=stream.seek, tell=stream.tell)  # type: ignore[attr-defined]
     try:
-        file = soundfile.SoundFile(unnamed)
+        file = soundfile.SoundFile(_Unnamed(with_length(stream, place)))
     except soundfile.LibsndfileError as error:
         raise _not_sound(head, error, place) from error
     if file.samplerate not in RATES:
@@ -107,6 +107,20 @@ def open_sound(stream: BinaryIO, place: str) -> Any:
             accepted=f"{RATES.start:,} to {RATES.stop - 1:,} Hz are.",
         )
     return file
+
+
+class _Unnamed:
+    """A stream without its name, by which soundfile takes some files for headerless ones."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.read, self.tell = stream.read, stream.tell
+        self.readinto = stream.readinto  # type: ignore[attr-defined]
+
+    def seek(self, offset: int, whence: int = 0) -> None:
+        """Goes nowhere when a damaged header wants to go to before the file."""
+        with suppress(OSError, ValueError):
+            self._stream.seek(offset, whence)
 
 
 def _not_sound(head: bytes, error: Any, place: str) -> DataError:
@@ -139,13 +153,12 @@ def read_native(file: Any, stream: BinaryIO, place: str) -> Blocks:
     # Reading on without seeking: soundfile would seek after each block, which some FLAC files refuse.
     file.seekable = lambda: False
     plain = file.channels == 1 and file.subtype == "PCM_16"
+    size = max(1, BLOCK // file.channels)
     count = 0
     while True:
         try:
             block = (
-                file.read(BLOCK, dtype="int16")
-                if plain
-                else file.read(BLOCK, dtype="float32", always_2d=True)
+                file.read(size, dtype="int16") if plain else file.read(size, dtype="float32", always_2d=True)
             )
         except soundfile.LibsndfileError as error:
             raise DataError(

@@ -16,9 +16,9 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from interlingua.errors import DataError
+from interlingua.errors import ConfigurationError, DataError
 from interlingua.sound.conversion import SAMPLE_RATE, Conversion
-from interlingua.sound.opening import Blocks, open_sound, read_native
+from interlingua.sound.opening import RATES, Blocks, open_sound, read_native
 from interlingua.sound.piped import read_bare, read_exactly, read_wav
 from interlingua.sound.report import SoundReport, describe_sound
 
@@ -116,6 +116,8 @@ def read_blocks(
 def _blocks_of(stream: BinaryIO, seconds: float, place: str, bare_rate: int | None) -> Iterator[Samples]:
     size = max(1, round(seconds * SAMPLE_RATE))
     if bare_rate is not None:
+        if bare_rate not in RATES:
+            raise ConfigurationError("the sample rate is not plausible", where=place, found=bare_rate)
         conversion = Conversion(bare_rate, 1.0, place)
         pieces = _convert(read_bare(stream, max(1, round(seconds * bare_rate))), conversion)
         yield from _regroup(pieces, size, place)

@@ -18,6 +18,8 @@ HOP = 160
 """Samples whose loudness is measured together."""
 SMOOTHED = 5
 """Measurements whose median counts: a click does not end a pause."""
+DIGITAL_SILENCE_DB = -100.0
+"""Less than 16 bits can hold: zeros, or a constant, that say nothing of the noise of a room."""
 NOISE_QUANTILE, SPEECH_QUANTILE = 0.1, 0.95
 ABOVE_NOISE_DB = 6.0
 """A pause is not louder than this above the noise of the recording..."""
@@ -87,8 +89,8 @@ def cut_blocks(
         max_seconds: see `cut`.
         min_pause_seconds: see `cut`.
     """
-    longest = max(4 * HOP, int(max_seconds * SAMPLE_RATE))
-    longest -= longest % (4 * HOP)  # so that cuts lie between hops
+    limit = max(4 * HOP, int(max_seconds * SAMPLE_RATE))
+    longest = limit - limit % (4 * HOP)  # cuts lie between hops
     least = max(1, round(min_pause_seconds * SAMPLE_RATE / HOP))
     before = np.zeros(0, np.float32)
     waiting: list[Samples] = []
@@ -96,18 +98,18 @@ def cut_blocks(
     for block in blocks:
         waiting.append(block)
         count += len(block)
-        if count <= longest + longest // 4:
+        if count <= limit + longest // 4:
             continue
         buffer, at = np.concatenate(waiting), 0
-        while len(buffer) - at > longest + longest // 4:
-            size, before = _choose(buffer[at : at + longest + longest // 4], longest, least, before)
+        while len(buffer) - at > limit + longest // 4:
+            size, before = _choose(buffer[at : at + limit + longest // 4], longest, least, before)
             yield Segment(start, start + size, buffer[at : at + size])
             start, at = start + size, at + size
         waiting, count = [buffer[at:]], len(buffer) - at
     if not count:
         return
     buffer = np.concatenate(waiting)
-    while len(buffer) > longest:
+    while len(buffer) > limit:
         size, before = _choose(buffer, longest, least, before)
         yield Segment(start, start + size, buffer[:size])
         start, buffer = start + size, buffer[size:]
@@ -120,7 +122,7 @@ def _choose(
     """Where to cut: the length of the first part, and the levels that the next choice compares with.
 
     Args:
-        samples: more than `longest`, but not by more than a quarter.
+        samples: more than `longest`, but not by much more than a quarter.
         longest: the most samples of the part; it and what remains have at least a quarter of that.
         least: hops of a pause.
         before: levels of what came before the samples.
@@ -155,14 +157,15 @@ def _measure(samples: Samples) -> npt.NDArray[np.float32]:
 
 
 def _threshold(levels: npt.NDArray[np.float32]) -> float:
-    """The level below which nobody speaks; below all levels when noise and speech cannot be told apart."""
-    if not len(levels):
-        return -np.inf
-    noise, speech = np.quantile(levels, [NOISE_QUANTILE, SPEECH_QUANTILE])
+    """The level below which nobody speaks; when that cannot be told, only digital silence is."""
+    heard = levels[levels > DIGITAL_SILENCE_DB]
+    if not len(heard):
+        return DIGITAL_SILENCE_DB
+    noise, speech = np.quantile(heard, [NOISE_QUANTILE, SPEECH_QUANTILE])
     # A few words in a long silence are no large share of it.
-    loudest = np.partition(levels, -LEAST_SPEECH)[-LEAST_SPEECH] if len(levels) > LEAST_SPEECH else speech
+    loudest = np.partition(heard, -LEAST_SPEECH)[-LEAST_SPEECH] if len(heard) > LEAST_SPEECH else speech
     if max(speech, loudest) - noise < LEAST_CONTRAST_DB:
-        return -np.inf
+        return DIGITAL_SILENCE_DB
     return float(max(noise + ABOVE_NOISE_DB, speech - BELOW_SPEECH_DB))
 
 

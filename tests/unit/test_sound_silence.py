@@ -1,0 +1,146 @@
+"""Pauses, and recordings cut at them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from interlingua.sound.reading import SAMPLE_RATE, Samples
+from interlingua.sound.silence import cut, cut_blocks, find_pauses
+
+
+def recording(
+    parts: list[tuple[str, float]], gain: float = 0.3, noise: float = 0.0005, seed: int = 0
+) -> Samples:
+    """Speech-like syllables ("s") and pauses ("p") of some seconds each, with noise under all of it."""
+    rng = np.random.default_rng(seed)
+    sound = []
+    for kind, seconds in parts:
+        time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+        voice = np.sin(2 * np.pi * 150 * time) + 0.5 * np.sin(2 * np.pi * 1700 * time)
+        syllables = 0.15 + np.abs(np.sin(2 * np.pi * 2 * time))
+        sound.append(voice * syllables / 2 if kind == "s" else 0 * time)
+    joined = np.concatenate(sound)
+    joined = gain * (joined + noise * rng.normal(size=len(joined)))
+    return np.clip(np.rint(joined * 32_768), -32_768, 32_767).astype(np.int16)
+
+
+PARTS = [("s", 2.0), ("p", 0.5), ("s", 3.0), ("p", 1.0), ("s", 1.5), ("p", 0.3), ("s", 2.5)]
+PAUSES = [(2.0, 2.5), (5.5, 6.5), (8.0, 8.3)]
+
+
+@pytest.mark.parametrize("gain", [0.9, 0.3, 0.02])
+@pytest.mark.parametrize("noise", [0.0, 0.001, 0.02, 0.06])
+@pytest.mark.parametrize("offset", [0, 1500])
+def test_pauses_are_found_at_any_loudness_and_in_noise(gain: float, noise: float, offset: int) -> None:
+    samples = recording(PARTS, gain, noise)
+    samples = (samples.astype(int) + offset).clip(-32_768, 32_767).astype(np.int16)
+    found = find_pauses(samples)
+    assert len(found) == len(PAUSES)
+    for (start, end), expected in zip(found, PAUSES, strict=True):
+        assert start / SAMPLE_RATE == pytest.approx(expected[0], abs=0.05)
+        assert end / SAMPLE_RATE == pytest.approx(expected[1], abs=0.05)
+
+
+def test_a_click_ends_no_pause() -> None:
+    samples = recording(PARTS)
+    samples[6 * SAMPLE_RATE : 6 * SAMPLE_RATE + 100] = 20_000
+    assert len(find_pauses(samples)) == len(PAUSES)
+
+
+def test_a_word_in_a_long_silence_is_told_from_it() -> None:
+    found = find_pauses(recording([("p", 40.0), ("s", 0.6), ("p", 30.0)]))
+    assert len(found) == 2
+    assert found[0][1] / SAMPLE_RATE == pytest.approx(40, abs=0.05)
+
+
+def test_where_all_is_alike_there_are_no_pauses() -> None:
+    rng = np.random.default_rng(0)
+    assert find_pauses((1000 * rng.normal(size=50_000)).astype(np.int16)) == []
+    assert find_pauses(np.zeros(50_000, np.int16)) == [(0, 50_000)]  # but silence is one
+    assert find_pauses(np.zeros(0, np.int16)) == []
+    assert find_pauses(np.ones(1, np.int16)) == []
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+def test_cuts_go_through_pauses_long_ones_first(noise: float) -> None:
+    samples = recording(PARTS, noise=noise)
+    cuts = [end / SAMPLE_RATE for _, end in cut(samples, 9)[:-1]]
+    assert cuts == pytest.approx([6.0], abs=0.1)  # the longest pause, though one after it is within reach
+    for limit in (3.6, 5, 7):
+        for place in [end / SAMPLE_RATE for _, end in cut(samples, limit)[:-1]]:
+            assert any(start - 0.05 <= place <= end + 0.05 for start, end in PAUSES)
+
+
+@pytest.mark.parametrize("limit", [3.33, 5, 7.007])
+def test_a_recording_of_the_very_limit_stays_whole(limit: float) -> None:
+    samples = recording([("s", 9.0)])[: int(limit * SAMPLE_RATE)]
+    assert cut(samples, limit) == [(0, len(samples))]
+
+
+def test_without_pauses_the_quietest_place_is_taken() -> None:
+    steady = recording([("s", 30.0)])
+    for _, end in cut(steady, 7)[:-1]:
+        around = np.abs(steady[end - 400 : end + 400].astype(int)).max()
+        assert around < 0.5 * np.abs(steady.astype(int)).max()
+
+
+def test_zeros_between_noisy_parts_say_nothing_of_their_noise() -> None:
+    samples = recording(PARTS, noise=0.03)
+    samples = np.concatenate([np.zeros(3 * SAMPLE_RATE, np.int16), samples])
+    expected = [(0, 3), *((start + 3, end + 3) for start, end in PAUSES)]
+    found = find_pauses(samples)
+    assert np.abs(np.array(found) / SAMPLE_RATE - expected).max() < 0.05
+    steady = (5000 * np.sin(np.arange(SAMPLE_RATE))).astype(np.int16)  # no noise at all
+    assert len(find_pauses(np.concatenate([steady, 0 * steady, steady]))) == 1
+
+
+@st.composite
+def recordings(draw: st.DrawFn) -> Samples:
+    parts = draw(st.lists(st.tuples(st.sampled_from("sp"), st.floats(0.0, 3.0)), max_size=6))
+    level = draw(st.sampled_from([0.0, 0.001, 0.05]))
+    if not parts:
+        return np.zeros(draw(st.integers(0, 3)), np.int16)
+    return recording(parts, draw(st.sampled_from([0.01, 0.5])), level)
+
+
+@settings(deadline=None, max_examples=40)
+@given(recordings(), st.floats(0.1, 6.0), st.floats(0.01, 1.0))
+def test_parts_are_the_whole_recording_and_none_is_too_long(
+    samples: Samples, max_seconds: float, min_pause: float
+) -> None:
+    parts = cut(samples, max_seconds, min_pause)
+    assert [start for start, _ in parts] == [0, *(end for _, end in parts[:-1])][: len(parts)]
+    assert (parts[-1][1] if parts else 0) == len(samples)
+    assert all(0 < end - start <= max_seconds * SAMPLE_RATE for start, end in parts)
+    if len(parts) > 1:  # no splinters
+        assert min(end - start for start, end in parts) >= max_seconds * SAMPLE_RATE / 4 - 640
+
+
+@settings(deadline=None, max_examples=25)
+@given(recordings(), st.floats(0.1, 6.0), st.lists(st.integers(0, 40_000), max_size=20))
+def test_blocks_change_nothing(samples: Samples, max_seconds: float, places: list[int]) -> None:
+    blocks = np.split(samples, sorted(min(place, len(samples)) for place in places))
+    segments = list(cut_blocks(iter(blocks), max_seconds))
+    assert [(segment.start, segment.end) for segment in segments] == cut(samples, max_seconds)
+    for segment in segments:
+        assert np.array_equal(segment.samples, samples[segment.start : segment.end])
+
+
+def test_an_endless_recording_gives_parts_as_it_goes() -> None:
+    block = recording([("s", 2.0), ("p", 0.5), ("s", 1.0), ("p", 0.3)])
+    given_out = 0
+
+    def endless() -> object:
+        nonlocal given_out
+        while True:
+            given_out += len(block)
+            yield block
+
+    segments = cut_blocks(endless(), 10)  # type: ignore[arg-type]
+    for _ in range(60):
+        segment = next(segments)
+        assert given_out - segment.end < 20 * SAMPLE_RATE
+    assert segment.end > 150 * SAMPLE_RATE
