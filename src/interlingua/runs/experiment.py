@@ -17,7 +17,7 @@ from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import TransformerSettings
 from interlingua.search.settings import SearchSettings
 from interlingua.settings import Settings, merge
-from interlingua.sound.augmentation import AugmentationSettings
+from interlingua.sound.settings import AugmentationSettings
 from interlingua.text.languages import check_language
 from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.training.settings import TrainingSettings
