@@ -46,7 +46,7 @@ def choose_sound_recipe(preset: str | None, training: TrainingSettings, train: S
     default = next(each for each in DEFAULTS if hours < each.below_hours)
     preset = preset or default.preset
     optimizer = training.optimizer if "optimizer" in training.model_fields_set else "muon"
-    model = {**PRESETS[preset].model_dump(), "ctc": True}
+    model = PRESETS[preset].model_dump()
     values: dict[str, Any] = {
         "model": model,
         "training": {
