@@ -12,11 +12,12 @@ from interlingua.kinds import Codec, Source
 from interlingua.search.ctc import ctc_align
 from interlingua.search.hypothesis import Hypothesis
 from interlingua.sound.codec import POSITION_SAMPLES
+from interlingua.sound.features import HOP
 from interlingua.sound.reading import SAMPLE_RATE
 
 __all__ = ["find_words"]
 
-POSITION_S = POSITION_SAMPLES / SAMPLE_RATE
+POSITION_S, POSITION_FRAMES = POSITION_SAMPLES / SAMPLE_RATE, POSITION_SAMPLES // HOP
 
 
 def find_words(
@@ -30,26 +31,30 @@ def find_words(
         source: the batch.
         hypotheses: one a sound.
     """
-    for hypothesis, positions in zip(hypotheses, _positions(engine, source, hypotheses), strict=True):
-        yield _join_tokens(codec, hypothesis, positions)
+    for hypothesis, spans in zip(hypotheses, _spans(engine, source, hypotheses), strict=True):
+        yield _join_tokens(codec, hypothesis, spans)
 
 
-def _positions(engine: Engine, source: Source, hypotheses: Sequence[Hypothesis]) -> Iterator[list[int]]:
-    """Of each hypothesis, the position of the sound that each of its tokens stands at."""
+def _spans(
+    engine: Engine, source: Source, hypotheses: Sequence[Hypothesis]
+) -> Iterator[list[tuple[int, int]]]:
+    """Of each hypothesis, the first and the last position of the sound that each of its tokens stands at."""
     ids = [hypothesis.ids for hypothesis in hypotheses]
     if (found := engine.ctc(source)) is not None:
         log_probs, mask = found
         for row, of_row in enumerate(ids):
             length = int(mask[row].sum())
-            yield ctc_align(log_probs[row, :length], of_row) if of_row else []
+            yield ctc_align(log_probs[row, :length], of_row) or [(0, length - 1)] * len(of_row)
     elif engine.has_attention:
         for attention in attention_of(engine, source, ids):
-            yield mean_cross_attention(attention.cross)[:-1].argmax(dim=1).cummax(dim=0).values.tolist()
+            looked_at = mean_cross_attention(attention.cross)[:-1].argmax(dim=1)
+            yield [(position, position) for position in looked_at.cummax(dim=0).values.tolist()]
     else:
-        yield from ([0] * len(of_row) for of_row in ids)
+        for length, of_row in zip(source.mask.sum(1).tolist(), ids, strict=True):
+            yield [(0, length // POSITION_FRAMES)] * len(of_row)
 
 
-def _join_tokens(codec: Codec, hypothesis: Hypothesis, positions: Sequence[int]) -> list[Word]:
+def _join_tokens(codec: Codec, hypothesis: Hypothesis, spans: Sequence[tuple[int, int]]) -> list[Word]:
     """The tokens' times as those of words: what stands between spaces."""
     tokens_of: dict[int, list[int]] = {}
     for number in range(len(hypothesis.ids)):
@@ -60,7 +65,7 @@ def _join_tokens(codec: Codec, hypothesis: Hypothesis, positions: Sequence[int])
     found = []
     for word, text in enumerate(words):
         tokens = tokens_of.get(word) or [0]
-        start, end = positions[tokens[0]], positions[tokens[-1]] + 1
+        start, end = spans[tokens[0]][0], spans[tokens[-1]][1] + 1
         sure = math.exp(sum(hypothesis.log_probs[i] for i in tokens) / len(tokens))
         found.append(Word(text, start * POSITION_S, end * POSITION_S, sure))
     return found

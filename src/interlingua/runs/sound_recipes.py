@@ -30,7 +30,7 @@ DEFAULTS = (
 )
 CTC_WEIGHT = 0.3
 """Of the loss and of the search (Watanabe et al. 2017, IV-A)."""
-LEARNING_RATE = {"adamw": 1.5e-3, "muon": 6e-3}
+LEARNING_RATE = {"adamw": 3e-3, "muon": 1.2e-2}
 WEIGHT_DECAY = {"adamw": 0.01, "muon": 0.1}
 
 
@@ -57,7 +57,7 @@ def choose_sound_recipe(preset: str | None, training: TrainingSettings, train: S
             "ctc_weight": CTC_WEIGHT,
         },
         "augmentation": {},
-        "search": {"beam": 10},
+        "search": {"beam": 10, "ctc_weight": CTC_WEIGHT},
     }
     reason = f"preset {preset}, batches of {default.batch_seconds:g} s, {optimizer}, CTC"
     return Recipe(values, f"{reason}: there are {hours:.1f} hours of sound")
