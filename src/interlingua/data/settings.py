@@ -102,7 +102,7 @@ class CorpusSettings(Settings):
     keys: Annotated[tuple[_Several[str], str], _SourceAndTarget] = (("source",), "target")
     """The source's and the target's key of JSON lines; a source may have several, as columns."""
     on_empty: Literal["error", "skip"] = "error"
-    """What to do about a pair with a side that is empty or nothing but white space."""
+    """What to do about a pair with a side that is empty, or of white space and invisible characters alone."""
     max_length: int = Field(512, ge=1)
     """Pairs with more ids than this on a side are left out, of training and of validation."""
     drop_duplicates: bool = False

@@ -33,13 +33,19 @@ class StoreWriter:
         directory: exists and is empty.
         tokenizers: of the two sides.
         max_length: a pair with more ids than this on a side is left out and counted.
+        kind: what the pairs are for, for messages.
+        where: they come from, for messages.
 
     Raises:
         DataError: at the end of the context, when no pair was written.
     """
 
-    def __init__(self, directory: Path, tokenizers: TokenizerPair, max_length: int) -> None:
+    def __init__(
+        self, directory: Path, tokenizers: TokenizerPair, max_length: int, kind: str = "",
+        where: str | None = None,
+    ) -> None:  # fmt: skip
         self.directory, self.tokenizers, self.max_length = directory, tokenizers, max_length
+        self.kind, self.where = kind, where
         self.written = self.too_long = 0
         self.by_file: Counter[int] = Counter()
         """How many pairs of each file were written."""
@@ -94,7 +100,8 @@ class StoreWriter:
     def _describe(self) -> None:
         if not self.written:
             raise DataError(
-                "there are no pairs to store",
+                " ".join(["there are no", *filter(None, [self.kind]), "pairs to store"]),
+                where=self.where,
                 found=f"{self.too_long:,} pairs with more than {self.max_length:,} ids on a side",
                 accepted="A larger data.max_length takes them in." if self.too_long else None,
             )
