@@ -426,7 +426,7 @@ class TestSplit:
 
     def test_too_few_sources(self, tmp_path: Path) -> None:
         corpus = Corpus([write(tmp_path / "a", "a\tb\n" * 30)], CorpusSettings())
-        with pytest.raises(DataError, match="too few sources"):
+        with pytest.raises(DataError, match=r"too few sources.*found: '30 pairs with 1 distinct source'"):
             split(corpus)
 
 
