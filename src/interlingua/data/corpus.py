@@ -24,6 +24,7 @@ from interlingua.data.settings import STANDARD_INPUT, CorpusFile, CorpusSettings
 from interlingua.errors import DataError, OutputError
 from interlingua.files import write_error
 from interlingua.text.columns import COLUMN_END, add_tag
+from interlingua.text.normalise import is_blank
 
 __all__ = [
     "Corpus",
@@ -284,8 +285,7 @@ class Corpus:
 
     def _complete_pairs_of(self, name: str, file: PairFile, on_skip: Callable[[], None]) -> Iterator[Pair]:
         for number, pair in enumerate(read_pairs(file, self.settings, self._changes), start=1):
-            source, target = pair
-            if source and target and not source.isspace() and not target.isspace():
+            if not any(map(is_blank, pair)):
                 yield pair
             elif self.settings.on_empty == "skip":
                 on_skip()
@@ -299,7 +299,7 @@ def _count_bits(packed: npt.NDArray[np.uint8], begin: int, end: int) -> int:
 
 
 def _empty_side_error(where: str, pair: Pair) -> DataError:
-    sides = [side for side, text in zip(Pair._fields, pair, strict=True) if not text.strip()]
+    sides = [side for side, text in zip(Pair._fields, pair, strict=True) if is_blank(text)]
     what = f"the {sides[0]} is empty" if len(sides) == 1 else "the line is empty"
     return DataError(what, where=where, accepted="To leave such pairs out: --on-empty skip")
 
