@@ -173,7 +173,9 @@ class Corpus:
         return cls([each.file for each in files], settings, [each.tag for each in files])
 
     def untagged(self, pair: Pair) -> str:
-        """Returns the source of a pair without its tag."""
+        """Returns the source of a pair without its tag; of a sound the end of its name, wherever it lies."""
+        if self.settings.source_kind == "sound":
+            return "/".join(Path(pair.source).parts[-2:])
         return pair.source.partition(COLUMN_END)[2] if self.tags else pair.source
 
     def digest(self) -> str:
