@@ -19,9 +19,9 @@ from interlingua.engine.workload import batches, chunks, side_by_side
 from interlingua.errors import DataError
 from interlingua.flags import Flag
 from interlingua.inference.alignment import attention_of
-from interlingua.inference.translation import EMPTY, Translation
+from interlingua.inference.translation import EMPTY, Translation, Word
 from interlingua.inference.translator import DraftObserver
-from interlingua.inference.words import find_words
+from interlingua.inference.words import find_words, widen
 from interlingua.kinds import Source
 from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
 from interlingua.search.settings import SearchSettings
@@ -41,6 +41,8 @@ Sound = str | Path | npt.NDArray[Any]
 
 SOUNDS_AT_ONCE, PIECES_AT_ONCE = 256, 64
 """Sounds in memory, and of one that comes in blocks pieces."""
+LIVE_SECONDS_AHEAD = 2.0
+"""Of live sound, what is listened to before the first word is written."""
 
 
 class Piece(NamedTuple):
@@ -61,6 +63,10 @@ class Piece(NamedTuple):
     def span_s(self) -> tuple[float, float]:
         """From when to when it is, in seconds."""
         return self.start / SAMPLE_RATE, (self.start + len(self.samples)) / SAMPLE_RATE
+
+    def place(self, words: Sequence[Word]) -> tuple[Word, ...]:
+        """Words with times in the piece as words with times in the sound, for as long as they are heard."""
+        return tuple(word.later(self.span_s[0]) for word in widen(words, self.samples))
 
 
 class Transcriber:
@@ -134,7 +140,8 @@ class Transcriber:
             **changes: fields of SearchSettings.
         """
         settings = SearchSettings.parse({**self.settings.model_dump(), **changes}, where="search")
-        found = find_utterances(blocks, self._most_seconds)
+        live = {"seconds_ahead": LIVE_SECONDS_AHEAD} if at_once == 1 else {}
+        found = find_utterances(blocks, self._most_seconds, **live)
         parts = (Piece(0, each.start, each.samples) for each in found)
         for pieces in chunks(parts, at_once or PIECES_AT_ONCE):
             yield from self._translate_pieces(pieces, settings, words, attention=False, observe=None)
@@ -192,7 +199,7 @@ class Transcriber:
         if words:
             times = find_words(self.engine, self.tokenizers.target, source, best)
             translations = [
-                replace(translation, words=tuple(word.later(piece.span_s[0]) for word in of_piece))
+                replace(translation, words=piece.place(of_piece))
                 for piece, translation, of_piece in zip(pieces, translations, times, strict=True)
             ]
         if attention:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from interlingua.engine.protocol import Engine
 from interlingua.inference.alignment import attention_of, mean_cross_attention
 from interlingua.inference.translation import Word
@@ -14,9 +17,13 @@ from interlingua.search.hypothesis import Hypothesis
 from interlingua.sound.codec import POSITION_SAMPLES
 from interlingua.sound.features import HOP
 from interlingua.sound.reading import SAMPLE_RATE
+from interlingua.sound.silence import measure_levels, quiet_below
 
-__all__ = ["find_words"]
+__all__ = ["find_words", "widen"]
 
+HOP_S = HOP / SAMPLE_RATE
+MAX_GAP = 8
+"""Of 10 ms, that a word may be silent within."""
 POSITION_S, POSITION_FRAMES = POSITION_SAMPLES / SAMPLE_RATE, POSITION_SAMPLES // HOP
 
 
@@ -33,6 +40,44 @@ def find_words(
     """
     for hypothesis, spans in zip(hypotheses, _spans(engine, source, hypotheses), strict=True):
         yield _join_tokens(codec, hypothesis, spans)
+
+
+def widen(words: Sequence[Word], samples: npt.NDArray[np.int16]) -> list[Word]:
+    """Words that begin and end where they are heard to.
+
+    CTC and attention look at a word where it is most itself, which may be its last sound. From there it goes
+    on as long as somebody speaks, up to half-way to the next word.
+
+    Args:
+        words: of a sound, in order, with times from its beginning.
+        samples: of the sound.
+    """
+    levels = measure_levels(samples)
+    heard = (levels >= quiet_below(levels)).tolist()
+    wider = []
+    for number, word in enumerate(words):
+        first, last = round(word.start_s / HOP_S), round(word.end_s / HOP_S)
+        earliest = round((words[number - 1].end_s + word.start_s) / 2 / HOP_S) if number else 0
+        latest = len(heard)
+        if number + 1 < len(words):
+            latest = round((word.end_s + words[number + 1].start_s) / 2 / HOP_S)
+        first = min(first, _go_on(heard, first, earliest, -1))
+        last = max(last, _go_on(heard, last, latest, 1))
+        wider.append(word._replace(start_s=first * HOP_S, end_s=last * HOP_S))
+    return wider
+
+
+def _go_on(heard: Sequence[bool], place: int, bound: int, step: int) -> int:
+    """How far speech goes on from a place in one direction, over gaps as in plosives, within a bound."""
+    reached, gap = place, 0
+    while place != bound and gap <= MAX_GAP:
+        inside = place - 1 if step < 0 else place
+        place += step
+        if 0 <= inside < len(heard) and heard[inside]:
+            reached, gap = place, 0
+        else:
+            gap += 1
+    return reached
 
 
 def _spans(

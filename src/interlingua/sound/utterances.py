@@ -16,25 +16,29 @@ Samples = npt.NDArray[np.int16]
 
 STRIDE = 25
 """Hops that are looked at together: a quarter of a second."""
-PAUSE, MARGIN = 50, 20
-"""Hops of silence that end an utterance, and of silence on both sides that stay with it."""
+PAUSE, BEFORE, AFTER = 70, 30, 20
+"""Hops of silence that end an utterance, and of the silence before and after it that stays with it."""
 LEAST_SPEECH = 5
 """Hops of an utterance that are speech; less is a click."""
-LOOKED_AHEAD = 8
-"""Strides, two seconds, by which the first decisions wait, to know the noise."""
+NEVER_SPEECH_DB = -65.0
+"""Of full scale: what is not louder is no speech, whatever else there is in the recording."""
 
 
-def find_utterances(blocks: Iterable[Samples], max_seconds: float) -> Iterator[Segment]:
+def find_utterances(
+    blocks: Iterable[Samples], max_seconds: float, seconds_ahead: float = 10.0
+) -> Iterator[Segment]:
     """Yields what is said between pauses, with a little silence around, and leaves the pauses out.
 
-    The same utterances are found however the recording is divided into blocks. Each is yielded half a second
-    after its end. Memory is that of the longest utterance and a block.
+    The same utterances are found however the recording is divided into blocks. Each is yielded .7 s after its
+    end. Memory is that of the longest utterance, a block and `seconds_ahead`.
 
     Args:
         blocks: consecutive samples: mono, 16 kHz.
         max_seconds: what is longer is cut where it is quietest (see `cut_blocks`); at least 0.1.
+        seconds_ahead: by which the first decisions wait, to know what is noise.
     """
-    finder = _Finder(max(4 * HOP, int(max_seconds * SAMPLE_RATE)))
+    longest = max(4 * HOP, int(max_seconds * SAMPLE_RATE))
+    finder = _Finder(longest, max(1, round(seconds_ahead * SAMPLE_RATE / (STRIDE * HOP))))
     for strides in _strides(blocks):
         yield from finder.add(strides)
     yield from finder.end()
@@ -57,8 +61,8 @@ def _strides(blocks: Iterable[Samples]) -> Iterator[Samples]:
 class _Finder:
     """What is known of the recording so far. Positions are in samples from its beginning."""
 
-    def __init__(self, longest: int) -> None:
-        self.longest = longest
+    def __init__(self, longest: int, strides_ahead: int) -> None:
+        self.longest, self.strides_ahead = longest, strides_ahead
         self.levels = np.zeros(0, np.float32)
         """Of the last minute that was decided on."""
         self.ahead: list[tuple[Samples, npt.NDArray[np.float32]]] = []
@@ -75,19 +79,19 @@ class _Finder:
     def add(self, samples: Samples) -> Iterator[Segment]:
         """Takes the next stride."""
         self.ahead.append((samples, measure_levels(samples)))
-        if self.begun or len(self.ahead) >= LOOKED_AHEAD:
+        if self.begun or len(self.ahead) >= self.strides_ahead:
             yield from self._decide()
 
     def end(self) -> Iterator[Segment]:
         """There are no more strides."""
         yield from self._decide()
         if self.last_speech >= 0:
-            yield from self._utterance(min(self.position, self.last_speech + MARGIN * HOP))
+            yield from self._utterance(min(self.position, self.last_speech + AFTER * HOP))
 
     def _decide(self) -> Iterator[Segment]:
         waiting, self.ahead, self.begun = self.ahead, [], True
         known = np.concatenate([self.levels, *(levels for _, levels in waiting)])
-        threshold = quiet_below(known[-MEMORY:])
+        threshold = max(NEVER_SPEECH_DB, quiet_below(known[-MEMORY:]))
         for samples, levels in waiting:
             self.kept.append(samples)
             for hop, level in enumerate(levels.tolist()):
@@ -97,10 +101,10 @@ class _Finder:
                     self.last_speech = min(start + HOP, self.position + len(samples))
                     self.speech += 1
                 elif self.last_speech >= 0 and start - self.last_speech >= PAUSE * HOP:
-                    yield from self._utterance(self.last_speech + MARGIN * HOP)
+                    yield from self._utterance(self.last_speech + AFTER * HOP)
             self.position += len(samples)
             if self.last_speech < 0:
-                self._forget(self.position - MARGIN * HOP)
+                self._forget(self.position - BEFORE * HOP)
             while self.last_speech - self.kept_from > self.longest + self.longest // 4:
                 joined = np.concatenate(self.kept)[: self.longest + self.longest // 4]
                 cut = self.kept_from + choose_cut(
@@ -113,7 +117,7 @@ class _Finder:
 
     def _utterance(self, end: int) -> Iterator[Segment]:
         """Yields what is kept up to a position, in parts that are not too long, unless it is a click."""
-        start, clicked = max(self.kept_from, self.first_speech - MARGIN * HOP), self.speech < LEAST_SPEECH
+        start, clicked = max(self.kept_from, self.first_speech - BEFORE * HOP), self.speech < LEAST_SPEECH
         if (too_long := end - start - self.longest) > 0:  # of the silence around it less will do
             before, after = max(0, self.first_speech - start), max(0, end - self.last_speech)
             start += min(before, max(too_long // 2, too_long - after))
