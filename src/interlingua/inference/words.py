@@ -14,9 +14,10 @@ from interlingua.search.hypothesis import Hypothesis
 from interlingua.sound.codec import POSITION_SAMPLES
 from interlingua.sound.reading import SAMPLE_RATE
 
-__all__ = ["find_words"]
+__all__ = ["POSITION_S", "find_positions", "find_words", "tokens_of_words"]
 
 POSITION_S = POSITION_SAMPLES / SAMPLE_RATE
+"""Seconds of a position that an encoder reads."""
 
 
 def find_words(
@@ -30,12 +31,12 @@ def find_words(
         source: the batch.
         hypotheses: one a sound.
     """
-    for hypothesis, positions in zip(hypotheses, _positions(engine, source, hypotheses), strict=True):
+    for hypothesis, positions in zip(hypotheses, find_positions(engine, source, hypotheses), strict=True):
         yield _join_tokens(codec, hypothesis, positions)
 
 
-def _positions(engine: Engine, source: Source, hypotheses: Sequence[Hypothesis]) -> Iterator[list[int]]:
-    """Of each hypothesis, the position of the sound that each of its tokens stands at."""
+def find_positions(engine: Engine, source: Source, hypotheses: Sequence[Hypothesis]) -> Iterator[list[int]]:
+    """Of each hypothesis, the position of the sound that each of its tokens stands at; 0 where unknown."""
     ids = [hypothesis.ids for hypothesis in hypotheses]
     if (found := engine.ctc(source)) is not None:
         log_probs, mask = found
@@ -49,17 +50,21 @@ def _positions(engine: Engine, source: Source, hypotheses: Sequence[Hypothesis])
         yield from ([0] * len(of_row) for of_row in ids)
 
 
-def _join_tokens(codec: Codec, hypothesis: Hypothesis, positions: Sequence[int]) -> list[Word]:
-    """The tokens' times as those of words: what stands between spaces."""
+def tokens_of_words(codec: Codec, ids: Sequence[int]) -> list[list[int]]:
+    """For each word, what stands between spaces, the numbers of the tokens that it is written with."""
     tokens_of: dict[int, list[int]] = {}
-    for number in range(len(hypothesis.ids)):
-        text = codec.decode(hypothesis.ids[: number + 1])
+    for number in range(len(ids)):
+        text = codec.decode(ids[: number + 1])
         if text and not text[-1].isspace():
             tokens_of.setdefault(len(text.split()) - 1, []).append(number)
-    words = codec.decode(hypothesis.ids).split()
+    return [tokens_of.get(word) or [0] for word in range(len(codec.decode(ids).split()))]
+
+
+def _join_tokens(codec: Codec, hypothesis: Hypothesis, positions: Sequence[int]) -> list[Word]:
+    """The tokens' times as those of words."""
     found = []
-    for word, text in enumerate(words):
-        tokens = tokens_of.get(word) or [0]
+    words = codec.decode(hypothesis.ids).split()
+    for text, tokens in zip(words, tokens_of_words(codec, hypothesis.ids), strict=True):
         start, end = positions[tokens[0]], positions[tokens[-1]] + 1
         sure = math.exp(sum(hypothesis.log_probs[i] for i in tokens) / len(tokens))
         found.append(Word(text, start * POSITION_S, end * POSITION_S, sure))
