@@ -20,18 +20,18 @@ function nameOf({ kind, layer, head }) {
 }
 
 function chooseKind(kind) {
-  const { rows, columns, weights, entropy } = KINDS[kind];
+  const { rows, columns, weights, entropy, shadeOf = () => Math.sqrt } = KINDS[kind];
   const count = weights[0].length;
   const grid = byId("heads");
   grid.style.gridTemplateColumns = `max-content repeat(${count + (count > 1)}, minmax(2.75rem, 7rem))`;
   thumbs = [];
   const thumb = (choice, caption) => {
     const values = weightsOf(choice);
-    const canvas = paint(make("canvas"), values);
+    const canvas = paint(make("canvas"), values, shadeOf(values));
     const frame = make("span", { className: "thumb" }, canvas);
     const button = make("button", { type: "button", ariaLabel: nameOf(choice) }, frame, caption);
     button.addEventListener("click", () => chooseHead(choice));
-    thumbs.push({ button, choice, bars: lightBars(frame, rows.keys, columns.keys), repaint: () => paint(canvas, values) });
+    thumbs.push({ button, choice, bars: lightBars(frame, rows.keys, columns.keys), repaint: () => paint(canvas, values, shadeOf(values)) });
     return button;
   };
   const label = (text) => make("span", { className: "label", textContent: text });
@@ -53,7 +53,7 @@ function chooseKind(kind) {
 function chooseHead(choice) {
   chosen = choice;
   chosenWeights = weightsOf(choice);
-  const { rows, columns, corner = "query ↓  key →" } = KINDS[choice.kind];
+  const { rows, columns, corner = "query ↓  key →", shadeOf = () => Math.sqrt } = KINDS[choice.kind];
   const same = (other) => other.layer === choice.layer && other.head === choice.head;
   for (const { button, choice: other } of thumbs) button.setAttribute("aria-pressed", same(other));
   byId("chosen").textContent = nameOf(choice);
@@ -61,7 +61,7 @@ function chooseHead(choice) {
     byId("readout").textContent = `${rows.labels[i]} gives ${(columns.names ?? columns.labels)[j]} a weight of ${weight.toFixed(3)}`;
   };
   byId("large").style.setProperty("--cell", chosenWeights.length <= 12 ? "32px" : "");
-  large = drawMap(byId("large"), chosenWeights, rows, columns, { corner, read });
+  large = drawMap(byId("large"), chosenWeights, rows, columns, { corner, read, shade: shadeOf(chosenWeights) });
   for (const follow of whenChosen) follow(choice);
   showMaps(lit);
 }

@@ -102,7 +102,11 @@ function attentionKinds() {
   const [layers, heads] = data.attention.roots.shape;
   const first = layers > 1 ? { layer: null, head: null } : { layer: 0, head: heads > 1 ? null : 0 };
   const names = Array.from({ length: data.num_positions }, (_, i) => tellTime(i * data.position_s));
-  const shared = { columns: { labels: null, names, keys: [] }, entropy, first, corner: "" };
+  const shadeOf = (rows) => {
+    const most = rows.reduce((most, row) => row.reduce((one, other) => Math.max(one, other), most), 1e-6);
+    return (weight) => Math.sqrt(weight / most);
+  };
+  const shared = { shadeOf, columns: { labels: null, names, keys: [] }, entropy, first, corner: "" };
   const meanOf = (rows) => rows[0].map((_, j) => rows.reduce((sum, row) => sum + row[j], 0) / rows.length);
   const byWord = weights.map((layer) => layer.map((head) => data.words.map(({ tokens }) => meanOf(tokens.map((t) => head[t])))));
   const words = { name: "by word", long: "Attention", rows: { labels: data.words.map(({ text }) => text), keys: keys.w }, weights: byWord };
@@ -127,7 +131,15 @@ whenLit.push((key) => {
   const band = byId("band");
   band.classList.toggle("shown", end > start);
   Object.assign(band.style, { left: across(start), width: across(end - start) });
+  if (end > start && !byId("time").matches(":hover")) show(band);
 });
+
+// Moves the times that are in sight until an element is among them.
+function show(element) {
+  const sliding = byId("sliding");
+  const [box, frame, gutter] = [element.getBoundingClientRect(), sliding.getBoundingClientRect(), byId("over").offsetLeft];
+  if (box.left < frame.left + gutter || box.right > frame.right) sliding.scrollLeft += box.left - frame.left - gutter - 24;
+}
 
 // The time under the pointer, and what CTC says there.
 const secondsAt = (event) => {

@@ -25,12 +25,7 @@ function follow() {
   showTime();
 }
 
-// The playhead stays in sight.
-audio.addEventListener("timeupdate", () => {
-  const sliding = byId("sliding");
-  const [left, gutter] = [byId("playhead").getBoundingClientRect().left - sliding.getBoundingClientRect().left, byId("over").offsetLeft];
-  if (!audio.paused && (left < gutter || left > sliding.clientWidth - 24)) sliding.scrollLeft += left - gutter - 24;
-});
+audio.addEventListener("timeupdate", () => audio.paused || show(byId("playhead")));
 for (const event of ["play", "pause", "ended"]) audio.addEventListener(event, follow);
 byId("play").addEventListener("click", () => (audio.paused ? play(audio.ended ? 0 : audio.currentTime) : audio.pause()));
 document.addEventListener("click", (event) => {
