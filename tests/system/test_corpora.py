@@ -22,6 +22,7 @@ from interlingua.settings import merge
 from tests.tiny import last_checkpoint, resume_tiny, tiny_values, train_tiny, write_reversals
 
 from .conftest import TINY_OPTIONS, call
+from .served import Served
 
 
 @pytest.fixture(scope="module")
@@ -232,6 +233,26 @@ def test_a_report_and_a_look_with_a_tag(run: Path, files: list[Path], tmp_path: 
     refused = call("report", run, "--tag", "mine", *page)
     assert (refused.code, "--test" in refused.err) == (2, True)
     assert not (tmp_path / "page.html").exists()
+
+
+def test_serving_a_tagged_run(run: Path, tmp_path: Path) -> None:
+    served = tmp_path / "served"
+    shutil.copytree(run, served, ignore=shutil.ignore_patterns("training"))
+    config = served / "config.toml"
+    config.write_text('languages = ["fw", "bw"]\n' + config.read_text())
+    service = Served(tmp_path / "log", served, "--workers", 1)
+    expected = load(run).translate(["theirs\tabc", "theirs\tbad", "mine\tabc"])
+    asked = {"q": "abc\nbad", "source": "fw", "target": "bw"}
+    answer = service.post("/v1/translate", json={**asked, "tag": "theirs", "attention": True}).json()
+    (found,) = answer["translations"]
+    assert found["text"] == "\n".join(each.text for each in expected[:2])
+    assert found["parts"][0]["source_tokens"] == ["theirs", "│", "a", "b", "c"]
+    assert len(found["parts"][0]["attention"]["cross"][0][0][0]) == 6  # with the end sign
+    other = service.post("/translate", data={**asked, "q": "abc", "tag": "mine"}).json()
+    assert other["translatedText"] == expected[2].text
+    refused = service.post("/translate", data=asked)
+    assert (refused.status_code, "needs one of: mine, theirs" in refused.text) == (400, True)
+    assert service.stop() == 0
 
 
 def test_weights_on_the_command_line(files: list[Path], tmp_path: Path) -> None:

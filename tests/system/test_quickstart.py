@@ -8,10 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 import interlingua
-from interlingua.cli import dictionary
-from interlingua.cli.drawing import attention_map
+from interlingua.cli import dictionary, espeak, quickstart, quickstart_sound, spoken
+from interlingua.cli.drawing import attention_map, loudness_curve
 from interlingua.cli.shell import activation
 
 from .conftest import call
@@ -50,6 +51,95 @@ def test_it_trains_shows_and_only_shows_the_second_time(small_dictionary: None, 
     assert "--force" in again.out
     assert "Nothing is trained" not in first.out
     assert again.out.split("Words it")[1] == first.out.split("Words it")[1]
+
+
+@pytest.fixture
+def few_sounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little to hear, and a model too small to understand it; time counts once the sounds are there."""
+    pytest.importorskip(espeak.PACKAGE)
+    sizes = {"train": 60, "valid": 8, "test": 15}
+    monkeypatch.setattr(
+        spoken, "PARTS", {name: spoken.PARTS[name]._replace(size=size) for name, size in sizes.items()}
+    )
+    tiny = {"dim": 32, "heads": 2, "feed_forward": 64, "encoder_layers": 1, "decoder_layers": 1}
+
+    def make_sounds(data: Path, console: Console) -> None:
+        quickstart_sound.make_sounds(data, console)
+        monkeypatch.setattr(interlingua, "STARTED", time.monotonic())
+
+    lesson = quickstart.LESSONS["sound"]
+    settings = {"preset": "speech-small", "model": tiny, "search": {"beam": 2}}
+    lesson = lesson._replace(settings=settings, write_data=make_sounds)
+    monkeypatch.setitem(quickstart.LESSONS, "sound", lesson)
+
+
+def test_it_learns_from_a_synthesizer_and_shows_voices_never_heard(
+    few_sounds: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = call("quickstart", "sound", "--minutes", 0.15)
+    assert first.code == 0, first.err
+    for expected in (
+        "synthesizer says 83", "Voices it has never heard", "15 sounds of 6 voices", "WER", "±",
+        "will not understand you well", "runs/quickstart-sound-data",
+    ):  # fmt: skip
+        assert expected in first.out
+    commands = [line.strip() for line in first.out.split("Next:")[1].split("\n") if "interlingua" in line]
+    assert len(commands) == 3
+    assert commands[2].split(" | ")[0].split()[0] in quickstart_sound.RECORDERS
+    sound = commands[0].split()[-1]
+    said = (tmp_path / sound).parents[1].joinpath("test.tsv").read_text().split("\n")[0].split("\t")[1]
+    assert said in first.out  # the first in the table
+    for command in commands[:2]:
+        done = call(*command.split()[1:])
+        assert done.code == 0, done.err
+
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs/quickstart-sound-data").rglob("*")}
+    again = call("quickstart", "sound")
+    assert again.code == 0, again.err
+    assert "Nothing is trained" in again.out
+    assert again.out.split("Voices it")[1] == first.out.split("Voices it")[1]
+    assert made == {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "runs/quickstart-sound-data").rglob("*")
+    }
+
+    words = call("quickstart", "words", "--out", "runs/quickstart-sound")
+    assert words.code == 2
+    assert "another model" in words.err
+
+
+def test_an_unknown_quickstart_is_refused_with_those_there_are() -> None:
+    result = call("quickstart", "sounds")
+    assert result.code == 2
+    assert "Did you mean 'sound'" in result.err
+    assert "words" in result.err
+
+
+def test_without_the_synthesizer_nothing_is_begun(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, espeak.PACKAGE, None)
+    result = call("quickstart", "sound", "--out", tmp_path / "run")
+    assert result.code == 2
+    assert "interlingua[quickstart]" in result.err
+    assert "espeakng-loader" in result.err
+    assert not result.out
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_recorder_that_is_there_is_proposed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for installed in quickstart_sound.RECORDERS:
+        monkeypatch.setattr(
+            quickstart_sound.shutil, "which", lambda name, only=installed: name == only or None
+        )
+        assert quickstart_sound.record_command("'my run'").startswith(f"{installed} ")
+    monkeypatch.setattr(quickstart_sound.shutil, "which", lambda name: None)
+    assert "| interlingua transcribe 'my run' -" in quickstart_sound.record_command("'my run'")
+
+
+def test_words_stand_where_they_begin_or_as_soon_after_as_they_fit() -> None:
+    drawn = loudness_curve([0.0, 0.5, 1.0, 1.0, 0.2, 0.0], [("two", 1), ("one", 2), ("ten", 12)])
+    bars, words = drawn.plain.split("\n")
+    assert bars == " ▄██▂ "
+    assert words == " two one    ten"
 
 
 def test_printed_commands_work_in_a_shell_that_was_just_opened(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -16,15 +17,18 @@ from interlingua.api import load
 from interlingua.cli.info import info
 from interlingua.errors import CheckpointError, TrainingError
 from interlingua.inference.bundle import read_config, read_info
+from interlingua.model.recurrent import Recurrent
 from interlingua.runs.candidates import choose_turn
 from interlingua.runs.events import Ended, Note, Progress, Raced
 from interlingua.runs.plans import make_plans
 from interlingua.runs.race import Race, Racer, Standing
 from interlingua.runs.run import resume, start
 from interlingua.runs.trainer import Trainer
+from interlingua.runs.validation import Validation, Validator
 from interlingua.settings import merge
 from interlingua.training.loop import StepReport
 from interlingua.views.history import read_history
+from interlingua.views.report import read_report, report_page
 from tests.tiny import last_checkpoint, weights, write_reversals
 
 STEPS = 60
@@ -184,6 +188,84 @@ def test_a_tokenization_that_makes_pairs_too_long_does_not_race(tmp_path: Path) 
     assert len(make_plans(long, "test", tmp_path / "run", tmp_path / "copies")) == 3
 
 
+def the_other(out: Path) -> str:
+    """That came last by bits."""
+    return next(name for name in read_info(out)["race"]["racers"] if name != winner(out))
+
+
+def translate_well(monkeypatch: pytest.MonkeyPatch, name: str, count: int = 1000) -> None:
+    """Makes one of the models translate so many validation pairs rightly, and the other none."""
+    validate = Validator.validate
+
+    def pretend(self: Validator, model: Any, *given: Any) -> Validation:
+        right = ("lstm" in name) == isinstance(model, Recurrent)
+        targets = [self.store.target_text(i) if right else "?" for i in self.order]
+        return validate(self, model, *given)._replace(outputs=tuple(targets[:count]))
+
+    monkeypatch.setattr(Validator, "validate", pretend)
+
+
+def test_of_two_that_are_near_the_one_wins_that_translates_better(
+    raced: tuple[Path, list[Any]], pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlingua.runs.race.NEAR", 10)
+    monkeypatch.setattr("interlingua.runs.race.FEWEST_TRANSLATED", 5)
+    translate_well(monkeypatch, the_other(raced[0]))
+    events = list(start(values(pairs), tmp_path / "run"))
+    race = read_info(tmp_path / "run")["race"]
+    assert race["winner"] == the_other(raced[0])
+    assert race["metric"] == "sequence_error"
+    assert [racer["score"] for racer in race["racers"].values()] == [0, 100]  # the winner first
+    (said,) = (event.text for event in events if isinstance(event, Note) and event.text.startswith("race ("))
+    assert f"sequence_error: {race['winner']} 0.00 · {winner(raced[0])} 100.00 → {race['winner']}" in said
+    history = read_history(tmp_path / "run", "run")
+    assert (history.race[0].name, history.race[0].score) == (race["winner"], 0)
+
+
+@pytest.mark.parametrize(
+    ("near", "fewest", "count"),
+    [(1, 5, 1000), (10, 100, 1000), (10, 6, 5)],
+    ids=["far", "few pairs", "no time"],
+)
+def test_bits_decide_where_translations_say_too_little(
+    near: float, fewest: int, count: int, raced: tuple[Path, list[Any]], pairs: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("interlingua.runs.race.NEAR", near)
+    monkeypatch.setattr("interlingua.runs.race.FEWEST_TRANSLATED", fewest)
+    translate_well(monkeypatch, the_other(raced[0]), count)
+    list(start(values(pairs), tmp_path / "run"))
+    assert read_info(tmp_path / "run")["race"]["winner"] == winner(raced[0])
+    assert "metric" not in read_info(tmp_path / "run")["race"]
+
+
+def test_a_race_judged_by_translations_gives_the_same_again_and_after_a_stop(
+    raced: tuple[Path, list[Any]], pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("interlingua.runs.race.NEAR", 10)
+    monkeypatch.setattr("interlingua.runs.race.FEWEST_TRANSLATED", 5)
+    judge, judged = Race._judge, []
+
+    def stop_at_first(self: Race, stopped: Any) -> str | None:
+        if not judged:
+            stopped.set()
+        judged.append(self.standing.left)
+        return judge(self, stopped)
+
+    list(start(values(pairs), tmp_path / "one"))
+    monkeypatch.setattr(Race, "_judge", stop_at_first)
+    *_, ended = start(values(pairs), tmp_path / "other")
+    assert isinstance(ended, Ended)
+    assert not ended.finished
+    rest = list(resume(tmp_path / "other", {}))
+    assert len(judged) == 2
+    assert not any(isinstance(event, Raced) for event in rest)  # no turn is made twice
+    assert winner(tmp_path / "other") == winner(tmp_path / "one")
+    assert same(weights(tmp_path / "other"), weights(tmp_path / "one"))
+    if winner(tmp_path / "one") == winner(raced[0]):  # translating leaves no trace
+        assert same(weights(tmp_path / "one"), weights(raced[0]))
+
+
 def test_a_damaged_standing_is_named(pairs: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     events = start(values(pairs), out)
@@ -256,3 +338,16 @@ def test_info_tells_how_the_models_fared(
     told = " ".join(capsys.readouterr().out.split())
     assert f"{winner(raced[0])} went on after" in told
     assert "characters a source" in told
+    assert "fewer: predicted better" in told
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_report_names_no_winner_of_a_race_that_is_not_over(
+    finished: bool, raced: tuple[Path, list[Any]], tmp_path: Path
+) -> None:
+    run = shutil.copytree(raced[0], tmp_path / "run")
+    if not finished:
+        (run / "info.json").unlink()
+    page = report_page(read_report([run]))
+    assert ("was trained on" in page) is finished
+    assert ("is not over" in page) is not finished

@@ -278,6 +278,38 @@ def test_a_link_brings_languages_and_text(visit):
     assert page.input_value("#input") == "1 2"
 
 
+def test_a_tag_is_chosen_where_there_are_some(visit):
+    def tagged(route: Route) -> None:
+        answer = route.fetch()
+        languages = answer.json()
+        (english,) = (each for each in languages if each["code"] == "en")
+        english["tags"] = {"de": ["law", "small talk"]}
+        route.fulfill(response=answer, json=languages)
+
+    def prepare(page: Page) -> None:
+        page.route("**/languages", tagged)
+        page.route("**/v1/translate", refuse(400, "this is only to see what is asked for"))
+
+    page = visit(prepare=prepare, query="/?source=en&target=de&tag=small+talk").page
+    tag = page.locator("#tag")
+    expect(tag).to_be_visible()
+    assert tag.locator("option").all_inner_texts() == ["law", "small talk"]
+    for wanted in ("small talk", "law"):
+        with page.expect_request("**/v1/translate") as request:
+            if wanted == "law":
+                tag.select_option("law")
+            else:
+                page.fill("#input", "1 2")
+        assert json.loads(request.value.post_data or "")["tag"] == wanted
+    with page.expect_request("**/translate_file") as request:
+        page.set_input_files("#file", {"name": "a.txt", "mimeType": "text/plain", "buffer": b"1 2"})
+    assert 'name="tag"\r\n\r\nlaw\r\n' in (request.value.post_data or "")
+    with page.expect_request("**/v1/translate") as request:
+        page.select_option("#source", "de")
+    assert "tag" not in json.loads(request.value.post_data or "")
+    expect(tag).to_be_hidden()
+
+
 def test_the_model_is_named_and_texts_have_the_direction_of_their_script(visit):
     page = visit().page
     translated(page, "1 2", "2 1")

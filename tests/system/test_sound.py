@@ -21,8 +21,8 @@ from tests.tiny import last_checkpoint, weights
 from tests.tones import melody, write_melodies, write_wav
 
 MODEL = {
-    "dim": 32, "heads": 2, "feed_forward": 64, "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.0,
-    "ctc": True,
+    "dim": 64, "heads": 4, "feed_forward": 128, "encoder_layers": 2, "decoder_layers": 1, "dropout": 0.0,
+    "convolution": 7, "ctc": True,
 }  # fmt: skip
 
 
@@ -41,14 +41,14 @@ def values(train: Path, **training: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_melodies(tmp_path_factory.mktemp("melodies"), 240)
+    return write_melodies(tmp_path_factory.mktemp("melodies"), 400)
 
 
 @pytest.fixture(scope="module")
 def trained(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("runs") / "melodies"
-    list(start(values(pairs, max_steps=250, learning_rate=4e-3), out))
+    list(start(values(pairs, max_steps=300, learning_rate=4e-3), out))
     return out
 
 

@@ -115,9 +115,9 @@ def test_everything_has_the_shape_of_the_sound_and_the_transcript(seen):
     assert seen.spectrogram.levels.shape == ((len(SOUND) - 400) // 160 + 1, 80)
     assert len(seen.spectrogram.centres_hz) == 80
     assert len(seen.ctc.symbols) == len(seen.ctc.probabilities) == len(seen.ctc.blanks) == positions
-    assert all(0 <= position < positions for position in seen.token_positions)
+    assert all(0 <= first <= last < positions for first, last in seen.token_spans)
     written = [token for token in seen.target_out if token != "</s>"]
-    assert len(seen.token_positions) == len(written)
+    assert len(seen.token_spans) == len(written)
     assert "".join(written).split() == [word.text for word in seen.words] == seen.outputs[0].text.split()
 
 
@@ -144,6 +144,24 @@ def test_the_transcript_is_that_of_transcribe(seen):
     for word, expected in zip(seen.words, translation.words, strict=True):
         assert word.text == expected.text
         assert [word.start_s, word.end_s, word.confidence] == pytest.approx(list(expected[1:]), abs=1e-3)
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_a_search_by_ctc_and_the_decoder_is_shown_as_it_is(beam):
+    model = transcriber(seed=13)
+    model.settings = SearchSettings(beam=beam, length_penalty=3, ctc_weight=0.5)
+    seen = look_at_sound(model, SOUND, name="wild", file="a.wav")
+    (translation,) = model.translate([SOUND], n_best=beam)
+    (alone,) = model.translate([SOUND], ctc_weight=0.0)
+    assert alone.text != translation.text  # CTC has its say
+    assert [output.text for output in seen.outputs] == [
+        each.text for each in (translation, *translation.alternatives)
+    ]
+    assert seen.outputs[0].log_prob == pytest.approx(sum(translation.log_probs), abs=1e-3)
+    assert seen.ctc_weight == 0.5
+    assert "the decoder and CTC together" in look_at_sound_page(seen)
+    ranks = sorted(node.rank for node in seen.tree if node.rank is not None)
+    assert ranks == list(range(len(seen.outputs)))
 
 
 @pytest.mark.parametrize(("note", "start_s"), [("do", 0.31), ("so", 0.777)])
@@ -175,7 +193,7 @@ def test_words_spikes_and_tokens_stand_at_the_same_time():
     seen = look_at_sound(model, SOUND, name="planted", file="a.wav")
     assert seen.outputs[0].text == seen.ctc.text == "la so"
     assert seen.times_by == "CTC"
-    assert seen.token_positions == at
+    assert seen.token_spans == [(position, position) for position in at]
     spikes = [i for i, probability in enumerate(seen.ctc.probabilities) if probability > 0.5]
     assert spikes == at
     assert [seen.ctc.symbols[i] for i in spikes] == seen.target_out[:-1]
@@ -225,7 +243,7 @@ def test_models_show_what_they_have(attention):
     assert 'id="spikes"' not in page
     assert len(seen.predictions) == len(seen.target_out)
     if attention == "none":
-        assert (seen.attention, seen.times_by, seen.token_positions) == (None, None, None)
+        assert (seen.attention, seen.times_by, seen.token_spans) == (None, None, None)
         assert all(word.start_s is None for word in seen.words)
         assert 'id="no-attention"' in page
         assert 'id="large"' not in page
@@ -239,7 +257,7 @@ def test_models_show_what_they_have(attention):
 def test_without_a_ctc_head_attention_tells_the_times():
     seen = look_at_sound(transcriber(ctc=False), SOUND, name="wild", file="a.wav")
     assert (seen.ctc, seen.times_by) == (None, "attention")
-    assert seen.token_positions == sorted(seen.token_positions)
+    assert seen.token_spans == sorted(seen.token_spans)
     assert "times of words come from attention" in look_at_sound_page(seen)
 
 
@@ -275,7 +293,7 @@ def test_a_transcript_that_was_cut_off_has_no_end_sign_and_an_empty_one_no_words
     model = transcriber()
     says(model, "")
     seen = look_at_sound(model, SOUND, name="empty", file="a.wav")
-    assert (seen.target_out, seen.words, seen.token_positions) == (["</s>"], [], [])
+    assert (seen.target_out, seen.words, seen.token_spans) == (["</s>"], [], [])
     assert "no words in the transcript" in look_at_sound_page(seen)
 
 

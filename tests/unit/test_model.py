@@ -13,6 +13,7 @@ from interlingua.errors import ConfigurationError
 from interlingua.kinds import Source
 from interlingua.model.architectures import build_model, parse_model_settings
 from interlingua.model.attention import MultiHeadAttention, attention_bias, causal_mask
+from interlingua.model.convolution import DepthwiseConvolution
 from interlingua.model.frontends import FrameFrontend
 from interlingua.model.positions import LearnedPositions, RotaryPositions
 from interlingua.model.presets import PRESETS
@@ -33,6 +34,8 @@ TRANSFORMERS: dict[str, dict[str, Any]] = {
     "learned positions": {"positions": "learned", "max_positions": 5},
     "rotary positions": {"positions": "rotary"},
     "deep and shallow": {"encoder_layers": 3, "decoder_layers": 1},
+    "convolution": {"convolution": 5},
+    "convolution, post-norm": {"convolution": 3, "norm": "post", "normalisation": "rms"},
     "separate embeddings": {"embeddings": "separate"},
     "all that is new": {"norm": "pre", "normalisation": "rms", "activation": "swiglu", "positions": "rotary",
                         "embeddings": "separate"},
@@ -311,6 +314,25 @@ def test_longer_than_ever_seen_is_no_trouble(name: str, kind: str) -> None:
     assert logits_of(make(name, kind), (source, mask, target)).isfinite().all()
 
 
+@pytest.mark.parametrize(("length", "size"), [(9, 5), (2, 7), (1, 3), (6, 1)])
+def test_a_convolution_a_channel_and_its_gradients_are_torchs(length: int, size: int) -> None:
+    module = DepthwiseConvolution(6, size)
+    nn.init.normal_(module.bias)
+    x = torch.randn(3, length, 6, requires_grad=True)
+    wanted = [x, module.kernels, module.bias]
+    found = module(x)
+    expected = nn.functional.conv1d(
+        x.transpose(1, 2), module.kernels, module.bias, padding=size // 2, groups=6
+    ).transpose(1, 2)
+    torch.testing.assert_close(found, expected)
+    weights = torch.randn(3, length, 6)
+    for one, other in zip(*(torch.autograd.grad((y * weights).sum(), wanted) for y in (found, expected)),
+                          strict=True):  # fmt: skip
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(module(x), expected)
+
+
 @pytest.mark.parametrize("frames", [1, 2, 3, 4, 5, 6, 7, 8, 9])
 def test_frames_become_a_quarter_as_many_by_two_convolutions(frames: int) -> None:
     frontend = FrameFrontend(BANDS, 16)
@@ -355,6 +377,8 @@ def test_separate_embeddings_share_nothing() -> None:
     ({"dim": 15, "heads": 3}, "a width of 15 is odd"),
     ({"dim": 12, "heads": 4, "positions": "rotary"}, "rotary positions turn pairs"),
     ({"dim": 0}, "model.dim"),
+    ({"convolution": 4}, "a convolution of 4 has no middle; it must be odd, or 0 for none"),
+    ({"convolution": -1}, "model.convolution"),
     ({"encoder_layers": -1}, "model.encoder_layers"),
     ({"dropout": 1.0}, "model.dropout"),
     ({"feed_foward": 3}, "unknown key 'model.feed_foward'.*\n.*Did you mean 'feed_forward'"),

@@ -28,6 +28,7 @@ def model(request) -> Transformer:
         encoder_layers=2,
         decoder_layers=2,
         norm="pre" if frames else request.param,
+        convolution=5 if frames else 0,
     )
     return build_model(sizes, 20 if frames else 100, 100, shared=not frames, frames=frames).eval()
 

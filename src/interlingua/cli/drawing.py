@@ -1,4 +1,4 @@
-"""Attention drawn with characters."""
+"""Attention, and sound, drawn with characters."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-__all__ = ["attention_map"]
+__all__ = ["attention_map", "loudness_curve"]
 
 SHADES = " ·░▒▓█"
+BARS = " ▁▂▃▄▅▆▇█"
 
 
 def attention_map(rows: Sequence[str], columns: Sequence[str], weights: Sequence[Sequence[float]]) -> Text:
@@ -30,3 +31,17 @@ def attention_map(rows: Sequence[str], columns: Sequence[str], weights: Sequence
             shade = SHADES[round(weight / max(row) * (len(SHADES) - 1))]
             drawn.append(shade * (width - 1) + " ", style="cyan")
     return drawn
+
+
+def loudness_curve(levels: Sequence[float], words: Sequence[tuple[str, int]]) -> Text:
+    """Bars of a sound's loudness, and below them what was said, each word from its column on.
+
+    Args:
+        levels: of each column, from 0 to 1.
+        words: in order, with the number of the column in which each begins.
+    """
+    drawn = Text("".join(BARS[round(level * (len(BARS) - 1))] for level in levels), style="cyan")
+    line = ""
+    for word, column in words:
+        line += " " * max(column - len(line), 1 if line else 0) + word
+    return drawn.append(f"\n{line}", style="bold")

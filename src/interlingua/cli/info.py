@@ -122,8 +122,15 @@ def _raced(race: dict[str, Any] | None) -> list[tuple[str, str]]:
     """The models that raced, the winner first."""
     if not race:
         return []
-    lines = [
-        f"{name}: {racer['bits'][-1]:.2f} bits/character after {racer['used_s']:.0f} s of its own"
-        for name, racer in race["racers"].items()
-    ]
-    return [("race", "\n".join([*lines, f"{race['winner']} went on after {race['seconds']:.0f} s"]))]
+    lines = ["bits a character of the validation targets (fewer: predicted better):"]
+    for name, racer in race["racers"].items():
+        score = f", {race['metric']} {racer['score']:.2f}" if "score" in racer else ""
+        spent = f"{racer['steps']:,} updates in {racer['used_s']:.0f} s"
+        lines.append(f"{name}: {racer['bits'][-1]:.2f}{score} after {spent}")
+    why = (
+        f"; the bits are near, so {race['metric']} counts where it differs clearly"
+        if "metric" in race
+        else ""
+    )
+    lines.append(f"{race['winner']} went on after {race['seconds']:.0f} s{why}")
+    return [("race", "\n".join(lines))]

@@ -16,6 +16,7 @@ import interlingua
 from interlingua.cli.choices import is_experiment, refuse_contradiction, without_replaced
 from interlingua.cli.lines import check_input
 from interlingua.cli.models import find_model, use_all_cpus
+from interlingua.cli.models import source_kind as source_kind_of
 from interlingua.cli.options import (
     Columns,
     Device,
@@ -253,9 +254,12 @@ def _resume(directory: Path, options: dict[str, Any], others: list[str]) -> None
 
 def _show_next(directory: Path, console: Console) -> None:
     place = shlex.quote(str(directory))
+    of_sound = source_kind_of(directory) == "sound"
     next_commands(
         [
-            f"interlingua translate {place} < in.txt > out.txt",
+            f"interlingua transcribe {place} recording.wav"
+            if of_sound
+            else f"interlingua translate {place} < in.txt > out.txt",
             f"interlingua evaluate {place} test.tsv",
             f"interlingua info {place}",
         ],

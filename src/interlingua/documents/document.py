@@ -10,6 +10,7 @@ from interlingua.documents.html import Segment, render_segment, split_html
 from interlingua.documents.passage import Passage, split_passage
 from interlingua.documents.projection import Projection, Span, TranslatedPart, project
 from interlingua.documents.protect import find_missing, has_placeholders, restore
+from interlingua.text.columns import NO_OTHERS, OtherColumns
 from interlingua.text.facts import TextFacts
 from interlingua.text.tokenizer import Tokenizer
 
@@ -53,6 +54,7 @@ class Document:
         find_terms: gives the terms of a glossary that occur in a part, in order.
         facts: what kind of text the model is for.
         check_numbers: whether numbers must come through, which some tasks are to rewrite.
+        others: columns of the source that are not in the text.
     """
 
     parts: list[Part]
@@ -61,7 +63,7 @@ class Document:
     def __init__(
         self, text: str, format: Format, tokenizer: Tokenizer, max_tokens: int, *, can_align: bool = False,
         find_terms: Callable[[str], Sequence[tuple[str, str]]] | None = None, check_numbers: bool = True,
-        facts: TextFacts | None = None,
+        facts: TextFacts | None = None, others: OtherColumns = NO_OTHERS,
     ) -> None:  # fmt: skip
         self.format: Format = format
         self.check_numbers = check_numbers
@@ -72,7 +74,7 @@ class Document:
                 self._pieces.append(piece)
                 continue
             for segment in (*piece.values(), piece):
-                passage = split_passage(segment.plain, tokenizer, max_tokens, facts)
+                passage = split_passage(segment.plain, tokenizer, max_tokens, facts, others)
                 self._pieces.append(_Translatable(segment, passage, in_tag=segment is not piece))
                 for part, num_tokens in zip(passage.parts, passage.num_tokens, strict=True):
                     align = can_align and (bool(segment.elements) or has_placeholders(part))
@@ -154,7 +156,7 @@ def _join(passage: Passage, translations: Sequence[TranslatedPart], number: int 
     for part, offset, translation, gap in zip(
         passage.parts, passage.offsets, translations, passage.gaps[1:], strict=True
     ):
-        projection = restore(part, project(part, translation))
+        projection = restore(part, project(part, translation, passage.others))
         if number is not None and number < len(translation.alternatives):
             projection = projection.carry_over(translation.alternatives[number])
         projection = projection.shift(length, offset)

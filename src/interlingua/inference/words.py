@@ -12,12 +12,12 @@ from interlingua.kinds import Codec, Source
 from interlingua.search.ctc import ctc_align
 from interlingua.search.hypothesis import Hypothesis
 from interlingua.sound.codec import POSITION_SAMPLES
+from interlingua.sound.features import HOP
 from interlingua.sound.reading import SAMPLE_RATE
 
-__all__ = ["POSITION_S", "find_positions", "find_words", "tokens_of_words"]
+__all__ = ["POSITION_S", "find_spans", "find_words", "tokens_of_words"]
 
-POSITION_S = POSITION_SAMPLES / SAMPLE_RATE
-"""Seconds of a position that an encoder reads."""
+POSITION_S, POSITION_FRAMES = POSITION_SAMPLES / SAMPLE_RATE, POSITION_SAMPLES // HOP
 
 
 def find_words(
@@ -31,23 +31,27 @@ def find_words(
         source: the batch.
         hypotheses: one a sound.
     """
-    for hypothesis, positions in zip(hypotheses, find_positions(engine, source, hypotheses), strict=True):
-        yield _join_tokens(codec, hypothesis, positions)
+    for hypothesis, spans in zip(hypotheses, find_spans(engine, source, hypotheses), strict=True):
+        yield _join_tokens(codec, hypothesis, spans)
 
 
-def find_positions(engine: Engine, source: Source, hypotheses: Sequence[Hypothesis]) -> Iterator[list[int]]:
-    """Of each hypothesis, the position of the sound that each of its tokens stands at; 0 where unknown."""
+def find_spans(
+    engine: Engine, source: Source, hypotheses: Sequence[Hypothesis]
+) -> Iterator[list[tuple[int, int]]]:
+    """Of each hypothesis, the first and the last position of the sound that each of its tokens stands at."""
     ids = [hypothesis.ids for hypothesis in hypotheses]
     if (found := engine.ctc(source)) is not None:
         log_probs, mask = found
         for row, of_row in enumerate(ids):
             length = int(mask[row].sum())
-            yield ctc_align(log_probs[row, :length], of_row) if of_row else []
+            yield ctc_align(log_probs[row, :length], of_row) or [(0, length - 1)] * len(of_row)
     elif engine.has_attention:
         for attention in attention_of(engine, source, ids):
-            yield mean_cross_attention(attention.cross)[:-1].argmax(dim=1).cummax(dim=0).values.tolist()
+            looked_at = mean_cross_attention(attention.cross)[:-1].argmax(dim=1)
+            yield [(position, position) for position in looked_at.cummax(dim=0).values.tolist()]
     else:
-        yield from ([0] * len(of_row) for of_row in ids)
+        for length, of_row in zip(source.mask.sum(1).tolist(), ids, strict=True):
+            yield [(0, length // POSITION_FRAMES)] * len(of_row)
 
 
 def tokens_of_words(codec: Codec, ids: Sequence[int]) -> list[list[int]]:
@@ -60,12 +64,12 @@ def tokens_of_words(codec: Codec, ids: Sequence[int]) -> list[list[int]]:
     return [tokens_of.get(word) or [0] for word in range(len(codec.decode(ids).split()))]
 
 
-def _join_tokens(codec: Codec, hypothesis: Hypothesis, positions: Sequence[int]) -> list[Word]:
+def _join_tokens(codec: Codec, hypothesis: Hypothesis, spans: Sequence[tuple[int, int]]) -> list[Word]:
     """The tokens' times as those of words."""
     found = []
     words = codec.decode(hypothesis.ids).split()
     for text, tokens in zip(words, tokens_of_words(codec, hypothesis.ids), strict=True):
-        start, end = positions[tokens[0]], positions[tokens[-1]] + 1
+        start, end = spans[tokens[0]][0], spans[tokens[-1]][1] + 1
         sure = math.exp(sum(hypothesis.log_probs[i] for i in tokens) / len(tokens))
         found.append(Word(text, start * POSITION_S, end * POSITION_S, sure))
     return found

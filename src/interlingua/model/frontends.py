@@ -57,7 +57,7 @@ class TokenFrontend(nn.Module):
 class FrameFrontend(nn.Module):
     """Frames of sound to a quarter as many vectors: two strided convolutions over time, then a projection.
 
-    As in the Speech-Transformer (Dong et al. 2018, 3.2), but the convolutions see all bands of a frame at
+    As in the Speech-Transformer (Dong et al. 2018), but the convolutions see all bands of a frame at
     once, as channels: two-dimensional ones take about three times as long on a CPU.
 
     Args:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
-from jaxtyping import Float, Int
-from pydantic import model_validator
+from jaxtyping import Bool, Float, Int
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from interlingua.model.attention import MultiHeadAttention
+from interlingua.model.convolution import ConvolutionModule
 from interlingua.model.dropout import Dropout
 from interlingua.model.positions import RotaryPositions
 from interlingua.model.protocol import select
@@ -40,6 +41,9 @@ class LayerSettings(ModelSettings):
     positions: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
     """Position codes: sinusoids (the paper), a vector each (Gehring et al. 2017) or rotations of queries and
     keys (Su et al. 2021)."""
+    convolution: Annotated[int, Field(ge=0, le=255)] = 0
+    """Of the encoder's layers, between attention and feed-forward: how many neighbours a convolution module
+    sees, an odd number (Gulati et al. 2020; 15 suits sound); 0: there is none."""
     dropout: Rate = 0.1
     """On embeddings and on each sublayer's output (the paper's places, 5.4)."""
     attention_dropout: Rate = 0.0
@@ -57,6 +61,10 @@ class LayerSettings(ModelSettings):
             raise ValueError(f"{heads} heads do not divide a width of {dim}; {would} would")
         if self.positions == "rotary" and dim // heads % 2:
             raise ValueError(f"rotary positions turn pairs; a head's width of {dim // heads} is odd")
+        if self.convolution and self.convolution % 2 == 0:
+            raise ValueError(
+                f"a convolution of {self.convolution} has no middle; it must be odd, or 0 for none"
+            )
         return self
 
 
@@ -142,22 +150,36 @@ class FeedForward(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention, then feed-forward."""
+    """Self-attention, then a convolution module if the settings ask for one, then feed-forward."""
 
     def __init__(self, settings: LayerSettings) -> None:
         super().__init__()
         self.attention = self_attention(settings)
         self.attention_sublayer = Sublayer(settings)
+        self.convolution: ConvolutionModule | None = None
+        if settings.convolution:
+            self.convolution = ConvolutionModule(settings.dim, settings.convolution, build_norm(settings))
+            self.convolution_sublayer = Sublayer(settings)
         self.feed_forward = FeedForward(settings)
         self.feed_forward_sublayer = Sublayer(settings)
 
     def forward(
-        self, x: Float[Tensor, "batch source dim"], bias: Float[Tensor, "batch_heads 1 source"]
+        self,
+        x: Float[Tensor, "batch source dim"],
+        bias: Float[Tensor, "batch_heads 1 source"],
+        mask: Bool[Tensor, "batch source"],
     ) -> tuple[Float[Tensor, "batch source dim"], Float[Tensor, "batch_heads source source"]]:
-        """Every position looks at every position that `bias` allows; then the attention weights."""
+        """Every position looks at every position that `bias` allows, which are those of `mask`.
+
+        Returns:
+            x after the layer, and the attention weights.
+        """
         y = self.attention_sublayer.before(x)
         y, weights = self.attention(y, *self.attention.keys_values(y), bias)
         x = self.attention_sublayer.after(x, y)
+        if self.convolution is not None:
+            y = self.convolution(self.convolution_sublayer.before(x), mask)
+            x = self.convolution_sublayer.after(x, y)
         y = self.feed_forward(self.feed_forward_sublayer.before(x))
         return self.feed_forward_sublayer.after(x, y), weights
 

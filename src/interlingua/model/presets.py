@@ -15,6 +15,7 @@ PAPER: Mapping[str, Any] = {"norm": "post", "encoder_layers": 6, "decoder_layers
 
 # Rotary positions learn faster than sinusoids (benchmarks/results/recipes.md).
 OURS: Mapping[str, Any] = {"positions": "rotary", "dropout": 0.1}
+SPEECH: Mapping[str, Any] = {**OURS, "convolution": 15, "ctc": True}
 
 PRESETS: Mapping[str, ModelSettings] = {
     # Norms after the sublayers learn exact, algorithmic tasks in fewer steps.
@@ -32,15 +33,15 @@ PRESETS: Mapping[str, ModelSettings] = {
     ),
     # A deep encoder and a shallow decoder translate faster (Kasai et al. 2021).
     "fast": TransformerSettings(dim=256, feed_forward=1024, encoder_layers=6, decoder_layers=1, **OURS),
-    # For sound: deep encoders over long sequences, shallow decoders over short ones.
+    # For sound: deep encoders over long sequences that also convolve, shallow decoders over short ones.
     "speech-small": TransformerSettings(
-        dim=144, heads=4, feed_forward=576, encoder_layers=8, decoder_layers=2, **OURS
+        dim=144, heads=4, feed_forward=576, encoder_layers=8, decoder_layers=2, **SPEECH
     ),
     "speech": TransformerSettings(
-        dim=256, heads=4, feed_forward=1024, encoder_layers=10, decoder_layers=3, **OURS
+        dim=256, heads=4, feed_forward=1024, encoder_layers=10, decoder_layers=3, **SPEECH
     ),
     "speech-large": TransformerSettings(
-        dim=384, heads=6, feed_forward=1536, encoder_layers=12, decoder_layers=4, **OURS
+        dim=384, heads=6, feed_forward=1536, encoder_layers=12, decoder_layers=4, **SPEECH
     ),
     "rnn": RecurrentSettings(cell="rnn"),
     "gru": RecurrentSettings(cell="gru"),

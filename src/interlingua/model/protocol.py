@@ -28,6 +28,10 @@ class Memory(NamedTuple):
         repeated = [part.repeat_interleave(times, dim=0) for part in (self.states, self.mask, *self.ends)]
         return Memory(repeated[0], repeated[1], tuple(repeated[2:]))
 
+    def rows(self, rows: list[int]) -> Memory:
+        """Of some of the sentences."""
+        return Memory(self.states[rows], self.mask[rows], tuple(end[rows] for end in self.ends))
+
 
 @runtime_checkable
 class State(Protocol):

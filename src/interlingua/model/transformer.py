@@ -118,7 +118,7 @@ class Transformer(nn.Module):
         x = self._add_positions(vectors, 0)
         bias = attention_bias(mask.unsqueeze(1), self.settings.heads, x.dtype)
         for layer in self.encoder:
-            x, _ = layer(x, bias)
+            x, _ = layer(x, bias, mask)
         return Memory(self.encoder_norm(x), mask)
 
     def decode(
@@ -164,7 +164,7 @@ class Transformer(nn.Module):
         x = self._add_positions(vectors, 0)
         bias = attention_bias(mask.unsqueeze(1), self.settings.heads, x.dtype)
         for encoder_layer in self.encoder:
-            x, weights = encoder_layer(x, bias)
+            x, weights = encoder_layer(x, bias, mask)
             encoder.append(weights)
         memory = Memory(self.encoder_norm(x), mask)
         x, bias, memory_bias = self._embed_targets(memory, target_in)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,7 +32,7 @@ from interlingua.runs.fine_tuning import refuse_other_model, values_of_base
 from interlingua.runs.inputs import Inputs, copy_streams, find_again, pair_files
 from interlingua.runs.lengths import describe_outliers, measure_lengths
 from interlingua.runs.manifest import Manifest
-from interlingua.runs.recipes import choose_recipe, default_steps, epoch_tokens
+from interlingua.runs.recipes import choose_recipe, default_steps, epoch_tokens, measure_preset
 from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
 from interlingua.runs.sound_recipes import choose_sound_recipe
 from interlingua.runs.tensorboard import require_tensorboard
@@ -223,7 +224,8 @@ def _suggest(
     given = parse_given(values, where)
     architecture = candidate.architecture or (given.model.architecture if values.get("model") else None)
     if prepared.train.source_kind == "sound":
-        recipe = choose_sound_recipe(given.preset, given.training, prepared.train)
+        measure = functools.cache(functools.partial(measure_preset, given.training, prepared, device))
+        recipe = choose_sound_recipe(given.preset, given.training, prepared.train, measure)
     else:
         recipe = choose_recipe(given.preset, architecture, given.training, prepared, device)
     # the user's penalty, or a paper's, is kept

@@ -2,7 +2,8 @@
 
 Successive halving (Jamieson and Talwalkar 2016): in every round each model that is left has a turn, twice
 as long as in the round before; then the worse half drops out. They are compared in bits a character of the
-validation targets, which does not depend on how texts are cut. The winner keeps its weights, its optimizer
+validation targets, which does not depend on how texts are cut; the last two, if they are near, by the task's
+own metric, which is what the winner will be judged by. The winner keeps its weights, its optimizer
 and its place in the data; its learning rate has followed the whole budget less what the others use, so that
 it is where it would be had it been alone in that time.
 
@@ -29,6 +30,7 @@ from interlingua.runs.checkpoint import load_newest, save_checkpoint
 from interlingua.runs.events import Event, Raced
 from interlingua.runs.plans import Plan
 from interlingua.runs.trainer import Trainer
+from interlingua.runs.validation import StoppedError, Validation, Validator
 
 __all__ = ["Race", "Racer", "Standing", "is_racing", "load_standing"]
 
@@ -38,6 +40,11 @@ COMPARED_CHARACTERS, FEWEST_PAIRS = 20_000, 50
 """Racers are compared on validation pairs with so many characters of targets, or on so many pairs."""
 HOPELESS = 1.5
 """Whose bits are more than so many times the best's drops out whatever the round."""
+NEAR, CLEAR = 1.02, 1.0
+"""The last two, of which one's bits are at most so many times the other's, are judged by what they make of
+validation pairs, if their scores are so many points apart."""
+FEWEST_TRANSLATED, MOST_TRANSLATED = 100, 500
+"""Validation pairs; fewer, where there are no more or no time, say too little."""
 
 
 @dataclass
@@ -51,6 +58,8 @@ class Racer:
     steps: int = 0
     bits: list[float] = field(default_factory=list)
     """A character of the validation targets, after each of its turns."""
+    score: float | None = None
+    """By the task's metric, if that was looked at."""
 
 
 @dataclass
@@ -70,6 +79,8 @@ class Standing:
     elapsed_s: float = 0.0
     """Of the run, at the end of the last turn."""
     round: int = 0
+    metric: str = ""
+    """The task's, if the last two were near."""
 
     @classmethod
     def beginning(cls, plans: Sequence[Plan], turn: float, began_s: float) -> Standing:
@@ -80,20 +91,45 @@ class Standing:
 
     @property
     def ranked(self) -> list[tuple[str, Racer]]:
-        """Those that came farther, and then the better ones, first."""
-        return sorted(self.racers.items(), key=lambda item: (-len(item[1].bits), item[1].bits[-1]))
+        """Those that came farther, then the winner, then the better ones."""
+
+        def rank(item: tuple[str, Racer]) -> tuple[int, bool, float]:
+            name, racer = item
+            return -len(racer.bits), name not in self.left, racer.bits[-1]
+
+        return sorted(self.racers.items(), key=rank)
+
+    @property
+    def is_near(self) -> bool:
+        """Whether two are left that predict about equally well."""
+        bits = [self.racers[name].bits[-1] for name in self.left]
+        return len(bits) == 2 and max(bits) < math.inf and max(bits) <= NEAR * min(bits)
 
     def as_info(self) -> dict[str, Any]:
         """What is worth keeping for people."""
-        racers = {
+        racers: dict[str, dict[str, Any]] = {
             name: {"bits": racer.bits, "steps": racer.steps, "used_s": round(racer.used_s, 1)}
             for name, racer in self.ranked
         }
-        return {"winner": self.left[0], "seconds": round(self.elapsed_s - self.began_s, 1), "racers": racers}
+        seconds = round(self.elapsed_s - self.began_s, 1)
+        info = {"winner": self.left[0], "seconds": seconds, "racers": racers}
+        if not self.metric:
+            return info
+        for name, racer in self.ranked:
+            if racer.score is not None:
+                racers[name]["score"] = round(racer.score, 2)
+        return {**info, "metric": self.metric}
 
-    def drop_worse(self) -> None:
-        """Ends a round: keeps the better half, and of that what is not hopeless."""
+    def drop_worse(self, better: str | None = None) -> None:
+        """Ends a round: keeps the better half, and of that what is not hopeless.
+
+        Args:
+            better: which of the last two the task's metric prefers, if it does.
+        """
         self.round += 1
+        if better is not None:
+            self.left = [better]
+            return
         ranked = sorted(self.left, key=lambda name: self.racers[name].bits[-1])
         best = self.racers[ranked[0]].bits[-1]
         kept = [name for name in ranked[: math.ceil(len(ranked) / 2)]
@@ -103,7 +139,10 @@ class Standing:
     def __str__(self) -> str:
         bits = " · ".join(f"{name} {racer.bits[-1]:.2f}" for name, racer in self.ranked)
         seconds = self.elapsed_s - self.began_s
-        return f"race ({seconds:.0f} s), bits/character: {bits} → {self.left[0]}"
+        scores = " · ".join(f"{name} {racer.score:.2f}" for name, racer in self.ranked
+                            if racer.score is not None)  # fmt: skip
+        near = f"; these are near, so {self.metric}: {scores}" if self.metric else ""
+        return f"race ({seconds:.0f} s), bits/character: {bits}{near} → {self.left[0]}"
 
 
 def load_standing(directory: Path) -> Standing | None:
@@ -158,7 +197,10 @@ class Race:
                     return False
                 racer = standing.racers[name]
                 yield Raced(name, number, racer.steps, racer.used_s, standing.elapsed_s, bits)
-            standing.drop_worse()
+            try:
+                standing.drop_worse(self._judge(stopped) if standing.is_near else None)
+            except StoppedError:
+                return False
             self.save()
         return True
 
@@ -200,6 +242,33 @@ class Race:
         racer.used_s += trainer.clock() - began_s
         self.save()
         return racer.bits[-1]
+
+    def _judge(self, stopped: threading.Event) -> str | None:
+        """Which of the last two the task's metric clearly prefers, on validation pairs that both translated.
+
+        Raises:
+            StoppedError: `stopped` was set; it is done again when the run goes on.
+        """
+        tried: list[tuple[Validator, Validation]] = []
+        for name in self.standing.left:
+            trainer, racer = self.build(self.plans[name]), self.standing.racers[name]
+            began_s = trainer.clock()
+            self._restore(trainer, name)
+            trainer.validator.decode_pairs = min(trainer.validator.decode_pairs, MOST_TRANSLATED)
+            tried.append((trainer.validator, trainer.try_on_pairs(stopped)))
+            self.standing.elapsed_s = trainer.clock()
+            racer.used_s += trainer.clock() - began_s
+        shared = min(len(validation.outputs) for _, validation in tried)
+        (validator, first), (other, _) = tried
+        if shared < FEWEST_TRANSLATED or validator.first_sources(shared) != other.first_sources(shared):
+            return None
+        values = [validator.judge(validation.outputs[:shared]) for _, validation in tried]  # by one metric
+        self.standing.metric = first.scores[0].name
+        for name, value in zip(self.standing.left, values, strict=True):
+            self.standing.racers[name].score = abs(value)
+        if abs(values[0] - values[1]) < CLEAR:
+            return None
+        return self.standing.left[values.index(max(values))]
 
     def _train(self, trainer: Trainer, racer: Racer, length: float, stopped: threading.Event) -> bool:
         """Makes the updates of a turn; returns whether it came to its end."""

@@ -6,13 +6,15 @@ import math
 from typing import Any, NamedTuple
 
 from interlingua.data.store import Store
+from interlingua.errors import ConfigurationError, nearest
 from interlingua.model.presets import PRESETS
+from interlingua.runs.machine import Throughput
 from interlingua.runs.recipes import Recipe
 from interlingua.sound.codec import POSITION_SAMPLES
 from interlingua.sound.reading import SAMPLE_RATE
 from interlingua.training.settings import TrainingSettings
 
-__all__ = ["choose_sound_recipe", "hours_of"]
+__all__ = ["choose_sound_recipe"]
 
 
 class Default(NamedTuple):
@@ -20,49 +22,68 @@ class Default(NamedTuple):
 
     below_hours: float
     preset: str
+    dropout: float
     batch_seconds: float
 
 
 DEFAULTS = (
-    Default(3, "speech-small", 60.0),
-    Default(30, "speech", 90.0),
-    Default(math.inf, "speech-large", 120.0),
+    Default(3, "speech-small", 0.2, 60.0),
+    Default(30, "speech", 0.1, 90.0),
+    Default(math.inf, "speech-large", 0.1, 120.0),
 )
-CTC_WEIGHT = 0.3
-"""Of the loss and of the search (Watanabe et al. 2017, IV-A)."""
-LEARNING_RATE = {"adamw": 1.5e-3, "muon": 6e-3}
+MIN_UPDATES, MIN_BATCH_SECONDS = 3_000, 30.0
+"""Time for fewer updates goes into more of half the size, down to batches of so many seconds."""
+CTC_WEIGHT = 0.5
+"""Of the loss and of the search; more than the usual .3 teaches in less time (results/sound.md)."""
+LEARNING_RATE = {"adamw": 3e-3, "muon": 1.2e-2}
 WEIGHT_DECAY = {"adamw": 0.01, "muon": 0.1}
 
 
-def choose_sound_recipe(preset: str | None, training: TrainingSettings, train: Store) -> Recipe:
+def choose_sound_recipe(
+    preset: str | None, training: TrainingSettings, train: Store, throughput: Throughput
+) -> Recipe:
     """The recipe that fits so much sound, of the sizes asked for if any were.
 
     Args:
         preset: sizes by name; None where the data shall decide.
-        training: of which the optimizer counts, where the user chose one.
+        training: of which the budget counts, and the optimizer, where the user chose one.
         train: the training pairs.
+        throughput: of presets, for a budget of time.
+
+    Raises:
+        ConfigurationError: there is no such preset.
     """
-    hours = hours_of(train)
-    default = next(each for each in DEFAULTS if hours < each.below_hours)
+    seconds = seconds_of(train)
+    default = next(each for each in DEFAULTS if seconds < 3600 * each.below_hours)
     preset = preset or default.preset
+    if preset not in PRESETS:
+        raise ConfigurationError("there is no such preset", where="preset", found=preset,
+                                 accepted=nearest(preset, PRESETS))  # fmt: skip
     optimizer = training.optimizer if "optimizer" in training.model_fields_set else "muon"
-    model = {**PRESETS[preset].model_dump(), "ctc": True}
+    batch_seconds = default.batch_seconds
+    if "batch_seconds" in training.model_fields_set:
+        batch_seconds = training.batch_seconds
+    elif training.minutes is not None:
+        tokens = int(train.target_lengths.sum(dtype="int64")) + len(train)
+        trained_s = 60 * training.minutes * throughput(preset) * seconds / tokens
+        while trained_s < MIN_UPDATES * batch_seconds and batch_seconds > MIN_BATCH_SECONDS:
+            batch_seconds /= 2
     values: dict[str, Any] = {
-        "model": model,
+        "model": {**PRESETS[preset].model_dump(), "ctc": True, "dropout": default.dropout},
         "training": {
             "optimizer": optimizer,
             "learning_rate": LEARNING_RATE[optimizer],
             "weight_decay": WEIGHT_DECAY[optimizer],
-            "batch_seconds": default.batch_seconds,
+            "batch_seconds": batch_seconds,
             "ctc_weight": CTC_WEIGHT,
         },
         "augmentation": {},
-        "search": {"beam": 10},
+        "search": {"beam": 10, "ctc_weight": CTC_WEIGHT},
     }
-    reason = f"preset {preset}, batches of {default.batch_seconds:g} s, {optimizer}, CTC"
-    return Recipe(values, f"{reason}: there are {hours:.1f} hours of sound")
+    chosen = f"preset {preset}, dropout {default.dropout}, batches of {batch_seconds:g} s, {optimizer}, CTC"
+    return Recipe(values, f"{chosen}: there are {seconds / 3600:.1f} hours of sound")
 
 
-def hours_of(train: Store) -> float:
+def seconds_of(train: Store) -> float:
     """Of all sounds."""
-    return int(train.source_lengths.sum(dtype="int64")) * POSITION_SAMPLES / SAMPLE_RATE / 3600
+    return int(train.source_lengths.sum(dtype="int64")) * POSITION_SAMPLES / SAMPLE_RATE

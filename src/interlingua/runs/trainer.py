@@ -157,6 +157,15 @@ class Trainer:
             learner.model.train()
         return loss.bits_per_character
 
+    def try_on_pairs(self, stopped: threading.Event | None = None) -> Validation:
+        """Has the averaged weights translate validation pairs, for so long as a validation may take.
+
+        Raises:
+            StoppedError: `stopped` was set.
+        """
+        with self.learner.averaged_weights():
+            return self.validator.validate(self.learner.model, self._validation_ends_at(), stopped)
+
     def _out_of_patience(self) -> str:
         return f"no better score in {self.selection.without_better} validations"
 
@@ -167,8 +176,7 @@ class Trainer:
             StoppedError: `stopped` was set; it is as if the validation had not begun.
         """
         learner, began_s = self.learner, self.clock()
-        with learner.averaged_weights():
-            validation = self.validator.validate(learner.model, self._validation_ends_at(), stopped)
+        validation = self.try_on_pairs(stopped)
         self.validations_done = self._validations_by(progress)
         best = self._compare(validation)
         if best or self.settings.save == "last":

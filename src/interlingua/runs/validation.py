@@ -224,6 +224,10 @@ class Validator:
         (score,) = self._evaluate(self.metrics[:1], found, pairs, 0)
         return _larger_is_better(score)
 
+    def first_sources(self, count: int) -> list[str]:
+        """The sources of the first pairs, in the order in which pairs are taken."""
+        return [self.store.source_text(i) for i in self.order[:count]]
+
     def measure_numbers_copied(self) -> float | None:
         """The share of pairs with the same numbers on both sides; None when too few have any."""
         store = self.store

@@ -11,12 +11,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from interlingua.kinds import BOS, EOS
-from interlingua.model.protocol import Seq2Seq
+from interlingua.model.protocol import Memory, Seq2Seq
 from interlingua.search.hypothesis import Hypothesis, SearchInput, length_penalty
 from interlingua.search.settings import SearchSettings, forbidden_ids
 from interlingua.search.topk import top_k
 
-__all__ = ["BeamObserver", "BeamStep", "Beams", "Constraint", "Continuations", "beam_search"]
+__all__ = [
+    "BeamObserver", "BeamStep", "Beams", "Constraint", "Continuations", "beam_search", "likely_tokens"
+]  # fmt: skip
 
 Continuations = tuple[
     Float[Tensor, "sentences ways"], Int[Tensor, "sentences ways"], Int[Tensor, "sentences ways"]
@@ -81,6 +83,7 @@ def beam_search(
     settings: SearchSettings,
     observe: BeamObserver | None = None,
     constraint: Constraint | None = None,
+    memory: Memory | None = None,
 ) -> list[list[Hypothesis]]:
     """Finds the hypotheses of highest score that a beam of some width meets.
 
@@ -94,6 +97,7 @@ def beam_search(
         settings: beam, length_penalty, stop, n_best and unknown are used.
         observe: told of every step, to show what the search did.
         constraint: decides which continuations get a slot, and how many slots there are.
+        memory: of the sources, if they have been encoded already.
 
     Returns:
         For each source its `n_best` hypotheses, best first; fewer only if the beam met fewer.
@@ -103,7 +107,7 @@ def beam_search(
     ended: list[list[Hypothesis]] = [[] for _ in batch.limits]
     widths = torch.full((len(ended),), settings.beam, device=device)
     beams = Beams.start(batch.limits, widths if constraint is None else constraint.widths)
-    state = model.start(model.encode(batch.source))
+    state = model.start(model.encode(batch.source) if memory is None else memory)
     tokens = torch.full((len(ended),), BOS, device=device)
     while True:
         logits, state = model.step(tokens, state)
@@ -141,17 +145,26 @@ def _continuations(
     count: int,
 ) -> Continuations:
     """The best next tokens of each sentence."""
+    log_probs, tokens = likely_tokens(logits, not_continuing, count)
+    sentences, ways = len(beams.live_log_probs), log_probs.shape[1]
+    log_probs = (log_probs + beams.live_log_probs.view(-1, 1)).view(sentences, -1)
+    best, where = log_probs.topk(min(count, log_probs.shape[1]), dim=1)
+    return best, where.div(ways, rounding_mode="floor"), tokens.view(sentences, -1).gather(1, where)
+
+
+def likely_tokens(
+    logits: Float[Tensor, "rows vocabulary"], not_continuing: Int[Tensor, " ids"], count: int
+) -> tuple[Float[Tensor, "rows ways"], Int[Tensor, "rows ways"]]:
+    """The log-probability of EOS, then of the `count` likeliest tokens to go on with; and which they are.
+
+    A row has one way to end and at most `count` ways to go on that can matter.
+    """
     next_log_probs = torch.log_softmax(logits.float(), dim=1)
     ending = next_log_probs[:, EOS : EOS + 1].clone()
     next_log_probs.index_fill_(1, not_continuing, -math.inf)
     going, tokens = top_k(next_log_probs, min(count, next_log_probs.shape[1]))
-    # A row has one way to end and at most `count` ways to go on that can matter.
-    log_probs = torch.cat([ending, going], dim=1) + beams.live_log_probs.view(-1, 1)
     tokens = torch.cat([torch.full_like(ending, EOS, dtype=torch.long), tokens], dim=1)
-    sentences, ways = len(beams.live_log_probs), log_probs.shape[1]
-    log_probs, tokens = log_probs.view(sentences, -1), tokens.view(sentences, -1)  # (sentences, width * ways)
-    best, where = log_probs.topk(min(count, log_probs.shape[1]), dim=1)
-    return best, where.div(ways, rounding_mode="floor"), tokens.gather(1, where)
+    return torch.cat([ending, going], dim=1), tokens
 
 
 class Beams(NamedTuple):

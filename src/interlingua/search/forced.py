@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from interlingua.data.batch import pad
 from interlingua.kinds import BOS, EOS, PAD, Source
-from interlingua.model.protocol import Seq2Seq
+from interlingua.model.protocol import Memory, Seq2Seq
 from interlingua.search.hypothesis import Hypothesis, SearchInput, length_penalty
 
 __all__ = ["forced_log_probs", "rescore"]
@@ -25,6 +25,7 @@ def forced_log_probs(
     source: Source,
     target_in: Int[Tensor, "batch target"],
     target_out: Int[Tensor, "batch target"],
+    memory: Memory | None = None,
 ) -> Float[Tensor, "batch target"]:
     """The log-probability of each token of target_out given those before it; 0 at padding.
 
@@ -33,8 +34,9 @@ def forced_log_probs(
         source: the batch.
         target_in: BOS and the target's ids, then PAD.
         target_out: the target's ids and EOS, then PAD.
+        memory: of the source, if it has been encoded already.
     """
-    hidden = model.decode(model.encode(source), target_in)
+    hidden = model.decode(model.encode(source) if memory is None else memory, target_in)
     real = target_out != PAD
     wanted = target_out[real]
     result = torch.zeros(real.shape, device=real.device)
@@ -48,8 +50,9 @@ def forced_log_probs(
 
 
 def rescore(
-    model: Seq2Seq, batch: SearchInput, found: Sequence[Sequence[Hypothesis]], alpha: float
-) -> list[list[Hypothesis]]:
+    model: Seq2Seq, batch: SearchInput, found: Sequence[Sequence[Hypothesis]], alpha: float,
+    memory: Memory | None = None,
+) -> list[list[Hypothesis]]:  # fmt: skip
     """The same hypotheses in the same order, with the model's own log-probabilities.
 
     Args:
@@ -57,6 +60,7 @@ def rescore(
         batch: of sources.
         found: some hypotheses of each source.
         alpha: of the length penalty.
+        memory: of the sources, if they have been encoded already.
     """
     rescored: list[list[Hypothesis]] = [[] for _ in found]
     for rank in range(max(map(len, found))):
@@ -66,7 +70,8 @@ def rescore(
         target_out = pad(outputs).to(batch.limits.device)
         target_in = pad([ids[:-1] for ids in outputs], before=BOS).to(batch.limits.device)
         source = Source(batch.source.values[rows], batch.source.mask[rows])
-        forced = forced_log_probs(model, source, target_in, target_out).tolist()
+        known = None if memory is None else memory.rows(rows)
+        forced = forced_log_probs(model, source, target_in, target_out, known).tolist()
         for i, one, ids, row in zip(rows, ranked, outputs, forced, strict=True):
             log_probs = row[: len(ids)]
             score = sum(log_probs) / float(length_penalty(len(ids), alpha))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from interlingua.model.protocol import Seq2Seq
-from interlingua.search.beam import Constraint, beam_search
+import torch
+
+from interlingua.model.protocol import Memory, Seq2Seq
+from interlingua.search.beam import BeamObserver, Constraint, beam_search
+from interlingua.search.ctc import CTCPrefixScorer
 from interlingua.search.forced import rescore
 from interlingua.search.greedy import greedy_search
 from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
 from interlingua.search.sample import sample
 from interlingua.search.settings import SearchSettings
 
-__all__ = ["search"]
+__all__ = ["search", "search_with_beam"]
 
 
 def search(
@@ -20,7 +23,8 @@ def search(
     """Finds `n_best` hypotheses for each source, best first.
 
     Under a constraint that needs rescoring they stay in the constraint's own order, in which a term counts as
-    much as the word that it replaces; their scores are the model's, and may be in another order.
+    much as the word that it replaces; their scores are the model's, and may be in another order. So are those
+    of hypotheses that CTC ranks along with the decoder, which it does where there is no other constraint.
 
     Args:
         model: any Seq2Seq, in evaluation mode.
@@ -31,11 +35,42 @@ def search(
     """
     if settings.sample:
         return sample(model, batch, settings, observe)
-    if settings.beam == 1 and constraint is None:
+    if settings.beam == 1 and constraint is None and not settings.ctc_weight:
         return greedy_search(model, batch, settings, observe)
     # The best continuation comes first.
     observe_best = None if observe is None else lambda step: observe(step.numbers, step.ids[:, 0])
-    found = beam_search(model, batch, settings, observe_best, constraint)
+    return search_with_beam(model, batch, settings, observe_best, constraint)
+
+
+def search_with_beam(
+    model: Seq2Seq, batch: SearchInput, settings: SearchSettings, observe: BeamObserver | None = None,
+    constraint: Constraint | None = None,
+) -> list[list[Hypothesis]]:  # fmt: skip
+    """What `search` does without sampling; a beam of 1 is greedy search, slowly.
+
+    Args:
+        model: any Seq2Seq, in evaluation mode.
+        batch: sources with their length limits.
+        settings: beam, n_best and so on.
+        observe: told of every step, to show what the search did.
+        constraint: of the beam.
+    """
+    memory: Memory | None = None
+    if settings.ctc_weight and constraint is None:
+        memory, constraint = _encode_for_ctc(model, batch, settings)
+    found = beam_search(model, batch, settings, observe, constraint, memory)
     if constraint is not None and constraint.needs_rescoring:
-        return rescore(model, batch, found, settings.length_penalty)
+        return rescore(model, batch, found, settings.length_penalty, memory)
     return found
+
+
+@torch.inference_mode()
+def _encode_for_ctc(
+    model: Seq2Seq, batch: SearchInput, settings: SearchSettings
+) -> tuple[Memory, CTCPrefixScorer | None]:
+    """The memory, and what scores by it if the model has the head."""
+    memory = model.encode(batch.source)
+    log_probs = model.ctc(memory)
+    if log_probs is None:
+        return memory, None
+    return memory, CTCPrefixScorer(log_probs, memory.mask, settings.beam, settings.ctc_weight)

@@ -25,6 +25,9 @@ class SearchSettings(Settings):
     every slot of the beam has finished. Both give the same n best; exact takes fewer steps."""
     n_best: Annotated[int, Field(ge=1, le=1000)] = 1
     """Hypotheses returned a sentence; at most `beam` unless sampling."""
+    ctc_weight: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Of models with model.ctc: hypotheses are ranked by so much of CTC's log-probability and 1 - so much of
+    the decoder's (Watanabe et al. 2017, III-B); 0: by the decoder's alone. Not when sampling."""
     unknown: bool = False
     """Whether the unknown symbol may be generated."""
     sample: bool = False

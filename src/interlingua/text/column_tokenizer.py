@@ -46,8 +46,9 @@ class ColumnTokenizer:
     def tags(self) -> list[str]:
         """What the first column may be, where that is a closed list."""
         first = self.columns[0]
-        words = first.vocabulary.symbols if isinstance(first, SymbolTokenizer) else ()
-        return [word for word in words if word] if first.kind == "words" else []
+        if not isinstance(first, SymbolTokenizer) or first.between not in (COLUMN_END, " "):
+            return []  # such as V;PST, which combines several
+        return [word for word in first.vocabulary.symbols if word]
 
     def with_normalisation(self, rule: Normalisation) -> ColumnTokenizer:
         """Returns the same with another rule of normalisation."""
@@ -149,7 +150,7 @@ class TextColumn:
 
     Args:
         source: the tokenizer of sources.
-        column: the text, where sources have columns; when not given, the first that is no tag.
+        column: the text, where sources have columns; when not given, the first that is not of words.
     """
 
     def __init__(self, source: Tokenizer, column: int | None) -> None:
@@ -157,7 +158,8 @@ class TextColumn:
         self.tokenizer = source
         """Of the text alone."""
         if isinstance(source, ColumnTokenizer):
-            self.column = (1 if source.tags else 0) if column is None else column
+            free = [number for number, each in enumerate(source.columns) if each.kind != "words"]
+            self.column = [*free, 1 if source.tags else 0][0] if column is None else column
             self.tokenizer = source.columns[self.column]
 
     def take_out(self, text: str) -> tuple[str, OtherColumns]:

@@ -46,7 +46,7 @@ def _ctc(
     frames: Int[Tensor, " batch"],
     lengths: Int[Tensor, " batch"],
 ) -> tuple[Float[Tensor, " batch"], Float[Tensor, "batch source symbols"]]:
-    """Losses, and each symbol's probability at each vector given the target (Graves et al. 2006, Eq. 14)."""
+    """Losses, and each symbol's probability at each vector given the target (Graves et al. 2006, 4.2)."""
     with torch.enable_grad():
         scores.requires_grad_()
         losses = F.ctc_loss(scores.transpose(0, 1), targets, frames, lengths, blank=0, reduction="none")

@@ -80,7 +80,7 @@ class CrossEntropy:
 
 
 class CTC:
-    """Connectionist temporal classification of the memory (Graves et al. 2006, Eq. 8; see `ctc_sum`)."""
+    """Connectionist temporal classification of the memory (Graves et al. 2006, 4.2; see `ctc_sum`)."""
 
     def __call__(self, model: Seq2Seq, batch: Batch) -> Loss:
         """The sum over the targets, in nats: one part, "ctc"."""
@@ -92,7 +92,7 @@ class CTC:
 
 
 class Hybrid:
-    """(1 - weight) * cross entropy + weight * CTC, of one memory (Watanabe et al. 2017, Eq. 11).
+    """(1 - weight) * cross entropy + weight * CTC, of one memory (Watanabe et al. 2017, III-A).
 
     Of models without a head for CTC it is the cross entropy alone.
 

@@ -57,7 +57,7 @@ class TrainingSettings(Settings):
     """R-Drop's alpha (Wu et al. 2021): every batch is computed twice under different dropout, and the two
     predictions are drawn together. 0: once, as usual."""
     ctc_weight: Annotated[float, Field(ge=0, lt=1)] = 0.3
-    """The share that CTC has in the loss of models with model.ctc (Watanabe et al. 2017, Eq. 11)."""
+    """The share that CTC has in the loss of models with model.ctc (Watanabe et al. 2017, III-A)."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the uniform distribution in what is to be predicted (the paper, 5.4)."""
     average_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999

@@ -27,7 +27,8 @@ class FlatWeights:
 
     def __init__(self, model: Model, dtype: torch.dtype) -> None:
         named = dict(model.named_parameters())  # a tied parameter is listed once
-        # Hidden layers' matrices first, those of one shape side by side, then tables, then norms and biases.
+        # Hidden layers' matrices first, those of one shape side by side, then tables and the kernels of
+        # convolutions, then norms and biases.
         tables = set(map(id, model.tables()))
         blocks = {name: _block(parameter, id(parameter) in tables) for name, parameter in named.items()}
         self.names = sorted(named, key=blocks.__getitem__)
@@ -82,7 +83,7 @@ def _block(parameter: Tensor, table: bool) -> tuple[int, int, int]:
     """
     if parameter.dim() < 2:
         return VECTOR, 0, 0
-    if table:
+    if table or parameter.dim() > 2:  # a convolution has many small kernels instead of a matrix
         return TABLE, 0, 0
     rows, columns = parameter.shape
     return HIDDEN, columns if rows % columns == 0 else rows, columns

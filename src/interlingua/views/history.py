@@ -73,6 +73,8 @@ class RaceCurve:
     name: str
     points: list[tuple[float, float]]
     """(seconds of its own training, bits a character of the validation targets)"""
+    score: float | None = None
+    """Of its translations of validation pairs, where it was one of the last two, and these were near."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,10 @@ class RunHistory:
     samples: list[Sample]
     race: list[RaceCurve]
     """Of the models that raced for the place, the winner first."""
+    race_winner: str
+    """Empty when the race is not over, or when there was none."""
+    race_metric: str
+    """That decided between the last two, if bits did not."""
     missing: list[str]
     """What the directory does not say, and why."""
 
@@ -141,7 +147,9 @@ def _history(
             for event in validated
         ],
         samples=_samples(validated) or _last_samples(info),
-        race=_race([event for event in events if event["event"] == "raced"]),
+        race=_race([event for event in events if event["event"] == "raced"], info.get("race", {})),
+        race_winner=info.get("race", {}).get("winner", ""),
+        race_metric=info.get("race", {}).get("metric", ""),
         missing=missing,
     )  # fmt: skip
 
@@ -229,15 +237,21 @@ def _point(events: Sequence[Mapping[str, Any]]) -> CurvePoint:
     )
 
 
-def _race(raced: Sequence[Mapping[str, Any]]) -> list[RaceCurve]:
-    """The racers, those that came farther and then the better ones first."""
+def _race(raced: Sequence[Mapping[str, Any]], result: Mapping[str, Any]) -> list[RaceCurve]:
+    """The racers: the winner, if it is known, then those that came farther, then the better ones.
+
+    Args:
+        raced: events of a log.
+        result: of the race, from info.json.
+    """
     points: dict[str, list[tuple[float, float]]] = {}
     for event in raced:
         if event["bits_per_character"] is not None:
             place = round(event["used_s"], 1), round(event["bits_per_character"], 4)
             points.setdefault(event["name"], []).append(place)
-    ranked = sorted(points.items(), key=lambda item: (-len(item[1]), item[1][-1][1]))
-    return [RaceCurve(name, of_racer) for name, of_racer in ranked]
+    winner, racers = result.get("winner"), result.get("racers", {})
+    ranked = sorted(points.items(), key=lambda item: (item[0] != winner, -len(item[1]), item[1][-1][1]))
+    return [RaceCurve(name, of_racer, racers.get(name, {}).get("score")) for name, of_racer in ranked]
 
 
 def _samples(validated: Sequence[Mapping[str, Any]]) -> list[Sample]:

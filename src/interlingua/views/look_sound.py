@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import io
 import wave
-from itertools import groupby
 from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from interlingua.data.batch import make_source
@@ -18,10 +17,12 @@ from interlingua.engine.eager import EagerEngine
 from interlingua.errors import ConfigurationError
 from interlingua.inference.alignment import attention_of
 from interlingua.inference.transcriber import Piece, Sound, Transcriber
-from interlingua.inference.words import POSITION_S, find_positions, find_words, tokens_of_words
+from interlingua.inference.words import POSITION_S, find_spans, find_words, tokens_of_words
 from interlingua.kinds import EOS, PAD, Codec, Source
-from interlingua.search.beam import BeamStep, beam_search
+from interlingua.search.beam import BeamStep
+from interlingua.search.ctc import ctc_greedy
 from interlingua.search.hypothesis import Hypothesis, SearchInput
+from interlingua.search.search import search_with_beam
 from interlingua.search.settings import SearchSettings
 from interlingua.sound.features import HOP, band_centres, log_mel
 from interlingua.sound.reading import SAMPLE_RATE
@@ -75,13 +76,13 @@ def look_at_sound(
     source = Source(values.to(engine.device), mask.to(engine.device))
     limits = torch.tensor([transcriber.length_limit(piece.positions)], device=engine.device)
     steps: list[BeamStep] = []
-    (found,) = beam_search(engine.model, SearchInput(source, limits), settings, steps.append)
+    (found,) = search_with_beam(engine.model, SearchInput(source, limits), settings, steps.append)
     best = found[0]
     written = [*best.ids, *([] if best.limited else [EOS])]
     ctc = engine.ctc(source)
     attention = _attention(engine, source, best, len(written)) if engine.has_attention else None
     times_by: Literal["CTC", "attention"] | None = "CTC" if ctc else "attention" if attention else None
-    (positions,) = find_positions(engine, source, [best])
+    (spans,) = find_spans(engine, source, [best])
     return SoundLook(
         model=name,
         file=file,
@@ -94,10 +95,11 @@ def look_at_sound(
         audio=_wav(piece),
         spectrogram=_spectrogram(piece),
         target_out=show_ids(codec, written),
-        token_positions=positions if times_by else None,
+        token_spans=spans if times_by else None,
         times_by=times_by,
         words=_words(engine, codec, source, best, piece.span_s[0] if times_by else None),
         beam=width,
+        ctc_weight=settings.ctc_weight if ctc else 0.0,
         outputs=[
             Output(codec.decode(each.ids), round(each.score, 4), round(sum(each.log_probs), 4), each.limited)
             for each in found
@@ -105,7 +107,7 @@ def look_at_sound(
         predictions=predict(codec, engine.model, source, written),
         tree=build_tree(steps, found, EOS, lambda id: show_ids(codec, [id])[0]),
         attention=attention,
-        ctc=None if ctc is None else _spikes(codec, ctc[0][0]),
+        ctc=None if ctc is None else _spikes(codec, *ctc),
     )
 
 
@@ -166,12 +168,17 @@ def _words(
     ]  # fmt: skip
 
 
-def _spikes(codec: Codec, log_probs: Float[Tensor, "positions vocabulary"]) -> Spikes:
-    probabilities = log_probs.float().exp()
-    blanks = probabilities[:, PAD].tolist()
-    most, ids = probabilities.index_fill(1, torch.tensor([PAD], device=probabilities.device), 0.0).max(dim=1)
-    path = [id for id, _ in groupby(probabilities.argmax(dim=1).tolist()) if id != PAD]
+def _spikes(
+    codec: Codec,
+    log_probs: Float[Tensor, "one positions vocabulary"],
+    mask: Bool[Tensor, "one positions"],
+) -> Spikes:
+    """What CTC says of one sound."""
+    probabilities = log_probs[0].float().exp()
+    most, ids = probabilities[:, PAD + 1 :].max(dim=1)
     return Spikes(
-        codec.decode(path), show_ids(codec, ids.tolist()), [round(value, 3) for value in most.tolist()],
-        [round(value, 3) for value in blanks],
-    )  # fmt: skip
+        codec.decode(ctc_greedy(log_probs, mask)[0].ids),
+        show_ids(codec, (ids + PAD + 1).tolist()),
+        rounded(most, 3),
+        rounded(probabilities[:, PAD], 3),
+    )

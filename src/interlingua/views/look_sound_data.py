@@ -49,7 +49,7 @@ class Spikes:
     """What the CTC head says at each position, before any search."""
 
     text: str
-    """What it reads alone: the most probable symbol everywhere, repetitions and blanks taken out."""
+    """What it reads alone: the most probable symbols, without repetitions and blanks."""
     symbols: list[str]
     """The most probable symbol but the blank."""
     probabilities: list[float]
@@ -104,12 +104,14 @@ class SoundLook:
     spectrogram: Spectrogram
     target_out: list[str]
     """The tokens that the decoder wrote, the end sign with them."""
-    token_positions: list[int] | None
-    """At which position each token stands but the end sign; None when the model does not tell."""
+    token_spans: list[tuple[int, int]] | None
+    """The first and the last position of each token but the end sign; None when the model does not tell."""
     times_by: Literal["CTC", "attention"] | None
     """What tells the times."""
     words: list[SoundWord]
     beam: int
+    ctc_weight: float
+    """How much CTC counted in the search, beside the decoder."""
     outputs: list[Output]
     """The n best, the transcript first."""
     predictions: list[TokenPrediction]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,13 +13,17 @@ import langcodes
 from interlingua.errors import BundleError, ConfigurationError
 from interlingua.serving.models.detection import DetectedLanguage, LanguageDetector, base_of
 from interlingua.serving.refusal import RefusalError
+from interlingua.text.columns import COLUMN_END, NO_OTHERS, OtherColumns, add_tag, list_tags
 from interlingua.text.languages import check_language
+from interlingua.text.normalise import normalise
 from interlingua.text.tokenizer import Tokenizer
 from interlingua.text.tokenizer_files import load_tokenizer
 
 __all__ = ["AUTO", "Catalogue", "ServedModel", "name_of", "read_model"]
 
 AUTO = "auto"
+MANY = "mul"
+"""What ISO 639 calls several languages: those that the tags name."""
 _MOSTLY_COPIED = 0.8  # share of the validation pairs whose numbers are the same on both sides
 _CERTAIN = 60.0  # percent from which a text is taken to be in the target's language already
 _UNCERTAIN = 50.0  # percent below which the other texts of a request decide
@@ -39,6 +43,23 @@ class ServedModel(NamedTuple):
     """Whether the numbers of a text come out as they are; some tasks rewrite them, such as dates."""
     steps: tuple[ServedModel, ...] = ()
     """The models that it stands for, if it goes through a third language."""
+    tag: str | None = None
+    """What stands in the first column of its sources, if a tag does and one is chosen."""
+
+    @property
+    def tags(self) -> list[str]:
+        """Which tags there are to choose from; none for a model without."""
+        return [] if self.steps or self.same_language else getattr(self.tokenizer, "tags", [])
+
+    @property
+    def needs_tag(self) -> bool:
+        """Whether one must still be chosen."""
+        return bool(self.tags) and self.tag is None
+
+    @property
+    def others(self) -> OtherColumns:
+        """What goes with every part of a text."""
+        return NO_OTHERS if self.tag is None else OtherColumns(add_tag(self.tag, ""))
 
     @property
     def same_language(self) -> bool:
@@ -105,7 +126,7 @@ class Catalogue:
     """The languages that are served, and the models between them.
 
     Args:
-        models: those that are served.
+        models: those that are served; one whose tags are languages stands for one of each.
         pivot: whether a pair of languages without a model goes through a third language.
 
     Raises:
@@ -113,6 +134,7 @@ class Catalogue:
     """
 
     def __init__(self, models: Sequence[ServedModel], *, pivot: bool = True) -> None:
+        models = [each for model in models for each in _spread(model)]
         self.models = {(model.source, model.target): model for model in models}
         names = [model.name for model in models]
         if len(set(names)) < len(models):
@@ -136,34 +158,67 @@ class Catalogue:
         """What a language can be translated to."""
         return [target for start, target in self.pairs if start == source]
 
+    def tags(self, source: str, target: str) -> list[str]:
+        """Which tags there are for a pair of languages."""
+        model = self.models.get((source, target))
+        return model.tags if model else []
+
     def find(self, code: str) -> str:
         """The served language of a code; also for another spelling (EN) or region (en-US) of it.
 
         Raises:
             RefusalError: it is not served.
         """
-        for normalise in (str, str.lower, base_of):
+        for spell in (str, str.lower, base_of):
             for served in self.codes:
-                if normalise(served) == normalise(code):
+                if spell(served) == spell(code):
                     return served
         raise RefusalError(400, f"{code[:40]} is not supported. Known: {', '.join(self.codes)}.")
 
     def choose(
-        self, source: str, target: str, texts: Sequence[str]
+        self, source: str, target: str, texts: Sequence[str], tag: str | None = None
     ) -> tuple[ServedModel, DetectedLanguage | None]:
         """The model for texts that are in one language (see `choose_each`)."""
-        return self.choose_each(source, target, ["\n".join(texts)])[0]
+        return self.choose_each(source, target, ["\n".join(texts)], tag)[0]
 
     def choose_each(
-        self, source: str, target: str, texts: Sequence[str]
+        self, source: str, target: str, texts: Sequence[str], tag: str | None = None
     ) -> list[tuple[ServedModel, DetectedLanguage | None]]:
         """The model for each text, and the language that was detected if the source is "auto".
 
         A text that is in the target's language already stays as it is, as with LibreTranslate.
 
+        Args:
+            source: a code, or "auto".
+            target: a code.
+            texts: of a request.
+            tag: that a model is to use, if it is one of its own.
+
         Raises:
-            RefusalError: there is no such model, or none for the language that was detected.
+            RefusalError: there is no such model, or none for the language that was detected, or no such tag.
         """
+        chosen = self._choose_each(source, target, texts)
+        if tag is not None:
+            found = [served for served, _ in chosen] if source != AUTO else self.models.values()
+            target = self.find(target)
+            tags = [each for served in found if served.target == target for each in served.tags]
+            _check_tag(tag, list(dict.fromkeys(tags)))
+        return [(self._with_tag(served, tag), detected) for served, detected in chosen]
+
+    def _with_tag(self, served: ServedModel, tag: str | None) -> ServedModel:
+        """The model with a tag of the request, if it is one of its own."""
+        tag = normalise(tag or "", "text")
+        if tag in served.tags:
+            same = (each for each in self.models.values() if each.directory == served.directory)
+            return next((each for each in same if each.tag == tag), served._replace(tag=tag))
+        if served.needs_tag:
+            needed = f"{served.name} needs one of: {list_tags(served.tags)}"
+            raise RefusalError(400, f"Invalid request: missing tag parameter: {needed}")
+        return served
+
+    def _choose_each(
+        self, source: str, target: str, texts: Sequence[str]
+    ) -> list[tuple[ServedModel, DetectedLanguage | None]]:
         target = self.find(target)
         if source != AUTO:
             return [(self._between(self.find(source), target), None)] * len(texts)
@@ -205,9 +260,39 @@ class Catalogue:
         return self._between(found.language, target), found
 
 
+def _spread(model: ServedModel) -> Iterator[ServedModel]:
+    """A model for each language, where its tags are those of one side: its code there is one, or "mul"."""
+    source, target, tags = model.source, model.target, model.tags
+    into = target in (*tags, MANY)
+    if not tags or not (into or source in (*tags, MANY)):
+        yield model
+    elif not all(map(_is_code, tags)):  # those that are none can be asked for by tag only
+        yield model._replace(tag=next((tag for tag in (target, source) if tag in tags), None))
+    else:
+        for tag in sorted(tags, key=lambda tag: tag not in (source, target)):
+            start, end = (source, tag) if into else (tag, target)
+            if start != end:
+                yield model._replace(name=f"{start}-{end}", source=start, target=end, tag=tag)
+
+
+def _is_code(tag: str) -> bool:
+    try:
+        return bool(check_language(tag))
+    except ValueError:
+        return False
+
+
+def _check_tag(tag: str, tags: Sequence[str]) -> None:
+    if not tags:
+        raise RefusalError(400, "Invalid request: tag: there are no tags for these languages")
+    if COLUMN_END in tag or normalise(tag, "text") not in tags:
+        raise RefusalError(400, f"Invalid request: tag: {tag[:40]} is none. Known: {list_tags(tags)}")
+
+
 def _find_pivots(models: Sequence[ServedModel]) -> dict[tuple[str, str], ServedModel]:
     """For each pair of languages without a model two that lead from one to the other, the first such two."""
     direct = {(model.source, model.target) for model in models}
+    models = [model for model in models if not model.needs_tag]
     found: dict[tuple[str, str], ServedModel] = {}
     for first in models:
         for second in models:

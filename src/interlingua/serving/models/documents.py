@@ -44,6 +44,8 @@ class DocumentState(BaseModel):
     """Of the file."""
     source: str
     target: str
+    tag: str | None = None
+    """Of a model with tags."""
     characters: int
     status: Literal["queued", "translating", "done", "error"] = "queued"
     error: str | None = None
@@ -183,10 +185,12 @@ class DocumentStore:
                 self.end(state, "error", f"The service ended {times} while it translated this document.")
 
 
-def new_document(name: str, source: str, target: str, characters: int) -> DocumentState:
+def new_document(
+    name: str, source: str, target: str, characters: int, tag: str | None = None
+) -> DocumentState:
     """A document that nobody has seen yet; it gets its key when it is added."""
     return DocumentState(
-        id=secrets.token_hex(16), key_hash="", name=name, source=source, target=target,
+        id=secrets.token_hex(16), key_hash="", name=name, source=source, target=target, tag=tag,
         characters=characters, created_at=time.time(),
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from interlingua.errors import ConfigurationError, DataError
@@ -11,6 +11,7 @@ from interlingua.serving.refusal import RefusalError
 from interlingua.serving.settings import ServeSettings
 from interlingua.terms.glossary import Glossary
 from interlingua.terms.reading import read_glossary
+from interlingua.text.column_tokenizer import TextColumn
 
 __all__ = ["Glossaries"]
 
@@ -28,7 +29,7 @@ class Glossaries:
         models = {model.name: model for model in catalogue.models.values()}
         files = _files(settings.glossary, list(models))
         self._of_models = {
-            name: Glossary(read_glossary(files[name]) if name in files else {}, model.tokenizer.normalise)
+            name: Glossary(read_glossary(files[name]) if name in files else {}, _normalise(model))
             for name, model in models.items()
         }
 
@@ -39,14 +40,14 @@ class Glossaries:
             RefusalError: with 400, terms are too many, too long or empty.
         """
         if served.same_language:
-            return Glossary({}, served.tokenizer.normalise)
+            return Glossary({}, _normalise(served))
         if served.steps:
             if terms:
                 raise RefusalError(
                     400, f"Invalid request: glossary: there is no model from {served.source} to "
                     f"{served.target}; its translation goes through {served.steps[0].target}",
                 )  # fmt: skip
-            return Glossary({}, served.tokenizer.normalise)  # each step has its own
+            return Glossary({}, _normalise(served))  # each step has its own
         of_model = self._of_models[served.name]
         if not terms:
             return of_model
@@ -68,6 +69,11 @@ class Glossaries:
             return of_model.overridden_by(terms)
         except DataError:
             raise RefusalError(400, "Invalid request: glossary: a term is empty") from None
+
+
+def _normalise(served: ServedModel) -> Callable[[str], str]:
+    """How the text of its sources is written."""
+    return TextColumn(served.tokenizer, None).tokenizer.normalise
 
 
 def _files(given: Sequence[str], names: Sequence[str]) -> dict[str, Path]:

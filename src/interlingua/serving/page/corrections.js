@@ -26,8 +26,8 @@ export function correctionForm(sentence, pair, saved) {
     if (!text || button.disabled) return;
     button.disabled = true;
     try {
-      const { source, target } = pair;
-      await saveCorrection({ q: sentence.part.source, translation: text, source, target });
+      const { source, target, tag } = pair;
+      await saveCorrection({ q: sentence.part.source, translation: text, source, target, tag });
       output.replace(sentence, { text, tokens: [], log_probs: [], own: true });
       saved(text);
       told.textContent = "Saved. Thank you.";

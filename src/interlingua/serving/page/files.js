@@ -26,10 +26,10 @@ async function take(file) {
   const item = make("li", {}, said, state, remove);
   remove.addEventListener("click", () => item.remove());
   list.append(item);
-  const { source, target } = chosen();
+  const languages = chosen();
   try {
     await check(file);
-    const href = await translateFile(file, source, target);
+    const href = await translateFile(file, languages);
     const link = make("a", { href, download: "", textContent: "Download the translation" });
     state.replaceWith(link, make("span", { className: "number", textContent: `kept for ${limits.fileMinutes} min` }));
   } catch (error) {

@@ -2,11 +2,11 @@
 import { byId, make } from "./dom.js";
 
 const AUTO = "auto";
-const [source, target, swap] = ["source", "target", "swap"].map(byId);
-let known = []; // {code, name, targets}
+const [source, target, tag, swap] = ["source", "target", "tag", "swap"].map(byId);
+let known = []; // {code, name, targets, tags}
 let detected = null;
 
-export const chosen = () => ({ source: source.value, target: target.value });
+export const chosen = () => ({ source: source.value, target: target.value, ...(tag.hidden ? {} : { tag: tag.value }) });
 const nameOf = (code) => known.find((each) => each.code === code)?.name ?? code;
 const targetsOf = (code) => known.find((each) => each.code === code)?.targets ?? [];
 const remember = () => { try { localStorage.languages = JSON.stringify(chosen()); } catch { /* not allowed to */ } };
@@ -19,11 +19,21 @@ function options(select, codes, wish) {
 }
 
 // The targets that the source allows, and whether there is a way back.
-function follow(wish = target.value) {
+function follow(wish = target.value, tagWish = tag.value) {
   const all = known.flatMap((each) => each.targets);
   options(target, source.value === AUTO ? [...new Set(all)] : targetsOf(source.value), wish);
+  offerTags(tagWish);
   detected = null;
   told();
+}
+
+// The tags of the models between the languages, where one is to be chosen.
+function offerTags(wish = tag.value) {
+  const own = known.filter(({ code }) => source.value === AUTO || code === source.value);
+  const tags = [...new Set(own.flatMap((each) => each.tags[target.value] ?? []))];
+  tag.replaceChildren(...tags.map((each) => make("option", { value: each, textContent: each })));
+  tag.value = tags.includes(wish) ? wish : tags[0];
+  tag.hidden = !tags.length;
 }
 
 function told() {
@@ -61,7 +71,8 @@ export function offer(languages, preset, asked, changed) {
   const wish = { source: preset.source.code, target: preset.target.code, ...remembered(), ...asked };
   options(source, sources.length > 1 ? [AUTO, ...sources] : sources, wish.source);
   if (!sources.includes(wish.source) && wish.source !== AUTO) source.value = preset.source.code;
-  follow(wish.target);
+  follow(wish.target, wish.tag);
   source.addEventListener("change", () => { follow(); remember(); changed(); });
-  target.addEventListener("change", () => { told(); remember(); changed(); });
+  target.addEventListener("change", () => { offerTags(); told(); remember(); changed(); });
+  tag.addEventListener("change", () => { remember(); changed(); });
 }

@@ -59,7 +59,7 @@ async function translateNow() {
     const answer = await translate({ q: text, ...pair, ...terms }, { signal: mine.signal, progress: draft });
     if (running !== mine) return undefined;
     detect(answer.source);
-    const used = { source: answer.source, target: answer.target, ...terms };
+    const used = { ...pair, source: answer.source, target: answer.target, ...terms };
     output.show(answer, (sentence) => panel.toggle(sentence, used));
     byId("pace").textContent = `${((performance.now() - started) / 1000).toFixed(1)} s`;
     byId("model").textContent = `Model: ${answer.model}`;
@@ -141,10 +141,10 @@ function listen() {
   addEventListener("keydown", shortcut);
 }
 
-// What a link to this page holds: source, target and the text.
+// What a link to this page holds: source, target, tag and the text.
 function linked() {
   const given = new URLSearchParams(location.search);
-  return Object.fromEntries(["source", "target", "q"].filter((name) => given.get(name)).map((name) => [name, given.get(name)]));
+  return Object.fromEntries(["source", "target", "tag", "q"].filter((name) => given.get(name)).map((name) => [name, given.get(name)]));
 }
 
 async function start() {

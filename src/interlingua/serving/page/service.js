@@ -77,9 +77,9 @@ export async function examine(request, signal) {
 }
 
 // Translates a file; gives where to download it.
-export async function translateFile(file, source, target) {
+export async function translateFile(file, languages) {
   const form = new FormData();
-  for (const [name, value] of Object.entries({ source, target, ...keyed(), file })) form.append(name, value);
+  for (const [name, value] of Object.entries({ ...languages, ...keyed(), file })) form.append(name, value);
   const { translatedFileUrl } = await (await ask("translate_file", { method: "POST", body: form })).json();
   return `download_file/${translatedFileUrl.split("/").pop()}`;
 }

@@ -29,6 +29,8 @@ from interlingua.errors import BundleError, ConfigurationError, InterlinguaError
 from interlingua.inference.translation import Translation
 from interlingua.inference.translator import DraftObserver, Drafts, Translator
 from interlingua.serving.logs import describe_error
+from interlingua.text.column_tokenizer import ColumnTokenizer
+from interlingua.text.columns import COLUMN_END
 
 __all__ = ["main"]
 
@@ -49,7 +51,10 @@ def main() -> None:
     if setup is None or _is_left_behind(setup["service"]):
         return
     try:
-        models = {name: _load(path, setup) for name, path in setup["models"].items()}
+        loaded = {path: _load(path, setup) for path in dict.fromkeys(setup["models"].values())}
+        models = {
+            name: loaded[path] for name, path in setup["models"].items()
+        }  # of several languages perhaps
     except InterlinguaError as error:
         _write(answers, {"error": str(error)})
         return
@@ -130,10 +135,12 @@ def _write(stream: BinaryIO, message: dict[str, Any]) -> None:
 
 def _about(model: Translator) -> dict[str, Any]:
     """What the service must know of a model; also its first call, which is slow."""
-    model.translate(["."], beam=1, whole=True)
+    source = model.tokenizers.source
+    text = COLUMN_END.join("." * len(source.columns)) if isinstance(source, ColumnTokenizer) else "."
+    model.translate([text], beam=1, whole=True)
     heads = 0
     with suppress(ConfigurationError):  # it has no attention
-        (translation,) = model.translate(["."], beam=1, attention=True, whole=True)
+        (translation,) = model.translate([text], beam=1, attention=True, whole=True)
         assert translation.attention is not None
         heads = sum(len(weights) * weights.shape[1] for weights in translation.attention)
     return {

@@ -18,12 +18,14 @@ from interlingua.serving.routes.schema import (
     MULTIPART,
     ApiKey,
     LanguageCode,
+    Tag,
     Text,
     answers,
     body,
     pairs,
 )
 from interlingua.serving.routes.service import Service
+from interlingua.text.columns import add_tag
 
 __all__ = ["routes"]
 
@@ -37,6 +39,7 @@ class CorrectionRequest(BaseModel):
     translation: Annotated[str, Field(min_length=1, description="What it should be.")]
     source: LanguageCode
     target: str
+    tag: Tag = ""
     api_key: ApiKey = None
 
 
@@ -53,6 +56,7 @@ class SuggestRequest(BaseModel):
     s: Annotated[str, Field(min_length=1, description="What the translation should be.")]
     source: LanguageCode
     target: str
+    tag: Tag = ""
     api_key: ApiKey = None
 
 
@@ -82,7 +86,7 @@ def routes(service: Service, access: AccessControl, corrections: Corrections | N
         access.check_request(request, asked.api_key)
         if corrections is None:
             raise RefusalError(403, "Suggestions are disabled on this server.")
-        await _save(request, service, corrections, (asked.source, asked.target), (asked.q, asked.s))
+        await _save(request, service, corrections, asked, (asked.q, asked.s))
         return {"success": True}
 
     @router.post(
@@ -98,22 +102,22 @@ def routes(service: Service, access: AccessControl, corrections: Corrections | N
         if corrections is None:
             raise RefusalError(404, "Corrections are not saved here.")
         texts = asked.q, asked.translation
-        return {"saved": await _save(request, service, corrections, (asked.source, asked.target), texts)}
+        return {"saved": await _save(request, service, corrections, asked, texts)}
 
     return router
 
 
 async def _save(
-    request: Request, service: Service, corrections: Corrections, languages: tuple[str, str],
+    request: Request, service: Service, corrections: Corrections, asked: CorrectionRequest | SuggestRequest,
     texts: tuple[str, str],
 ) -> int:  # fmt: skip
     """Saves a text and its translation; gives the number of pairs that they make."""
     service.check(texts)
-    served, _ = service.catalogue.choose(*languages, texts[:1])
+    served, _ = service.catalogue.choose(asked.source, asked.target, texts[:1], asked.tag or None)
     if served.same_language:
         raise RefusalError(400, f"The text is in {served.target} already.")
     log_texts(request, service.settings, texts, served.name)
-    found = to_pairs(*texts)
+    found = [(add_tag(served.tag, source), target) for source, target in to_pairs(*texts)]
     try:
         await corrections.save(served.name, found)
     except OSError:

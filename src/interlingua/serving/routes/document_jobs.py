@@ -112,7 +112,7 @@ class DocumentJobs:
         service = self.service
         text = (await asyncio.to_thread(self.store.read_source, state)).decode()
         content = text.removeprefix(BOM)
-        served, _ = service.catalogue.choose(state.source, state.target, [content[:2000]])
+        served, _ = service.catalogue.choose(state.source, state.target, [content[:2000]], state.tag)
         file = await asyncio.to_thread(read_file, PurePath(state.name).suffix.lower(), content)
         translations = {}
         total = sum(map(len, (text for texts in file.texts.values() for text in texts))) or 1

@@ -65,6 +65,7 @@ def routes(service: Service, access: AccessControl, store: DocumentStore) -> API
     async def upload(
         request: Request, file: UploadFile, target_lang: Annotated[str, Form()],
         source_lang: Annotated[str, Form()] = "auto", filename: Annotated[str | None, Form()] = None,
+        tag: Annotated[str | None, Form(description="Which of its tags a model with tags is to use.")] = None,
         api_key: Annotated[str | None, Form(description="Needed if the service asks for API keys.")] = None,
     ) -> Any:  # fmt: skip
         access.check_request(request, api_key or _deepl_key(request))
@@ -73,9 +74,9 @@ def routes(service: Service, access: AccessControl, store: DocumentStore) -> API
         limit = service.settings.max_document_bytes
         if (file.size or 0) > limit:
             raise RefusalError(413, f"The document is larger than {limit:,} bytes.")
-        served, _ = service.catalogue.choose(source_lang, target_lang, [text[:2000]])
+        served, _ = service.catalogue.choose(source_lang, target_lang, [text[:2000]], tag or None)
         log_texts(request, service.settings, [text], served.name)
-        state = new_document(name, served.source, served.target, len(text))
+        state = new_document(name, served.source, served.target, len(text), served.tag)
         try:
             key = await asyncio.to_thread(store.add, state, text.encode())
         except Full:

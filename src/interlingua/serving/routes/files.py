@@ -92,6 +92,7 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
     )  # fmt: skip
     async def translate_file(
         request: Request, file: UploadFile, source: Annotated[str, Form()], target: Annotated[str, Form()],
+        tag: Annotated[str | None, Form(description="Which of its tags a model with tags is to use.")] = None,
         api_key: Annotated[str | None, Form(description="Needed if the service asks for API keys.")] = None,
     ) -> Any:  # fmt: skip
         access.check_request(request, api_key)
@@ -99,7 +100,7 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
         suffix = path.suffix.lower()
         text = await read_upload(path.name, file)
         service.check([text], settings.max_file_characters)
-        served, _ = service.catalogue.choose(source, target, [text])
+        served, _ = service.catalogue.choose(source, target, [text], tag or None)
         log_texts(request, settings, [text], served.name)
 
         content = text.removeprefix(_BOM)

@@ -22,6 +22,7 @@ from interlingua.serving.routes.schema import (
     MULTIPART,
     ApiKey,
     LanguageCode,
+    Tag,
     TermAnswer,
     Terms,
     Text,
@@ -46,6 +47,7 @@ class TranslateRequest(BaseModel):
     format: Literal["text", "html", ""] | None = "text"
     alternatives: Annotated[int, Field(ge=0, description=_ALTERNATIVES), INTEGRAL] | Digits = 0
     glossary: Terms = None
+    tag: Tag = ""
     api_key: ApiKey = None
 
 
@@ -58,6 +60,7 @@ class TranslateForm(BaseModel):
     format: Literal["text", "html", ""] = "text"
     alternatives: Digits = "0"
     glossary: SkipJsonSchema[Terms] = None
+    tag: Tag = ""
     api_key: Annotated[str, Field(description="Needed if the service asks for API keys.")] = ""
 
 
@@ -97,6 +100,10 @@ class Language(BaseModel):
     targets: list[str]
     pivots: Annotated[
         dict[str, str], Field(description="The targets that a third language leads to, and which one.")
+    ] = {}
+    tags: Annotated[
+        dict[str, list[str]],
+        Field(description="The targets for which a tag is to be chosen, and from which."),
     ] = {}
 
 
@@ -163,6 +170,11 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
                     for way in catalogue.pivots.values()
                     if way.source == code
                 },
+                "tags": {
+                    model.target: model.tags
+                    for model in catalogue.models.values()
+                    if model.source == code and model.needs_tag
+                },
             }
             for code in catalogue.codes
         ]  # fmt: skip
@@ -202,7 +214,7 @@ def _add_translation(router: APIRouter, service: Service, access: AccessControl)
         service.check(texts)
         alternatives = min(int(asked.alternatives), service.settings.max_alternatives)
         search = search_options(service.settings, alternatives)
-        chosen = service.catalogue.choose_each(asked.source, asked.target, texts)
+        chosen = service.catalogue.choose_each(asked.source, asked.target, texts, asked.tag or None)
         models = [served for served, _ in chosen]
         log_texts(request, service.settings, texts, names_of(models))
         options = TranslationOptions(search, asked.format or "text", arrived_at=request.state.arrived_at)

@@ -24,6 +24,7 @@ from interlingua.serving.routes.schema import (
     JSON,
     ApiKey,
     LanguageCode,
+    Tag,
     TermAnswer,
     Terms,
     Text,
@@ -61,6 +62,7 @@ class TranslateRequest(BaseModel):
     q: Text | Annotated[list[str], Field(min_length=1)]
     source: LanguageCode = "auto"
     target: str
+    tag: Tag = ""
     format: Literal["text", "html"] = "text"
     alternatives: Annotated[int, Field(ge=0, le=20, description="How many beside the best."), INTEGRAL] = 0
     beam: Annotated[int, Field(ge=1, le=50, description="Beam size."), INTEGRAL] | None = None
@@ -161,7 +163,7 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
         access.check_request(request, asked.api_key)
         texts = asked.q if isinstance(asked.q, list) else [asked.q]
         service.check(texts)
-        chosen = service.catalogue.choose_each(asked.source, asked.target, texts)
+        chosen = service.catalogue.choose_each(asked.source, asked.target, texts, asked.tag or None)
         models = [served for served, _ in chosen]
         if (asked.alignment or asked.attention) and not all(_attends(service, served) for served in models):
             raise RefusalError(400, "Invalid request: this model has no attention to tell of.")

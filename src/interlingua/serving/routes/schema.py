@@ -14,13 +14,14 @@ from interlingua.serving.refusal import ErrorAnswer
 from interlingua.serving.settings import ServeSettings
 
 __all__ = [
-    "FORM", "JSON", "MULTIPART", "ApiKey", "LanguageCode", "TermAnswer", "Terms", "Text", "answers", "body",
-    "pairs",
+    "FORM", "JSON", "MULTIPART", "ApiKey", "LanguageCode", "Tag", "TermAnswer", "Terms", "Text", "answers",
+    "body", "pairs",
 ]  # fmt: skip
 
 ApiKey = Annotated[str | None, Field(description="Needed if the service asks for API keys.")]
 Text = Annotated[str, Field(min_length=1)]
 LanguageCode = Annotated[str, Field(description="A language code, or auto.")]
+Tag = Annotated[str, Field(description="Which of its tags a model with tags is to use.")]
 Terms = Annotated[
     dict[str, str] | None,
     Field(description="{source term: target term}; they come before those of the service."),
@@ -99,10 +100,17 @@ def pairs(catalogue: Catalogue, *, same: bool = True) -> dict[str, Any]:
     """A schema for the served pairs of source and target; with `same`, also of a language with itself."""
     sources = {code: [code] if same else [] for code in catalogue.codes}
     for start, end in catalogue.pairs:
-        sources[end] += [start] if AUTO in sources[end] else [AUTO, start]
-    ways = [
-        {"properties": {"source": {"enum": starts}, "target": {"const": target}}}
+        if not catalogue.tags(start, end):
+            sources[end] += [start] if AUTO in sources[end] else [AUTO, start]
+    no_tag: dict[str, Any] = {"enum": [""]}
+    ways: list[dict[str, Any]] = [
+        {"properties": {"source": {"enum": starts}, "target": {"const": target}, "tag": no_tag}}
         for target, starts in sources.items()
         if starts
     ]
+    for (start, end), model in catalogue.models.items():
+        if model.tags:
+            tag = {"enum": model.tags} if model.needs_tag else {"enum": ["", *model.tags]}
+            properties: dict[str, Any] = {"source": {"const": start}, "target": {"const": end}, "tag": tag}
+            ways.append({"properties": properties, "required": ["tag"] if model.needs_tag else []})
     return {"anyOf": ways}

@@ -11,6 +11,7 @@ from typing import Any
 
 from interlingua.documents.document import Document, Part
 from interlingua.documents.projection import TranslatedPart
+from interlingua.errors import DataError
 from interlingua.serving.models.catalogue import Catalogue, ServedModel
 from interlingua.serving.models.glossaries import Glossaries
 from interlingua.serving.pool.pool import Pool
@@ -21,6 +22,8 @@ from interlingua.serving.routes.drafts import Drafts, OnProgress
 from interlingua.serving.routes.options import TranslatedText, TranslationOptions, search_options
 from interlingua.serving.settings import ServeSettings
 from interlingua.terms.glossary import Term
+from interlingua.text.columns import add_tag
+from interlingua.text.facts import TextFacts
 
 __all__ = ["Service", "TranslatedText", "TranslationOptions", "finish_all", "search_options"]
 
@@ -122,20 +125,31 @@ class Service:
     def prepare(
         self, texts: Sequence[str], served: ServedModel, options: TranslationOptions
     ) -> list[Document]:
-        """Takes texts apart for a model."""
+        """Takes texts apart for a model.
+
+        Raises:
+            RefusalError: with 400, the model cannot read one of them.
+        """
         about, glossary = self.pool.about[served.name], options.glossary
+        columns = len(getattr(served.tokenizer, "columns", (None,))) - (served.tag is not None)
+        facts = about.facts if columns == 1 else TextFacts()  # of texts with columns all goes line by line
 
         def find_terms(text: str) -> list[Term]:
             return [each.term for each in glossary.find(text)] if glossary else []
 
-        return [
-            Document(
-                text, options.format, served.tokenizer, about.max_source_length,
-                can_align=about.attention_heads > 0, check_numbers=served.numbers_copied,
-                find_terms=find_terms, facts=about.facts,
-            )
-            for text in texts
-        ]  # fmt: skip
+        try:
+            return [
+                Document(
+                    text, options.format, served.tokenizer, about.max_source_length,
+                    can_align=about.attention_heads > 0, check_numbers=served.numbers_copied,
+                    find_terms=find_terms, facts=facts, others=served.others,
+                )
+                for text in texts
+            ]  # fmt: skip
+        except DataError as error:  # such as another number of columns
+            raise RefusalError(
+                400, f"Invalid request: q: {error.what}. {error.accepted or ''}".strip()
+            ) from error
 
     async def translate_parts(
         self, parts: Sequence[Part], served: ServedModel, options: TranslationOptions, deadline: float,
@@ -145,7 +159,7 @@ class Service:
         workers = self.pool.processes
         searches = dict(zip(parts, self._searches(parts, served, options), strict=True))
         keys = {
-            part: cache_key(served.name, part, search, detail=options.detail)
+            part: cache_key(add_tag(served.tag, served.name), part, search, detail=options.detail)
             for part, search in searches.items()
         }
         known = {part: answer for part in parts if (answer := self._cache.get(keys[part], workers))}
@@ -175,8 +189,9 @@ class Service:
             # batch; it finds them once more.
             glossary = dict(part.terms)
             job = Job(
-                part.text, self.cost(part, served, search), served.name, search, options.detail, glossary,
-                deadline, functools.partial(drafts.update, part) if drafts else None,
+                add_tag(served.tag, part.text), self.cost(part, served, search), served.name, search,
+                options.detail, glossary, deadline,
+                functools.partial(drafts.update, part) if drafts else None,
             )  # fmt: skip
             self.pool.queue.add(job, turn)
             return job

@@ -17,8 +17,9 @@ function spanOf(key) {
   if (!key || !data.times_by) return null;
   const number = Number(key.slice(1));
   if (key[0] === "w") return [data.words[number].start_s - data.start_s, data.words[number].end_s - data.start_s];
-  const position = data.token_positions[number];
-  return position === undefined ? null : [position * data.position_s, (position + 1) * data.position_s];
+  if (!data.token_spans[number]) return null; // the end sign
+  const [first, last] = data.token_spans[number];
+  return [first * data.position_s, (last + 1) * data.position_s];
 }
 
 // Bytes to nested lists of numbers from 0 to 1, as `shape` says.
