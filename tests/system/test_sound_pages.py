@@ -15,7 +15,7 @@ from . import test_pages, test_sound
 from .conftest import call
 
 browser, visit = test_pages.browser, test_pages.visit
-pairs, trained = test_sound.pairs, test_sound.trained
+pairs, recogniser = test_sound.pairs, test_sound.trained
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +32,16 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pages(trained: Path, sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def pages(recogniser: Path, sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """All pages, made by the command line."""
     directory = tmp_path_factory.mktemp("pages")
     found = {name: directory / f"{name}.html" for name in ("look", "long", "report")}
     results = [
-        call("look", trained, sounds / "three.wav", "--out", found["look"], "--threads", 1),
-        call("look", trained, sounds / "long.wav", "--out", found["long"], "--threads", 1),
-        call("report", trained, "--test", sounds / "pairs-9.tsv", "--out", found["report"], "--threads", 1),
+        call("look", recogniser, sounds / "three.wav", "--out", found["look"], "--threads", 1),
+        call("look", recogniser, sounds / "long.wav", "--out", found["long"], "--threads", 1),
+        call(
+            "report", recogniser, "--test", sounds / "pairs-9.tsv", "--out", found["report"], "--threads", 1
+        ),
     ]
     assert [result.code for result in results] == [0] * 3, [result.err for result in results]
     assert "this is part 1 of" in results[1].err
@@ -153,13 +155,13 @@ def test_dark_and_light_follow_the_reader(visit, pages):
     assert test_pages.pixels(dark, "#spectrogram canvas") != before
 
 
-def test_json_is_what_the_page_holds(trained: Path, sounds: Path, pages) -> None:
-    told = call("look", trained, sounds / "three.wav", "--json", "--threads", 1)
+def test_json_is_what_the_page_holds(recogniser: Path, sounds: Path, pages) -> None:
+    told = call("look", recogniser, sounds / "three.wav", "--json", "--threads", 1)
     assert told.code == 0, told.err
     assert told.out.strip() in pages["look"].read_text(encoding="utf-8")
-    transcript = call("transcribe", trained, sounds / "three.wav", "--threads", 1).out.strip()
+    transcript = call("transcribe", recogniser, sounds / "three.wav", "--threads", 1).out.strip()
     assert json.loads(told.out)["outputs"][0]["text"] == transcript != ""
-    second = call("look", trained, sounds / "long.wav", "--part", 2, "--json", "--threads", 1)
+    second = call("look", recogniser, sounds / "long.wav", "--part", 2, "--json", "--threads", 1)
     assert json.loads(second.out)["part"] == 2
     assert json.loads(second.out)["start_s"] > 0
 
@@ -178,10 +180,10 @@ def test_json_is_what_the_page_holds(trained: Path, sounds: Path, pages) -> None
         (["three.wav", "--out", "three.wav"], ["--out", "same file"]),
     ],
 )
-def test_mistakes_are_explained(trained, sounds, arguments, said, monkeypatch) -> None:
+def test_mistakes_are_explained(recogniser, sounds, arguments, said, monkeypatch) -> None:
     monkeypatch.chdir(sounds)
     before = (sounds / "three.wav").read_bytes()
-    result = call("look", trained, *arguments)
+    result = call("look", recogniser, *arguments)
     assert result.code == 2
     assert all(each in result.err for each in said), result.err
     assert "Traceback" not in result.err
@@ -215,17 +217,17 @@ def test_a_report_names_files_alone_and_tells_word_errors(visit, pages, sounds: 
     assert page.locator("#by-length rect").count() >= 2
 
 
-def test_validation_sounds_judge_without_a_test_file(trained: Path, tmp_path: Path) -> None:
-    info = json.loads((trained / "info.json").read_text())
-    result = call("report", trained, "--json", "--threads", 1)
+def test_validation_sounds_judge_without_a_test_file(recogniser: Path, tmp_path: Path) -> None:
+    info = json.loads((recogniser / "info.json").read_text())
+    result = call("report", recogniser, "--json", "--threads", 1)
     assert result.code == 0, result.err
     quality = json.loads(result.out)["quality"]
     assert quality["pairs"] == info["validation_pairs"]
     # The training ranked what it had found anew, for the length penalty, where this searches anew.
     assert quality["runs"][0]["scores"][0]["score"] == pytest.approx(info["scores"][0]["score"], abs=5)
-    config = (trained / "config.toml").read_text()
+    config = (recogniser / "config.toml").read_text()
     moved = tmp_path / "moved"
-    shutil.copytree(trained, moved)
+    shutil.copytree(recogniser, moved)
     (moved / "config.toml").write_text(config.replace("[data]\n", f'[data]\nsource_root = "{tmp_path}"\n', 1))
     result = call("report", moved, "--json", "--threads", 1)
     assert result.code == 0, result.err
@@ -233,13 +235,15 @@ def test_validation_sounds_judge_without_a_test_file(trained: Path, tmp_path: Pa
     assert json.loads(result.out)["quality"] is None
 
 
-def test_mistakes_of_a_report_are_explained(trained: Path, model: Path, sounds: Path, tmp_path: Path) -> None:
+def test_mistakes_of_a_report_are_explained(
+    recogniser: Path, model: Path, sounds: Path, tmp_path: Path
+) -> None:
     test = tmp_path / "test.tsv"
     test.write_text(f"{sounds}/three.wav\tla so do\n{sounds}/words.txt\tla\n")
-    result = call("report", trained, "--test", test, "--out", tmp_path / "r.html")
+    result = call("report", recogniser, "--test", test, "--out", tmp_path / "r.html")
     assert result.code == 2
     assert "test.tsv:2" in result.err
-    result = call("report", trained, model, "--test", sounds / "pairs-9.tsv", "--out", tmp_path / "r.html")
+    result = call("report", recogniser, model, "--test", sounds / "pairs-9.tsv", "--out", tmp_path / "r.html")
     assert (result.code, "different kinds" in result.err) == (2, True)
     assert not (tmp_path / "r.html").exists()
-    assert call("report", trained, model, "--curves-only", "--out", tmp_path / "r.html").code == 0
+    assert call("report", recogniser, model, "--curves-only", "--out", tmp_path / "r.html").code == 0
