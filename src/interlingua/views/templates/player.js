@@ -17,15 +17,23 @@ function showTime() {
   const playhead = byId("playhead");
   playhead.classList.toggle("shown", audio.currentTime > 0 && !audio.ended);
   playhead.style.left = across(Math.min(span, audio.currentTime));
-  if (!audio.paused) requestAnimationFrame(showTime);
+}
+
+function animate() {
+  showTime();
+  if (!audio.paused) requestAnimationFrame(animate);
 }
 
 function follow() {
   byId("play").textContent = audio.paused ? "▶ Play" : "❚❚ Pause";
-  showTime();
+  animate();
 }
 
-audio.addEventListener("timeupdate", () => audio.paused || show(byId("playhead")));
+audio.addEventListener("timeupdate", () => {
+  if (audio.paused) return;
+  showTime(); // pages in the background get no animation frames
+  show(byId("playhead"));
+});
 for (const event of ["play", "pause", "ended"]) audio.addEventListener(event, follow);
 byId("play").addEventListener("click", () => (audio.paused ? play(audio.ended ? 0 : audio.currentTime) : audio.pause()));
 document.addEventListener("click", (event) => {
