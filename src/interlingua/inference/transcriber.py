@@ -27,7 +27,8 @@ from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
 from interlingua.search.settings import SearchSettings
 from interlingua.sound.codec import POSITION_SAMPLES
 from interlingua.sound.reading import SAMPLE_RATE, read_sound
-from interlingua.sound.silence import cut, cut_blocks
+from interlingua.sound.report import is_silent
+from interlingua.sound.utterances import find_utterances
 from interlingua.text.facts import TextFacts
 from interlingua.text.repetition import repeats
 from interlingua.text.tokenizer import TokenizerPair
@@ -133,7 +134,8 @@ class Transcriber:
             **changes: fields of SearchSettings.
         """
         settings = SearchSettings.parse({**self.settings.model_dump(), **changes}, where="search")
-        parts = (Piece(0, each.start, each.samples) for each in cut_blocks(blocks, self._most_seconds))
+        found = find_utterances(blocks, self._most_seconds)
+        parts = (Piece(0, each.start, each.samples) for each in found)
         for pieces in chunks(parts, at_once or PIECES_AT_ONCE):
             yield from self._translate_pieces(pieces, settings, words, attention=False, observe=None)
 
@@ -149,8 +151,9 @@ class Transcriber:
         """
         samples = take_samples(sound, f"sounds[{number}]")
         if len(samples) <= self._most_seconds * SAMPLE_RATE:
-            return [Piece(number, 0, samples)]
-        return [Piece(number, start, samples[start:end]) for start, end in cut(samples, self._most_seconds)]
+            return [] if is_silent(samples) else [Piece(number, 0, samples)]
+        found = find_utterances([samples], self._most_seconds)
+        return [Piece(number, each.start, each.samples) for each in found]
 
     def length_limit(self, positions: int) -> int:
         """The most target tokens looked for, of a sound of so many positions."""
@@ -260,7 +263,9 @@ def take_samples(sound: Sound, where: str) -> Samples:
 
 
 def join_pieces(pieces: Sequence[Translation]) -> Translation:
-    """Puts the transcripts of a sound's pieces together."""
+    """Puts the transcripts of a sound's pieces together; of none, nothing was said."""
+    if not pieces:
+        return EMPTY
     if len(pieces) == 1:
         return pieces[0]
     spans = [piece.span_s for piece in pieces if piece.span_s is not None]
