@@ -14,7 +14,7 @@ from torch import Tensor
 
 from interlingua.data.batch import make_source
 from interlingua.engine.eager import EagerEngine
-from interlingua.errors import ConfigurationError
+from interlingua.errors import ConfigurationError, DataError
 from interlingua.inference.alignment import attention_of
 from interlingua.inference.transcriber import Piece, Sound, Transcriber
 from interlingua.inference.words import POSITION_S, find_spans, find_words, tokens_of_words
@@ -63,10 +63,10 @@ def look_at_sound(
         part: which part to show of a recording that is too long for the model, from 1.
 
     Raises:
-        DataError: the sound cannot be read.
+        DataError: the sound cannot be read, or is silent.
         ConfigurationError: there is no such part, or the beam is not acceptable.
     """
-    piece, parts = _choose_part(transcriber, sound, part)
+    piece, parts = _choose_part(transcriber, sound, file, part)
     width = transcriber.settings.beam if beam is None else beam
     changes = {"beam": width, "n_best": width, "sample": False}
     settings = SearchSettings.parse({**transcriber.settings.model_dump(), **changes}, where="search")
@@ -116,9 +116,11 @@ def look_at_sound_page(data: SoundLook) -> str:
     return render("look_sound.html.jinja", data.as_data())
 
 
-def _choose_part(transcriber: Transcriber, sound: Sound, part: int) -> tuple[Piece, int]:
+def _choose_part(transcriber: Transcriber, sound: Sound, file: str, part: int) -> tuple[Piece, int]:
     """The chosen part of the recording, and how many there are."""
     pieces = transcriber.split(sound)
+    if not pieces:
+        raise DataError("there is nothing to hear", where=file, accepted="A sound that is not silent.")
     if not 1 <= part <= len(pieces):
         accepted = f"1 to {len(pieces)}." if len(pieces) > 1 else "1: the model takes it as a whole."
         raise ConfigurationError(
