@@ -85,6 +85,8 @@ def prepare(
         for tag in train.tags:
             check_tag(tag, given_tokenizers.source, "data.corpora")
     content = [part.digest() for part in (train, valid) if part]
+    if corpus_settings.source_kind == "sound":  # the same names may stand for other sounds
+        content += [part.digest_sounds() for part in (train, valid) if part]
     key = _cache_key(content, corpus_settings, tokenizer_settings, given_tokenizers)
     try:
         entries, notes = _writable_cache(cache)

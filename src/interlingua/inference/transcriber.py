@@ -33,7 +33,7 @@ from interlingua.text.facts import TextFacts
 from interlingua.text.repetition import repeats
 from interlingua.text.tokenizer import TokenizerPair
 
-__all__ = ["Sound", "Transcriber"]
+__all__ = ["Piece", "Sound", "Transcriber"]
 
 Samples = npt.NDArray[np.int16]
 Sound = str | Path | npt.NDArray[Any]
@@ -116,7 +116,7 @@ class Transcriber:
                             accepted="A list of sounds; of one sound: [sound].")  # fmt: skip
         translations: list[Translation] = []
         for some in chunks(enumerate(sounds), SOUNDS_AT_ONCE):
-            pieces = [piece for number, sound in some for piece in self._cut(number, sound)]
+            pieces = [piece for number, sound in some for piece in self.split(sound, number)]
             found = self._translate_pieces(pieces, settings, words, attention, observe)
             by_sound: dict[int, list[Translation]] = {number: [] for number, _ in some}
             for piece, translation in zip(pieces, found, strict=True):
@@ -146,16 +146,25 @@ class Transcriber:
         for pieces in chunks(parts, at_once or PIECES_AT_ONCE):
             yield from self._translate_pieces(pieces, settings, words, attention=False, observe=None)
 
-    def length_limit(self, positions: int) -> int:
-        """The most target tokens looked for, of a sound of so many positions."""
-        return self.tokenizers.target.length_limit(positions, self.max_ratio, self.extra_tokens)
+    def split(self, sound: Sound, number: int = 0) -> list[Piece]:
+        """What of a sound goes through the model as a whole: all of it, or parts cut at pauses.
 
-    def _cut(self, number: int, sound: Sound) -> list[Piece]:
+        Args:
+            sound: a file or samples.
+            number: what the parts say that they are of.
+
+        Raises:
+            DataError: the file cannot be read, or the array holds no samples.
+        """
         samples = take_samples(sound, f"sounds[{number}]")
         if len(samples) <= self._most_seconds * SAMPLE_RATE:
             return [] if is_silent(samples) else [Piece(number, 0, samples)]
         found = find_utterances([samples], self._most_seconds)
         return [Piece(number, each.start, each.samples) for each in found]
+
+    def length_limit(self, positions: int) -> int:
+        """The most target tokens looked for, of a sound of so many positions."""
+        return self.tokenizers.target.length_limit(positions, self.max_ratio, self.extra_tokens)
 
     @property
     def _most_seconds(self) -> float:

@@ -19,7 +19,7 @@ from interlingua.sound.features import HOP
 from interlingua.sound.reading import SAMPLE_RATE
 from interlingua.sound.silence import measure_levels, quiet_below
 
-__all__ = ["find_words", "widen"]
+__all__ = ["POSITION_S", "find_spans", "find_words", "tokens_of_words", "widen"]
 
 HOP_S = HOP / SAMPLE_RATE
 MAX_GAP = 8
@@ -38,7 +38,7 @@ def find_words(
         source: the batch.
         hypotheses: one a sound.
     """
-    for hypothesis, spans in zip(hypotheses, _spans(engine, source, hypotheses), strict=True):
+    for hypothesis, spans in zip(hypotheses, find_spans(engine, source, hypotheses), strict=True):
         yield _join_tokens(codec, hypothesis, spans)
 
 
@@ -80,7 +80,7 @@ def _go_on(heard: Sequence[bool], place: int, bound: int, step: int) -> int:
     return reached
 
 
-def _spans(
+def find_spans(
     engine: Engine, source: Source, hypotheses: Sequence[Hypothesis]
 ) -> Iterator[list[tuple[int, int]]]:
     """Of each hypothesis, the first and the last position of the sound that each of its tokens stands at."""
@@ -99,17 +99,21 @@ def _spans(
             yield [(0, length // POSITION_FRAMES)] * len(of_row)
 
 
-def _join_tokens(codec: Codec, hypothesis: Hypothesis, spans: Sequence[tuple[int, int]]) -> list[Word]:
-    """The tokens' times as those of words: what stands between spaces."""
+def tokens_of_words(codec: Codec, ids: Sequence[int]) -> list[list[int]]:
+    """For each word, what stands between spaces, the numbers of the tokens that it is written with."""
     tokens_of: dict[int, list[int]] = {}
-    for number in range(len(hypothesis.ids)):
-        text = codec.decode(hypothesis.ids[: number + 1])
+    for number in range(len(ids)):
+        text = codec.decode(ids[: number + 1])
         if text and not text[-1].isspace():
             tokens_of.setdefault(len(text.split()) - 1, []).append(number)
-    words = codec.decode(hypothesis.ids).split()
+    return [tokens_of.get(word) or [0] for word in range(len(codec.decode(ids).split()))]
+
+
+def _join_tokens(codec: Codec, hypothesis: Hypothesis, spans: Sequence[tuple[int, int]]) -> list[Word]:
+    """The tokens' times as those of words."""
     found = []
-    for word, text in enumerate(words):
-        tokens = tokens_of.get(word) or [0]
+    words = codec.decode(hypothesis.ids).split()
+    for text, tokens in zip(words, tokens_of_words(codec, hypothesis.ids), strict=True):
         start, end = spans[tokens[0]][0], spans[tokens[-1]][1] + 1
         sure = math.exp(sum(hypothesis.log_probs[i] for i in tokens) / len(tokens))
         found.append(Word(text, start * POSITION_S, end * POSITION_S, sure))
