@@ -187,6 +187,7 @@ class Pool:
         number = next(self._batch_numbers)
         task = {
             "number": number, "model": batch[0].model, "options": batch[0].options, "detail": batch[0].detail,
+            "reads": batch[0].reads,
             "texts": [job.text for job in batch], "glossaries": [job.glossary for job in batch],
             "watched": [number for number, job in enumerate(batch) if job.on_draft],
             "draft_s": self.settings.draft_ms / 1000,
@@ -220,7 +221,8 @@ class Pool:
         seconds = time.monotonic() - started
         costs = [job.cost for job in batch]
         self._wait.add_batch(sum(costs), max(costs), seconds)
-        self.metrics.decoded(len(batch), sum(answer.get("count", 0) for answer in answers), seconds)
+        if not batch[0].reads:
+            self.metrics.decoded(len(batch), sum(answer.get("count", 0) for answer in answers), seconds)
         for job, answer in zip(batch, answers, strict=True):
             _answer(job, answer)
 

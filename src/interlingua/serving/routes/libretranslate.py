@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
@@ -15,6 +16,7 @@ from interlingua.serving.http.limits import AccessControl
 from interlingua.serving.http.reception import log_texts
 from interlingua.serving.models.catalogue import name_of
 from interlingua.serving.models.detection import DetectedLanguage
+from interlingua.serving.models.sounds import SoundModel
 from interlingua.serving.routes.detected import names_of, translate_each
 from interlingua.serving.routes.schema import (
     FORM,
@@ -31,7 +33,7 @@ from interlingua.serving.routes.schema import (
 )
 from interlingua.serving.routes.service import Service, TranslatedText, TranslationOptions, search_options
 
-__all__ = ["routes"]
+__all__ = ["page_routes", "routes"]
 
 _ALTERNATIVES = "How many beside the best; no more are given than the service allows."
 Digits = Annotated[str, Field(pattern="^(0|[1-9][0-9]?)$")]
@@ -114,6 +116,14 @@ class LanguageChoice(BaseModel):
     target: LanguageName
 
 
+class SoundModelName(BaseModel):
+    """A model of sounds, and what is spoken and written, if it says so."""
+
+    model: str
+    source: str | None
+    target: str | None
+
+
 class FrontendSettings(BaseModel):
     """What a web page must know of the service."""
 
@@ -133,7 +143,10 @@ class FrontendSettings(BaseModel):
     max_terms: Annotated[int, Field(description="The most terms of a glossary.")]
     max_term_characters: int
     corrections: Annotated[bool, Field(description="Whether POST /v1/corrections saves them.")]
-    language: LanguageChoice
+    language: Annotated[LanguageChoice | None, Field(description="None without a model of texts.")]
+    sounds: Annotated[list[SoundModelName], Field(description="The models of sounds.")]
+    max_sound_seconds: float
+    max_sound_bytes: int
 
 
 def routes(service: Service, access: AccessControl) -> APIRouter:
@@ -153,6 +166,14 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
         service.check([asked.q])
         return catalogue.detector.detect(asked.q)
 
+    return router
+
+
+def page_routes(service: Service, access: AccessControl, sounds: Sequence[SoundModel]) -> APIRouter:
+    """The routes that say what there is; they are there even without a model of texts."""
+    router = APIRouter(tags=["LibreTranslate"])
+    catalogue, settings = service.catalogue, service.settings
+
     @router.get("/languages", summary="List the languages", response_model=list[Language])
     async def list_languages() -> Any:
         return [
@@ -169,16 +190,22 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
 
     @router.get("/frontend/settings", summary="Say what a page must know", response_model=FrontendSettings)
     async def show_settings() -> Any:
-        source, target = next(iter(catalogue.models))
+        source, target = next(iter(catalogue.models), ("", ""))
+        language = {
+            side: {"code": code, "name": name_of(code)}
+            for side, code in (("source", source), ("target", target))
+        }
         return {
             **settings.model_dump(), "char_limit": settings.max_characters,
             "api_keys": access.key_required, "key_required": access.key_required,
             "corrections": settings.corrections is not None,
             "suggestions": settings.corrections is not None,
-            "language": {
-                side: {"code": code, "name": name_of(code)}
-                for side, code in (("source", source), ("target", target))
-            },
+            "language": language if source else None, "files_translation": bool(source),
+            "sounds": [
+                {"model": model.name, "source": model.source and name_of(model.source),
+                 "target": model.target and name_of(model.target)}
+                for model in sounds
+            ],
         }  # fmt: skip
 
     return router
