@@ -31,7 +31,7 @@ def build_ctc_projection(settings: ModelSettings, size: int) -> nn.Linear | None
 
 
 def ctc_log_probs(
-    projection: nn.Linear | None, states: Float[Tensor, "batch source dim"]
+    projection: nn.Module | None, states: Float[Tensor, "batch source dim"]
 ) -> Float[Tensor, "batch source vocabulary"] | None:
     """The log-probabilities in single precision, whatever the model computes in; None without that head."""
     return None if projection is None else torch.log_softmax(projection(states).float(), dim=2)

@@ -26,7 +26,7 @@ from interlingua.serving.models.documents import DocumentStore
 from interlingua.serving.models.sounds import SoundCatalogue
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.refusal import RefusalError
-from interlingua.serving.routes import corrections, files, libretranslate, native, openai, transcribe
+from interlingua.serving.routes import corrections, files, libretranslate, native, openai, page, transcribe
 from interlingua.serving.routes import documents as document_routes
 from interlingua.serving.routes.schema import answers
 from interlingua.serving.routes.service import Service
@@ -70,7 +70,7 @@ def build_app(
     )  # fmt: skip
     service, access = Service(catalogue, pool, settings), AccessControl(settings)
     of_sounds = [*sounds.catalogue.models.values()] if sounds else []
-    app.include_router(libretranslate.page_routes(service, access, of_sounds))
+    app.include_router(page.routes(service, access, of_sounds))
     if catalogue.models:
         app.include_router(libretranslate.routes(service, access))
         app.include_router(files.routes(service, access))

@@ -31,6 +31,7 @@ from interlingua.inference.transcriber import Transcriber
 from interlingua.inference.translation import Translation
 from interlingua.inference.translator import DraftObserver, Drafts, Translator
 from interlingua.serving.logs import describe_error
+from interlingua.serving.pool.records import record_translation
 from interlingua.serving.pool.sounds import read_upload, transcribe_pieces, warm_up
 from interlingua.sound.codec import POSITION_SAMPLES
 from interlingua.sound.opening import require_sound
@@ -38,7 +39,6 @@ from interlingua.sound.reading import SAMPLE_RATE
 
 __all__ = ["main"]
 
-_MAX_WEIGHTS = 1 << 20  # attention weights of a text that are sent: more would be tens of megabytes of JSON
 _PR_SET_PDEATHSIG = 1
 _TRIM_S = 3.0  # between times that freed memory is given back: it takes some time to get it again
 
@@ -244,7 +244,7 @@ def _translate(
             found = transcribe_pieces(model, texts, observe, options)
         else:
             found = _search(model, texts, observe, {"whole": True, **options})  # they are split already
-        return [_record(each, detail) for each in found]
+        return [record_translation(each, detail) for each in found]
     except _CancelledError:
         raise
     except Exception as error:
@@ -278,32 +278,6 @@ def _others(one: Translation, candidates: Sequence[Translation]) -> tuple[Transl
         for each in candidates
         if each.text != one.text
     )
-
-
-def _record(translation: Translation, detail: bool) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "text": translation.text, "flags": translation.flags, "count": len(translation.tokens),
-        "alternatives": [_record(each, detail) for each in translation.alternatives],
-    }  # fmt: skip
-    if detail or translation.alignment is not None:
-        record |= {"tokens": translation.tokens, "source_tokens": translation.source_tokens}
-    if detail:
-        record["score"] = round(translation.score, 4)
-        record["log_probs"] = [round(value, 4) for value in translation.log_probs]
-    if translation.unknown:
-        record["unknown"] = translation.unknown
-    if translation.words:
-        record["words"] = translation.words
-    if translation.terms:
-        record["terms"] = [term._asdict() for term in translation.terms]
-    if translation.alignment is not None:
-        record["alignment"] = translation.alignment
-    if translation.attention is not None and sum(map(torch.numel, translation.attention)) <= _MAX_WEIGHTS:
-        record["attention"] = {
-            name: weights.mul(10_000).round().div(10_000).tolist()
-            for name, weights in translation.attention._asdict().items()
-        }
-    return record
 
 
 if __name__ == "__main__":
