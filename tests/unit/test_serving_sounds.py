@@ -133,8 +133,8 @@ def test_events_tell_the_text_so_far(visit):
     [
         ({"too_long": True}, 422, "longer than 600 seconds"),
         ({"unreadable": "The file is empty."}, 400, "The file is empty."),
-        ({"error": "MemoryError"}, 500, "could not be"),
-        ([7], 500, "could not be"),  # workers die over it
+        ({"error": "MemoryError"}, 500, "The sound could not be transcribed."),
+        ([7], 500, "The sound could not be transcribed."),  # workers die over it
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/transcribe", "/v1/audio/transcriptions"])

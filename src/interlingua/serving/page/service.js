@@ -71,7 +71,7 @@ async function follow(answer, progress) {
   try {
     for await (const [name, content] of events(answer.body)) {
       if (name === "progress") progress(content);
-      else if (name === "error") throw new ServiceError(content.error, { status: 500, wait: content.retryAfter ?? null });
+      else if (name === "error") throw new ServiceError(content.error, { status: content.status ?? 500, wait: content.retryAfter ?? null });
       else if (name === "done") return content;
     }
   } catch (error) {

@@ -14,7 +14,7 @@ from interlingua.errors import InterlinguaError
 from interlingua.serving.logs import log_event
 from interlingua.serving.metrics import Metrics
 from interlingua.serving.pool.process import AboutModel, Worker, WorkerGoneError
-from interlingua.serving.pool.queue import SHORT_COST, Job, Queue
+from interlingua.serving.pool.queue import SHORT_COST, Job, Queue, SoundPiece
 from interlingua.serving.pool.wait import WaitEstimate
 from interlingua.serving.refusal import RefusalError, deadline_missed
 from interlingua.serving.settings import ServeSettings
@@ -237,6 +237,8 @@ def _answer(job: Job, answer: dict[str, Any]) -> None:
         return
     if "error" in answer:
         log_event(log, "decoding_failed", **answer)
-        job.done.set_exception(RefusalError(500, "The text could not be translated."))
+        is_sound = job.reads or isinstance(job.text, SoundPiece)
+        what = "sound could not be transcribed" if is_sound else "text could not be translated"
+        job.done.set_exception(RefusalError(500, f"The {what}."))
     else:
         job.done.set_result(answer)

@@ -109,7 +109,7 @@ def _is_silent(samples: Samples) -> bool:
 
 def _explain(error: DataError) -> str:
     """What is wrong, without the file's name, which says nothing to the client."""
-    found = "" if error.found is None else f" ({error.found})"
+    found = "" if error.found is None or isinstance(error.found, bytes) else f" ({error.found})"
     what = f"{error.what[0].upper()}{error.what[1:]}{found}."
     return f"{what} {error.accepted}" if error.accepted else what
 

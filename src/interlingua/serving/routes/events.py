@@ -34,7 +34,8 @@ async def _events(work: Callable[[Tell], Awaitable[dict[str, Any]]]) -> AsyncIte
             queue.put_nowait(_event("done", await work(tell)))
         except RefusalError as refusal:
             retry = {"retryAfter": int(after)} if (after := refusal.headers.get("Retry-After")) else {}
-            queue.put_nowait(_event("error", {"error": refusal.message, **retry}))
+            mistake = {"status": refusal.status} if refusal.status < 500 else {}
+            queue.put_nowait(_event("error", {"error": refusal.message, **mistake, **retry}))
         finally:
             queue.put_nowait(None)
 

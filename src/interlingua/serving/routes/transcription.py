@@ -169,7 +169,7 @@ class TranscriptionService:
             limit = f"{self.settings.max_sound_seconds:,g}"
             raise RefusalError(422, f"The sound is longer than {limit} seconds.", field="file")
         if "unreadable" in answer:
-            raise RefusalError(400, f"Invalid request: {answer['unreadable']}", field="file")
+            raise RefusalError(400, answer["unreadable"], field="file")
         pieces: list[tuple[int, int, bool]] = answer["pieces"]
         return pieces
 
