@@ -19,6 +19,7 @@ from interlingua.serving.models.catalogue import Catalogue
 from interlingua.serving.models.sounds import SoundCatalogue, SoundModel
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.pool.process import AboutModel, WorkerGoneError
+from interlingua.serving.pool.queue import Job, Queue, RequestTurn
 from interlingua.serving.pool.sounds import SAMPLES_SUFFIX, read_upload
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.settings import ServeSettings
@@ -280,3 +281,23 @@ def test_reading_stops_once_nobody_waits(tmp_path):
     samples.unlink()  # the request has gone: nothing is to be written any more
     assert "pieces" not in read_upload(str(upload), 600, 10, lambda: False)
     assert not samples.exists()
+
+
+def test_reading_takes_no_more_time_than_a_sound_is_worth(tmp_path, monkeypatch):
+    upload = write_wav(tmp_path / "upload", np.tile(melody(["la"]), 400))
+    (tmp_path / f"upload{SAMPLES_SUFFIX}").touch()
+    with monkeypatch.context() as patch:
+        spent = iter(range(0, 1000, 10))
+        patch.setattr("time.thread_time", lambda: next(spent))
+        assert "too long to read" in read_upload(str(upload), 600, 10, lambda: False)["unreadable"]
+    assert "pieces" in read_upload(str(upload), 600, 10, lambda: False)
+
+
+def test_sounds_are_read_one_by_one():
+    async def work():
+        queue, turn = Queue(64, 0), RequestTurn()
+        for _ in range(3):
+            queue.add(Job("upload", 3.0, "calls", reads=True), turn)
+        assert [len(queue.take_batch()) for _ in range(4)] == [1, 1, 1, 0]
+
+    asyncio.run(work())

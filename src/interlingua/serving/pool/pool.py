@@ -206,7 +206,8 @@ class Pool:
         self._busy += 1
         try:
             # Every request has timed out by then: a worker that still computes will not come back.
-            async with asyncio.timeout(self.settings.timeout_s + 5):
+            timeout_s = self.settings.sound_timeout_s if batch[0].reads else self.settings.timeout_s
+            async with asyncio.timeout(timeout_s + 5):
                 answers = await worker.translate(task, on_drafts, abandoned)
         except (WorkerGoneError, TimeoutError):
             deadly = [job for job in batch if job.attempts + 1 >= _MAX_ATTEMPTS]

@@ -67,7 +67,7 @@ class Job:
     on_draft: Callable[[str], object] | None = None
     """Called with the translation so far."""
     reads: bool = False
-    """Whether it is a file with a sound, which is only to be read and cut into pieces."""
+    """Whether it is a file with a sound, which is only to be read and cut into pieces; it goes alone."""
     done: asyncio.Future[dict[str, Any]] = field(default_factory=_new_future)
     """Its translation, or a RefusalError; to be cancelled when nobody waits for it any more."""
     since: float = field(default_factory=time.monotonic)
@@ -158,7 +158,11 @@ class Queue:
         if not jobs:
             return []
         first = jobs[0]
-        chosen = [first] if first.attempts else self._similar(first, jobs, -(-len(jobs) // idle_workers))
+        chosen = (
+            [first]
+            if first.attempts or first.reads
+            else self._similar(first, jobs, -(-len(jobs) // idle_workers))
+        )
         taken = set(map(id, chosen))
         self._replace([job for job in self._jobs if id(job) not in taken])
         return chosen

@@ -6,6 +6,7 @@ its memory does not grow with what a hostile file claims to be.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ __all__ = ["SAMPLES_SUFFIX", "read_upload", "transcribe_pieces", "warm_up"]
 SAMPLES_SUFFIX = ".samples"
 """Of the file beside an upload that its samples are written to; it must be there already."""
 _BLOCK_S = 10.0
+_LEAST_SPEED = 60.0
+"""Seconds of sound that are read in one of the processor's, at least: usual files are ten times faster, but
+a few bytes may hold hours of many channels."""
 
 Samples = npt.NDArray[np.int16]
 
@@ -59,6 +63,10 @@ def read_upload(
                 pieces.append((segment.start, segment.end, _is_silent(segment.samples)))
     except _TooLongError:
         return {"too_long": True}
+    except _TooSlowError:
+        return {
+            "unreadable": "The sound takes too long to read: it has too many channels or samples a second."
+        }
     except DataError as error:
         return {"unreadable": _explain(error)}
     except Exception as error:
@@ -93,10 +101,13 @@ def _bounded(
     blocks: Iterable[Samples], max_seconds: float, is_unwanted: Callable[[], bool]
 ) -> Iterator[Samples]:
     count = 0
+    until = time.thread_time() + 1 + max_seconds / _LEAST_SPEED
     for block in blocks:
         count += len(block)
         if count > max_seconds * SAMPLE_RATE + 1:
             raise _TooLongError
+        if time.thread_time() > until:
+            raise _TooSlowError
         if is_unwanted():
             return
         yield block
@@ -116,3 +127,7 @@ def _explain(error: DataError) -> str:
 
 class _TooLongError(Exception):
     """The sound is longer than allowed."""
+
+
+class _TooSlowError(Exception):
+    """Reading the sound takes much more than its length accounts for."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from interlingua.serving.models.sounds import SoundCatalogue, SoundModel
 from interlingua.serving.pool.pool import Pool
-from interlingua.serving.pool.queue import Job, RequestTurn, SoundPiece
+from interlingua.serving.pool.queue import SHORT_COST, Job, RequestTurn, SoundPiece
 from interlingua.serving.pool.sounds import SAMPLES_SUFFIX
 from interlingua.serving.refusal import RefusalError, deadline_missed
 from interlingua.serving.settings import ServeSettings
@@ -26,7 +26,8 @@ _READING_COST = 1 / 32_000
 _MAX_QUEUED = 4
 """Pieces of a sound that may wait at a time, for each worker: others have room, and batches are short."""
 _READERS = 2
-"""Sounds that are read at a time, for each worker: how long they are is known only then."""
+"""Small files, and so many large ones, that are read at a time, for each worker: only then is known how long
+they are."""
 _DEADLINE_SHARE = 0.9  # of the time that a request may take; the rest is for the way of the answer
 
 OnSegment = Callable[["Transcript"], object]
@@ -102,7 +103,7 @@ class TranscriptionService:
     ) -> None:
         self.catalogue, self.pool, self.settings, self.directory = catalogue, pool, settings, directory
         workers = len(settings.worker_devices())
-        self._reading = asyncio.Semaphore(_READERS * workers)
+        self._reading_short, self._reading = (asyncio.Semaphore(_READERS * workers) for _ in range(2))
         self._max_queued = _MAX_QUEUED * workers
         self._kept_s = 0.0
         pool.metrics.kept_seconds.set_function(lambda: self._kept_s)
@@ -130,8 +131,9 @@ class TranscriptionService:
                 upload.touch(mode=0o600)
                 samples.touch(mode=0o600)
                 await asyncio.to_thread(_overwrite, upload, sound)
-                async with self._reading:
-                    pieces = await self._read(upload, len(sound), served, deadline)
+                cost = 1 + len(sound) * _READING_COST
+                async with self._reading_short if cost <= SHORT_COST else self._reading:
+                    pieces = await self._read(upload, cost, served, deadline)
                     kept_s = pieces[-1][1] / SAMPLE_RATE if pieces else 0.0
                     self._kept_s += kept_s
                 upload.unlink()
@@ -150,15 +152,15 @@ class TranscriptionService:
         return Transcript(kept_s, segments)
 
     async def _read(
-        self, upload: Path, num_bytes: int, served: SoundModel, deadline: float
+        self, upload: Path, cost: float, served: SoundModel, deadline: float
     ) -> list[tuple[int, int, bool]]:
         """The pieces of a sound: the first sample, the end, and whether it is silent."""
         if self._kept_s > self.settings.queue_seconds:
             self.pool.metrics.refused.labels("queue full").inc()
             raise RefusalError(503, "Too many sounds are waiting. Please try again.", retry_after_s=10)
         job = Job(
-            str(upload), 1 + num_bytes * _READING_COST, served.name,
-            {"max_seconds": self.settings.max_sound_seconds}, reads=True, deadline=deadline,
+            str(upload), cost, served.name, {"max_seconds": self.settings.max_sound_seconds}, reads=True,
+            deadline=deadline,
         )  # fmt: skip
         self.pool.queue.add(job, RequestTurn())
         try:
