@@ -159,6 +159,19 @@ def test_a_sound_that_cannot_be_used_is_named_with_its_line(
     assert sum(info["data"]["train"]["left_out"].values()) == 1
 
 
+def test_sounds_that_may_be_faulty_are_named(tmp_path: Path) -> None:
+    pairs = write_melodies(tmp_path, 60)
+    lines = pairs.read_text().split("\n")[:-1]
+    loud = np.clip(melody(["la", "do"]).astype(np.int32) * 20, -32768, 32767).astype(np.int16)
+    write_wav(tmp_path / "sounds" / "loud.wav", loud)
+    lines += ["sounds/loud.wav\tla do", f"sounds/0-1.wav\t{'la do mi so ' * 20}"]
+    pairs.write_text("".join(line + "\n" for line in lines))
+    told = [str(getattr(event, "text", "")) for event in start(values(pairs, max_steps=2), tmp_path / "run")]
+    (account,) = (text for text in told if "may be faulty" in text)
+    assert "loud.wav: " in account
+    assert "too short for its text" in account
+
+
 def test_the_verbs_take_a_model_of_sounds(trained: Path, tmp_path: Path) -> None:
     test = write_melodies(tmp_path, 6, seed=3)
     sound = tmp_path / "sounds" / "3-0.wav"

@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
@@ -18,7 +18,7 @@ import numpy as np
 from interlingua.data.codecs import digest
 from interlingua.data.unknown import UnknownSymbols
 from interlingua.errors import DataError
-from interlingua.sound.codec import SoundCodec
+from interlingua.sound.codec import POSITION_SAMPLES, SoundCodec
 from interlingua.sound.reading import SAMPLE_RATE
 from interlingua.text.tokenizer import Tokenizer, TokenizerPair
 
@@ -111,6 +111,7 @@ class StoreWriter:
         targets = target.encode_batch(texts[1])
         if isinstance(source, SoundCodec):
             sources, reasons = self._read_sounds(source, texts[0])
+            self._find_crowded(texts[0], sources, targets)
         else:
             sources = source.encode_batch(texts[0])
             reasons = [self._too_long if len(ids) > self.max_length else None for ids in sources]
@@ -127,6 +128,19 @@ class StoreWriter:
     @property
     def _too_long(self) -> str:
         return f"more than {self.max_length:,} ids on a side"
+
+    def _find_crowded(
+        self, names: Sequence[str], sounds: Sequence[Any], targets: Sequence[list[int]]
+    ) -> None:
+        """Notes sounds that are too short for what is said in them: CTC has no path for them.
+
+        It needs a position for each symbol, and one more between two that are the same.
+        """
+        for name, samples, ids in zip(names, sounds, targets, strict=True):
+            needed = len(ids) + sum(one == next_one for one, next_one in pairwise(ids))
+            if samples is not None and needed > (positions := -(-len(samples) // POSITION_SAMPLES)):
+                found = f"{len(ids):,} symbols in {positions * POSITION_SAMPLES / SAMPLE_RATE:.2f} s"
+                self.odd_sounds.append(f"{Path(name).name}: too short for its text ({found})")
 
     def _read_sounds(self, codec: SoundCodec, names: Sequence[str]) -> tuple[list[Any], list[str | None]]:
         """The samples of each file, and why it is not used."""
