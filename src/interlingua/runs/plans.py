@@ -14,11 +14,10 @@ from interlingua.data.codecs import load_tokenizers
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.sources import recognise_sources
-from interlingua.data.store import Store
 from interlingua.engine.device import choose_device
-from interlingua.errors import BundleError
 from interlingua.inference.bundle import LengthStatistics, load_bundle
 from interlingua.runs.candidates import MAX_LOST, Candidate, choose_turn, propose, propose_for_sound
+from interlingua.runs.data_facts import describe_data, facts_of_base, measure_data_facts, saved_facts
 from interlingua.runs.directory import refuse_overlap
 from interlingua.runs.experiment import (
     Experiment,
@@ -34,21 +33,16 @@ from interlingua.runs.lengths import describe_outliers, measure_lengths
 from interlingua.runs.manifest import Manifest
 from interlingua.runs.recipes import choose_recipe, default_steps, epoch_tokens, measure_preset
 from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
-from interlingua.runs.sound_recipes import choose_sound_recipe
+from interlingua.runs.sound_recipes import choose_sound_recipe, seconds_of
 from interlingua.runs.tensorboard import require_tensorboard
 from interlingua.settings import merge
-from interlingua.sound.codec import POSITION_SAMPLES, SoundCodec
-from interlingua.sound.description import SoundDescription, describe_sounds
-from interlingua.sound.reading import SAMPLE_RATE
+from interlingua.sound.codec import SoundCodec
+from interlingua.sound.description import SoundDescription
 from interlingua.text.column_tokenizer import ColumnTokenizer
-from interlingua.text.description import Description, describe
-from interlingua.text.facts import TextFacts, measure_facts
+from interlingua.text.facts import TextFacts
 from interlingua.text.tokenizer import Tokenizer, TokenizerPair, TokenizerSettings
 
 __all__ = ["Plan", "load_plan", "load_racing_plans", "make_plans"]
-
-MAX_READ_PAIRS = 10_000
-"""Training pairs that tell what kind of text the model is for."""
 
 
 class Plan(NamedTuple):
@@ -110,7 +104,7 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
         values = merge(values_of_base(base, given.training.optimizer), _keep_length_penalty(values))
         experiment = Experiment.parse(values, where).model_copy(update=shared)
         # how well it covers sources is measured anew
-        plans = [_complete(experiment, prepared, device, _facts_of_base(base.facts, prepared))]
+        plans = [_complete(experiment, prepared, device, facts_of_base(base.facts, prepared))]
     else:
         plans = _compete(values, where, prepared, shared, inputs.data, device)
     plans[0].notes[:0] = notes
@@ -140,7 +134,7 @@ def load_racing_plans(
         prepared = _prepare(data, experiment.tokenizer, None)
         prepared = prepared._replace(report=_with_own(manifest.report, prepared))
         language = experiment.languages[0] if experiment.languages else None
-        facts, lengths = _measure_facts(prepared.train, language), measure_lengths(prepared.train)
+        facts, lengths = measure_data_facts(prepared.train, language), measure_lengths(prepared.train)
         plans.append(Plan(experiment, prepared, lengths, facts, [], name=name))
     return plans
 
@@ -169,7 +163,7 @@ def _compete(
         device: what trains.
     """
     given = parse_given(values, where)
-    description, facts = _describe(prepared.train, given)
+    description, facts = describe_data(prepared.train, given.languages[0] if given.languages else None)
     prepared.report["description"] = description.as_dict()
     plans = [_suggest(values, where, Candidate(), prepared, shared, device, facts)]
     plans[0].notes.insert(0, f"data: {len(prepared.train):,} pairs, {description}")
@@ -198,23 +192,6 @@ def _compete(
             more = f"more than {given.data.max_length:,} ids on a side with this vocabulary"
             plans[-1].notes.append(f"training pairs left out beside those above: {lost:,} ({more})")
     return plans
-
-
-def _describe(train: Store, given: Experiment) -> tuple[Description | SoundDescription, TextFacts]:
-    """What the training pairs are like, and what using a model must know of it."""
-    pairs = _sample(train)
-    if train.source_kind == "sound":
-        seconds = train.source_lengths * (POSITION_SAMPLES / SAMPLE_RATE)
-        return describe_sounds(seconds, [target for _, target in pairs]), _measure_facts(train, None)
-    language = given.languages[0] if given.languages else None
-    return describe(pairs), _measure_facts(train, language)
-
-
-def _measure_facts(train: Store, language: str | None) -> TextFacts:
-    pairs = _sample(train)
-    if train.source_kind == "sound":
-        return TextFacts(repetitive=measure_facts([(target, target) for _, target in pairs]).repetitive)
-    return measure_facts(pairs, language)
 
 
 def _suggest(
@@ -280,31 +257,11 @@ def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | N
     prepared = _prepare(data, experiment.tokenizer, tokenizers)
     if manifest is not None:
         prepared = prepared._replace(report=manifest.report)
-    facts = _saved_facts(directory) if experiment.base_model else None
+    facts = saved_facts(directory) if experiment.base_model else None
     if facts is None:
         language = experiment.languages[0] if experiment.languages else None
-        facts = _measure_facts(prepared.train, language)
+        facts = measure_data_facts(prepared.train, language)
     return Plan(experiment, prepared, measure_lengths(prepared.train), facts, [])
-
-
-def _sample(train: Store) -> list[tuple[str, str]]:
-    """Pairs evenly taken, to hold little memory."""
-    numbers = range(0, len(train), -(-len(train) // MAX_READ_PAIRS))
-    return [(train.source_text(i), train.target_text(i)) for i in numbers]
-
-
-def _facts_of_base(facts: TextFacts, prepared: Prepared) -> TextFacts:
-    """What a model says that another one starts from; earlier versions' knew no usual ratio."""
-    usual = facts.usual_ratio or measure_facts(_sample(prepared.train)).usual_ratio
-    return facts._replace(usual_ratio=usual, min_coverage=0.0)
-
-
-def _saved_facts(directory: Path) -> TextFacts | None:
-    """What a run took over from its base model, which may be gone; None before its first validation."""
-    try:
-        return load_bundle(directory).facts._replace(min_coverage=0.0)  # it is measured anew in the end
-    except BundleError:
-        return None
 
 
 def _recognise_sources(inputs: Inputs) -> Inputs:
@@ -339,8 +296,11 @@ def _keep_length_penalty(values: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _with_default_budget(experiment: Experiment, prepared: Prepared) -> tuple[Experiment, str]:
     """Sets the steps by the size of the data; also says so."""
-    training = experiment.training
-    steps = default_steps(epoch_tokens(prepared), training.max_tokens * training.accumulate)
+    training, tokens = experiment.training, epoch_tokens(prepared)
+    update_tokens: float = training.max_tokens
+    if prepared.train.source_kind == "sound":
+        update_tokens = max(1.0, tokens * training.batch_seconds / seconds_of(prepared.train))
+    steps = default_steps(tokens, round(update_tokens * training.accumulate))
     training = training.model_copy(update={"max_steps": steps})
     note = f"budget: {steps:,} steps, from the size of the data (--minutes or --max-steps to choose)"
     return experiment.model_copy(update={"training": training}), note

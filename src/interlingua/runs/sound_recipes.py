@@ -14,7 +14,7 @@ from interlingua.sound.codec import POSITION_SAMPLES
 from interlingua.sound.reading import SAMPLE_RATE
 from interlingua.training.settings import TrainingSettings
 
-__all__ = ["choose_sound_recipe"]
+__all__ = ["choose_sound_recipe", "seconds_of"]
 
 
 class Default(NamedTuple):
