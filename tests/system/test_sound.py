@@ -188,6 +188,7 @@ def test_the_verbs_take_a_model_of_sounds(trained: Path, tmp_path: Path) -> None
     scores = json.loads(run("evaluate", trained, test, "--json").stdout)
     assert [score["name"] for score in scores] == ["WER", "CER", "sequence_error"]
     assert scores[0]["score"] <= 10
+    assert len(run("score", trained, test).stdout.split("\n")) == 7
     about = run("info", trained)
     assert "of sound" in about.stdout
     assert about.returncode == 0

@@ -55,7 +55,7 @@ def score(
     settings = CorpusSettings.parse(reading, where="command line")
     corpus = Corpus([pairs], settings)
     corpus.report()  # a mistake in the last line is reported before the first is scored
-    translator = load_model(model, device, threads, precision)
+    translator = load_model(model, device, threads, precision, of=None)
     if tag is not None:
         check_tag(tag, translator.tokenizers.source, "--tag")
     scored, shown = tee(corpus)  # holds only the pairs whose scores are being computed

@@ -9,6 +9,7 @@ from interlingua.engine.protocol import Engine
 from interlingua.engine.workload import batches, side_by_side
 from interlingua.inference.translation import PairScore
 from interlingua.kinds import SourceKind
+from interlingua.sound.codec import POSITION_SAMPLES
 from interlingua.text.tokenizer import TokenizerPair
 
 __all__ = ["score"]
@@ -24,9 +25,13 @@ def score(engine: Engine, tokenizers: TokenizerPair, pairs: Sequence[tuple[str, 
     """
     sources = tokenizers.source.encode_batch([source for source, _ in pairs])
     targets = tokenizers.target.encode_batch([target for _, target in pairs])
-    kind: SourceKind = "sound" if tokenizers.source.kind == "sound" else "text"
     scores: dict[int, PairScore] = {}
-    lengths = [max(map(len, both)) or 1 for both in zip(sources, targets, strict=True)]
+    kind: SourceKind = "sound" if tokenizers.source.kind == "sound" else "text"
+    unit = POSITION_SAMPLES if kind == "sound" else 1
+    lengths = [
+        max(-(-len(source) // unit), len(target)) or 1
+        for source, target in zip(sources, targets, strict=True)
+    ]
 
     def score_batch(chosen: list[int]) -> list[list[float]]:
         source = make_source([sources[i] for i in chosen], kind)

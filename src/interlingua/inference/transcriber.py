@@ -19,7 +19,9 @@ from interlingua.engine.workload import batches, chunks, side_by_side
 from interlingua.errors import DataError
 from interlingua.flags import Flag
 from interlingua.inference.alignment import attention_of
-from interlingua.inference.translation import EMPTY, Translation, Word
+from interlingua.inference.inputs import check_chunk, read_pairs
+from interlingua.inference.scoring import score
+from interlingua.inference.translation import EMPTY, PairScore, Translation, Word
 from interlingua.inference.translator import DraftObserver
 from interlingua.inference.words import find_words, widen
 from interlingua.kinds import Source
@@ -162,6 +164,14 @@ class Transcriber:
         found = find_utterances([samples], self._most_seconds)
         return [Piece(number, each.start, each.samples) for each in found]
 
+    def score_pairs(
+        self, pairs: Iterable[tuple[str, str]], *, chunk: int = SOUNDS_AT_ONCE
+    ) -> Iterator[PairScore]:
+        """Says how probable given targets of sound files are, in order, with flat memory; nothing is cut."""
+        check_chunk(chunk)
+        parts = chunks(read_pairs(pairs, "pairs"), chunk)
+        return (found for part in parts for found in score(self.engine, self.tokenizers, part))
+
     def length_limit(self, positions: int) -> int:
         """The most target tokens looked for, of a sound of so many positions."""
         return self.tokenizers.target.length_limit(positions, self.max_ratio, self.extra_tokens)
@@ -229,7 +239,7 @@ class Transcriber:
         if not self.facts.repetitive and repeats(tokens):
             flags.append("repeated")
         return Translation(
-            self.tokenizers.target.decode(hypothesis.ids), hypothesis.score, tokens,
+            self.tokenizers.target.decode(hypothesis.ids).strip(), hypothesis.score, tokens,
             tuple(hypothesis.log_probs), tuple(flags), span_s=piece.span_s,
         )  # fmt: skip
 
