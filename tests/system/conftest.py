@@ -14,6 +14,8 @@ import pytest
 import torch
 
 from interlingua.cli.main import main
+from interlingua.runs.run import start
+from tests.tones import write_melodies
 
 TINY = (
     "model.dim=32", "model.heads=2", "model.feed_forward=64", "model.encoder_layers=1",
@@ -90,3 +92,21 @@ def model(trained: tuple[Path, Result]) -> Path:
     directory, result = trained
     assert result.code == 0, result.err
     return directory
+
+
+@pytest.fixture(scope="session")
+def sound_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a model that writes down melodies."""
+    from tests.system.test_sound import values
+
+    directory = tmp_path_factory.mktemp("sounds")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INTERLINGUA_CACHE", str(directory / "cache"))
+        torch.set_num_threads(1)
+        torch.manual_seed(0)
+        pairs = write_melodies(directory, 240)
+        given = values(pairs, max_steps=400, learning_rate=4e-3)
+        larger = {"dim": 64, "feed_forward": 128, "encoder_layers": 2, "decoder_layers": 2}
+        given["model"] = given["model"] | larger
+        list(start(given, directory / "melodies"))
+    return directory / "melodies"

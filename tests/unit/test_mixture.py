@@ -210,6 +210,18 @@ class TestPreparation:
         save_tokenizers(found.tokenizers, tmp_path)
         assert load_tokenizers(tmp_path).source.encode("fr to fr\ta1") == source.encode("fr to fr\ta1")
 
+    @pytest.mark.parametrize(("long", "kind"), [("av", "training"), ("v", "validation"), ("a", "training")])
+    def test_which_pairs_are_all_too_long_is_said(self, long: str, kind: str, tmp_path: Path) -> None:
+        files = {
+            name: write(tmp_path / name, *numbered("x" * 30 if name in long else name, 9)) for name in "av"
+        }
+        data = CorpusSettings(train=(files["a"],), valid=(files["v"],), max_length=20)
+        place = files["a"] if kind == "training" else files["v"]
+        with pytest.raises(
+            DataError, match=f"{place}: there are no {kind} pairs to store .*9 pairs with more"
+        ):
+            prepare(data, CHARACTERS, tmp_path / "cache")
+
     def test_another_tag_is_prepared_apart(self, tmp_path: Path) -> None:
         file = write(tmp_path / "a", *numbered("a", 40))
         found = [prepare(corpora({"files": file, **more}), CHARACTERS, tmp_path / "cache")

@@ -13,7 +13,9 @@ import pytest
 from interlingua.errors import BundleError
 from interlingua.evaluation.metrics import metric_named
 from interlingua.evaluation.quality import measure
+from interlingua.evaluation.references import Lines
 from interlingua.evaluation.scores import evaluate
+from interlingua.evaluation.word_errors import count_word_errors
 from interlingua.views.page import as_json
 from interlingua.views.report import distinct_names, read_report, report_page
 
@@ -182,3 +184,71 @@ def test_what_cannot_be_told_is_said():
     assert "single words" in alone.no_rarity
     everywhere = quality({"one": [""] * len(PAIRS)}, train=["nothing of it"])
     assert "seen in training never" in everywhere.no_rarity
+
+
+SPOKEN = [(f"/data/{number % 3}/{number}.wav", f"one two {word}") for number, word in enumerate(WORDS * 6)]
+
+
+def spoken(outputs, train=None):
+    seconds = [0.55 + 0.5 * number for number in range(len(SPOKEN))]
+    metrics = [metric_named("WER"), metric_named("CER")]
+    return measure({"run": outputs}, SPOKEN, metrics, test="t", train_sources=None, train_targets=train,
+                   seconds=seconds)  # fmt: skip
+
+
+def test_sounds_are_judged_by_their_length_in_seconds_and_by_the_words_said():
+    outputs = [target if number >= 4 else "one" for number, (_, target) in enumerate(SPOKEN)]
+    found = spoken(outputs, train=["one two " + WORDS[0]] * 5)
+    (one,) = found.runs
+    assert (found.unit, found.of_sound, found.metric, found.sentence_metric) == (
+        "seconds",
+        True,
+        "WER",
+        "WER",
+    )
+    assert one.by_length[0].label.startswith("0.6–")
+    assert sum(some.pairs for some in one.by_length) == len(SPOKEN)
+    assert one.by_length[0].score > one.by_length[-1].score == 0
+    assert [some.label for some in one.by_rarity] == ["never", "5 to 19 times"]
+    assert [each.source for each in one.worst[:4]] == ["0.wav", "1.wav", "2.wav", "3.wav"]
+    assert [each.score for each in one.worst[:4]] == [pytest.approx(66.7)] * 4
+    assert "/data" not in as_json([each.source for each in (*one.worst, *one.best)])
+    assert "say where with --train" in spoken(outputs).no_rarity
+
+
+def test_word_errors_are_those_that_wer_counts():
+    lines = Lines(
+        ["the cat sat", "a the cat", "dog", "", "the bat sat", "one"],
+        [("the bat sat",), ("the cat",), ("the dog",), ("the end",), ("the bat sat",), ("won", "one two")],
+    )
+    found = count_word_errors(lines)
+    shown = {
+        name: [(each.said, each.written, each.count, each.of) for each in getattr(found, name)]
+        for name in ("substitutions", "deletions", "insertions")
+    }
+    assert shown["substitutions"] == [("bat", "cat", 1, 2)]
+    assert shown["deletions"] == [("the", "", 2, 5), ("end", "", 1, 1), ("two", "", 1, 1)]
+    assert shown["insertions"] == [("", "a", 1, 1)]
+    edits, words = metric_named("WER").count(lines).rows.sum(axis=0)
+    assert found.substituted + found.deleted + found.inserted == edits
+    assert found.words == words
+
+
+def test_composed_and_decomposed_letters_are_the_same_word_and_ten_mistakes_are_shown():
+    assert count_word_errors(Lines(["cafe\u0301"], [("caf\u00e9",)])).substituted == 0
+    letters = [f"w{number}" for number in range(15)]
+    found = count_word_errors(Lines(["x"] * 20, [(word,) for word in [*letters, *letters[:5]]]))
+    assert len(found.substitutions) == 10
+    assert [each.count for each in found.substitutions] == [2] * 5 + [1] * 5
+    assert found.substituted == 20
+
+
+def test_the_page_of_a_run_of_sounds_shows_the_words_it_gets_wrong(run):
+    outputs = [target.replace("two", "too") for _, target in SPOKEN]
+    page = report_page(replace(read_report([run]), quality=spoken(outputs)))
+    assert 'id="word-errors"' in page
+    assert re.search(r"<bdi>two</bdi>\s*<span[^>]*>→</span>\s*<bdi>too</bdi>", page)
+    assert "By length of the sound" in page
+    assert 'id="word-errors"' not in report_page(
+        replace(read_report([run]), quality=quality({"run": ["x"] * len(PAIRS)}))
+    )

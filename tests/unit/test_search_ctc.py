@@ -12,6 +12,7 @@ from torch import Tensor
 from interlingua.kinds import EOS, PAD, Source
 from interlingua.model.architectures import build_model
 from interlingua.model.protocol import Seq2Seq
+from interlingua.model.recurrent import RecurrentSettings
 from interlingua.model.transformer import TransformerSettings
 from interlingua.search.beam import beam_search
 from interlingua.search.ctc import CTCPrefixScorer, ctc_align, ctc_greedy
@@ -116,8 +117,11 @@ def test_prefixes_are_scored_by_all_targets_that_begin_with_them():
     assert not any(part.isnan().any() for part in scorer._prefixes)
 
 
-def sound_model(ctc: bool = True) -> Seq2Seq:
+def sound_model(ctc: bool = True, recurrent: bool = False) -> Seq2Seq:
     torch.manual_seed(3)
+    if recurrent:
+        cells = RecurrentSettings(dim=16, encoder_layers=2, decoder_layers=2, cell="gru", ctc=ctc)
+        return build_model(cells, 5, 30, shared=False, frames=True).eval()
     sizes = TransformerSettings(
         dim=16, heads=2, feed_forward=32, encoder_layers=1, decoder_layers=1, ctc=ctc, convolution=3,
         embeddings="separate",
@@ -155,9 +159,10 @@ def test_a_batch_changes_nothing(beam):
         assert alone[0].score == pytest.approx(together[i][0].score, abs=1e-4)
 
 
+@pytest.mark.parametrize("recurrent", [False, True])
 @pytest.mark.parametrize("beam", [1, 4])
-def test_log_probabilities_are_the_decoders_own(beam):
-    model, batch = sound_model(), sounds(LENGTHS)
+def test_log_probabilities_are_the_decoders_own(beam, recurrent):
+    model, batch = sound_model(recurrent=recurrent), sounds(LENGTHS)
     settings = SearchSettings(beam=beam, n_best=beam, ctc_weight=0.4)
     found = search(model, batch, settings)
     for i, hypotheses in enumerate(found):

@@ -17,7 +17,12 @@ from interlingua.sound.features import NUM_BANDS, WINDOW, frame_count, log_mel, 
 from interlingua.sound.reading import SAMPLE_RATE, Samples
 
 NOTHING = AugmentationSettings(
-    speeds=(1,), gain_probability=0, noise_probability=0, frequency_masks=0, time_masks=0
+    speeds=(1,),
+    gain_probability=0,
+    noise_probability=0,
+    silence_probability=0,
+    frequency_masks=0,
+    time_masks=0,
 )
 
 
@@ -134,7 +139,7 @@ def test_nothing_is_changed_when_nothing_is_asked_for() -> None:
 
 def test_speed_changes_length_and_pitch() -> None:
     tone = (8000 * np.sin(2 * np.pi * 1000 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)).astype(np.int16)
-    settings = AugmentationSettings(gain_probability=0, noise_probability=0)
+    settings = AugmentationSettings(gain_probability=0, noise_probability=0, silence_probability=0)
     lengths = []
     for seed in range(60):
         sound = augment(tone, (seed,), settings)
@@ -168,6 +173,22 @@ def test_noise_is_as_loud_as_the_settings_say(snr: float) -> None:
         low, high = power[300:3000].mean(), power[-3000:].mean()
         slopes.add(bool(low > 3 * high))
     assert slopes == {True, False}  # pink and white
+
+
+def test_silence_stands_around_a_sound_within_its_limits() -> None:
+    samples = speech_like()
+    settings = with_settings(silence_probability=1, max_silence_s=0.2)
+    clean, lengths = samples.astype(np.float32) / 32_768, set()
+    for seed in range(10):
+        longer = augment(samples, (seed,), settings)
+        assert 0 <= len(longer) - len(clean) <= 2 * 0.2 * 16_000
+        windows = np.lib.stride_tricks.sliding_window_view(longer, 100)
+        first = int((windows == clean[:100]).all(axis=1).argmax())
+        assert (longer[first : first + len(clean)] == clean).all()
+        around = np.concatenate([longer[:first], longer[first + len(clean) :]])
+        assert np.sqrt(np.square(around).mean()) < 10 ** (-50 / 20)
+        lengths.add(len(longer))
+    assert len(lengths) > 5
 
 
 def test_noise_of_any_length_is_added_to_silence_and_speech_alike() -> None:

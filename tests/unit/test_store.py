@@ -25,6 +25,7 @@ from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings
 from interlingua.text.vocabulary import Vocabulary
+from tests.tones import melody, write_melodies, write_wav
 
 BYTES = TokenizerPair(ByteTokenizer("NFC"), ByteTokenizer("none"))
 PAIRS = [("a", "xyz"), ("e\u0301", "e\u0301"), ("longer than that", "b"), ("c", "d")]
@@ -140,6 +141,20 @@ class TestPreparation:
         assert len(longer.train) == 301
         assert given.tokenizers.source.kind == "bytes"
         assert given.report["tokenizers"] == "given"
+
+    def test_sounds_of_the_same_names_are_prepared_apart(self, tmp_path: Path) -> None:
+        cache, prepared = tmp_path / "cache", []
+        places = [tmp_path / "one", tmp_path / "other", tmp_path / "one"]
+        for number, place in enumerate(places):
+            pairs = write_melodies(place, 24)
+            if number:
+                write_wav(place / "sounds" / "0-3.wav", melody(["la"] * (number + 2), seed=number))
+            files = CorpusSettings(train=(str(pairs),), valid=(str(pairs),))
+            prepared.append(prepare(files, TokenizerSettings(), cache))
+        same = prepare(files, TokenizerSettings(), cache)
+        assert same.train.directory == prepared[-1].train.directory
+        assert len({each.train.directory for each in prepared}) == 3
+        assert len({each.train.source(3).tobytes() for each in prepared}) == 3
 
     def test_damage_in_the_cache_is_repaired(self, tmp_path: Path) -> None:
         corpus, cache = self.files(tmp_path), tmp_path / "cache"

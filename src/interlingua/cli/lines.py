@@ -131,7 +131,7 @@ def check_output(path: Path | None) -> None:
     raise OutputError("the file cannot be written", where=path, found=found)
 
 
-def refuse_same_file(inputs: Sequence[Path | None], output: Path | None) -> None:
+def refuse_same_file(inputs: Sequence[Path | None], output: Path | None, option: str = "--output") -> None:
     """Refuses an output that is one of the inputs, by whatever name; None is a standard stream.
 
     Raises:
@@ -146,7 +146,7 @@ def refuse_same_file(inputs: Sequence[Path | None], output: Path | None) -> None
         if output is None and not read.st_size:
             accepted = f"The shell has emptied it already, for `>` comes first. {accepted}"
         raise ConfigurationError(
-            "input and output are the same file", where="--output" if output else STANDARD_OUTPUT,
+            "input and output are the same file", where=option if output else STANDARD_OUTPUT,
             found=str(output or path or STANDARD_INPUT), accepted=accepted,
         )  # fmt: skip
 

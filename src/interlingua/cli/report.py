@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from interlingua.cli.lines import check_output, open_output
-from interlingua.cli.models import find_model, load_model, read_as_trained
+from interlingua.cli.models import find_model, load_model, read_as_trained, source_kind
 from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, Tag, Threads, pair_options
 from interlingua.errors import ConfigurationError
 from interlingua.files import write_text
@@ -66,6 +66,7 @@ def report(
 
     from interlingua.data.codecs import load_tokenizers
     from interlingua.data.corpus import Corpus, CorpusSettings
+    from interlingua.data.durations import measure_sounds
     from interlingua.views.page import as_json
     from interlingua.views.report import read_report, report_page
 
@@ -87,7 +88,11 @@ def report(
     elif test is None:
         pairs = _validation_pairs(runs)
     else:
-        pairs = _read(Corpus([test], settings))
+        _refuse_other_kinds(runs)
+        corpus = Corpus([test], settings)
+        pairs = _read(corpus)
+        if settings.source_kind == "sound":
+            measure_sounds(pairs, corpus)  # a mistake in the file is reported before the models work
         if tag is not None:
             for run in runs:
                 check_tag(tag, load_tokenizers(run).source, "--tag")
@@ -95,8 +100,8 @@ def report(
     if pairs is not None:
         options: dict[str, Any] = {} if beam is None else {"beam": beam}
         compute = {"device": device, "threads": threads}
-        sources = _train_sources(runs[0], train, tag, settings)
-        quality = _quality(runs, pairs, test and Path(test).name, sources, options, compute)
+        known = _train_pairs(runs[0], train, tag, settings)
+        quality = _quality(runs, pairs, test and Path(test).name, known, options, compute)
         shown = replace(shown, quality=quality)
     if json_output:
         with open_output(None) as write:
@@ -108,22 +113,40 @@ def report(
 
 
 def _quality(
-    runs: list[Path], pairs: list[Pair], test: str | None, sources: Iterator[str] | None,
+    runs: list[Path], pairs: list[Pair], test: str | None, train_pairs: Iterator[Pair] | None,
     options: dict[str, Any], compute: dict[str, Any],
 ) -> Quality:  # fmt: skip
+    from interlingua.data.durations import measure_sounds
     from interlingua.evaluation.metrics import task_metrics
     from interlingua.evaluation.quality import measure
     from interlingua.views.report import distinct_names
 
     outputs: dict[str, list[str]] = {}
     metrics = None
+    sources, targets = [pair.source for pair in pairs], [pair.target for pair in pairs]
+    of_sound = source_kind(runs[0]) == "sound"
     for directory, name in zip(runs, distinct_names(runs), strict=True):
-        print(f"{name}: translating {len(pairs):,} sources", file=sys.stderr)
-        translator = load_model(directory, **compute)
-        metrics = metrics or task_metrics([pair.target for pair in pairs], translator.tokenizers.target)
-        found = translator.translate([pair.source for pair in pairs], **options)
-        outputs[name] = [translation.text for translation in found]
-    return measure(outputs, pairs, metrics or [], test=test, train_sources=sources)
+        work = "transcribing {:,} sounds" if of_sound else "translating {:,} sources"
+        print(f"{name}: {work.format(len(pairs))}", file=sys.stderr)
+        model = load_model(directory, **compute, of=None)
+        metrics = metrics or task_metrics(targets, model.tokenizers.target, transcripts=of_sound)
+        outputs[name] = [translation.text for translation in model.translate(sources, **options)]
+    seen = None if train_pairs is None else (pair[int(of_sound)] for pair in train_pairs)
+    if of_sound:
+        return measure(outputs, pairs, metrics or [], test=test, train_sources=None,
+                       train_targets=seen, seconds=measure_sounds(pairs))  # fmt: skip
+    return measure(outputs, pairs, metrics or [], test=test, train_sources=seen)
+
+
+def _refuse_other_kinds(runs: Sequence[Path]) -> None:
+    """The same pairs judge runs of one kind only."""
+    kind = source_kind(runs[0])
+    for run in runs:
+        if (other := source_kind(run)) != kind:
+            raise ConfigurationError(
+                "the runs are of different kinds", where=run, found=f"a model of {other}",
+                accepted=f"Models of {kind}, as {runs[0]} is; --curves-only compares trainings of all kinds.",
+            )  # fmt: skip
 
 
 def _read(corpus: Corpus) -> list[Pair]:
@@ -134,43 +157,48 @@ def _read(corpus: Corpus) -> list[Pair]:
 def _validation_pairs(runs: list[Path]) -> list[Pair] | None:
     """Those that all the runs were validated on; None, and a line that says why, where there are no such."""
     from interlingua.data.corpus import Corpus
+    from interlingua.data.durations import drop_unused_sounds
     from interlingua.data.split import split
     from interlingua.inference.bundle import WEIGHTS
 
     found: list[list[Pair]] = []
     for run in runs:
-        corpus, reason = _corpus_settings(run), None
-        if not _readable(corpus.valid_files or corpus.train_files):
+        settings, reason = _corpus_settings(run), None
+        if not _readable(settings.valid_files or settings.train_files):
             reason = "the validation pairs are not where they were"
         elif not (run / WEIGHTS).exists():
             reason = "no weights are saved yet"
         else:
-            if corpus.valid_files:
-                found.append(_read(Corpus.of(corpus.valid_files, corpus)))
+            corpus = Corpus.of(settings.valid_files or settings.train_files, settings)
+            pairs = _read(corpus) if settings.valid_files else list(split(corpus)[1])
+            of_sound = settings.source_kind == "sound"
+            if of_sound and not all(Path(pair.source).is_file() for pair in pairs):
+                reason = "the sounds of the validation pairs are not where they were"
             else:
-                found.append(list(split(Corpus.of(corpus.train_files, corpus))[1]))
-            if found[-1] != found[0]:
-                reason = "it was validated on other pairs than the first run"
+                found.append(drop_unused_sounds(pairs, corpus) if of_sound else pairs)
+                if found[-1] != found[0]:
+                    reason = "it was validated on other pairs than the first run"
         if reason:
             print(f"{run}: {reason}, so nothing is translated; --test gives other pairs", file=sys.stderr)
             return None
     return found[0]
 
 
-def _train_sources(
+def _train_pairs(
     run: Path, train: list[str] | None, tag: str | None, settings: CorpusSettings
-) -> Iterator[str] | None:
-    """The sources that the model was trained on, if they can still be read."""
+) -> Iterator[Pair] | None:
+    """The pairs that the model was trained on, if they can still be read."""
     from interlingua.data.corpus import read_pairs
 
+    def tagged(pair: Pair, tag: str | None) -> Pair:
+        return pair._replace(source=add_tag(tag, pair.source))
+
     if train:
-        return (add_tag(tag, pair.source) for file in train for pair in read_pairs(file, settings))
+        return (tagged(pair, tag) for file in train for pair in read_pairs(file, settings))
     corpus = _corpus_settings(run)
     if not _readable(corpus.train_files):
         return None
-    return (
-        add_tag(tag, pair.source) for file, _, tag in corpus.train_files for pair in read_pairs(file, corpus)
-    )
+    return (tagged(pair, tag) for file, _, tag in corpus.train_files for pair in read_pairs(file, corpus))
 
 
 def _corpus_settings(run: Path) -> CorpusSettings:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import chain, pairwise
 from pathlib import Path
@@ -24,6 +25,7 @@ from interlingua.data.settings import STANDARD_INPUT, CorpusFile, CorpusSettings
 from interlingua.errors import DataError, OutputError
 from interlingua.files import write_error
 from interlingua.text.columns import COLUMN_END, add_tag
+from interlingua.text.normalise import is_blank
 
 __all__ = [
     "Corpus",
@@ -172,7 +174,9 @@ class Corpus:
         return cls([each.file for each in files], settings, [each.tag for each in files])
 
     def untagged(self, pair: Pair) -> str:
-        """Returns the source of a pair without its tag."""
+        """Returns the source of a pair without its tag; of a sound the end of its name, wherever it lies."""
+        if self.settings.source_kind == "sound":
+            return "/".join(Path(pair.source).parts[-2:])
         return pair.source.partition(COLUMN_END)[2] if self.tags else pair.source
 
     def digest(self) -> str:
@@ -274,6 +278,17 @@ class Corpus:
             accepted = error.accepted and error.accepted.replace(Path(str(file)).name, "FILE")
             raise DataError(error.what, where=where, found=error.found, accepted=accepted) from None
 
+    def digest_sounds(self) -> str:
+        """Returns a hexadecimal hash of where the sounds lie, their sizes, and when they were changed."""
+        parts = hashlib.blake2b(digest_size=16)
+        with suppress(DataError):  # what cannot be read is told when that matters
+            for pair in chain.from_iterable(read_pairs(file, self.settings) for file in self._files):
+                parts.update(f"{pair.source}\n".encode())
+                with suppress(OSError, ValueError):
+                    found = Path(pair.source).stat()
+                    parts.update(f"{found.st_size} {found.st_mtime_ns}\n".encode())
+        return parts.hexdigest()
+
     def find_sound(self, name: str) -> str:
         """Returns where a sound file is named first, such as "train.tsv:17"."""
         for file, corpus_file in zip(self.names, self._files, strict=True):
@@ -284,8 +299,7 @@ class Corpus:
 
     def _complete_pairs_of(self, name: str, file: PairFile, on_skip: Callable[[], None]) -> Iterator[Pair]:
         for number, pair in enumerate(read_pairs(file, self.settings, self._changes), start=1):
-            source, target = pair
-            if source and target and not source.isspace() and not target.isspace():
+            if not any(map(is_blank, pair)):
                 yield pair
             elif self.settings.on_empty == "skip":
                 on_skip()
@@ -299,7 +313,7 @@ def _count_bits(packed: npt.NDArray[np.uint8], begin: int, end: int) -> int:
 
 
 def _empty_side_error(where: str, pair: Pair) -> DataError:
-    sides = [side for side, text in zip(Pair._fields, pair, strict=True) if not text.strip()]
+    sides = [side for side, text in zip(Pair._fields, pair, strict=True) if is_blank(text)]
     what = f"the {sides[0]} is empty" if len(sides) == 1 else "the line is empty"
     return DataError(what, where=where, accepted="To leave such pairs out: --on-empty skip")
 

@@ -85,6 +85,8 @@ def prepare(
         for tag in train.tags:
             check_tag(tag, given_tokenizers.source, "data.corpora")
     content = [part.digest() for part in (train, valid) if part]
+    if corpus_settings.source_kind == "sound":  # the same names may stand for other sounds
+        content += [part.digest_sounds() for part in (train, valid) if part]
     key = _cache_key(content, corpus_settings, tokenizer_settings, given_tokenizers)
     try:
         entries, notes = _writable_cache(cache)
@@ -230,18 +232,24 @@ def _write_stores(
         How many pairs of each file are in the store of training, and in that of validation.
     """
     settings, writers = train.settings, []
-    for name, corpus in (("train", train), ("valid", valid if isinstance(valid, Corpus) else train)):
+    sources = train, valid if isinstance(valid, Corpus) else train
+    for name, kind, corpus in zip(("train", "valid"), ("training", "validation"), sources, strict=True):
         (directory / name).mkdir()
         sounds = Sounds(settings.max_seconds, settings.on_empty == "skip", corpus.find_sound)
-        writers.append(StoreWriter(directory / name, tokenizers, settings.max_length, sounds))
-    with writers[0], writers[1]:
+        where = ", ".join(corpus.names)
+        writers.append(
+            StoreWriter(directory / name, tokenizers, settings.max_length, sounds, kind=kind, where=where)
+        )
+    with writers[1], writers[0]:  # that there is nothing to train on is said first
         for file, pair in train.by_file():
             held_out = isinstance(valid, SplitPart) and valid.holds(pair)
             writers[held_out].add(pair, file)
         for file, pair in valid.by_file() if isinstance(valid, Corpus) else ():
             writers[1].add(pair, file)
-    files = len(train.names), len(valid.names if isinstance(valid, Corpus) else train.names)
-    return [[writer.by_file[file] for file in range(n)] for writer, n in zip(writers, files, strict=True)]
+    return [
+        [writer.by_file[file] for file in range(len(corpus.names))]
+        for writer, corpus in zip(writers, sources, strict=True)
+    ]
 
 
 def _refuse_unknown(

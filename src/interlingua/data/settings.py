@@ -109,8 +109,8 @@ class CorpusSettings(Settings):
     max_seconds: float = Field(30.0, gt=0)
     """Pairs of a longer sound are left out."""
     on_empty: Literal["error", "skip"] = "error"
-    """What to do about a pair with a side that is empty or nothing but white space, or a sound that is silent
-    or cannot be read."""
+    """What to do about a pair with a side that is empty, or of white space and invisible characters alone, or
+    with a sound that is silent or cannot be read."""
     max_length: int = Field(512, ge=1)
     """Pairs with more ids than this on a side are left out, of training and of validation."""
     drop_duplicates: bool = False

@@ -9,7 +9,7 @@ from interlingua.data.corpus import read_pairs
 from interlingua.data.settings import CorpusSettings
 from interlingua.kinds import SourceKind
 
-__all__ = ["recognise_sources"]
+__all__ = ["SOUNDS", "recognise_sources"]
 
 LOOKED_AT = 20
 """Pairs that tell."""

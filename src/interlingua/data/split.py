@@ -39,6 +39,10 @@ class SplitPart:
         return (value < int(self.share * 2**64)) == self.held_out
 
 
+COUNTED_PAIRS = 100_000
+"""Of more pairs it is not told how many distinct sources they have."""
+
+
 def split(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
     """Returns the pairs to train on, and those held out.
 
@@ -58,7 +62,14 @@ def split(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
             raise DataError(
                 "there are too few sources to hold some out for validation",
                 where=", ".join(corpus.names),
-                found=f"{pairs:,} pairs",
+                found=_count_sources(corpus, pairs),
                 accepted="Give a validation file, or another share.",
             )
     return train, valid
+
+
+def _count_sources(corpus: Corpus, pairs: int) -> str:
+    if pairs > COUNTED_PAIRS:
+        return f"{pairs:,} pairs"
+    distinct = len({corpus.untagged(pair) for pair in corpus})
+    return f"{pairs:,} pairs with {distinct:,} distinct source{'s' * (distinct != 1)}"

@@ -49,16 +49,19 @@ class StoreWriter:
         tokenizers: of the two sides.
         max_length: a pair with more ids than this on a side is left out and counted.
         sounds: how sources are taken that are sounds.
+        kind: what the pairs are for, for messages.
+        where: they come from, for messages.
 
     Raises:
         DataError: a sound cannot be used; at the end of the context, when no pair was written.
     """
 
     def __init__(
-        self, directory: Path, tokenizers: TokenizerPair, max_length: int, sounds: Sounds | None = None
-    ) -> None:
+        self, directory: Path, tokenizers: TokenizerPair, max_length: int, sounds: Sounds | None = None,
+        *, kind: str = "", where: str | None = None,
+    ) -> None:  # fmt: skip
         self.directory, self.tokenizers, self.max_length = directory, tokenizers, max_length
-        self.sounds = sounds or Sounds()
+        self.sounds, self.kind, self.where = sounds or Sounds(), kind, where
         self.chunk_pairs = CHUNK_SOUNDS if isinstance(tokenizers.source, SoundCodec) else CHUNK_PAIRS
         self.written = 0
         self.left_out: Counter[str] = Counter()
@@ -148,7 +151,8 @@ class StoreWriter:
             reasons = [f"{count:,} pairs with {reason}" for reason, count in self.left_out.items()]
             too_long = self.left_out[self._too_long] > 0
             raise DataError(
-                "there are no pairs to store", found="; ".join(reasons) or "0 pairs",
+                " ".join(["there are no", *filter(None, [self.kind]), "pairs to store"]), where=self.where,
+                found="; ".join(reasons) or "0 pairs",
                 accepted="A larger data.max_length takes them in." if too_long else None,
             )  # fmt: skip
         content = "".join(map(digest, self.tokenizers)).encode() + b"".join(s.digest() for s in self._sides)

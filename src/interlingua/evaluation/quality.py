@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 
 from interlingua.evaluation.metrics import Metric, metric_named
+from interlingua.evaluation.pair_classes import length_classes, rarity_classes
 from interlingua.evaluation.references import Repeated, choose_repeated, lines_to_score
 from interlingua.evaluation.resampling import Interval
 from interlingua.evaluation.scores import compare, evaluate
+from interlingua.evaluation.word_errors import WordErrors, count_word_errors
 from interlingua.kinds import Symbols
 
 __all__ = ["Bin", "Difference", "Quality", "RunQuality", "Sentence", "measure"]
 
 MAX_EXTREMES = 8
 """The most sentences listed as worst, and as best."""
+SINGLE_WORDS = "The sources are single words, so none of them is rarer than another in a sentence."
 _RESAMPLES = 300  # of a bin: its interval is for the eye
-_WORD = re.compile(r"\w+")  # "runs." is no other word than "runs"
-_RARE = ((0, "never"), (1, "once"), (4, "2 to 4 times"), (19, "5 to 19 times"), (99, "20 to 99 times"))
-_OFTEN = "100 times or more"
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -46,6 +45,7 @@ class Sentence:
     """A pair and what a run made of it."""
 
     source: str
+    """Of a sound the name of its file, without the directory."""
     target: str
     output: str
     score: float
@@ -63,6 +63,8 @@ class RunQuality:
     by_rarity: list[Bin]
     worst: list[Sentence]
     best: list[Sentence]
+    word_errors: WordErrors | None
+    """Of transcripts: which words are wrong."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ class Quality:
     sentence_metric: str
     unit: str
     """What the length of a source is counted in."""
+    of_sound: bool
+    """Whether sources are sounds; rare words are then those of the targets."""
     no_rarity: str | None
     """Why there is no quality by rare words."""
     runs: list[RunQuality]
@@ -102,7 +106,8 @@ class Quality:
 
 def measure(
     outputs: Mapping[str, Sequence[str]], pairs: Pairs, metrics: Sequence[Metric], *, test: str | None,
-    train_sources: Iterable[str] | None,
+    train_sources: Iterable[str] | None, seconds: Sequence[float] | None = None,
+    train_targets: Iterable[str] | None = None,
 ) -> Quality:  # fmt: skip
     """Scores the outputs of every run.
 
@@ -112,18 +117,24 @@ def measure(
         metrics: the one that decides first.
         test: what to call the test file; None for the validation set.
         train_sources: training sources, to know which words are rare; None when they are not at hand.
+        seconds: of each source, where sources are names of sound files.
+        train_targets: training targets, which tell rare words where sources are sounds.
 
     Raises:
         DataError: there are no pairs.
     """
     sources = [source for source, _ in pairs]
     words = fmean([len(source.split()) for source in sources] or [0]) >= 2
-    lengths = [len(source.split() if words else source) for source in sources]
-    rarity, no_rarity = _rarity(sources, train_sources, words)
     first = metrics[0]
-    symbols: Symbols = getattr(first, "symbols", "characters")
-    by_sentence = metric_named("symbol_error" if not first.higher_is_better else "chrF", symbols)
-    classes = _length_classes(lengths)
+    if seconds is not None:
+        classes = length_classes([round(10 * each) for each in seconds], unit=0.1)
+        rarity, no_rarity = rarity_classes([target for _, target in pairs], train_targets, "target")
+        by_sentence = first
+    else:
+        classes = length_classes([len(source.split() if words else source) for source in sources])
+        rarity, no_rarity = rarity_classes(sources, train_sources, "source") if words else ({}, SINGLE_WORDS)
+        symbols: Symbols = getattr(first, "symbols", "characters")
+        by_sentence = metric_named("symbol_error" if not first.higher_is_better else "chrF", symbols)
     repeated = choose_repeated(pairs)
     return Quality(
         test=test,
@@ -131,7 +142,8 @@ def measure(
         metric=first.name,
         higher_is_better=first.higher_is_better,
         sentence_metric=by_sentence.name,
-        unit="words" if words else "characters",
+        unit="seconds" if seconds is not None else "words" if words else "characters",
+        of_sound=seconds is not None,
         no_rarity=no_rarity,
         runs=[
             RunQuality(
@@ -139,7 +151,8 @@ def measure(
                 [score.as_json() for score in evaluate(output, pairs, metrics=metrics, repeated=repeated)],
                 _bins(output, pairs, first, classes, repeated),
                 _bins(output, pairs, first, rarity, repeated),
-                *_extremes(output, pairs, by_sentence, repeated),
+                *_extremes(output, pairs, by_sentence, repeated, seconds is not None),
+                None if seconds is None else count_word_errors(lines_to_score(output, pairs, repeated)),
             )
             for name, output in outputs.items()
         ],
@@ -149,37 +162,6 @@ def measure(
             for difference in _differences(one, other, outputs, pairs, metrics)
         ],
     )
-
-
-def _length_classes(lengths: Sequence[int]) -> dict[str, list[int]]:
-    """About five classes of equal size, each with the indices of its pairs."""
-    edges = np.unique(np.quantile(lengths, [0.2, 0.4, 0.6, 0.8, 1.0], method="lower")).tolist()
-    classes: dict[str, list[int]] = {}
-    low = min(lengths)
-    for edge in edges:
-        label = f"{low}" if low == edge else f"{low}–{edge}"
-        classes[label] = [i for i, length in enumerate(lengths) if low <= length <= edge]
-        low = edge + 1
-    return classes
-
-
-def _rarity(
-    sources: Sequence[str], train_sources: Iterable[str] | None, words: bool
-) -> tuple[dict[str, list[int]], str | None]:
-    """Pairs by how often training saw the rarest word of their source; or why that is not known."""
-    if not words:
-        return {}, "The sources are single words, so none of them is rarer than another in a sentence."
-    if train_sources is None:
-        return {}, "The training pairs are not where they were; say where with --train."
-    seen = Counter(word for source in train_sources for word in _WORD.findall(source))
-    classes: dict[str, list[int]] = {label: [] for label in (*(label for _, label in _RARE), _OFTEN)}
-    for i, source in enumerate(sources):
-        least = min((seen[word] for word in _WORD.findall(source)), default=0)
-        classes[next((label for most, label in _RARE if least <= most), _OFTEN)].append(i)
-    classes = {label: members for label, members in classes.items() if members}
-    if len(classes) < 2:
-        return {}, f"The rarest word of every source was seen in training {next(iter(classes))}."
-    return classes, None
 
 
 def _bins(
@@ -196,7 +178,7 @@ def _bins(
 
 
 def _extremes(
-    outputs: Sequence[str], pairs: Pairs, metric: Metric, repeated: Repeated
+    outputs: Sequence[str], pairs: Pairs, metric: Metric, repeated: Repeated, of_sound: bool
 ) -> tuple[list[Sentence], list[Sentence]]:
     """The worst and the best sentences; among equals the longer ones, which tell more."""
     sources = [source for source, _ in pairs]
@@ -204,7 +186,10 @@ def _extremes(
     scores = metric.scores(metric.count(lines).rows)
     badness = -scores if metric.higher_is_better else scores
     sentences = [
-        Sentence(source, output if output in references else " | ".join(references), output, score)
+        Sentence(
+            Path(source).name if of_sound else source,
+            output if output in references else " | ".join(references), output, score,
+        )
         for source, output, references, score in zip(
             dict.fromkeys(sources) if repeated == "references" else sources,
             *lines, scores.round(1).tolist(), strict=True,

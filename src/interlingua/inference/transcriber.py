@@ -19,20 +19,21 @@ from interlingua.engine.workload import batches, chunks, side_by_side
 from interlingua.errors import DataError
 from interlingua.flags import Flag
 from interlingua.inference.alignment import attention_of
-from interlingua.inference.translation import EMPTY, Translation
+from interlingua.inference.translation import EMPTY, Translation, Word
 from interlingua.inference.translator import DraftObserver
-from interlingua.inference.words import find_words
+from interlingua.inference.words import find_words, widen
 from interlingua.kinds import Source
 from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
 from interlingua.search.settings import SearchSettings
 from interlingua.sound.codec import POSITION_SAMPLES
 from interlingua.sound.reading import SAMPLE_RATE, read_sound
-from interlingua.sound.silence import cut, cut_blocks
+from interlingua.sound.report import is_silent
+from interlingua.sound.utterances import find_utterances
 from interlingua.text.facts import TextFacts
 from interlingua.text.repetition import repeats
 from interlingua.text.tokenizer import TokenizerPair
 
-__all__ = ["Sound", "Transcriber"]
+__all__ = ["Piece", "Sound", "Transcriber"]
 
 Samples = npt.NDArray[np.int16]
 Sound = str | Path | npt.NDArray[Any]
@@ -40,6 +41,8 @@ Sound = str | Path | npt.NDArray[Any]
 
 SOUNDS_AT_ONCE, PIECES_AT_ONCE = 256, 64
 """Sounds in memory, and of one that comes in blocks pieces."""
+LIVE_SECONDS_AHEAD = 2.0
+"""Of live sound, what is listened to before the first word is written."""
 
 
 class Piece(NamedTuple):
@@ -60,6 +63,10 @@ class Piece(NamedTuple):
     def span_s(self) -> tuple[float, float]:
         """From when to when it is, in seconds."""
         return self.start / SAMPLE_RATE, (self.start + len(self.samples)) / SAMPLE_RATE
+
+    def place(self, words: Sequence[Word]) -> tuple[Word, ...]:
+        """Words with times in the piece as words with times in the sound, for as long as they are heard."""
+        return tuple(word.later(self.span_s[0]) for word in widen(words, self.samples))
 
 
 class Transcriber:
@@ -109,7 +116,7 @@ class Transcriber:
                             accepted="A list of sounds; of one sound: [sound].")  # fmt: skip
         translations: list[Translation] = []
         for some in chunks(enumerate(sounds), SOUNDS_AT_ONCE):
-            pieces = [piece for number, sound in some for piece in self._cut(number, sound)]
+            pieces = [piece for number, sound in some for piece in self.split(sound, number)]
             found = self._translate_pieces(pieces, settings, words, attention, observe)
             by_sound: dict[int, list[Translation]] = {number: [] for number, _ in some}
             for piece, translation in zip(pieces, found, strict=True):
@@ -133,19 +140,31 @@ class Transcriber:
             **changes: fields of SearchSettings.
         """
         settings = SearchSettings.parse({**self.settings.model_dump(), **changes}, where="search")
-        parts = (Piece(0, each.start, each.samples) for each in cut_blocks(blocks, self._most_seconds))
+        live = {"seconds_ahead": LIVE_SECONDS_AHEAD} if at_once == 1 else {}
+        found = find_utterances(blocks, self._most_seconds, **live)
+        parts = (Piece(0, each.start, each.samples) for each in found)
         for pieces in chunks(parts, at_once or PIECES_AT_ONCE):
             yield from self._translate_pieces(pieces, settings, words, attention=False, observe=None)
+
+    def split(self, sound: Sound, number: int = 0) -> list[Piece]:
+        """What of a sound goes through the model as a whole: all of it, or parts cut at pauses.
+
+        Args:
+            sound: a file or samples.
+            number: what the parts say that they are of.
+
+        Raises:
+            DataError: the file cannot be read, or the array holds no samples.
+        """
+        samples = take_samples(sound, f"sounds[{number}]")
+        if len(samples) <= self._most_seconds * SAMPLE_RATE:
+            return [] if is_silent(samples) else [Piece(number, 0, samples)]
+        found = find_utterances([samples], self._most_seconds)
+        return [Piece(number, each.start, each.samples) for each in found]
 
     def length_limit(self, positions: int) -> int:
         """The most target tokens looked for, of a sound of so many positions."""
         return self.tokenizers.target.length_limit(positions, self.max_ratio, self.extra_tokens)
-
-    def _cut(self, number: int, sound: Sound) -> list[Piece]:
-        samples = take_samples(sound, f"sounds[{number}]")
-        if len(samples) <= self._most_seconds * SAMPLE_RATE:
-            return [Piece(number, 0, samples)]
-        return [Piece(number, start, samples[start:end]) for start, end in cut(samples, self._most_seconds)]
 
     @property
     def _most_seconds(self) -> float:
@@ -189,7 +208,7 @@ class Transcriber:
         if words:
             times = find_words(self.engine, self.tokenizers.target, source, best)
             translations = [
-                replace(translation, words=tuple(word.later(piece.span_s[0]) for word in of_piece))
+                replace(translation, words=piece.place(of_piece))
                 for piece, translation, of_piece in zip(pieces, translations, times, strict=True)
             ]
         if attention:
@@ -251,7 +270,9 @@ def take_samples(sound: Sound, where: str) -> Samples:
 
 
 def join_pieces(pieces: Sequence[Translation]) -> Translation:
-    """Puts the transcripts of a sound's pieces together."""
+    """Puts the transcripts of a sound's pieces together; of none, nothing was said."""
+    if not pieces:
+        return EMPTY
     if len(pieces) == 1:
         return pieces[0]
     spans = [piece.span_s for piece in pieces if piece.span_s is not None]

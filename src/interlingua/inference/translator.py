@@ -79,7 +79,8 @@ class Translator:
         """Translates texts; the order and the company of a text do not matter to its translation.
 
         Where the training data was natural language, lines are translated one by one, and, if it was single
-        sentences, sentences too. What stands between them comes through as it is, and so do texts without
+        sentences, sentences too; of sources with several columns the one that is natural language, with the
+        others for each part. What stands between them comes through as it is, and so do texts without
         words and, around a sentence, emoji that the model does not know.
 
         Args:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 from interlingua.engine.protocol import Engine
 from interlingua.inference.alignment import attention_of, mean_cross_attention
 from interlingua.inference.translation import Word
@@ -14,9 +17,13 @@ from interlingua.search.hypothesis import Hypothesis
 from interlingua.sound.codec import POSITION_SAMPLES
 from interlingua.sound.features import HOP
 from interlingua.sound.reading import SAMPLE_RATE
+from interlingua.sound.silence import measure_levels, quiet_below
 
-__all__ = ["find_words"]
+__all__ = ["POSITION_S", "find_spans", "find_words", "tokens_of_words", "widen"]
 
+HOP_S = HOP / SAMPLE_RATE
+MAX_GAP = 8
+"""Of 10 ms, that a word may be silent within."""
 POSITION_S, POSITION_FRAMES = POSITION_SAMPLES / SAMPLE_RATE, POSITION_SAMPLES // HOP
 
 
@@ -31,11 +38,49 @@ def find_words(
         source: the batch.
         hypotheses: one a sound.
     """
-    for hypothesis, spans in zip(hypotheses, _spans(engine, source, hypotheses), strict=True):
+    for hypothesis, spans in zip(hypotheses, find_spans(engine, source, hypotheses), strict=True):
         yield _join_tokens(codec, hypothesis, spans)
 
 
-def _spans(
+def widen(words: Sequence[Word], samples: npt.NDArray[np.int16]) -> list[Word]:
+    """Words that begin and end where they are heard to.
+
+    CTC and attention look at a word where it is most itself, which may be its last sound. From there it goes
+    on as long as somebody speaks, up to half-way to the next word.
+
+    Args:
+        words: of a sound, in order, with times from its beginning.
+        samples: of the sound.
+    """
+    levels = measure_levels(samples)
+    heard = (levels >= quiet_below(levels)).tolist()
+    wider = []
+    for number, word in enumerate(words):
+        first, last = round(word.start_s / HOP_S), round(word.end_s / HOP_S)
+        earliest = round((words[number - 1].end_s + word.start_s) / 2 / HOP_S) if number else 0
+        latest = len(heard)
+        if number + 1 < len(words):
+            latest = round((word.end_s + words[number + 1].start_s) / 2 / HOP_S)
+        first = min(first, _go_on(heard, first, earliest, -1))
+        last = max(last, _go_on(heard, last, latest, 1))
+        wider.append(word._replace(start_s=first * HOP_S, end_s=last * HOP_S))
+    return wider
+
+
+def _go_on(heard: Sequence[bool], place: int, bound: int, step: int) -> int:
+    """How far speech goes on from a place in one direction, over gaps as in plosives, within a bound."""
+    reached, gap = place, 0
+    while place != bound and gap <= MAX_GAP:
+        inside = place - 1 if step < 0 else place
+        place += step
+        if 0 <= inside < len(heard) and heard[inside]:
+            reached, gap = place, 0
+        else:
+            gap += 1
+    return reached
+
+
+def find_spans(
     engine: Engine, source: Source, hypotheses: Sequence[Hypothesis]
 ) -> Iterator[list[tuple[int, int]]]:
     """Of each hypothesis, the first and the last position of the sound that each of its tokens stands at."""
@@ -54,17 +99,21 @@ def _spans(
             yield [(0, length // POSITION_FRAMES)] * len(of_row)
 
 
-def _join_tokens(codec: Codec, hypothesis: Hypothesis, spans: Sequence[tuple[int, int]]) -> list[Word]:
-    """The tokens' times as those of words: what stands between spaces."""
+def tokens_of_words(codec: Codec, ids: Sequence[int]) -> list[list[int]]:
+    """For each word, what stands between spaces, the numbers of the tokens that it is written with."""
     tokens_of: dict[int, list[int]] = {}
-    for number in range(len(hypothesis.ids)):
-        text = codec.decode(hypothesis.ids[: number + 1])
+    for number in range(len(ids)):
+        text = codec.decode(ids[: number + 1])
         if text and not text[-1].isspace():
             tokens_of.setdefault(len(text.split()) - 1, []).append(number)
-    words = codec.decode(hypothesis.ids).split()
+    return [tokens_of.get(word) or [0] for word in range(len(codec.decode(ids).split()))]
+
+
+def _join_tokens(codec: Codec, hypothesis: Hypothesis, spans: Sequence[tuple[int, int]]) -> list[Word]:
+    """The tokens' times as those of words."""
     found = []
-    for word, text in enumerate(words):
-        tokens = tokens_of.get(word) or [0]
+    words = codec.decode(hypothesis.ids).split()
+    for text, tokens in zip(words, tokens_of_words(codec, hypothesis.ids), strict=True):
         start, end = spans[tokens[0]][0], spans[tokens[-1]][1] + 1
         sure = math.exp(sum(hypothesis.log_probs[i] for i in tokens) / len(tokens))
         found.append(Word(text, start * POSITION_S, end * POSITION_S, sure))

@@ -24,6 +24,8 @@ __all__ = ["describe_outliers", "measure_lengths"]
 PAIRS_AT_ONCE = 1 << 18
 MIN_SOURCE_LENGTH = 64
 """Sources up to this many tokens are never split, however short those of the training were."""
+MIN_SOUND_LENGTH = 25
+"""The same of sounds, in positions: a second. Longer than those of the training they are always cut."""
 RATIO_QUANTILE, PAIR_RATIO_QUANTILE = 0.99, 0.995
 """Of the ratios, each counted by its source tokens, since a short source says little about long ones; but no
 more than that of the ratios each counted once, so that one long pair does not decide."""
@@ -53,8 +55,10 @@ def measure_lengths(train: Store) -> LengthStatistics:
     max_ratio = min(_quantile(ratio, weights, RATIO_QUANTILE), _quantile(ratio, pairs, PAIR_RATIO_QUANTILE))
     extra = _quantile(np.maximum(target - max_ratio * source, 0), pairs, QUANTILE)
     cap = max(MIN_EXTRA_CAP, EXTRA_FACTOR * _quantile(target, pairs, EXTRA_QUANTILE))
-    usual_source = math.ceil(SOURCE_MARGIN * _quantile(source, pairs, QUANTILE))
-    max_source_length = max(MIN_SOURCE_LENGTH, min(int(source.max()), usual_source))
+    of_sound = train.source_kind == "sound"
+    margin, least = (1.0, MIN_SOUND_LENGTH) if of_sound else (SOURCE_MARGIN, MIN_SOURCE_LENGTH)
+    usual_source = math.ceil(margin * _quantile(source, pairs, QUANTILE))
+    max_source_length = max(least, min(int(source.max()), usual_source))
     return LengthStatistics(max_ratio, max_source_length, min(extra, cap))
 
 

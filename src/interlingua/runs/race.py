@@ -141,8 +141,8 @@ class Standing:
         seconds = self.elapsed_s - self.began_s
         scores = " · ".join(f"{name} {racer.score:.2f}" for name, racer in self.ranked
                             if racer.score is not None)  # fmt: skip
-        near = f"; these are near, so {self.metric}: {scores}" if self.metric else ""
-        return f"race ({seconds:.0f} s), bits/character: {bits}{near} → {self.left[0]}"
+        near = f"; near each other, so by {self.metric} if that differs: {scores}" if self.metric else ""
+        return f"race ({seconds:.0f} s), bits/character (fewer is better): {bits}{near} → {self.left[0]}"
 
 
 def load_standing(directory: Path) -> Standing | None:

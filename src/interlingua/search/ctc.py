@@ -108,9 +108,9 @@ class CTCPrefixScorer:
         # Sums over all vectors s <= t at which the last id begins: entering[s] * p[s] * ... * p[t].
         so_far = self._by_id[self._numbers.unsqueeze(1), last].cumsum(2)  # (kept, slots, source)
         before = F.pad(so_far[:, :, :-1], (1, 0))
-        other = F.pad(so_far + torch.logcumsumexp(entering - before, dim=2), (1, 0), value=-math.inf)
+        other = F.pad(so_far + _log_cumulative_sum(entering - before), (1, 0), value=-math.inf)
         blanks = self._blanks[self._numbers].unsqueeze(1)
-        blank = blanks[:, :, 1:] + torch.logcumsumexp((other - blanks)[:, :, :-1], dim=2)
+        blank = blanks[:, :, 1:] + _log_cumulative_sum((other - blanks)[:, :, :-1])
         blank = F.pad(blank, (1, 0), value=-math.inf)
         self._prefixes = _Prefixes(blank, other, last, attention)
 
@@ -132,6 +132,12 @@ class CTCPrefixScorer:
         entering = after_blank.where(repeated, after_both)
         here = self._by_id[self._numbers.view(-1, 1, 1), tokens]  # (sentences, slots, ways, source)
         return torch.logsumexp(entering + here, dim=3)
+
+
+def _log_cumulative_sum(x: Float[Tensor, "kept slots source"]) -> Float[Tensor, "kept slots source"]:
+    if x.device.type == "mps":  # which has no kernel for it
+        return torch.logcumsumexp(x.cpu(), dim=2).to(x.device)
+    return torch.logcumsumexp(x, dim=2)
 
 
 class Spelling(NamedTuple):
@@ -170,7 +176,7 @@ def ctc_align(
     states[1::2] = ids
     may_skip = np.zeros(len(states), dtype=bool)  # the blank before an id unlike the one before
     may_skip[3::2] = states[3::2] != states[1:-2:2]
-    emitted = log_probs[:, torch.from_numpy(states)].double().cpu().numpy()
+    emitted = log_probs.cpu().double()[:, states].numpy()
     score = np.full(len(states) + 2, -np.inf)  # two that nothing comes from, before the first
     score[2:4] = emitted[0, :2]
     came_from = np.zeros(emitted.shape, dtype=np.int64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from interlingua.model.protocol import Memory, Seq2Seq
-from interlingua.search.beam import Constraint, beam_search
+from interlingua.search.beam import BeamObserver, Constraint, beam_search
 from interlingua.search.ctc import CTCPrefixScorer
 from interlingua.search.forced import rescore
 from interlingua.search.greedy import greedy_search
@@ -13,7 +13,7 @@ from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
 from interlingua.search.sample import sample
 from interlingua.search.settings import SearchSettings
 
-__all__ = ["search"]
+__all__ = ["search", "search_with_beam"]
 
 
 def search(
@@ -35,14 +35,30 @@ def search(
     """
     if settings.sample:
         return sample(model, batch, settings, observe)
-    memory: Memory | None = None
-    if settings.ctc_weight and constraint is None:
-        memory, constraint = _encode_for_ctc(model, batch, settings)
-    if settings.beam == 1 and constraint is None:
+    if settings.beam == 1 and constraint is None and not settings.ctc_weight:
         return greedy_search(model, batch, settings, observe)
     # The best continuation comes first.
     observe_best = None if observe is None else lambda step: observe(step.numbers, step.ids[:, 0])
-    found = beam_search(model, batch, settings, observe_best, constraint, memory)
+    return search_with_beam(model, batch, settings, observe_best, constraint)
+
+
+def search_with_beam(
+    model: Seq2Seq, batch: SearchInput, settings: SearchSettings, observe: BeamObserver | None = None,
+    constraint: Constraint | None = None,
+) -> list[list[Hypothesis]]:  # fmt: skip
+    """What `search` does without sampling; a beam of 1 is greedy search, slowly.
+
+    Args:
+        model: any Seq2Seq, in evaluation mode.
+        batch: sources with their length limits.
+        settings: beam, n_best and so on.
+        observe: told of every step, to show what the search did.
+        constraint: of the beam.
+    """
+    memory: Memory | None = None
+    if settings.ctc_weight and constraint is None:
+        memory, constraint = _encode_for_ctc(model, batch, settings)
+    found = beam_search(model, batch, settings, observe, constraint, memory)
     if constraint is not None and constraint.needs_rescoring:
         return rescore(model, batch, found, settings.length_penalty, memory)
     return found

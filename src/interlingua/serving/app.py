@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -18,23 +18,33 @@ from starlette.types import ASGIApp
 import interlingua
 from interlingua.serving.http.fields import explain
 from interlingua.serving.http.limits import AccessControl
-from interlingua.serving.http.reception import Reception
+from interlingua.serving.http.reception import Reception, path_of
 from interlingua.serving.metrics import Metrics
 from interlingua.serving.models.catalogue import Catalogue
 from interlingua.serving.models.corrections import Corrections
 from interlingua.serving.models.documents import DocumentStore
+from interlingua.serving.models.sounds import SoundCatalogue
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.refusal import RefusalError
-from interlingua.serving.routes import corrections, files, libretranslate, native
+from interlingua.serving.routes import corrections, files, libretranslate, native, openai, page, transcribe
 from interlingua.serving.routes import documents as document_routes
 from interlingua.serving.routes.schema import answers
 from interlingua.serving.routes.service import Service
+from interlingua.serving.routes.transcription import TranscriptionService
 from interlingua.serving.settings import ServeSettings
 
-__all__ = ["build_app"]
+__all__ = ["Sounds", "build_app"]
 
 PAGE = Path(__file__).parent / "page"
 """What is shown at /: plain files, served as they are."""
+
+
+class Sounds(NamedTuple):
+    """What transcribing takes."""
+
+    catalogue: SoundCatalogue
+    directory: Path
+    """A private one, for sounds while they are transcribed."""
 
 
 class Health(BaseModel):
@@ -45,9 +55,9 @@ class Health(BaseModel):
 
 def build_app(
     catalogue: Catalogue, pool: Pool, settings: ServeSettings, metrics: Metrics,
-    store: Corrections | None = None, documents: DocumentStore | None = None,
+    store: Corrections | None = None, documents: DocumentStore | None = None, sounds: Sounds | None = None,
 ) -> ASGIApp:  # fmt: skip
-    """Puts the application together.
+    """Puts the application together; with routes for texts only where there are models of texts.
 
     Raises:
         ConfigurationError: the API keys or a glossary cannot be used.
@@ -59,12 +69,19 @@ def build_app(
         description="Translation by your own models. Speaks LibreTranslate's API, and one of its own.",
     )  # fmt: skip
     service, access = Service(catalogue, pool, settings), AccessControl(settings)
-    app.include_router(libretranslate.routes(service, access))
-    app.include_router(files.routes(service, access))
-    app.include_router(native.routes(service, access))
-    app.include_router(corrections.routes(service, access, store))
-    if documents:
+    of_sounds = [*sounds.catalogue.models.values()] if sounds else []
+    app.include_router(page.routes(service, access, of_sounds))
+    if catalogue.models:
+        app.include_router(libretranslate.routes(service, access))
+        app.include_router(files.routes(service, access))
+        app.include_router(native.routes(service, access))
+        app.include_router(corrections.routes(service, access, store))
+    if documents and catalogue.models:
         app.include_router(document_routes.routes(service, access, documents))
+    if sounds:
+        transcription = TranscriptionService(sounds.catalogue, pool, settings, sounds.directory)
+        app.include_router(openai.routes(transcription, access))
+        app.include_router(transcribe.routes(transcription, access))
 
     @app.get("/health", tags=["operation"], response_model=Health, responses=answers(503))
     async def health() -> Any:
@@ -84,7 +101,7 @@ def build_app(
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _failed)
     _add_page(app)
-    guarded: ASGIApp = Reception(app, settings, metrics, pool)
+    guarded: ASGIApp = Reception(app, settings, metrics, pool, with_sounds=sounds is not None)
     if settings.cors:  # around it, so that other sites' pages can read its refusals as well
         guarded = CORSMiddleware(
             guarded, allow_origins=settings.cors, allow_methods=["GET", "POST"],
@@ -109,18 +126,20 @@ async def _show(files: StaticFiles, name: str, request: Request) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, RefusalError)
-    return error.response()
+    return error.response(path_of(request.scope))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return RefusalError(400, explain(error)).response()
+    return RefusalError(400, explain(error)).response(path_of(request.scope))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse({"error": str(error.detail)}, error.status_code, headers=error.headers)
+    refusal = RefusalError(error.status_code, str(error.detail))
+    refusal.headers |= error.headers or {}
+    return refusal.response(path_of(request.scope))
 
 
 async def _failed(request: Request, error: Exception) -> Response:
-    return RefusalError(500, "Something went wrong here.").response()
+    return RefusalError(500, "Something went wrong here.").response(path_of(request.scope))

@@ -37,11 +37,14 @@ class Metrics:
         )
         self.refused = counter("refused", "Requests turned down to stay healthy.", ["reason"])
         self.sentences = counter("sentences", "Sentences translated.")
+        self.sounds = counter("sounds", "Sounds transcribed.")
+        self.sound_seconds = counter("sound_seconds", "Seconds of sound transcribed.")
         self.tokens = counter("tokens", "Target tokens generated; their rate is tokens a second.")
         self.batches = histogram("batch_sentences", "Sentences decoded together.", buckets=_SENTENCES)
         self.decoding = histogram("decode_seconds", "Time that a worker takes for a batch.", buckets=_SECONDS)
         self.restarts = counter("worker_restarts", "Workers replaced because they died.")
         self._queue = gauge("queue_sentences", "Sentences that wait.")
+        self.kept_seconds = gauge("queue_sound_seconds", "Seconds of sound that wait or are transcribed.")
         self._workers = gauge("workers", "Workers that are up.")
 
     def watch(self, queue: Callable[[], int], workers: Callable[[], int]) -> None:

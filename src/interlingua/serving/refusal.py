@@ -10,6 +10,14 @@ from starlette.responses import JSONResponse
 __all__ = ["ErrorAnswer", "RefusalError", "deadline_missed"]
 
 
+_OPENAI_PATHS = ("/v1/audio/", "/v1/models")
+_OPENAI_ERRORS = {
+    401: ("invalid_request_error", "invalid_api_key"),
+    429: ("requests", "rate_limit_exceeded"),
+}
+"""The type and the code that OpenAI gives errors of some statuses."""
+
+
 class ErrorAnswer(BaseModel):
     """What every answer but a success holds."""
 
@@ -23,18 +31,31 @@ class RefusalError(Exception):
         status: the HTTP status.
         message: what is wrong, a sentence for the user.
         retry_after_s: seconds until trying again makes sense.
+        field: of the request, which is wrong.
+        code: a word for the kind, which OpenAI's clients know.
     """
 
-    def __init__(self, status: int, message: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, *, retry_after_s: float | None = None, field: str | None = None,
+        code: str | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(message)
-        self.status, self.message = status, message
+        self.status, self.message, self.field, self.code = status, message, field, code
         self.headers: dict[str, str] = {}
         if retry_after_s is not None:
             self.headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
 
-    def response(self) -> JSONResponse:
-        """The answer that says so."""
-        return JSONResponse({"error": self.message}, self.status, headers=self.headers)
+    def response(self, path: str = "") -> JSONResponse:
+        """The answer that says so, in the form of whose API the path is of."""
+        if not path.startswith(_OPENAI_PATHS):
+            return JSONResponse({"error": self.message}, self.status, headers=self.headers)
+        status = 401 if self.status == 403 else self.status
+        type_, code = _OPENAI_ERRORS.get(status, ("invalid_request_error", None))
+        error = {
+            "message": self.message, "type": "server_error" if status >= 500 else type_, "param": self.field,
+            "code": self.code or code,
+        }  # fmt: skip
+        return JSONResponse({"error": error}, status, headers=self.headers)
 
 
 def deadline_missed() -> RefusalError:

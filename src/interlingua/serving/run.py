@@ -1,6 +1,7 @@
 """A service from its start to its end.
 
     request ─ reception (body, limits, log) ─ libretranslate | native (fields, keys) ─ service (text -> parts)
+                                            ─ openai | transcribe ─ transcription (sound -> pieces)
       ─ pool (queue, batches) ─ worker processes (models)
 
 The service itself never loads PyTorch: it stays small, and starts while the workers load the models.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,7 +20,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from interlingua.serving import logs
-from interlingua.serving.app import build_app
+from interlingua.serving.app import Sounds, build_app
 from interlingua.serving.http.hosts import HostCheck
 from interlingua.serving.http.listening import AcceptErrors, address_of, listen, reserve_file_handles
 from interlingua.serving.http.protocol import bounded
@@ -26,6 +28,7 @@ from interlingua.serving.metrics import Metrics
 from interlingua.serving.models.catalogue import Catalogue, read_model
 from interlingua.serving.models.corrections import Corrections
 from interlingua.serving.models.documents import DocumentStore
+from interlingua.serving.models.sounds import SoundCatalogue, is_of_sounds, read_sound_model
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.settings import ServeSettings
 
@@ -49,14 +52,16 @@ def serve(directories: Sequence[Path], settings: ServeSettings, announce: Callab
         DataError: a glossary is not one.
         OutputError: corrections or documents cannot be saved.
     """
-    models = [read_model(directory) for directory in directories]
+    of_sounds = [read_sound_model(directory) for directory in directories if is_of_sounds(directory)]
+    models = [read_model(directory) for directory in directories if not is_of_sounds(directory)]
     catalogue = Catalogue(models, pivot=settings.pivot)
     names = [model.name for model in catalogue.models.values()]
     corrections = Corrections(settings.corrections, names) if settings.corrections else None
     documents = open_documents(settings)
     try:
-        with logs.json_lines():
-            asyncio.run(_serve(catalogue, settings, corrections, documents, announce))
+        with logs.json_lines(), tempfile.TemporaryDirectory(prefix="interlingua-") as private:
+            sounds = Sounds(SoundCatalogue(of_sounds, names), Path(private)) if of_sounds else None
+            asyncio.run(_serve(catalogue, settings, corrections, documents, sounds, announce))
     finally:
         if corrections:
             corrections.close()
@@ -78,15 +83,16 @@ def open_documents(settings: ServeSettings) -> DocumentStore | None:
 
 async def _serve(
     catalogue: Catalogue, settings: ServeSettings, corrections: Corrections | None,
-    documents: DocumentStore | None, announce: Callable[[str], None],
+    documents: DocumentStore | None, sounds: Sounds | None, announce: Callable[[str], None],
 ) -> None:  # fmt: skip
     metrics = Metrics()
-    models = {model.name: str(model.directory.absolute()) for model in catalogue.models.values()}
+    served = [*catalogue.models.values(), *(sounds.catalogue.models.values() if sounds else ())]
+    models = {model.name: str(model.directory.absolute()) for model in served}
     pool = Pool(models, settings, metrics)
-    app = HostCheck(build_app(catalogue, pool, settings, metrics, corrections, documents), settings)
+    app = HostCheck(build_app(catalogue, pool, settings, metrics, corrections, documents, sounds), settings)
     asyncio.get_running_loop().set_exception_handler(AcceptErrors())
     listener = listen(settings)
-    server = uvicorn.Server(_configure(app, settings))
+    server = uvicorn.Server(_configure(app, settings, sounds is not None))
     try:
         await _load(pool, server)
         if server.should_exit:
@@ -108,16 +114,17 @@ async def _serve(
         logs.log_event(log, "stopped")
 
 
-def _configure(app: ASGIApp, settings: ServeSettings) -> uvicorn.Config:
+def _configure(app: ASGIApp, settings: ServeSettings, sounds: bool) -> uvicorn.Config:
     # Who can open a Unix socket is a proxy of this machine; it has no address to be known by.
     trusted = "*" if settings.uds is not None else None
     if settings.forwarded_allow_ips is not None:
         trusted = ",".join(settings.forwarded_allow_ips)
+    longest_s = max(settings.timeout_s + settings.body_timeout_s, settings.sound_timeout_s if sounds else 0)
     return uvicorn.Config(
         app, http=bounded(reserve_file_handles(settings)), ws="none",
         lifespan="off", log_config=None, access_log=False, server_header=False, timeout_keep_alive=15,
         backlog=settings.max_connections, forwarded_allow_ips=trusted,
-        timeout_graceful_shutdown=int(settings.timeout_s + settings.body_timeout_s) + 1,
+        timeout_graceful_shutdown=int(longest_s) + 1,
     )  # fmt: skip
 
 

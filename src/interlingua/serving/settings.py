@@ -116,6 +116,14 @@ class ServeSettings(Settings):
     """The largest request, in bytes."""
     max_alternatives: Annotated[int, Field(ge=0, le=20)] = 5
     """The most alternatives of a translation that may be asked for."""
+    max_sound_seconds: Annotated[float, Field(gt=0, le=86_400)] = 600
+    """The longest sound."""
+    max_sound_bytes: Annotated[int, Field(ge=1, lt=2**31)] = 25 << 20
+    """The largest file of a sound."""
+    sound_timeout_s: Annotated[float, Field(gt=0, le=86_400)] = 300
+    """A request with a sound that takes longer is ended with 503."""
+    queue_seconds: Annotated[float, Field(gt=0, le=10_000_000)] = 3600
+    """How many seconds of sound may wait or be transcribed; beyond it sounds are refused with 503."""
     max_connections: Annotated[int, Field(ge=1, lt=2**31)] = 1000
     """The most connections at a time."""
     requests_per_minute: Annotated[int, Field(ge=0, lt=2**31)] = 0

@@ -21,6 +21,8 @@ __all__ = ["AugmentationSettings", "augment", "spec_augment"]
 
 NOISE_LENGTH = 2**19
 """Samples of noise that are computed once, about half a minute; recordings get different parts of it."""
+SILENCE_DB = -90.0, -55.0
+"""Of full scale: how loud the silence around a recording may be."""
 _SOUND, _MASKS = (0,), (1,)
 """What is drawn of the sound does not depend on what is drawn of the masks."""
 
@@ -28,7 +30,7 @@ _SOUND, _MASKS = (0,), (1,)
 def augment(
     samples: npt.NDArray[np.int16], seeds: Sequence[int], settings: AugmentationSettings
 ) -> npt.NDArray[np.float32]:
-    """A recording at another speed, louder or quieter, with noise.
+    """A recording at another speed, louder or quieter, with noise, with silence around.
 
     Args:
         samples: mono, 16 kHz; not changed.
@@ -36,11 +38,11 @@ def augment(
         settings: what may be done.
 
     Returns:
-        Samples with 1 for full scale; they may go beyond, and be up to twice as many.
+        Samples with 1 for full scale; they may go beyond, and be up to twice as many, silence not counted.
     """
     draw = _generator(seeds, _SOUND)
     # All that may be needed is drawn at once: a probability that changes leaves the other draws alone.
-    which, with_gain, gain, with_noise, pink, snr, where = draw.random(7).tolist()
+    which, with_gain, gain, with_noise, pink, snr, where, with_silence, *silence = draw.random(11).tolist()
     sound = samples.astype(np.float32) / np.float32(32_768)
     speed = settings.speeds[int(which * len(settings.speeds))]
     if speed != 1:
@@ -53,6 +55,13 @@ def augment(
         loudness = np.sqrt(np.square(sound).mean(dtype=np.float64)) if len(sound) else 0.0
         noise = _noise(pink < 0.5, int(where * NOISE_LENGTH), len(sound))
         sound = sound + noise * np.float32(loudness * 10 ** (-snr_db / 20))
+    if with_silence < settings.silence_probability:
+        before, after, level = silence
+        first, last = (int(share * settings.max_silence_s * SAMPLE_RATE) for share in (before, after))
+        lowest, highest = SILENCE_DB
+        faint = _noise(False, int(where * NOISE_LENGTH), first + last)
+        faint = faint * np.float32(10 ** ((lowest + level * (highest - lowest)) / 20))
+        sound = np.concatenate([faint[:first], sound, faint[first:]])
     return sound
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from interlingua.kinds import Source
 from interlingua.sound.conversion import SAMPLE_RATE
 
-__all__ = ["HOP", "NUM_BANDS", "WINDOW", "frame_count", "log_mel", "normalise", "pad_frames"]
+__all__ = ["HOP", "NUM_BANDS", "WINDOW", "band_centres", "frame_count", "log_mel", "normalise", "pad_frames"]
 
 NUM_BANDS = 80
 WINDOW = 400
@@ -67,6 +67,12 @@ def pad_frames(recordings: Sequence[Float[Tensor, "_ bands"]]) -> Source:
     return Source(values, torch.arange(values.shape[1], device=values.device) < lengths[:, None])
 
 
+def band_centres() -> list[float]:
+    """The frequency, in Hz, that each band answers to most."""
+    centres: list[float] = _corners()[1:-1].tolist()
+    return centres
+
+
 @lru_cache(maxsize=8)
 def _window(device: torch.device) -> Tensor:
     return torch.hann_window(WINDOW, periodic=True, device=device)
@@ -76,14 +82,18 @@ def _window(device: torch.device) -> Tensor:
 def _filters(device: torch.device) -> Tensor:
     """Triangles that are equally wide on the mel scale, of the area 1 over Hz: (frequencies, bands)."""
     frequencies = torch.linspace(0, SAMPLE_RATE / 2, WINDOW // 2 + 1, dtype=torch.float64)
-    top = _to_mel(SAMPLE_RATE / 2)
-    corners = _to_hertz(torch.linspace(0, top, NUM_BANDS + 2, dtype=torch.float64))
+    corners = _corners()
     widths = corners.diff()
     distances = corners - frequencies[:, None]  # (frequencies, corners)
     rising = -distances[:, :-2] / widths[:-1]
     falling = distances[:, 2:] / widths[1:]
     triangles = torch.minimum(rising, falling).clamp(min=0)
     return (triangles * 2 / (corners[2:] - corners[:-2])).float().to(device)
+
+
+def _corners() -> Tensor:
+    """In Hz, where the triangles begin, peak and end: each peaks where its neighbours end and begin."""
+    return _to_hertz(torch.linspace(0, _to_mel(SAMPLE_RATE / 2), NUM_BANDS + 2, dtype=torch.float64))
 
 
 # Slaney's mel scale (Auditory Toolbox, 1998): linear up to 1000 Hz, logarithmic above.

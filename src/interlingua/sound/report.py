@@ -11,7 +11,7 @@ import numpy.typing as npt
 from interlingua.errors import DataError
 from interlingua.sound.conversion import SAMPLE_RATE
 
-__all__ = ["SoundReport", "describe_sound"]
+__all__ = ["SoundReport", "describe_sound", "is_silent"]
 
 MIN_SECONDS = 0.025
 """A window of the features."""
@@ -84,6 +84,11 @@ class SoundReport(NamedTuple):
             "the recording is silent", where=place, found=found,
             accepted=f"Its loudest part should have {SILENT_BELOW_DB:g} dB of full scale or more.",
         )  # fmt: skip
+
+
+def is_silent(samples: npt.NDArray[np.int16]) -> bool:
+    """Whether there is nothing to hear in a recording of at least one sample."""
+    return describe_sound(samples, SAMPLE_RATE, 1, 0.0).silent
 
 
 def describe_sound(samples: npt.NDArray[np.int16], rate: int, channels: int, clipped: float) -> SoundReport:

@@ -33,6 +33,10 @@ class AugmentationSettings(Settings):
     """The least that the recording is louder than the noise."""
     max_snr_db: Decibels = 40.0
     """The most; between them every value in decibels is as likely."""
+    silence_probability: Probability = 0.5
+    """Of faint noise before and after the recording, as where a long one was cut."""
+    max_silence_s: Annotated[float, Field(ge=0, le=10)] = 0.4
+    """The most of it on a side; less is as likely."""
     frequency_masks: Annotated[int, Field(ge=0, le=100)] = 2
     """Runs of neighbouring bands that are hidden (Park et al. 2019, 2; their LD policy)."""
     frequency_mask_bands: Annotated[int, Field(ge=0, le=1000)] = 27

@@ -10,7 +10,17 @@ import numpy.typing as npt
 
 from interlingua.sound.conversion import SAMPLE_RATE
 
-__all__ = ["Segment", "cut", "cut_blocks", "find_pauses"]
+__all__ = [
+    "HOP",
+    "MEMORY",
+    "Segment",
+    "choose_cut",
+    "cut",
+    "cut_blocks",
+    "find_pauses",
+    "measure_levels",
+    "quiet_below",
+]
 
 Samples = npt.NDArray[np.int16]
 
@@ -29,6 +39,8 @@ LEAST_CONTRAST_DB = 9.0
 """A recording whose loud and quiet parts differ by less has no pauses that could be told from it."""
 LEAST_SPEECH = 25
 """So many measurements, a quarter of a second, are a word."""
+LEAST_PAUSE = 10
+"""Measurements of a pause within an utterance that is too long."""
 MEMORY = 6_000
 """Measurements from before a cut that still count for noise and speech: a minute."""
 LONG_PAUSE = 100
@@ -55,11 +67,11 @@ def find_pauses(samples: Samples, min_seconds: float = 0.2) -> list[tuple[int, i
         samples: mono, 16 kHz.
         min_seconds: shorter ones belong to speech.
     """
-    levels = _measure(samples)
+    levels = measure_levels(samples)
     least = max(1, round(min_seconds * SAMPLE_RATE / HOP))
     return [
         (start * HOP, min(end * HOP, len(samples)))
-        for start, end in _quiet_runs(levels, _threshold(levels))
+        for start, end in _quiet_runs(levels, quiet_below(levels))
         if end - start >= least
     ]
 
@@ -116,6 +128,18 @@ def cut_blocks(
     yield Segment(start, start + len(buffer), buffer)
 
 
+def choose_cut(samples: Samples, longest: int, before: npt.NDArray[np.float32]) -> int:
+    """Where to cut what is too long: through a pause if there is one, else where it is quietest.
+
+    Args:
+        samples: more than `longest`.
+        longest: the most samples of the first part, a multiple of four hops.
+        before: levels of what came before.
+    """
+    size, _ = _choose(samples, longest, LEAST_PAUSE, before)
+    return size
+
+
 def _choose(
     samples: Samples, longest: int, least: int, before: npt.NDArray[np.float32]
 ) -> tuple[int, npt.NDArray[np.float32]]:
@@ -127,10 +151,10 @@ def _choose(
         least: hops of a pause.
         before: levels of what came before the samples.
     """
-    levels = _measure(samples)
+    levels = measure_levels(samples)
     first = longest // 4 // HOP
     last = min(longest, len(samples) - longest // 4) // HOP
-    threshold = _threshold(np.concatenate([before, levels]))
+    threshold = quiet_below(np.concatenate([before, levels]))
     best, place = 0, 0
     for run_start, run_end in _quiet_runs(levels, threshold):
         middle = min(max((run_start + run_end) // 2, first), last)
@@ -142,7 +166,7 @@ def _choose(
     return place * HOP, np.concatenate([before, levels[:place]])[-MEMORY:]
 
 
-def _measure(samples: Samples) -> npt.NDArray[np.float32]:
+def measure_levels(samples: Samples) -> npt.NDArray[np.float32]:
     """How loud each hop is, in dB of full scale, smoothed; the last one may be of fewer samples."""
     whole = len(samples) // HOP * HOP
     parts = samples[:whole].reshape(-1, HOP).astype(np.float32) / 32_768
@@ -156,7 +180,7 @@ def _measure(samples: Samples) -> npt.NDArray[np.float32]:
     return levels
 
 
-def _threshold(levels: npt.NDArray[np.float32]) -> float:
+def quiet_below(levels: npt.NDArray[np.float32]) -> float:
     """The level below which nobody speaks; when that cannot be told, only digital silence is."""
     heard = levels[levels > DIGITAL_SILENCE_DB]
     if not len(heard):

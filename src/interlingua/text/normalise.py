@@ -6,7 +6,7 @@ import re
 import unicodedata
 from typing import Literal
 
-__all__ = ["Normalisation", "normalise", "rule_for_targets"]
+__all__ = ["Normalisation", "is_blank", "normalise", "rule_for_targets"]
 
 Normalisation = Literal["text", "target text", "NFC", "NFKC", "none"]
 
@@ -19,6 +19,7 @@ _INVISIBLE = (
 )
 _CONTROL = "".join(chr(code) for code in (*range(0x20), *range(0x7F, 0xA0)) if not chr(code).isspace())
 _NOT_IN_TARGETS = re.compile(f"[{_LAYOUT}]")  # many times as fast as str.translate
+_BLANK = re.compile(rf"[\s{_INVISIBLE}]*")
 _NOT_IN_SOURCES = re.compile(f"[{_INVISIBLE}{re.escape(_CONTROL)}]")
 
 
@@ -42,6 +43,11 @@ def normalise(text: str, rule: Normalisation) -> str:
     if rule == "target text":
         return unicodedata.normalize("NFC", _NOT_IN_TARGETS.sub("", text))
     return unicodedata.normalize(rule, text)
+
+
+def is_blank(text: str) -> bool:
+    """Whether a reader sees nothing of a text: it is empty, or of white space and invisible characters."""
+    return _BLANK.fullmatch(text) is not None
 
 
 def rule_for_targets(rule: Normalisation) -> Normalisation:

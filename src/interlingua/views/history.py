@@ -12,6 +12,7 @@ from typing import Any
 
 from interlingua.errors import BundleError
 from interlingua.inference.bundle import read_config, read_info
+from interlingua.sound.description import SoundDescription
 
 __all__ = ["CurvePoint", "RaceCurve", "RunHistory", "Sample", "SampleOutput", "Validation", "read_history"]
 
@@ -210,8 +211,9 @@ def _data(data: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _notes(data: Mapping[str, Any]) -> list[str]:
     if not data:
         return []
-    summary = str(data.get("summary", ""))
-    return summary.split("\n") if summary else [str(data.get("tokenizers", ""))]
+    summary, description = str(data.get("summary", "")), data.get("description") or {}
+    notes = summary.split("\n") if summary else [str(data.get("tokenizers", ""))]
+    return [*notes, str(SoundDescription(**description))] if "hours" in description else notes
 
 
 def _curve(progress: Sequence[Mapping[str, Any]]) -> list[CurvePoint]:

@@ -13,7 +13,7 @@ from interlingua.inference.translation import Translation
 from interlingua.inference.translator import Translator
 from interlingua.kinds import BOS, EOS, SPECIALS, Source
 from interlingua.model.attention import causal_mask
-from interlingua.model.protocol import Explanation, Seq2Seq
+from interlingua.model.protocol import Explanation
 from interlingua.search.beam import BeamStep, beam_search
 from interlingua.search.hypothesis import SearchInput
 from interlingua.search.settings import SearchSettings
@@ -23,14 +23,12 @@ from interlingua.views.look_data import (
     Look,
     Output,
     PositionCode,
-    TokenPrediction,
 )  # fmt: skip
 from interlingua.views.page import render
+from interlingua.views.predictions import predict, rounded, show_ids
 from interlingua.views.search_tree import build_tree
 
 __all__ = ["look", "look_page"]
-
-RUNNERS_UP = 5
 
 
 @torch.inference_mode()
@@ -66,7 +64,7 @@ def look(translator: Translator, text: str, *, name: str, beam: int | None = Non
     attention = _attention(translation, len(written))
     explanation = engine.model.explain(max(len(encoded), len(written)))
     source_tokens = translator.tokenizers.source.pieces(encoded[:-1])
-    target_tokens = _pieces(translator, written)
+    target_tokens = show_ids(translator.tokenizers.target, written)
     return Look(
         model=name,
         text=shown,
@@ -77,8 +75,8 @@ def look(translator: Translator, text: str, *, name: str, beam: int | None = Non
         target_out=target_tokens,
         beam=width,
         outputs=_outputs(translation),
-        positions=_predictions(translator, engine.model, source, written),
-        tree=build_tree(steps, found, EOS, lambda id: _pieces(translator, [id])[0]),
+        positions=predict(translator.tokenizers.target, engine.model, source, written),
+        tree=build_tree(steps, found, EOS, lambda id: show_ids(translator.tokenizers.target, [id])[0]),
         attention=attention,
         no_attention=reason,
         alignment=list(translation.alignment or ()),
@@ -139,51 +137,16 @@ def _attention(translation: Translation, queries: int) -> dict[AttentionKind, At
 
 def _attention_maps(weights: Tensor) -> AttentionMaps:
     bits = -(weights * weights.clamp_min(1e-12).log2()).sum(-1).mean(-1)  # (layers, heads)
-    return AttentionMaps(_rounded(weights, 3), _rounded(bits.abs(), 2))
-
-
-def _predictions(
-    translator: Translator, model: Seq2Seq, source: Source, written: list[int]
-) -> list[TokenPrediction]:
-    """One teacher-forced pass: the probability of every token at each position of the output."""
-    device = source.values.device
-    target_in = torch.tensor([[BOS, *written[:-1]]], device=device)
-    hidden = model.decode(model.encode(source), target_in)
-    probabilities = model.project(hidden)[0].float().softmax(-1)  # (target, vocabulary)
-    taken = probabilities.gather(1, torch.tensor(written, device=device).unsqueeze(1))
-    ranks = (probabilities > taken).sum(1).tolist()
-    values, ids = probabilities.topk(min(RUNNERS_UP, probabilities.shape[1]))
-    return [
-        TokenPrediction(
-            round(probability, 4), rank, list(zip(_pieces(translator, row), map(_short, best), strict=True))
-        )
-        for probability, rank, row, best in zip(
-            taken.squeeze(1).tolist(), ranks, ids.tolist(), values.tolist(), strict=True
-        )
-    ]
+    return AttentionMaps(rounded(weights, 3), rounded(bits.abs(), 2))
 
 
 def _position_code(explanation: Explanation) -> PositionCode | None:
     kind, code = explanation.positions, explanation.position_code
     if kind is None or code is None:
         return None
-    return PositionCode(kind, _rounded(code.float(), 2 if kind != "learned" else 4))
+    return PositionCode(kind, rounded(code.float(), 2 if kind != "learned" else 4))
 
 
 def _mask(length: int) -> list[list[int]]:
     mask: list[list[int]] = causal_mask(length, torch.device("cpu"))[0].int().tolist()
     return mask
-
-
-def _pieces(translator: Translator, ids: list[int]) -> list[str]:
-    return [
-        SPECIALS[id] if id < len(SPECIALS) else translator.tokenizers.target.pieces([id])[0] for id in ids
-    ]
-
-
-def _rounded(values: Tensor, decimals: int) -> Any:
-    return values.cpu().double().round(decimals=decimals).tolist()
-
-
-def _short(probability: float) -> float:
-    return round(probability, 4)

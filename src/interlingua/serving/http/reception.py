@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -22,20 +22,18 @@ from interlingua.serving.pool.pool import Pool
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.settings import ServeSettings
 
-__all__ = ["Reception", "log_texts"]
+__all__ = ["Reception", "log_texts", "path_of"]
 
-_SECURITY_HEADERS = [
-    (
-        b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        b"font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-]
-_TRANSLATION_PATHS = frozenset({"/translate", "/translate_file", "/v1/translate"})
+_CONTENT_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    b"font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+_SOUND_PATHS = frozenset({"/v1/audio/transcriptions", "/v1/transcribe"})
+_TRANSLATION_PATHS = _SOUND_PATHS | {"/translate", "/translate_file", "/v1/translate"}
 _DOCUMENT_PATH = "/v2/document"
 _FORM_BYTES = 4096  # of the upload of a document that are not its own
+_MAX_HELD_SOUNDS = 8  # of the largest size that requests may hold in memory together
 _DISCARDED_BODIES = 8  # times the body limit that is read and thrown away, so that the client sees the answer
 
 log = logging.getLogger("interlingua.requests")
@@ -44,8 +42,15 @@ log = logging.getLogger("interlingua.requests")
 class Reception:
     """Guards an application, which answers the requests."""
 
-    def __init__(self, app: ASGIApp, settings: ServeSettings, metrics: Metrics, pool: Pool) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: ServeSettings, metrics: Metrics, pool: Pool, *,
+        with_sounds: bool = False,
+    ) -> None:  # fmt: skip
         self.app, self.settings, self.metrics, self.pool = app, settings, metrics, pool
+        self.with_sounds = with_sounds
+        self.headers = [*_SECURITY_HEADERS, *_policies(with_sounds)]
+        self._held_bytes = 0
+        """Of uploaded sounds."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request."""
@@ -60,26 +65,41 @@ class Reception:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message.get("headers", []), *_SECURITY_HEADERS]}
+                message = {**message, "headers": [*message.get("headers", []), *self.headers]}
             elif method == "HEAD":
                 message = {**message, "body": b""}
             await send(message)
 
+        held = 0
+
+        def hold(size: int) -> None:
+            nonlocal held
+            held += size
+            self._held_bytes += size
+            if self._held_bytes > _MAX_HELD_SOUNDS * self.settings.max_sound_bytes:
+                self.metrics.refused.labels("queue full").inc()
+                raise _closing(
+                    RefusalError(503, "Too many sounds are waiting. Please try again.", retry_after_s=10)
+                )
+
         try:
-            body = await self._read_body(scope, receive)
+            body = await self._read_body(scope, path, receive, hold)
             scope.setdefault("state", {})["arrived_at"] = time.monotonic()  # a slow client is not our delay
             if path in _TRANSLATION_PATHS:
                 self.pool.admit()  # refusing must cost little when there is much to refuse
             await self._run_app(scope, body, receive, send_secured)
         except RefusalError as refusal:
-            await refusal.response()(scope, receive, send_secured)
+            await refusal.response(path)(scope, receive, send_secured)
         except _ClientGoneError:
             status = status or 499  # as nginx calls it; nobody sees it but the log
         except Exception as error:
             # The application has sent its 500 already, if it still could.
             log.exception("request_failed", exc_info=error)
             if not status:
-                await RefusalError(500, "Something went wrong here.").response()(scope, receive, send_secured)
+                answer = RefusalError(500, "Something went wrong here.").response(path)
+                await answer(scope, receive, send_secured)
+        finally:
+            self._held_bytes -= held
         self._record(scope, method, path, status, time.monotonic() - started)
 
     def _routed(self, scope: Scope) -> tuple[Scope, str]:
@@ -90,8 +110,10 @@ class Reception:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         return {**scope, "method": method, "root_path": root, "path": root + path}, path
 
-    async def _read_body(self, scope: Scope, receive: Receive) -> bytes:
-        """The whole body.
+    async def _read_body(
+        self, scope: Scope, path: str, receive: Receive, hold: Callable[[int], object]
+    ) -> bytes:
+        """The whole body; `hold` is told of each part of an uploaded sound.
 
         Raises:
             RefusalError: it is compressed, too large or too slow.
@@ -101,9 +123,12 @@ class Reception:
             raise _closing(RefusalError(415, "Compressed requests are not accepted."))
         settings = self.settings
         max_bytes, timeout_s = settings.max_body_bytes, settings.body_timeout_s
+        is_sound = self.with_sounds and path in _SOUND_PATHS
         if settings.documents and scope["path"].endswith(_DOCUMENT_PATH):  # also below a prefix
             max_bytes = max(max_bytes, settings.max_document_bytes + _FORM_BYTES)
-            timeout_s *= max(1, max_bytes / settings.max_body_bytes)
+        elif is_sound:
+            max_bytes = settings.max_sound_bytes + _FORM_BYTES
+        timeout_s *= max(1, max_bytes / settings.max_body_bytes)
         body = bytearray()
         size = 0
         try:
@@ -115,13 +140,16 @@ class Reception:
                     content = message.get("body", b"")
                     size += len(content)
                     if size <= max_bytes:
+                        if is_sound:
+                            hold(len(content))
                         body += content
                     if not message.get("more_body") or size > _DISCARDED_BODIES * max_bytes:
                         break
         except TimeoutError:
             raise _closing(RefusalError(408, "The request came too slowly.")) from None
         if size > max_bytes:
-            raise _closing(RefusalError(413, f"The request is larger than {max_bytes:,} bytes."))
+            what, limit = ("sound", settings.max_sound_bytes) if is_sound else ("request", max_bytes)
+            raise _closing(RefusalError(413, f"The {what} is larger than {limit:,} bytes."))
         return bytes(body)
 
     async def _run_app(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
@@ -160,6 +188,21 @@ class Reception:
             "method": method, "route": route, "status": status, "ms": round(1000 * seconds, 1)
         }  # fmt: skip
         log_event(log, "request", **fields, **scope.get("state", {}).get("log_fields", {}))
+
+
+def path_of(scope: Scope) -> str:
+    """A request's path as the routes know it, without the root path."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+def _policies(with_sounds: bool) -> list[tuple[bytes, bytes]]:
+    """What the page may do: to hear the microphone and play a recording, only with a model of sounds."""
+    media, microphone = (b"; media-src blob:", b"(self)") if with_sounds else (b"", b"()")
+    return [
+        (b"content-security-policy", _CONTENT_POLICY + media),
+        (b"permissions-policy", b"camera=(), geolocation=(), microphone=" + microphone),
+    ]
 
 
 def log_texts(request: Request, settings: ServeSettings, texts: Sequence[str], model: str) -> None:

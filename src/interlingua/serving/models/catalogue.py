@@ -19,7 +19,7 @@ from interlingua.text.normalise import normalise
 from interlingua.text.tokenizer import Tokenizer
 from interlingua.text.tokenizer_files import load_tokenizer
 
-__all__ = ["AUTO", "Catalogue", "ServedModel", "name_of", "read_model"]
+__all__ = ["AUTO", "Catalogue", "ServedModel", "name_of", "read_languages", "read_model"]
 
 AUTO = "auto"
 MANY = "mul"
@@ -74,6 +74,28 @@ def read_model(directory: Path) -> ServedModel:
         BundleError: it is no model directory.
         ConfigurationError: it does not say which languages it translates between.
     """
+    languages = read_languages(directory)
+    if not languages:
+        raise ConfigurationError(
+            "the model does not say which languages it translates between", where=directory / "config.toml",
+            accepted='Add a first line such as: languages = ["en", "de"]\n'
+            "  When training, name them with --languages en de.",
+        )  # fmt: skip
+    source, target = languages
+    name = "joint" if (directory / "joint.json").exists() else "source"
+    return ServedModel(
+        f"{source}-{target}", directory, source, target, load_tokenizer(directory, name),
+        _copies_numbers(directory / "info.json"),
+    )  # fmt: skip
+
+
+def read_languages(directory: Path) -> tuple[str, str] | None:
+    """The languages that a model says it is between, if it says so.
+
+    Raises:
+        BundleError: it is no model directory.
+        ConfigurationError: they are no languages.
+    """
     config = directory / "config.toml"
     try:
         languages = tomllib.loads(config.read_text(encoding="utf-8")).get("languages")
@@ -82,18 +104,7 @@ def read_model(directory: Path) -> ServedModel:
         raise BundleError(what, where=directory, accepted="A model directory has a config.toml.") from None
     except (OSError, ValueError) as error:
         raise BundleError("the configuration cannot be read", where=config, found=str(error)) from None
-    if not languages:
-        raise ConfigurationError(
-            "the model does not say which languages it translates between", where=config,
-            accepted='Add a first line such as: languages = ["en", "de"]\n'
-            "  When training, name them with --languages en de.",
-        )  # fmt: skip
-    source, target = _check_languages(languages, config)
-    name = "joint" if (directory / "joint.json").exists() else "source"
-    return ServedModel(
-        f"{source}-{target}", directory, source, target, load_tokenizer(directory, name),
-        _copies_numbers(directory / "info.json"),
-    )  # fmt: skip
+    return _check_languages(languages, config) if languages else None
 
 
 def _copies_numbers(info: Path) -> bool:

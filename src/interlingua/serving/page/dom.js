@@ -18,3 +18,21 @@ export function press(buttons, value) {
 
 // Told to screen readers only.
 export const announce = (text) => { byId("status").textContent = text; };
+
+// Copies a text; the button says so.
+export async function copyText(text, button) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch { // only allowed over HTTPS: the old way
+    const area = make("textarea", { value: text, className: "hidden" });
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+    button.focus();
+  }
+  announce("Copied.");
+  const label = button.lastChild;
+  label.textContent = "Copied";
+  setTimeout(() => { label.textContent = "Copy"; }, 1500);
+}

@@ -2,6 +2,7 @@
 import { byId, make } from "./dom.js";
 import { chosen } from "./languages.js";
 import { translateFile } from "./service.js";
+import { isSound } from "./sounds.js";
 
 const [list, input, cover] = ["files", "file", "drop"].map(byId);
 const FORM_BYTES = 4096; // of a request that are not the file's
@@ -39,13 +40,15 @@ async function take(file) {
 
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
 
-// Lets files be given if the service takes them.
-export function acceptFiles(settings) {
-  if (!settings.filesTranslation) {
-    byId("choose").hidden = true;
-    return;
-  }
+// Lets files be given if the service takes them; `takeSound` is called with a sound that was dropped.
+export function acceptFiles(settings, takeSound) {
   limits = settings;
+  byId("choose").hidden = !settings.filesTranslation;
+  if (settings.filesTranslation) offerToChoose();
+  if (settings.filesTranslation || settings.sounds.length) acceptDrops(takeSound);
+}
+
+function offerToChoose() {
   const formats = limits.supportedFilesFormat;
   const most = limits.maxFileCharacters.toLocaleString("en");
   input.accept = formats.join(",");
@@ -53,6 +56,10 @@ export function acceptFiles(settings) {
   byId("choose").title = formats.join(", ");
   byId("choose").addEventListener("click", () => input.click());
   input.addEventListener("change", () => { [...input.files].forEach(take); input.value = ""; });
+}
+
+function acceptDrops(takeSound) {
+  const isFor = (file) => limits.sounds.length > 0 && (!limits.filesTranslation || isSound(file));
   addEventListener("dragover", (event) => {
     if (!carriesFiles(event)) return;
     event.preventDefault();
@@ -63,6 +70,9 @@ export function acceptFiles(settings) {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     cover.hidden = true;
-    [...event.dataTransfer.files].forEach(take);
+    const files = [...event.dataTransfer.files];
+    const sound = files.find(isFor); // one at a time
+    if (sound) takeSound(sound);
+    files.filter((file) => !isFor(file)).forEach(take);
   });
 }

@@ -1,12 +1,14 @@
 // The page: type on the left, read on the right.
-import { announce, byId, make } from "./dom.js";
+import { announce, byId, copyText } from "./dom.js";
 import { acceptFiles } from "./files.js";
 import { chosen, detect, offer, swapLanguages } from "./languages.js";
 import * as corrections from "./corrections.js";
 import * as glossary from "./glossary.js";
+import * as modes from "./modes.js";
 import * as output from "./output.js";
 import * as panel from "./panel.js";
 import { get, hasKey, translate, useKey } from "./service.js";
+import * as sounds from "./sounds.js";
 import * as trouble from "./trouble.js";
 
 const input = byId("input");
@@ -94,24 +96,6 @@ function swap() {
   return changed();
 }
 
-async function copy() {
-  const text = output.text();
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch { // only allowed over HTTPS: the old way
-    const area = make("textarea", { value: text, className: "hidden" });
-    document.body.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-    byId("copy").focus();
-  }
-  announce("Copied.");
-  const label = byId("copy").lastChild;
-  label.textContent = "Copied";
-  setTimeout(() => { label.textContent = "Copy"; }, 1500);
-}
-
 function shade(on) {
   byId("shade").setAttribute("aria-pressed", on);
   byId("output").classList.toggle("shaded", on);
@@ -120,6 +104,7 @@ function shade(on) {
 
 function shortcut(event) {
   const [key, command] = [event.key.toLowerCase(), event.ctrlKey || event.metaKey];
+  if (modes.shown() !== "texts" && key !== "?") return;
   const typing = event.target.matches("input, textarea, select");
   if (command && key === "enter") translateNow();
   else if (command && event.shiftKey && key === "s") swap();
@@ -133,11 +118,15 @@ function listen() {
   input.addEventListener("input", typed);
   byId("clear").addEventListener("click", () => { input.value = ""; typed(); input.focus(); });
   byId("swap").addEventListener("click", swap);
-  byId("copy").addEventListener("click", copy);
+  byId("copy").addEventListener("click", () => copyText(output.text(), byId("copy")));
   byId("shade").addEventListener("click", () => shade(byId("shade").getAttribute("aria-pressed") !== "true"));
+  byId("key").addEventListener("change", translateNow);
+}
+
+function listenEverywhere() {
   byId("help").addEventListener("click", () => byId("about").showModal());
   byId("key-box").addEventListener("submit", (event) => event.preventDefault());
-  byId("key").addEventListener("change", () => { useKey(byId("key").value); translateNow(); });
+  byId("key").addEventListener("change", () => useKey(byId("key").value));
   addEventListener("keydown", shortcut);
 }
 
@@ -148,19 +137,26 @@ function linked() {
 }
 
 async function start() {
+  let languages = [];
   try {
-    const [languages, told] = await Promise.all([get("languages"), get("frontend/settings")]);
-    settings = told;
+    [languages, settings] = await Promise.all([get("languages"), get("frontend/settings")]);
     trouble.clear();
-    const { q, ...asked } = linked();
-    offer(languages, told.language, asked, changed);
-    if (q) input.value = q;
   } catch (error) {
     trouble.show(error, start);
     return;
   }
   byId("key-box").hidden = !settings.keyRequired;
-  acceptFiles(settings);
+  modes.offer(settings);
+  listenEverywhere();
+  if (settings.sounds.length) sounds.start(settings);
+  acceptFiles(settings, (sound) => { modes.show("sounds"); sounds.take(sound); });
+  if (settings.language) startTexts(languages);
+}
+
+function startTexts(languages) {
+  const { q, ...asked } = linked();
+  offer(languages, settings.language, asked, changed);
+  if (q) input.value = q;
   panel.allow(settings.maxAlternatives);
   corrections.allow(settings.corrections);
   glossary.show(chosen());

@@ -57,11 +57,21 @@ async function* events(body) {
 
 // Translates, telling the text so far as it grows; gives the whole answer.
 export async function translate(request, { signal, progress }) {
-  const answer = await post({ ...request, stream: true }, signal);
+  return follow(await post({ ...request, stream: true }, signal), ({ text }) => progress(text));
+}
+
+// Transcribes a file, telling what is known so far; gives the whole answer.
+export async function transcribe(sound, model, { signal, progress }) {
+  const headers = key ? { Authorization: `Bearer ${key}` } : {};
+  const query = new URLSearchParams({ model, stream: true });
+  return follow(await ask(`v1/transcribe?${query}`, { method: "POST", headers, signal, body: sound }), progress);
+}
+
+async function follow(answer, progress) {
   try {
     for await (const [name, content] of events(answer.body)) {
-      if (name === "progress") progress(content.text);
-      else if (name === "error") throw new ServiceError(content.error, { status: 500, wait: content.retryAfter ?? null });
+      if (name === "progress") progress(content);
+      else if (name === "error") throw new ServiceError(content.error, { status: content.status ?? 500, wait: content.retryAfter ?? null });
       else if (name === "done") return content;
     }
   } catch (error) {

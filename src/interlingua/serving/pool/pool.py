@@ -14,7 +14,7 @@ from interlingua.errors import InterlinguaError
 from interlingua.serving.logs import log_event
 from interlingua.serving.metrics import Metrics
 from interlingua.serving.pool.process import AboutModel, Worker, WorkerGoneError
-from interlingua.serving.pool.queue import SHORT_COST, Job, Queue
+from interlingua.serving.pool.queue import SHORT_COST, Job, Queue, SoundPiece
 from interlingua.serving.pool.wait import WaitEstimate
 from interlingua.serving.refusal import RefusalError, deadline_missed
 from interlingua.serving.settings import ServeSettings
@@ -187,6 +187,7 @@ class Pool:
         number = next(self._batch_numbers)
         task = {
             "number": number, "model": batch[0].model, "options": batch[0].options, "detail": batch[0].detail,
+            "reads": batch[0].reads,
             "texts": [job.text for job in batch], "glossaries": [job.glossary for job in batch],
             "watched": [number for number, job in enumerate(batch) if job.on_draft],
             "draft_s": self.settings.draft_ms / 1000,
@@ -205,7 +206,8 @@ class Pool:
         self._busy += 1
         try:
             # Every request has timed out by then: a worker that still computes will not come back.
-            async with asyncio.timeout(self.settings.timeout_s + 5):
+            timeout_s = self.settings.sound_timeout_s if batch[0].reads else self.settings.timeout_s
+            async with asyncio.timeout(timeout_s + 5):
                 answers = await worker.translate(task, on_drafts, abandoned)
         except (WorkerGoneError, TimeoutError):
             deadly = [job for job in batch if job.attempts + 1 >= _MAX_ATTEMPTS]
@@ -220,7 +222,8 @@ class Pool:
         seconds = time.monotonic() - started
         costs = [job.cost for job in batch]
         self._wait.add_batch(sum(costs), max(costs), seconds)
-        self.metrics.decoded(len(batch), sum(answer.get("count", 0) for answer in answers), seconds)
+        if not batch[0].reads:
+            self.metrics.decoded(len(batch), sum(answer.get("count", 0) for answer in answers), seconds)
         for job, answer in zip(batch, answers, strict=True):
             _answer(job, answer)
 
@@ -235,6 +238,8 @@ def _answer(job: Job, answer: dict[str, Any]) -> None:
         return
     if "error" in answer:
         log_event(log, "decoding_failed", **answer)
-        job.done.set_exception(RefusalError(500, "The text could not be translated."))
+        is_sound = job.reads or isinstance(job.text, SoundPiece)
+        what = "sound could not be transcribed" if is_sound else "text could not be translated"
+        job.done.set_exception(RefusalError(500, f"The {what}."))
     else:
         job.done.set_result(answer)

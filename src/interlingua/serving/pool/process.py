@@ -87,7 +87,7 @@ class Worker:
 
         Args:
             task: its number, model, texts and their glossaries, the numbers of the texts that are watched,
-                options of the search, `detail`.
+                options of the search, `detail`; `reads` where the texts are files of sounds to be read.
             on_drafts: is given the translations so far of the texts that are watched.
             abandoned: done when nobody waits for any of them any more.
 

@@ -9,9 +9,9 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-__all__ = ["SHORT_COST", "Job", "Queue", "RequestTurn"]
+__all__ = ["SHORT_COST", "Job", "Queue", "RequestTurn", "SoundPiece"]
 
 SHORT_COST = 32.0
 """The cost of a sentence that need not wait for the end of a longer one.
@@ -32,6 +32,16 @@ class RequestTurn:
     next_at = 0.0
 
 
+class SoundPiece(NamedTuple):
+    """A part of a sound that has been read."""
+
+    path: str
+    """Of its samples."""
+    start: int
+    """Its first sample there."""
+    end: int
+
+
 def _new_future() -> asyncio.Future[dict[str, Any]]:
     return asyncio.get_running_loop().create_future()
 
@@ -40,8 +50,8 @@ def _new_future() -> asyncio.Future[dict[str, Any]]:
 class Job:
     """A sentence to translate."""
 
-    text: str
-    """Within the model's limit."""
+    text: str | SoundPiece
+    """Within the model's limit; of a sound that is to be read, its file."""
     cost: float
     """Its tokens, and more of them if more than the usual number of hypotheses are asked for."""
     model: str
@@ -56,6 +66,8 @@ class Job:
     """When its translation is of no use any more, by the monotonic clock."""
     on_draft: Callable[[str], object] | None = None
     """Called with the translation so far."""
+    reads: bool = False
+    """Whether it is a file with a sound, which is only to be read and cut into pieces; it goes alone."""
     done: asyncio.Future[dict[str, Any]] = field(default_factory=_new_future)
     """Its translation, or a RefusalError; to be cancelled when nobody waits for it any more."""
     since: float = field(default_factory=time.monotonic)
@@ -65,8 +77,8 @@ class Job:
 
     @functools.cached_property
     def group(self) -> str:
-        """Only jobs of one group are decoded together: model, detail and options, as JSON."""
-        return json.dumps([self.model, self.detail, self.options], sort_keys=True)
+        """Only jobs of one group are decoded together: model, what is asked for and options, as JSON."""
+        return json.dumps([self.model, self.detail, self.reads, self.options], sort_keys=True)
 
 
 class Queue:
@@ -146,7 +158,11 @@ class Queue:
         if not jobs:
             return []
         first = jobs[0]
-        chosen = [first] if first.attempts else self._similar(first, jobs, -(-len(jobs) // idle_workers))
+        chosen = (
+            [first]
+            if first.attempts or first.reads
+            else self._similar(first, jobs, -(-len(jobs) // idle_workers))
+        )
         taken = set(map(id, chosen))
         self._replace([job for job in self._jobs if id(job) not in taken])
         return chosen

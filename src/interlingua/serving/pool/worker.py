@@ -2,8 +2,9 @@
 
 `python -m interlingua.serving.pool.worker` reads JSON objects from standard input and writes them to standard
 output, one a line. The first says which models to load; then each holds a batch, or the number of one to
-cancel, or to drop a text of. A batch is answered once, and before that with drafts of the texts that are
-watched. A worker ends when its standard input does, so it never outlives the service.
+cancel, or to drop a text of. Sounds are in files, which it is told of. A batch is answered once, and before
+that with drafts of the texts that are watched. A worker ends when its standard input does: it never outlives
+the service.
 """
 
 from __future__ import annotations
@@ -25,16 +26,21 @@ from typing import Any, BinaryIO
 import torch
 
 import interlingua
-from interlingua.errors import BundleError, ConfigurationError, InterlinguaError
+from interlingua.errors import ConfigurationError, InterlinguaError
+from interlingua.inference.transcriber import Transcriber
 from interlingua.inference.translation import Translation
 from interlingua.inference.translator import DraftObserver, Drafts, Translator
 from interlingua.serving.logs import describe_error
+from interlingua.serving.pool.records import record_translation
+from interlingua.serving.pool.sounds import read_upload, transcribe_pieces, warm_up
+from interlingua.sound.codec import POSITION_SAMPLES
+from interlingua.sound.opening import require_sound
+from interlingua.sound.reading import SAMPLE_RATE
 from interlingua.text.column_tokenizer import ColumnTokenizer
 from interlingua.text.columns import COLUMN_END
 
 __all__ = ["main"]
 
-_MAX_WEIGHTS = 1 << 20  # attention weights of a text that are sent: more would be tens of megabytes of JSON
 _PR_SET_PDEATHSIG = 1
 _TRIM_S = 3.0  # between times that freed memory is given back: it takes some time to get it again
 
@@ -65,18 +71,17 @@ def main() -> None:
     _Worker(models, answers).run(messages)
 
 
-def _load(path: str, setup: dict[str, Any]) -> Translator:
+def _load(path: str, setup: dict[str, Any]) -> Translator | Transcriber:
     model = interlingua.load(path, device=setup["device"], threads=1, precision=setup["precision"])
-    if not isinstance(model, Translator):
-        raise BundleError("a model of sounds cannot be served yet", where=path,
-                          accepted="interlingua transcribe")  # fmt: skip
+    if isinstance(model, Transcriber):
+        require_sound()
     return model
 
 
 class _Worker:
     """The models, and the batches that are being decoded."""
 
-    def __init__(self, models: Mapping[str, Translator], answers: BinaryIO) -> None:
+    def __init__(self, models: Mapping[str, Translator | Transcriber], answers: BinaryIO) -> None:
         self.models, self.answers = models, answers
         self.running: dict[int, _Watch] = {}
         self.worked = threading.Event()
@@ -103,8 +108,12 @@ class _Worker:
             _write(self.answers, message)
 
     def _work(self, task: dict[str, Any], watch: _Watch) -> None:
+        model = self.models[task["model"]]
         try:
-            done = _translate(self.models[task["model"]], task, watch, range(len(task["texts"])))
+            if task["reads"]:
+                done = _read_uploads(model, task, watch)
+            else:
+                done = _translate(model, task, watch, range(len(task["texts"])))
         except _CancelledError:
             done = []
         del self.running[task["number"]]
@@ -133,20 +142,32 @@ def _write(stream: BinaryIO, message: dict[str, Any]) -> None:
     stream.flush()
 
 
-def _about(model: Translator) -> dict[str, Any]:
+def _about(model: Translator | Transcriber) -> dict[str, Any]:
     """What the service must know of a model; also its first call, which is slow."""
-    source = model.tokenizers.source
-    text = COLUMN_END.join("." * len(source.columns)) if isinstance(source, ColumnTokenizer) else "."
-    model.translate([text], beam=1, whole=True)
     heads = 0
-    with suppress(ConfigurationError):  # it has no attention
-        (translation,) = model.translate([text], beam=1, attention=True, whole=True)
-        assert translation.attention is not None
-        heads = sum(len(weights) * weights.shape[1] for weights in translation.attention)
+    if isinstance(model, Transcriber):
+        warm_up(model)
+    else:
+        model.translate([_first_text(model)], beam=1, whole=True)
+        heads = _count_attention_heads(model)
     return {
         "max_source_length": model.max_source_length, "beam": model.settings.beam, "attention_heads": heads,
         "facts": model.facts._asdict(),
     }  # fmt: skip
+
+
+def _first_text(model: Translator) -> str:
+    """A text of as many columns as the model's sources have."""
+    source = model.tokenizers.source
+    return COLUMN_END.join("." * len(source.columns)) if isinstance(source, ColumnTokenizer) else "."
+
+
+def _count_attention_heads(model: Translator) -> int:
+    with suppress(ConfigurationError):  # it has no attention
+        (translation,) = model.translate([_first_text(model)], beam=1, attention=True, whole=True)
+        assert translation.attention is not None
+        return sum(len(weights) * weights.shape[1] for weights in translation.attention)
+    return 0
 
 
 def _trim_memory(worked: threading.Event) -> None:
@@ -178,6 +199,10 @@ class _Watch:
         self.unwanted: frozenset[int] = frozenset()
         """The numbers of texts that nobody waits for any more."""
 
+    def is_unwanted(self, number: int) -> bool:
+        """Whether nobody waits for a text any more."""
+        return self.cancelled or number in self.unwanted
+
     def __call__(self, numbers: Sequence[int], drafts: Drafts) -> list[int]:
         """Is told of a step of the texts with these numbers; returns which of them are unwanted."""
         if self.cancelled:
@@ -195,8 +220,21 @@ class _Watch:
         return [text for text, number in enumerate(numbers) if number in self.unwanted]
 
 
+def _read_uploads(
+    model: Translator | Transcriber, task: dict[str, Any], watch: _Watch
+) -> list[dict[str, Any]]:
+    """Reads uploaded sounds and cuts them into what the model takes."""
+    max_piece_s = model.max_source_length * POSITION_SAMPLES / SAMPLE_RATE
+    return [
+        read_upload(
+            path, task["options"]["max_seconds"], max_piece_s, functools.partial(watch.is_unwanted, number)
+        )
+        for number, path in enumerate(task["texts"])
+    ]
+
+
 def _translate(
-    model: Translator, task: dict[str, Any], watch: _Watch, numbers: Sequence[int]
+    model: Translator | Transcriber, task: dict[str, Any], watch: _Watch, numbers: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Translates together; when that fails one by one, so that a failure is only its own text's.
 
@@ -208,13 +246,16 @@ def _translate(
     """
     texts = [task["texts"][number] for number in numbers]
     glossaries = [task["glossaries"][number] for number in numbers]
-    # The service has split them already.
-    options, detail = {"whole": True, **task["options"]}, task["detail"]
+    options, detail = dict(task["options"]), task["detail"]
     if any(glossaries):
         options["glossary"] = glossaries
     observe = functools.partial(watch, numbers)
     try:
-        return [_record(each, detail) for each in _search(model, texts, observe, options)]
+        if isinstance(model, Transcriber):
+            found = transcribe_pieces(model, texts, observe, options)
+        else:
+            found = _search(model, texts, observe, {"whole": True, **options})  # they are split already
+        return [record_translation(each, detail) for each in found]
     except _CancelledError:
         raise
     except Exception as error:
@@ -248,30 +289,6 @@ def _others(one: Translation, candidates: Sequence[Translation]) -> tuple[Transl
         for each in candidates
         if each.text != one.text
     )
-
-
-def _record(translation: Translation, detail: bool) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "text": translation.text, "flags": translation.flags, "count": len(translation.tokens),
-        "alternatives": [_record(each, detail) for each in translation.alternatives],
-    }  # fmt: skip
-    if detail or translation.alignment is not None:
-        record |= {"tokens": translation.tokens, "source_tokens": translation.source_tokens}
-    if detail:
-        record["score"] = round(translation.score, 4)
-        record["log_probs"] = [round(value, 4) for value in translation.log_probs]
-    if translation.unknown:
-        record["unknown"] = translation.unknown
-    if translation.terms:
-        record["terms"] = [term._asdict() for term in translation.terms]
-    if translation.alignment is not None:
-        record["alignment"] = translation.alignment
-    if translation.attention is not None and sum(map(torch.numel, translation.attention)) <= _MAX_WEIGHTS:
-        record["attention"] = {
-            name: weights.mul(10_000).round().div(10_000).tolist()
-            for name, weights in translation.attention._asdict().items()
-        }
-    return record
 
 
 if __name__ == "__main__":

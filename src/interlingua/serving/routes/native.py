@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from interlingua.flags import FLAGS
@@ -20,6 +17,7 @@ from interlingua.serving.models.detection import DetectedLanguage
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.routes.detected import names_of, translate_each
 from interlingua.serving.routes.drafts import OnProgress
+from interlingua.serving.routes.events import Tell, stream_events
 from interlingua.serving.routes.schema import (
     JSON,
     ApiKey,
@@ -34,14 +32,14 @@ from interlingua.serving.routes.schema import (
 )
 from interlingua.serving.routes.service import Service, TranslatedText, TranslationOptions, search_options
 
-__all__ = ["routes"]
+__all__ = ["FLAGS_DESCRIPTION", "routes"]
 
 _SEARCH_FIELDS = {"beam", "length_penalty", "sample", "temperature", "top_k", "top_p", "seed"}
 _SAMPLE_WITH_GLOSSARY = {
     "properties": {"sample": {"const": True}, "glossary": {"type": "object", "minProperties": 1}},
     "required": ["sample", "glossary"],
 }
-_FLAGS = "; ".join(f"{flag}: {meaning}" for flag, meaning in FLAGS.items())
+FLAGS_DESCRIPTION = "; ".join(f"{flag}: {meaning}" for flag, meaning in FLAGS.items())
 _EVENT = {
     "type": "object",
     "description": "progress: {index, text}, where the text replaces all earlier ones of that index; "
@@ -86,7 +84,7 @@ class Hypothesis(BaseModel):
     score: Annotated[float, Field(description="Log-probability over the length penalty.")]
     tokens: list[str]
     log_probs: Annotated[list[float], Field(description="Of each token, then of the end.")]
-    flags: Annotated[list[str], Field(description=_FLAGS)]
+    flags: Annotated[list[str], Field(description=FLAGS_DESCRIPTION)]
     unknown: Annotated[
         list[str],
         Field(description="Characters of the source that are not in the vocabulary, and got lost."),
@@ -125,7 +123,7 @@ class TextAnswer(BaseModel):
     detected: Annotated[DetectedLanguage | None, Field(description="Only for source auto.")] = None
     text: str
     alternatives: list[str]
-    flags: Annotated[list[str], Field(description=_FLAGS)]
+    flags: Annotated[list[str], Field(description=FLAGS_DESCRIPTION)]
     not_kept: Annotated[
         list[str], Field(description="Addresses, numbers and placeholders that did not come through.")
     ]
@@ -176,13 +174,18 @@ def routes(service: Service, access: AccessControl) -> APIRouter:
             done = await translate_each(service, texts, models, options, asked.glossary, on_progress)
             return _answer(chosen, done)
 
+        async def tell_all(tell: Tell) -> dict[str, Any]:
+            def tell_draft(index: int, text: str) -> None:
+                tell({"index": index, "text": text})
+
+            answer = await work(tell_draft)
+            return TranslateAnswer.model_validate(answer).model_dump(exclude_unset=True)
+
         if asked.stream:
             service.pool.admit()  # while the answer can still be a 503
             for served in {served.name: served for served in models}.values():
                 service.glossaries.choose(served, asked.glossary)  # or a 400
-            events = _events(work)
-            headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-            return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+            return stream_events(tell_all)
         return await work()
 
     return router
@@ -220,33 +223,3 @@ def _answer(
         for of_text, text in zip(chosen, done, strict=True)
     ]  # fmt: skip
     return answer
-
-
-async def _events(translate: Callable[[OnProgress], Awaitable[dict[str, Any]]]) -> AsyncIterator[str]:
-    """The translation as it grows, then all about it."""
-    queue: asyncio.Queue[str | None] = asyncio.Queue()
-
-    def on_progress(index: int, text: str) -> None:
-        queue.put_nowait(_event("progress", {"index": index, "text": text}))
-
-    async def work() -> None:
-        try:
-            answer = TranslateAnswer.model_validate(await translate(on_progress))
-            queue.put_nowait(_event("done", answer.model_dump(exclude_unset=True)))
-        except RefusalError as refusal:
-            retry = {"retryAfter": int(after)} if (after := refusal.headers.get("Retry-After")) else {}
-            queue.put_nowait(_event("error", {"error": refusal.message, **retry}))
-        finally:
-            queue.put_nowait(None)
-
-    task = asyncio.create_task(work())
-    try:
-        while (event := await queue.get()) is not None:
-            yield event
-        await task
-    finally:
-        task.cancel()
-
-
-def _event(name: str, content: dict[str, Any]) -> str:
-    return f"event: {name}\ndata: {json.dumps(content, ensure_ascii=False)}\n\n"

@@ -47,6 +47,7 @@ _MEANING = {
     408: "The request came too slowly.",
     413: "The request is too large.",
     415: "The request is compressed, or of a content type that is not accepted here.",
+    422: "The sound is too long.",
     429: "Too many requests a minute.",
     500: "The text could not be translated.",
     503: "Too many requests are waiting, or this one took too long; Retry-After says when to try again.",

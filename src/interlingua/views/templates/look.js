@@ -1,42 +1,5 @@
-// Tokens and their light. A key names a token: s3 is the fourth of the source, t0 the first of the target.
 const keys = { s: data.source.map((_, i) => `s${i}`), t: data.target_out.map((_, i) => `t${i}`) };
 const labelOf = (key) => (key[0] === "s" ? data.source : data.target_out)[key.slice(1)];
-const whenLit = []; // functions to call with the key that is lit, or null
-let lit = null;
-let pinned = null;
-
-// The sign that begins a word in subwords is shown, but faintly.
-function write(element, label) {
-  element.title = label;
-  const mark = label.length > 1 && label.startsWith("▁");
-  element.replaceChildren(...(mark ? [make("span", { className: "mark", textContent: "▁" }), label.slice(1)] : [label]));
-  return element;
-}
-
-function tokenButton(key, label = labelOf(key), extra = "") {
-  const side = key[0] === "s" ? "source" : "target";
-  const button = write(make("button", { type: "button", className: `token ${side} ${extra}` }), label);
-  button.dataset.key = key;
-  return button;
-}
-
-function light(key) {
-  if (key === lit) return;
-  lit = key;
-  for (const element of document.querySelectorAll(".lit")) element.classList.remove("lit");
-  if (key) for (const element of document.querySelectorAll(`[data-key=${key}], [data-row=${key}]`)) element.classList.add("lit");
-  for (const show of whenLit) show(key);
-}
-
-const keyUnder = (event) => event.target.closest?.("[data-key]")?.dataset.key ?? null;
-document.addEventListener("pointerover", (event) => light(keyUnder(event) ?? pinned));
-document.addEventListener("focusin", (event) => light(keyUnder(event) ?? pinned));
-document.addEventListener("click", (event) => {
-  const key = keyUnder(event);
-  if (key) pinned = key === pinned ? null : key;
-  else if (!event.target.closest("button, .cells")) pinned = null;
-  light(key ?? pinned);
-});
 
 // Source and target joined by lines: across where the sentences fit, else upright.
 const joined = byId("joined");
@@ -77,7 +40,6 @@ function fadeLines(key) {
   }
 }
 
-for (const element of document.querySelectorAll(".token, .piece")) write(element, element.textContent);
 whenLit.push(fadeLines);
 whenRedrawn.push(joinTokens);
 if (!data.attention.cross) joinTokens();

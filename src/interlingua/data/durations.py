@@ -1,0 +1,52 @@
+"""The sounds of pairs: how long each is, and which ones a training takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from interlingua.data.corpus import Corpus, Pair
+from interlingua.errors import DataError
+from interlingua.sound.reading import SAMPLE_RATE, inspect_sound, measure_seconds, read_sound
+
+__all__ = ["drop_unused_sounds", "measure_sounds"]
+
+
+def measure_sounds(pairs: Sequence[Pair], corpus: Corpus | None = None) -> list[float]:
+    """How long the sound of each pair is, in seconds.
+
+    Args:
+        pairs: sources are names of files.
+        corpus: they are of; where it is given, errors tell where a file is named.
+
+    Raises:
+        DataError: one of the files cannot be read.
+    """
+    seconds = []
+    for source, _ in pairs:
+        try:
+            seconds.append(measure_seconds(source) or len(read_sound(source)) / SAMPLE_RATE)
+        except DataError as error:
+            where = source if corpus is None else f"{corpus.find_sound(source)}: {source}"
+            raise DataError(error.what, where=where, found=error.found, accepted=error.accepted) from error
+    return seconds
+
+
+def drop_unused_sounds(pairs: Sequence[Pair], corpus: Corpus) -> list[Pair]:
+    """The pairs whose sounds a training takes: not too long, and where others may be skipped, of any use.
+
+    Raises:
+        DataError: a file cannot be read, and may not be skipped.
+    """
+    settings = corpus.settings
+    if settings.on_empty == "skip":
+        pairs = [pair for pair in pairs if _is_useful(pair.source)]
+    seconds = measure_sounds(pairs, corpus)
+    return [pair for pair, each in zip(pairs, seconds, strict=True) if each <= settings.max_seconds]
+
+
+def _is_useful(name: str) -> bool:
+    try:
+        inspect_sound(name)
+    except DataError:
+        return False
+    return True

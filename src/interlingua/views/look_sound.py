@@ -1,0 +1,186 @@
+"""Gathers what a model does with a sound: its spectrogram, attention over time, CTC's spikes, the search."""
+
+from __future__ import annotations
+
+import base64
+import io
+import wave
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from interlingua.data.batch import make_source
+from interlingua.engine.eager import EagerEngine
+from interlingua.errors import ConfigurationError, DataError
+from interlingua.inference.alignment import attention_of
+from interlingua.inference.transcriber import Piece, Sound, Transcriber
+from interlingua.inference.words import POSITION_S, find_spans, find_words, tokens_of_words
+from interlingua.kinds import EOS, PAD, Codec, Source
+from interlingua.search.beam import BeamStep
+from interlingua.search.ctc import ctc_greedy
+from interlingua.search.hypothesis import Hypothesis, SearchInput
+from interlingua.search.search import search_with_beam
+from interlingua.search.settings import SearchSettings
+from interlingua.sound.features import HOP, band_centres, log_mel
+from interlingua.sound.reading import SAMPLE_RATE
+from interlingua.views.look_data import Output
+from interlingua.views.look_sound_data import (
+    Levels,
+    SoundAttention,
+    SoundLook,
+    SoundWord,
+    Spectrogram,
+    Spikes,
+)  # fmt: skip
+from interlingua.views.page import render
+from interlingua.views.predictions import predict, rounded, show_ids
+from interlingua.views.search_tree import build_tree
+
+__all__ = ["look_at_sound", "look_at_sound_page"]
+
+DB_OF_LOG = 10 / np.log(10)
+SHOWN_DB = 80.0
+"""What is so much quieter than the loudest looks like silence."""
+QUIETEST, LOUDEST = 0.05, 0.999
+"""Quantiles: a few clicks, and stretches of digital silence, do not decide how the rest is shown."""
+
+
+@torch.inference_mode()
+def look_at_sound(
+    transcriber: Transcriber, sound: Sound, *, name: str, file: str, beam: int | None = None, part: int = 1
+) -> SoundLook:
+    """Transcribes a sound and keeps all that can be seen of it.
+
+    Args:
+        transcriber: a loaded model.
+        sound: the file or samples.
+        name: what to call the model.
+        file: what to call the sound.
+        beam: hypotheses kept; by default the model's own setting.
+        part: which part to show of a recording that is too long for the model, from 1.
+
+    Raises:
+        DataError: the sound cannot be read, or is silent.
+        ConfigurationError: there is no such part, or the beam is not acceptable.
+    """
+    piece, parts = _choose_part(transcriber, sound, file, part)
+    width = transcriber.settings.beam if beam is None else beam
+    changes = {"beam": width, "n_best": width, "sample": False}
+    settings = SearchSettings.parse({**transcriber.settings.model_dump(), **changes}, where="search")
+    engine, codec = transcriber.engine, transcriber.tokenizers.target
+    assert isinstance(engine, EagerEngine), "only a model of this package can be looked into"
+    values, mask = make_source([piece.samples], "sound")
+    source = Source(values.to(engine.device), mask.to(engine.device))
+    limits = torch.tensor([transcriber.length_limit(piece.positions)], device=engine.device)
+    steps: list[BeamStep] = []
+    (found,) = search_with_beam(engine.model, SearchInput(source, limits), settings, steps.append)
+    best = found[0]
+    written = [*best.ids, *([] if best.limited else [EOS])]
+    ctc = engine.ctc(source)
+    attention = _attention(engine, source, best, len(written)) if engine.has_attention else None
+    times_by: Literal["CTC", "attention"] | None = "CTC" if ctc else "attention" if attention else None
+    (spans,) = find_spans(engine, source, [best])
+    return SoundLook(
+        model=name,
+        file=file,
+        part=part,
+        parts=parts,
+        start_s=piece.span_s[0],
+        seconds=len(piece.samples) / SAMPLE_RATE,
+        position_s=POSITION_S,
+        num_positions=engine.model.encode(source).mask.shape[1],
+        audio=_wav(piece),
+        spectrogram=_spectrogram(piece),
+        target_out=show_ids(codec, written),
+        token_spans=spans if times_by else None,
+        times_by=times_by,
+        words=_words(engine, codec, source, best, piece.span_s[0] if times_by else None),
+        beam=width,
+        ctc_weight=settings.ctc_weight if ctc else 0.0,
+        outputs=[
+            Output(codec.decode(each.ids), round(each.score, 4), round(sum(each.log_probs), 4), each.limited)
+            for each in found
+        ],
+        predictions=predict(codec, engine.model, source, written),
+        tree=build_tree(steps, found, EOS, lambda id: show_ids(codec, [id])[0]),
+        attention=attention,
+        ctc=None if ctc is None else _spikes(codec, *ctc),
+    )
+
+
+def look_at_sound_page(data: SoundLook) -> str:
+    """The page that shows it."""
+    return render("look_sound.html.jinja", data.as_data())
+
+
+def _choose_part(transcriber: Transcriber, sound: Sound, file: str, part: int) -> tuple[Piece, int]:
+    """The chosen part of the recording, and how many there are."""
+    pieces = transcriber.split(sound)
+    if not pieces:
+        raise DataError("there is nothing to hear", where=file, accepted="A sound that is not silent.")
+    if not 1 <= part <= len(pieces):
+        accepted = f"1 to {len(pieces)}." if len(pieces) > 1 else "1: the model takes it as a whole."
+        raise ConfigurationError(
+            "the recording has no such part", where="part", found=part, accepted=accepted
+        )
+    return pieces[part - 1], len(pieces)
+
+
+def _wav(piece: Piece) -> str:
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setparams((1, 2, SAMPLE_RATE, 0, "NONE", ""))
+        file.writeframes(piece.samples.astype("<i2").tobytes())
+    return f"data:audio/wav;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+def _spectrogram(piece: Piece) -> Spectrogram:
+    """As the features are, but before they are normalised."""
+    decibels = log_mel(torch.tensor(piece.samples)) * DB_OF_LOG  # (frames, bands)
+    quiet, loud = np.quantile(decibels.numpy(), [QUIETEST, LOUDEST]).tolist()
+    low = max(quiet, loud - SHOWN_DB)
+    return Spectrogram(
+        Levels.of((decibels - low) / max(loud - low, 1.0)), HOP / SAMPLE_RATE, round(low, 1), round(loud, 1),
+        [round(centre) for centre in band_centres()],
+    )  # fmt: skip
+
+
+def _attention(engine: EagerEngine, source: Source, best: Hypothesis, queries: int) -> SoundAttention:
+    """Of the tokens written; the query after a transcript that was cut off chose nothing."""
+    (attention,) = attention_of(engine, source, [best.ids])
+    weights = attention.cross[:, :, :queries].float().cpu()
+    bits = -(weights * weights.clamp_min(1e-12).log2()).sum(-1).mean(-1)  # (layers, heads)
+    return SoundAttention(Levels.of(weights.sqrt()), rounded(bits.abs(), 2))
+
+
+def _words(
+    engine: EagerEngine, codec: Codec, source: Source, best: Hypothesis, start_s: float | None
+) -> list[SoundWord]:
+    """The words of the transcript; with times where it is known when the sound begins."""
+    (words,) = find_words(engine, codec, source, [best])
+    return [
+        SoundWord(
+            word.text, None if start_s is None else round(start_s + word.start_s, 3),
+            None if start_s is None else round(start_s + word.end_s, 3), round(word.confidence, 4), tokens,
+        )
+        for word, tokens in zip(words, tokens_of_words(codec, best.ids), strict=True)
+    ]  # fmt: skip
+
+
+def _spikes(
+    codec: Codec,
+    log_probs: Float[Tensor, "one positions vocabulary"],
+    mask: Bool[Tensor, "one positions"],
+) -> Spikes:
+    """What CTC says of one sound."""
+    probabilities = log_probs[0].float().exp()
+    most, ids = probabilities[:, PAD + 1 :].max(dim=1)
+    return Spikes(
+        codec.decode(ctc_greedy(log_probs, mask)[0].ids),
+        show_ids(codec, (ids + PAD + 1).tolist()),
+        rounded(most, 3),
+        rounded(probabilities[:, PAD], 3),
+    )
