@@ -104,7 +104,7 @@ def sound_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setenv("INTERLINGUA_CACHE", str(directory / "cache"))
         torch.set_num_threads(1)
         torch.manual_seed(0)
-        pairs = write_melodies(directory, 240)
+        pairs = write_melodies(directory, 240, most=8)
         given = values(pairs, max_steps=400, learning_rate=4e-3)
         larger = {"dim": 64, "feed_forward": 128, "encoder_layers": 2, "decoder_layers": 2}
         given["model"] = given["model"] | larger

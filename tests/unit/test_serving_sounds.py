@@ -266,6 +266,21 @@ def test_a_model_is_chosen_by_name_and_language():
         SoundCatalogue(MODELS, taken=["de-en", "calls"])
 
 
+def test_a_service_of_texts_alone_hears_nothing(monkeypatch):
+    async def work(client):
+        page = await client.get("/")
+        assert "microphone=()" in page.headers["permissions-policy"]
+        assert "media-src" not in page.headers["content-security-policy"]
+        assert (await client.get("/frontend/settings")).json()["sounds"] == []
+        for path in ("/v1/transcribe", "/v1/audio/transcriptions"):
+            assert (await client.post(path, content=b"x" * 100)).status_code == 404
+            assert (await client.post(path, content=b"x" * 2000)).status_code == 413
+        paths = (await client.get("/openapi.json")).json()["paths"]
+        assert not [path for path in paths if "transcri" in path or "models" in path]
+
+    test_serving_api.visit.__wrapped__(monkeypatch)(work, max_body_bytes=1000)
+
+
 def test_reading_stops_once_nobody_waits(tmp_path):
     upload = write_wav(tmp_path / "upload", np.tile(melody(["la"]), 400))
     samples = tmp_path / f"upload{SAMPLES_SUFFIX}"

@@ -45,7 +45,7 @@ class HostCheck:
             if scope["type"] == "http":
                 self.check(scope)
         except RefusalError as refusal:
-            await refusal.response()(scope, receive, send)
+            await refusal.response(scope["path"])(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
