@@ -12,6 +12,8 @@ import typer.main
 
 from interlingua.cli.main import app
 from interlingua.runs.experiment import Experiment
+from interlingua.runs.run import start
+from tests.tones import write_melodies
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -102,9 +104,22 @@ def test_python_is_python(page: Path) -> None:
     ast.parse(fenced(page, "python"))
 
 
+def calls(directory: Path) -> Path:
+    """A model of sounds that has learnt nothing, and two sounds beside it."""
+    pairs = write_melodies(directory, 40)
+    model = {"dim": 16, "heads": 2, "feed_forward": 32, "encoder_layers": 1, "decoder_layers": 1}
+    training = {"max_steps": 1, "threads": 1, "race": False}
+    values = {"data": {"train": str(pairs), "valid_share": 0.3}, "model": model, "training": training}
+    list(start({"preset": "speech-small", **values}, directory / "run"))
+    for name, number in (("a.wav", 0), ("b.wav", 1)):
+        (directory.parent / name).write_bytes((directory / "sounds" / f"0-{number}.wav").read_bytes())
+    return directory / "run"
+
+
 def test_python_runs(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "en-de").symlink_to(model)
+    (tmp_path / "runs" / "calls").symlink_to(calls(tmp_path / "calls"))
     (tmp_path / "in.txt").write_text("1 2 3\n")
     (tmp_path / "pairs.tsv").write_text("".join(f"{n} 1\t1 {n}\n" for n in range(60)))
     monkeypatch.chdir(tmp_path)

@@ -21,7 +21,6 @@ from interlingua.cli.streams import require_input
 from interlingua.documents.captions import format_captions, group_words
 from interlingua.errors import ConfigurationError
 from interlingua.flags import FLAGS
-from interlingua.sound.reading import measure_seconds, read_blocks
 
 if TYPE_CHECKING:
     from interlingua.inference.transcriber import Transcriber
@@ -92,6 +91,8 @@ def transcribe(
         check_input(input)
     elif STANDARD_INPUT in files:
         require_input()
+    from interlingua.sound.reading import read_blocks
+
     for name in files or []:
         if name != STANDARD_INPUT:
             next(read_blocks(name), None)  # no sound is told before PyTorch, which takes seconds, is loaded
@@ -112,6 +113,8 @@ def _segments(
     transcriber: Transcriber, name: str, output: Path | None, options: dict[str, Any]
 ) -> Iterator[Iterator[Translation]]:
     """The transcripts of a sound's parts as they come; with a bar where people see one and it is a file."""
+    from interlingua.sound.reading import measure_seconds, read_blocks
+
     live = name == STANDARD_INPUT
     blocks = read_blocks(sys.stdin.buffer if live else name, LIVE_BLOCK_S if live else BLOCK_S)
     segments = transcriber.transcribe_blocks(blocks, at_once=1 if live else None, **options)

@@ -133,6 +133,8 @@ class Validator:
         self.decode_pairs = self.max_decode_pairs = min(decode_pairs, len(self.order))
         """How many the next validation translates, and the most that it may grow to."""
         self.tokenizers, self.lengths, self.search = tokenizers, lengths, search
+        self.greedy = SearchSettings(beam=1, ctc_weight=search.ctc_weight)
+        """What validations in training translate with: of sounds, CTC has a say."""
         self.chooses_length_penalty = choose_length_penalty and search.beam > 1 and not search.sample
         texts = [(store.source_text(i), store.target_text(i)) for i in sorted(self.order)]
         self.repeated = choose_repeated(texts)
@@ -161,11 +163,11 @@ class Validator:
         training = model.training
         model.eval()
         try:
-            loss, translations = self._apply(model, SearchSettings(beam=1), indices, ends_at, stopped)
+            loss, translations = self._apply(model, self.greedy, indices, ends_at, stopped)
         finally:
             model.train(training)
         pairs, outputs = self._sorted(indices, [translation.text for translation in translations])
-        validation = self._validation(loss, SearchSettings(beam=1), pairs, outputs, started, n_bootstrap=0)
+        validation = self._validation(loss, self.greedy, pairs, outputs, started, n_bootstrap=0)
         validation = validation._replace(outputs=tuple(translation.text for translation in translations))
         if len(pairs) < self.decode_pairs:
             self.decode_pairs = max(len(pairs), FIRST_PAIRS)
