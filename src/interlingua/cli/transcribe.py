@@ -21,7 +21,6 @@ from interlingua.cli.streams import require_input
 from interlingua.documents.captions import format_captions, group_words
 from interlingua.errors import ConfigurationError
 from interlingua.flags import FLAGS
-from interlingua.sound.reading import measure_seconds, read_blocks
 
 if TYPE_CHECKING:
     from interlingua.inference.transcriber import Transcriber
@@ -70,6 +69,8 @@ def transcribe(
 
     With --json: a line of JSON a file, with segments, words, times in seconds and how sure the model is.
     """
+    from interlingua.sound.reading import read_blocks
+
     formats: list[Literal["srt", "vtt", "json"]] = []
     formats += ["srt"] if srt else []
     formats += ["vtt"] if vtt else []
@@ -112,6 +113,8 @@ def _segments(
     transcriber: Transcriber, name: str, output: Path | None, options: dict[str, Any]
 ) -> Iterator[Iterator[Translation]]:
     """The transcripts of a sound's parts as they come; with a bar where people see one and it is a file."""
+    from interlingua.sound.reading import measure_seconds, read_blocks
+
     live = name == STANDARD_INPUT
     blocks = read_blocks(sys.stdin.buffer if live else name, LIVE_BLOCK_S if live else BLOCK_S)
     segments = transcriber.transcribe_blocks(blocks, at_once=1 if live else None, **options)
