@@ -15,7 +15,6 @@ from interlingua.cli.models import find_model, load_model, source_kind
 from interlingua.cli.options import Beam, Device, Json, Tag, Threads
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.files import write_text
-from interlingua.sound.reading import measure_seconds
 from interlingua.text.columns import add_tag, check_tag
 
 if TYPE_CHECKING:
@@ -133,6 +132,8 @@ def _is_sound(text: str) -> bool:
 
 def _check_sound(model: Path, sounds: list[str], tag: str | None, page: Path | None) -> None:
     """Refuses what is no single sound file, before PyTorch is loaded."""
+    from interlingua.sound.reading import measure_seconds
+
     if tag is not None:
         raise ConfigurationError("sounds have no tags", where="--tag", found=tag)
     if len(sounds) > 1:

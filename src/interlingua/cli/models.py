@@ -63,7 +63,7 @@ def read_as_trained(model: Path, given: dict[str, Any]) -> dict[str, Any]:
         model: its directory.
         given: keys of the [data] section that the user gave, which go first.
     """
-    data = tomllib.loads((model / CONFIG).read_text(encoding="utf-8")).get("data", {})
+    data = _read_data(model)
     trained = {key: data[key] for key in ("columns", "keys") if isinstance(data.get(key, [0])[0], list)}
     if data.get("source_kind") == "sound":
         trained["source_kind"] = "sound"
@@ -110,8 +110,17 @@ def load_model(
 
 def source_kind(model: Path) -> SourceKind:
     """What the sources of a model are."""
-    data = tomllib.loads((model / CONFIG).read_text(encoding="utf-8")).get("data", {})
-    return "sound" if data.get("source_kind") == "sound" else "text"
+    return "sound" if _read_data(model).get("source_kind") == "sound" else "text"
+
+
+def _read_data(model: Path) -> dict[str, Any]:
+    """The [data] section of a model's configuration."""
+    try:
+        data = tomllib.loads((model / CONFIG).read_text(encoding="utf-8")).get("data", {})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        found = getattr(error, "strerror", None) or str(error)
+        raise BundleError("the configuration cannot be read", where=model / CONFIG, found=found) from error
+    return data if isinstance(data, dict) else {}
 
 
 def use_all_cpus() -> None:

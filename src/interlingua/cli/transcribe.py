@@ -69,6 +69,8 @@ def transcribe(
 
     With --json: a line of JSON a file, with segments, words, times in seconds and how sure the model is.
     """
+    from interlingua.sound.reading import read_blocks
+
     formats: list[Literal["srt", "vtt", "json"]] = []
     formats += ["srt"] if srt else []
     formats += ["vtt"] if vtt else []

@@ -97,11 +97,16 @@ def look_at_sound(
         target_out=show_ids(codec, written),
         token_spans=spans if times_by else None,
         times_by=times_by,
-        words=_words(engine, codec, source, best, piece.span_s[0] if times_by else None),
+        words=_words(engine, codec, source, best, piece if times_by else None),
         beam=width,
         ctc_weight=settings.ctc_weight if ctc else 0.0,
         outputs=[
-            Output(codec.decode(each.ids), round(each.score, 4), round(sum(each.log_probs), 4), each.limited)
+            Output(
+                codec.decode(each.ids).strip(),
+                round(each.score, 4),
+                round(sum(each.log_probs), 4),
+                each.limited,
+            )
             for each in found
         ],
         predictions=predict(codec, engine.model, source, written),
@@ -157,16 +162,17 @@ def _attention(engine: EagerEngine, source: Source, best: Hypothesis, queries: i
 
 
 def _words(
-    engine: EagerEngine, codec: Codec, source: Source, best: Hypothesis, start_s: float | None
+    engine: EagerEngine, codec: Codec, source: Source, best: Hypothesis, piece: Piece | None
 ) -> list[SoundWord]:
-    """The words of the transcript; with times where it is known when the sound begins."""
+    """The words of the transcript; with times where it is known which piece of the sound tells them."""
     (words,) = find_words(engine, codec, source, [best])
+    placed = words if piece is None else piece.place(words)
     return [
         SoundWord(
-            word.text, None if start_s is None else round(start_s + word.start_s, 3),
-            None if start_s is None else round(start_s + word.end_s, 3), round(word.confidence, 4), tokens,
+            word.text, None if piece is None else round(word.start_s, 3),
+            None if piece is None else round(word.end_s, 3), round(word.confidence, 4), tokens,
         )
-        for word, tokens in zip(words, tokens_of_words(codec, best.ids), strict=True)
+        for word, tokens in zip(placed, tokens_of_words(codec, best.ids), strict=True)
     ]  # fmt: skip
 
 
@@ -179,7 +185,7 @@ def _spikes(
     probabilities = log_probs[0].float().exp()
     most, ids = probabilities[:, PAD + 1 :].max(dim=1)
     return Spikes(
-        codec.decode(ctc_greedy(log_probs, mask)[0].ids),
+        codec.decode(ctc_greedy(log_probs, mask)[0].ids).strip(),
         show_ids(codec, (ids + PAD + 1).tolist()),
         rounded(most, 3),
         rounded(probabilities[:, PAD], 3),

@@ -1,5 +1,5 @@
 // Hearing the sound: all of it, from a place on, or a word.
-const AROUND_S = [0.05, 0.1]; // before and after a word, whose times are those of CTC's spikes, not of its sound
+const AROUND_S = 0.05; // before and after a word
 const audio = make("audio", { preload: "auto", src: data.audio });
 let until = null; // where to stop
 
@@ -40,7 +40,7 @@ document.addEventListener("click", (event) => {
   const key = keyUnder(event);
   if (key?.[0] === "w" && spanOf(key)) {
     const [start, end] = spanOf(key);
-    play(start - AROUND_S[0], end + AROUND_S[1]);
+    play(start - AROUND_S, end + AROUND_S);
   } else if (!key && event.target.closest(".lane, .cells")) play(secondsAt(event));
 });
 follow();
