@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from interlingua.data.codecs import load_tokenizers, save_tokenizers
 from interlingua.errors import BundleError, ConfigurationError, DataError
 from interlingua.evaluation.tasks import Task, recognise_task
 from interlingua.kinds import BOS, EOS, PAD, UNK
@@ -20,13 +21,7 @@ from interlingua.text.normalise import normalise
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 from interlingua.text.tokenizer import Tokenizer, TokenizerSettings, train_tokenizers
-from interlingua.text.tokenizer_files import (
-    digest,
-    load_tokenizer,
-    load_tokenizers,
-    save_tokenizer,
-    save_tokenizers,
-)
+from interlingua.text.tokenizer_files import digest, load_tokenizer, save_tokenizer
 from interlingua.text.vocabulary import Vocabulary
 
 SENTENCES = [
