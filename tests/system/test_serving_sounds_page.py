@@ -69,7 +69,7 @@ def service(model: Path, sound_model: Path, tmp_path_factory: pytest.TempPathFac
 
 
 def transcribed(page: Page) -> None:
-    expect(page.locator("#sound-pace")).to_contain_text(" in ")
+    expect(page.locator("#sound-pace")).to_have_text(re.compile(r" in [0-9.]+ s$"))
 
 
 def drop(page: Page, name: str, content: bytes) -> None:

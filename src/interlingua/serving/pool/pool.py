@@ -67,7 +67,8 @@ class Pool:
             workers = await asyncio.gather(*starting)
         except BaseException as error:  # the rest must not be left behind
             for task in starting:
-                task.cancel()
+                if not task.cancelling():  # a second time would end what it does to clean up
+                    task.cancel()
             started = await asyncio.gather(*starting, return_exceptions=True)
             await asyncio.gather(*(each.stop() for each in started if not isinstance(each, BaseException)))
             if isinstance(error, WorkerGoneError):
