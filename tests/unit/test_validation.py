@@ -56,6 +56,18 @@ def validator(pairs: list[tuple[str, str]], directory: Path, *, choose: bool = T
     )  # fmt: skip
 
 
+def test_no_penalty_is_chosen_where_ctc_ranks_as_well(tmp_path: Path) -> None:
+    store = build_store([("a", "b")], BYTES, tmp_path / "store")
+    chooses = [
+        Validator(
+            store, BYTES, LIMITS, SearchSettings(beam=4, ctc_weight=weight), choose_length_penalty=True,
+            decode_pairs=1, max_tokens=64, device=torch.device("cpu"),
+        ).chooses_length_penalty
+        for weight in (0.0, 0.5)
+    ]  # fmt: skip
+    assert chooses == [True, False]
+
+
 def translated(model: Transformer, sources: list[str], alpha: float) -> list[str]:
     settings = SearchSettings(beam=4, length_penalty=alpha)
     translator = Translator(EagerEngine(model), BYTES, settings=settings, max_ratio=1.0, max_source_length=64)
