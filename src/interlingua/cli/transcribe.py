@@ -93,8 +93,6 @@ def transcribe(
         check_input(input)
     elif STANDARD_INPUT in files:
         require_input()
-    from interlingua.sound.reading import read_blocks
-
     for name in files or []:
         if name != STANDARD_INPUT:
             next(read_blocks(name), None)  # no sound is told before PyTorch, which takes seconds, is loaded

@@ -135,7 +135,7 @@ class Validator:
         self.tokenizers, self.lengths, self.search = tokenizers, lengths, search
         self.greedy = SearchSettings(beam=1, ctc_weight=search.ctc_weight)
         """What validations in training translate with: of sounds, CTC has a say."""
-        # Where CTC ranks, too, the decoder's scores do not tell which hypothesis another penalty would prefer.
+        # Where CTC ranks, too, the decoder's scores do not tell what another penalty would prefer.
         ranked_by_decoder = search.beam > 1 and not search.sample and not search.ctc_weight
         self.chooses_length_penalty = choose_length_penalty and ranked_by_decoder
         texts = [(store.source_text(i), store.target_text(i)) for i in sorted(self.order)]
