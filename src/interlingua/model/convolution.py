@@ -70,12 +70,16 @@ def depthwise(
 
 
 def _convolve(x: Tensor, kernels: Tensor) -> Tensor:
-    # An image of one row, each of whose points holds its channels side by side: what oneDNN has kernels for.
-    padding = (0, kernels.shape[2] // 2)
-    image = F.conv2d(
-        x.transpose(1, 2).unsqueeze(2), kernels.unsqueeze(2), padding=padding, groups=len(kernels)
-    )
-    return image.squeeze(2).transpose(1, 2)
+    size, length = kernels.shape[2], x.shape[1]
+    if x.device.type != "cpu":
+        return F.conv1d(x.transpose(1, 2), kernels, padding=size // 2, groups=len(kernels)).transpose(1, 2)
+    # A sum of shifted inputs: of some sizes oneDNN 3.12 never comes to an end of making its bf16 kernel.
+    padded = F.pad(x.float(), (0, 0, size // 2, size // 2))
+    weights = kernels.squeeze(1).t().float().contiguous()  # (size, dim)
+    total = padded[:, :length] * weights[0]
+    for k in range(1, size):
+        total.addcmul_(padded[:, k : k + length], weights[k])
+    return total.to(x.dtype)
 
 
 class _Depthwise(torch.autograd.Function):
