@@ -23,6 +23,7 @@ from interlingua.data.duplicates import DuplicateFinder
 from interlingua.data.inspection import are_swapped
 from interlingua.data.split import split
 from interlingua.errors import ConfigurationError, DataError, OutputError
+from interlingua.text.normalise import is_blank
 
 DEFAULTS = CorpusSettings()
 SKIP = CorpusSettings(on_empty="skip")
@@ -41,7 +42,7 @@ def read(*files: PairFile, settings: CorpusSettings = DEFAULTS) -> list[tuple[st
 
 
 SIDE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n\r"), min_size=1).filter(
-    lambda text: bool(text.strip()) and not text.startswith("\ufeff")
+    lambda text: not is_blank(text) and not text.startswith("\ufeff")
 )
 
 
