@@ -89,8 +89,9 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
     if base is not None:
         refuse_other_model(values, base, where)
     _refuse_overlap(out, given)
-    inputs = _recognise_sources(copy_streams(given.data, copies))
+    inputs = copy_streams(given.data, copies)
     with inputs.named():
+        inputs = _recognise_sources(inputs)
         prepared = _prepare(inputs.data, given.tokenizer, base.tokenizers if base else None)
     inputs.name_report(prepared.report)
     notes = [inputs.rename(prepared.account)]
