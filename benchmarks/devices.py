@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 import interlingua
-from interlingua.inference.tensors import read_tensors
+from interlingua.data.tensors import read_tensors
 from interlingua.kinds import Source
 from interlingua.model.architectures import build_model
 from interlingua.model.presets import PRESETS

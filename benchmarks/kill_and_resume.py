@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from interlingua.inference.tensors import read_tensors
+from interlingua.data.tensors import read_tensors
 
 Command = list[object]
 

@@ -18,9 +18,9 @@ from interlingua.evaluation.scores import Score
 from interlingua.evaluation.scores import evaluate as evaluate_outputs
 from interlingua.inference.bundle import load_bundle
 from interlingua.inference.inputs import read_pairs
+from interlingua.inference.painter import Painter
 from interlingua.inference.transcriber import Transcriber
-from interlingua.inference.translator import Translator
-from interlingua.inference.using import build_translator
+from interlingua.inference.using import AnyUse, build_user
 from interlingua.runs.events import Ended
 from interlingua.runs.run import start
 
@@ -31,7 +31,7 @@ PRECISIONS = ("auto", "fp32", "bf16", "int8")
 
 def load(
     path: str | Path, *, device: str = "auto", threads: int | None = None, precision: str = "fp32"
-) -> Translator | Transcriber:
+) -> AnyUse:
     """Loads a model directory for use.
 
     Args:
@@ -58,13 +58,13 @@ def load(
     return compute(lambda: _load(directory, str(device), threads, precision), threads)
 
 
-def _load(path: Path, device: str, threads: int | None, precision: str) -> Translator | Transcriber:
+def _load(path: Path, device: str, threads: int | None, precision: str) -> AnyUse:
     chosen = choose_device(device)
     bundle = load_bundle(path, chosen)
     if precision == "auto":
         precision = "bf16" if choose_dtype("auto", chosen) == torch.bfloat16 else "fp32"
     model = pack(bundle.model, cast(Precision, precision))
-    return build_translator(
+    return build_user(
         EagerEngine(model, chosen, threads), bundle.tokenizers, settings=bundle.search,
         **bundle.lengths._asdict(), facts=bundle.facts,
     )  # fmt: skip
@@ -73,7 +73,7 @@ def _load(path: Path, device: str, threads: int | None, precision: str) -> Trans
 def train(
     train: str | Path | None, out: str | Path, *, valid: str | Path | None = None, force: bool = False,
     **sections: Mapping[str, Any],
-) -> Translator | Transcriber:  # fmt: skip
+) -> AnyUse:  # fmt: skip
     """Trains a model and loads it.
 
     Args:
@@ -117,7 +117,7 @@ def train(
 
 
 def evaluate(
-    model: Translator | Transcriber,
+    model: AnyUse,
     pairs: Iterable[tuple[str, str]],
     *,
     repeated: str = "auto",
@@ -132,11 +132,14 @@ def evaluate(
             of their own; auto: references where their targets differ, cases where they are mostly equal.
         **options: as `Translator.translate` takes them, such as beam=5.
     """
-    if not isinstance(model, Translator | Transcriber):
+    if not isinstance(model, AnyUse):
         raise ConfigurationError(
             "this is not a loaded model", where="model", found=model,
             accepted='interlingua.load("runs/en-de") gives one.',
         )  # fmt: skip
+    if isinstance(model, Painter):
+        raise ConfigurationError("pictures are not scored by this", where="model",
+                                 accepted="interlingua evaluate, or Painter.score_pairs.")  # fmt: skip
     known = list(read_pairs(pairs, "pairs"))
     if not known:
         raise DataError("there are no pairs", where="pairs")

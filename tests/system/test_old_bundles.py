@@ -15,8 +15,8 @@ import pytest
 import torch
 
 import interlingua
+from interlingua.data.tensors import read_tensors, write_tensors
 from interlingua.errors import CheckpointError
-from interlingua.inference.tensors import read_tensors, write_tensors
 from interlingua.runs.events import Ended, Note, Validated
 from tests.tiny import resume_tiny, write_reversals
 

@@ -185,7 +185,7 @@ def test_a_full_disk_keeps_the_earlier_run(run: Path, pairs: Path, monkeypatch: 
         raise OSError(28, "No space left on device")
 
     before = contents(run)
-    monkeypatch.setattr("interlingua.inference.tensors.save_file", full)
+    monkeypatch.setattr("interlingua.data.tensors.save_file", full)
     with pytest.raises(OutputError, match="No space left"):
         replace(run, pairs)
     assert contents(run) == before

@@ -22,11 +22,11 @@ from filelock import FileLock
 
 from interlingua.api import load
 from interlingua.data.batch import Batch
+from interlingua.data.tensors import read_tensors, write_tensors
 from interlingua.errors import BundleError, CheckpointError, ConfigurationError, DataError, OutputError
 from interlingua.evaluation.metrics import metric_named
 from interlingua.evaluation.scores import evaluate
 from interlingua.inference.bundle import read_config
-from interlingua.inference.tensors import read_tensors, write_tensors
 from interlingua.model.protocol import Model
 from interlingua.runs.events import Ended, Note, Progress, Validated
 from interlingua.runs.fine_tuning import LEARNING_RATE
@@ -552,7 +552,7 @@ def test_a_full_disk_stops_with_the_last_model_kept(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("interlingua.inference.tensors.save_file", full)
+    monkeypatch.setattr("interlingua.data.tensors.save_file", full)
     with pytest.raises(OutputError, match="No space left"):
         list(events)
     assert same(weights(out), kept)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from interlingua.data.tensors import read_tensors, write_tensors
 from interlingua.errors import BundleError, CheckpointError, OutputError
 from interlingua.files import write_text
 from interlingua.inference.bundle import load_bundle
-from interlingua.inference.tensors import read_tensors, write_tensors
 from interlingua.runs.checkpoint import load_newest
 from interlingua.runs.directory import locked
 

@@ -41,7 +41,7 @@ def transcriber(limit: int = 250, seed: int = 3, **options) -> Transcriber:
         "decoder_layers": 3, "ctc": True, **options,
     }  # fmt: skip
     model = build_model(
-        parse_model_settings(values, "test"), 80, len(CODECS.target), shared=False, frames=True
+        parse_model_settings(values, "test"), 80, len(CODECS.target), shared=False, source_kind="sound"
     )
     with torch.no_grad():
         for parameter in model.parameters():
@@ -56,7 +56,7 @@ def recurrent(attention: str) -> Transcriber:
     values = {"architecture": "recurrent", "cell": "gru", "dim": 8, "attention": attention}
     torch.manual_seed(0)
     model = build_model(
-        parse_model_settings(values, "test"), 80, len(CODECS.target), shared=False, frames=True
+        parse_model_settings(values, "test"), 80, len(CODECS.target), shared=False, source_kind="sound"
     )
     settings = SearchSettings(beam=2, length_penalty=3)
     return Transcriber(EagerEngine(model.eval()), CODECS, settings=settings)

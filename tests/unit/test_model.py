@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from interlingua.errors import ConfigurationError
-from interlingua.kinds import Source
+from interlingua.kinds import Source, SourceKind
 from interlingua.model.architectures import build_model, parse_model_settings
 from interlingua.model.attention import MultiHeadAttention, attention_bias, causal_mask
 from interlingua.model.convolution import DepthwiseConvolution
-from interlingua.model.frontends import FrameFrontend
-from interlingua.model.positions import LearnedPositions, RotaryPositions
+from interlingua.model.frontends import FrameFrontend, PatchFrontend
+from interlingua.model.positions import GridPositions, LearnedPositions, RotaryPositions
 from interlingua.model.presets import PRESETS
 from interlingua.model.protocol import Seq2Seq
 from interlingua.model.recurrent import RecurrentSettings, RecurrentState
@@ -37,6 +37,7 @@ TRANSFORMERS: dict[str, dict[str, Any]] = {
     "convolution": {"convolution": 5},
     "convolution, post-norm": {"convolution": 3, "norm": "post", "normalisation": "rms"},
     "separate embeddings": {"embeddings": "separate"},
+    "grid of targets": {"positions": "rotary", "target_grid": 2},
     "all that is new": {"norm": "pre", "normalisation": "rms", "activation": "swiglu", "positions": "rotary",
                         "embeddings": "separate"},
 }  # fmt: skip
@@ -55,7 +56,10 @@ SETTINGS: dict[str, TransformerSettings | RecurrentSettings] = {
 
 
 @pytest.fixture(
-    params=[(name, kind) for name in SETTINGS for kind in ("joint", "two", "frames")],
+    params=[
+        *((name, kind) for name in SETTINGS for kind in ("joint", "two", "frames")),
+        *((name, "patches") for name in ("pre-norm", "rotary positions", "lstm additive")),
+    ],
     ids=lambda param: f"{param[0]}, {param[1]}",
 )
 def model(request: pytest.FixtureRequest) -> Seq2Seq:
@@ -64,8 +68,15 @@ def model(request: pytest.FixtureRequest) -> Seq2Seq:
 
 
 def make(name: str, kind: str) -> Seq2Seq:
-    sizes = (BANDS, SIZE) if kind == "frames" else (SIZE, SIZE)
-    return build_model(SETTINGS[name], *sizes, shared=kind == "joint", frames=kind == "frames").eval()
+    of_files: dict[str, SourceKind] = {"frames": "sound", "patches": "picture"}
+    sizes = (BANDS, SIZE) if kind in of_files else (SIZE, SIZE)
+    source_kind = of_files.get(kind, "text")
+    model = build_model(SETTINGS[name], *sizes, shared=kind == "joint", source_kind=source_kind)
+    for grid in (getattr(model, "grid", None), getattr(model.frontend, "grid", None)):
+        if grid is not None:  # which starts as zero
+            nn.init.normal_(grid.rows)
+            nn.init.normal_(grid.columns)
+    return model.eval()
 
 
 def made_of_frames(model: Seq2Seq) -> bool:
@@ -75,8 +86,13 @@ def made_of_frames(model: Seq2Seq) -> bool:
 @pytest.fixture
 def inputs(request: pytest.FixtureRequest) -> tuple[Tensor, Tensor, Tensor]:
     """Sources of the kind that the test's model reads, if any: ids, or four frames in place of each."""
-    frames = "model" in request.fixturenames and made_of_frames(request.getfixturevalue("model"))
-    return make_inputs(frames)
+    if "model" not in request.fixturenames:
+        return make_inputs(False)
+    model = request.getfixturevalue("model")
+    if isinstance(model.frontend, PatchFrontend):
+        mask = torch.ones(BATCH, 64, dtype=torch.bool)
+        return torch.randn(BATCH, 64, BANDS), mask, torch.randint(4, SIZE, (BATCH, TARGET))
+    return make_inputs(made_of_frames(model))
 
 
 def make_inputs(frames: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -400,3 +416,14 @@ def test_positions_that_grew_in_a_validation_serve_the_next_training_step() -> N
     x = torch.randn(1, 1, 5, 4, requires_grad=True)
     rotary(x).sum().backward()
     assert x.grad is not None
+
+
+def test_a_grid_tells_rows_and_columns() -> None:
+    grid = GridPositions(4, 3)
+    nn.init.normal_(grid.rows)
+    nn.init.normal_(grid.columns)
+    codes = grid(torch.zeros(1, 11, 4))[0]
+    for place in range(9):
+        torch.testing.assert_close(codes[place], grid.rows[place // 3] + grid.columns[place % 3])
+    torch.testing.assert_close(grid(torch.zeros(1, 4, 4), 5)[0], codes[5:9])
+    assert codes.isfinite().all()  # the end sign stands behind it

@@ -30,7 +30,9 @@ def model(request) -> Transformer:
         norm="pre" if frames else request.param,
         convolution=5 if frames else 0,
     )
-    return build_model(sizes, 20 if frames else 100, 100, shared=not frames, frames=frames).eval()
+    return build_model(
+        sizes, 20 if frames else 100, 100, shared=not frames, source_kind="sound" if frames else "text"
+    ).eval()
 
 
 def log_probs(model: Transformer, rows: int = 6) -> torch.Tensor:

@@ -263,7 +263,7 @@ def test_a_sample_does_not_depend_on_its_batch():
 
 def test_frames_can_be_sampled_from_and_do_not_depend_on_their_batch():
     sizes = TransformerSettings(dim=16, heads=2, feed_forward=32, encoder_layers=1, decoder_layers=1)
-    model = build_model(sizes, 5, 30, shared=False, frames=True).eval()
+    model = build_model(sizes, 5, 30, shared=False, source_kind="sound").eval()
     mask = torch.arange(17) < torch.tensor([[17], [9], [4]])
     batch = SearchInput(
         Source(torch.randn(3, 17, 5).masked_fill(~mask.unsqueeze(2), 0), mask), torch.tensor([8] * 3)

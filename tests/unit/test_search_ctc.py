@@ -121,12 +121,12 @@ def sound_model(ctc: bool = True, recurrent: bool = False) -> Seq2Seq:
     torch.manual_seed(3)
     if recurrent:
         cells = RecurrentSettings(dim=16, encoder_layers=2, decoder_layers=2, cell="gru", ctc=ctc)
-        return build_model(cells, 5, 30, shared=False, frames=True).eval()
+        return build_model(cells, 5, 30, shared=False, source_kind="sound").eval()
     sizes = TransformerSettings(
         dim=16, heads=2, feed_forward=32, encoder_layers=1, decoder_layers=1, ctc=ctc, convolution=3,
         embeddings="separate",
     )  # fmt: skip
-    model = build_model(sizes, 5, 30, shared=False, frames=True).eval()
+    model = build_model(sizes, 5, 30, shared=False, source_kind="sound").eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() == 2:

@@ -134,7 +134,7 @@ def test_ctc_and_its_gradient_are_torchs() -> None:
 def make_sound_model(**changes: Any) -> Seq2Seq:
     torch.manual_seed(5)
     settings = SETTINGS.model_copy(update={"ctc": True, **changes})
-    return build_model(settings, 6, SIZE, shared=False, frames=True)
+    return build_model(settings, 6, SIZE, shared=False, source_kind="sound")
 
 
 def make_sound_batch(rows: int, seed: int = 0) -> Batch:
@@ -178,7 +178,7 @@ def test_a_model_of_frames_learns_by_both(settings: dict[str, Any], dtype: torch
     torch.manual_seed(5)
     sizes = {"dim": 16, "encoder_layers": 1, "decoder_layers": 1, "dropout": 0.0, "ctc": True}
     kind = RecurrentSettings if settings else TransformerSettings
-    model = build_model(kind(**{**sizes, **settings}), 6, SIZE, shared=False, frames=True)
+    model = build_model(kind(**{**sizes, **settings}), 6, SIZE, shared=False, source_kind="sound")
     learner = Learner(model, TrainingSettings(optimizer="muon"), dtype)
     batch = make_sound_batch(8)
     objective = build_objective(TrainingSettings(ctc_weight=0.5))
@@ -530,7 +530,7 @@ def test_orthogonalised_matrices_have_singular_values_near_one(shape: tuple[int,
 def test_stacks_are_the_hidden_matrices_and_nothing_else(preset: str, frames: bool) -> None:
     extras = {"ctc": True, **({"convolution": 3} if preset == "tiny" else {})} if frames else {}
     settings = PRESETS[preset].model_copy(update=extras)
-    model = build_model(settings, 50, 50, shared=not frames, frames=frames)
+    model = build_model(settings, 50, 50, shared=not frames, source_kind="sound" if frames else "text")
     weights = FlatWeights(model, torch.float32)
     hidden = {
         name: parameter

@@ -11,8 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from interlingua.cli.evaluate_pictures import evaluate_painters
 from interlingua.cli.lines import check_output, open_output
-from interlingua.cli.models import load_model, models_and_tests, read_as_trained
+from interlingua.cli.models import find_model, load_text_model, models_and_tests, paints, read_as_trained
 from interlingua.cli.options import (
     Beam,
     Columns,
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
     from interlingua.evaluation.metrics import Metric
     from interlingua.evaluation.references import Repeated
     from interlingua.evaluation.scores import Score
-    from interlingua.inference.transcriber import Transcriber
-    from interlingua.inference.translator import Translator
+    from interlingua.inference.using import TextUse
 
 __all__ = ["System", "evaluate", "score_table"]
 
@@ -71,6 +71,10 @@ def evaluate(
         ),
     ] = None,
     multi_reference: Annotated[bool, typer.Option("--multi-reference", hidden=True)] = False,
+    judge: Annotated[
+        Path | None,
+        typer.Option(help="Of models that paint: a model from pictures to texts that says what it sees."),
+    ] = None,
     tag: Tag = None,
     beam: Beam = None,
     json_output: Json = False,
@@ -105,7 +109,16 @@ def evaluate(
         counted_of[test] = choose_repeated(pairs, _asked_for(repeated, multi_reference))
     if train:
         Corpus(train, settings).report()  # a mistake in it is reported before the models work
-    loaded = [load_model(Path(model), device, threads, precision, of=None) for model in models]
+    painting = [paints(Path(model)) for model in models]
+    if judge is not None and not all(painting):
+        raise ConfigurationError("a judge is for models that paint", where="--judge", found=str(judge))
+    if all(painting):
+        if judge is not None:
+            find_model(judge)
+        compute = {"device": device, "threads": threads, "precision": precision}
+        evaluate_painters(models, pairs_of, train, judge, settings, json_output, compute)
+        return
+    loaded = [load_text_model(Path(model), device, threads, precision) for model in models]
     if tag is not None:
         for model in loaded:
             check_tag(tag, model.tokenizers.source, "--tag")
@@ -118,7 +131,7 @@ def evaluate(
             [translation.text for translation in model.translate(sources, **options)] for model in loaded
         ]
         systems = _systems(models, outputs, pairs, metrics, counted)
-        of_text = settings.source_kind != "sound"  # a sound can be neither copied nor looked up
+        of_text = not settings.names_files[0]  # a file can be neither copied nor looked up
         baselines = _baselines(train, settings, pairs, metrics, counted) if of_text else []
         said = describe_repeated(pairs, counted)
         if json_output:
@@ -170,7 +183,7 @@ def _show(systems: Sequence[System], title: str, repeated: str | None) -> None:
         console.print(f"{score.name}: {score.signature}", soft_wrap=True, markup=False)
 
 
-def _metrics(names: list[str] | None, pairs: Sequence[Pair], model: Translator | Transcriber) -> list[Metric]:
+def _metrics(names: list[str] | None, pairs: Sequence[Pair], model: TextUse) -> list[Metric]:
     from interlingua.evaluation.metrics import metric_named, task_metrics
     from interlingua.evaluation.tasks import recognise_task
 

@@ -109,13 +109,9 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
 
 def _described(description: dict[str, Any] | None) -> list[tuple[str, str]]:
     """What the training pairs are like; models of earlier versions do not know."""
-    from interlingua.sound.description import SoundDescription
-    from interlingua.text.description import Description
+    from interlingua.data.description import read_description
 
-    if not description:
-        return []
-    kind = SoundDescription if "hours" in description else Description
-    return [("what it is like", str(kind(**description)))]
+    return [("what it is like", str(read_description(description)))] if description else []
 
 
 def _raced(race: dict[str, Any] | None) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ from interlingua.cli.cache import cache
 from interlingua.cli.evaluate import evaluate
 from interlingua.cli.info import info
 from interlingua.cli.look import look
+from interlingua.cli.paint import paint
 from interlingua.cli.quickstart import quickstart
 from interlingua.cli.report import report
 from interlingua.cli.score import score
@@ -36,7 +37,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (quickstart, train, translate, transcribe, evaluate, score, info, look, report, serve, cache):
+for verb in (
+    quickstart,
+    train,
+    translate,
+    transcribe,
+    paint,
+    evaluate,
+    score,
+    info,
+    look,
+    report,
+    serve,
+    cache,
+):
     app.command()(verb)
 
 

@@ -6,18 +6,33 @@ import tomllib
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
 from interlingua.engine.cpus import default_threads
 from interlingua.errors import BundleError, ConfigurationError
 
 if TYPE_CHECKING:
+    from interlingua.inference.captioner import Captioner
+    from interlingua.inference.painter import Painter
     from interlingua.inference.transcriber import Transcriber
     from interlingua.inference.translator import Translator
+    from interlingua.inference.using import AnyUse, TextUse
     from interlingua.kinds import SourceKind
 
-__all__ = ["find_model", "load_model", "models_and_tests", "read_as_trained", "source_kind", "use_all_cpus"]
+__all__ = [
+    "find_model", "load_model", "load_text_model", "models_and_tests", "paints", "read_as_trained",
+    "source_kind", "use_all_cpus",
+]  # fmt: skip
 
+Use = Literal["text", "sound", "picture", "paint"]
+"""What a verb needs a model for: its sources, of texts as targets; or to paint."""
+
+USES: dict[Use, tuple[str, str]] = {
+    "text": ("texts", "translate"),
+    "sound": ("sounds", "transcribe"),
+    "picture": ("pictures", "translate"),
+    "paint": ("painting", "paint"),
+}
 CONFIG, WEIGHTS = "config.toml", "model.safetensors"
 PAIRS = (".tsv", ".jsonl", ".ndjson", ".txt", ".csv", ".gz", ".xz", ".bz2")
 """How the names of files of pairs end."""
@@ -57,7 +72,7 @@ def find_model(path: Path, *, weights: bool = True) -> None:
 
 
 def read_as_trained(model: Path, given: dict[str, Any]) -> dict[str, Any]:
-    """How to read files of pairs for a model of several columns, or of sounds: as its training did.
+    """How to read files of pairs for a model of several columns, of sounds or pictures: as its training did.
 
     Args:
         model: its directory.
@@ -65,9 +80,10 @@ def read_as_trained(model: Path, given: dict[str, Any]) -> dict[str, Any]:
     """
     data = _read_data(model)
     trained = {key: data[key] for key in ("columns", "keys") if isinstance(data.get(key, [0])[0], list)}
-    if data.get("source_kind") == "sound":
-        trained["source_kind"] = "sound"
-    return {**trained, **given}
+    if "picture" in (data.get("source_kind"), data.get("target_kind")) and data.get("columns"):
+        trained["columns"] = data["columns"]
+    kinds = {key: data[key] for key in ("source_kind", "target_kind", "picture_size") if data.get(key)}
+    return {**trained, **{key: kind for key, kind in kinds.items() if kind != "text"}, **given}
 
 
 @overload
@@ -82,12 +98,22 @@ def load_model(
 ) -> Transcriber: ...  # fmt: skip
 @overload
 def load_model(
+    directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ...,
+    *, of: Literal["picture"],
+) -> Captioner: ...  # fmt: skip
+@overload
+def load_model(
+    directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ...,
+    *, of: Literal["paint"],
+) -> Painter: ...  # fmt: skip
+@overload
+def load_model(
     directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ..., *, of: None
-) -> Translator | Transcriber: ...
+) -> AnyUse: ...
 def load_model(
     directory: Path, device: str = "auto", threads: int | None = None, precision: str | None = None,
-    *, of: SourceKind | None = "text",
-) -> Translator | Transcriber:  # fmt: skip
+    *, of: Use | None = "text",
+) -> AnyUse:  # fmt: skip
     """Loads a model; it computes with all CPUs unless told otherwise.
 
     Args:
@@ -95,22 +121,40 @@ def load_model(
         device: where it computes.
         threads: CPU threads.
         precision: what it computes in.
-        of: what its sources must be; None where any will do.
+        of: what its sources must be, or that its targets must be pictures; None where any will do.
 
     Raises:
-        BundleError: it is no model, or one of other sources.
+        BundleError: it is no model, or one of other sources or targets.
     """
     from interlingua.api import load
 
-    if of is not None and (kind := source_kind(directory)) != of:
-        accepted = "Sounds are its sources: interlingua transcribe" if kind == "sound" else None
-        raise BundleError(f"this is a model of {kind}, not of {of}", where=directory, accepted=accepted)
+    use: Use = "paint" if paints(directory) else source_kind(directory)
+    if of is not None and use != of:
+        made_for, verb = USES[use]
+        raise BundleError(f"this model is for {made_for}, not for {USES[of][0]}", where=directory,
+                          accepted=f"Its verb is: interlingua {verb} {directory}")  # fmt: skip
     return load(directory, device=device, threads=threads or default_threads(), precision=precision or "fp32")
+
+
+def load_text_model(
+    directory: Path, device: str = "auto", threads: int | None = None, precision: str | None = None
+) -> TextUse:
+    """As `load_model`, of any sources, whose targets must be texts."""
+    if paints(directory):
+        raise BundleError("this model is for painting, and others here write texts", where=directory)
+    model = load_model(directory, device, threads, precision, of=None)
+    return cast("TextUse", model)
 
 
 def source_kind(model: Path) -> SourceKind:
     """What the sources of a model are."""
-    return "sound" if _read_data(model).get("source_kind") == "sound" else "text"
+    kind = _read_data(model).get("source_kind")
+    return kind if kind in ("sound", "picture") else "text"
+
+
+def paints(model: Path) -> bool:
+    """Whether the targets of a model are pictures."""
+    return _read_data(model).get("target_kind") == "picture"
 
 
 def _read_data(model: Path) -> dict[str, Any]:

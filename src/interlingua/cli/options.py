@@ -71,7 +71,8 @@ OnEmpty = Annotated[
     str | None, typer.Option(help="What to do about pairs with an empty side: error (default) or skip.")
 ]
 SourceKind = Annotated[
-    str | None, typer.Option(help="What sources are: text, or sound (names of files); seen from the data.")
+    str | None,
+    typer.Option(help="What sources are: text, sound or picture (names of files); seen from the data."),
 ]
 Tag = Annotated[str | None, typer.Option(help="Of a model of several tagged corpora: that of all sources.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]

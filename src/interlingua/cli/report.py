@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from interlingua.cli.lines import check_output, open_output
-from interlingua.cli.models import find_model, load_model, read_as_trained, source_kind
+from interlingua.cli.models import find_model, load_text_model, paints, read_as_trained, source_kind
 from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, Tag, Threads, pair_options
 from interlingua.errors import ConfigurationError
 from interlingua.files import write_text
@@ -124,22 +124,29 @@ def _quality(
     outputs: dict[str, list[str]] = {}
     metrics = None
     sources, targets = [pair.source for pair in pairs], [pair.target for pair in pairs]
-    of_sound = source_kind(runs[0]) == "sound"
+    kind = source_kind(runs[0])
+    works = {"sound": "transcribing {:,} sounds", "picture": "describing {:,} pictures"}
+    work = works.get(kind, "translating {:,} sources")
     for directory, name in zip(runs, distinct_names(runs), strict=True):
-        work = "transcribing {:,} sounds" if of_sound else "translating {:,} sources"
         print(f"{name}: {work.format(len(pairs))}", file=sys.stderr)
-        model = load_model(directory, **compute, of=None)
-        metrics = metrics or task_metrics(targets, model.tokenizers.target, transcripts=of_sound)
+        model = load_text_model(directory, **compute)
+        metrics = metrics or task_metrics(targets, model.tokenizers.target, transcripts=kind == "sound")
         outputs[name] = [translation.text for translation in model.translate(sources, **options)]
-    seen = None if train_pairs is None else (pair[int(of_sound)] for pair in train_pairs)
-    if of_sound:
+    seen = None if train_pairs is None else (pair[int(kind != "text")] for pair in train_pairs)
+    if kind == "picture":
+        return measure(outputs, pairs, metrics or [], test=test, train_sources=None,
+                       train_targets=seen, of_pictures=True)  # fmt: skip
+    if kind == "sound":
         return measure(outputs, pairs, metrics or [], test=test, train_sources=None,
                        train_targets=seen, seconds=measure_sounds(pairs))  # fmt: skip
     return measure(outputs, pairs, metrics or [], test=test, train_sources=seen)
 
 
 def _refuse_other_kinds(runs: Sequence[Path]) -> None:
-    """The same pairs judge runs of one kind only."""
+    """The same pairs judge runs of one kind only, whose targets are texts."""
+    if painting := next(filter(paints, runs), None):
+        raise ConfigurationError("the curves of a model that paints have no test", where=painting,
+                                 accepted=f"interlingua evaluate {painting} TEST")  # fmt: skip
     kind = source_kind(runs[0])
     for run in runs:
         if (other := source_kind(run)) != kind:
@@ -162,6 +169,9 @@ def _validation_pairs(runs: list[Path]) -> list[Pair] | None:
     from interlingua.inference.bundle import WEIGHTS
 
     found: list[list[Pair]] = []
+    if any(map(paints, runs)):
+        print("what is painted is worth is said by: interlingua evaluate", file=sys.stderr)
+        return None
     for run in runs:
         settings, reason = _corpus_settings(run), None
         if not _readable(settings.valid_files or settings.train_files):
@@ -172,8 +182,8 @@ def _validation_pairs(runs: list[Path]) -> list[Pair] | None:
             corpus = Corpus.of(settings.valid_files or settings.train_files, settings)
             pairs = _read(corpus) if settings.valid_files else list(split(corpus)[1])
             of_sound = settings.source_kind == "sound"
-            if of_sound and not all(Path(pair.source).is_file() for pair in pairs):
-                reason = "the sounds of the validation pairs are not where they were"
+            if settings.names_files[0] and not all(Path(pair.source).is_file() for pair in pairs):
+                reason = "the files of the validation pairs are not where they were"
             else:
                 found.append(drop_unused_sounds(pairs, corpus) if of_sound else pairs)
                 if found[-1] != found[0]:

@@ -15,7 +15,7 @@ from rich.console import Console
 import interlingua
 from interlingua.cli.choices import is_experiment, refuse_contradiction, without_replaced
 from interlingua.cli.lines import check_input
-from interlingua.cli.models import find_model, use_all_cpus
+from interlingua.cli.models import find_model, paints, use_all_cpus
 from interlingua.cli.models import source_kind as source_kind_of
 from interlingua.cli.options import (
     Columns,
@@ -254,12 +254,16 @@ def _resume(directory: Path, options: dict[str, Any], others: list[str]) -> None
 
 def _show_next(directory: Path, console: Console) -> None:
     place = shlex.quote(str(directory))
-    of_sound = source_kind_of(directory) == "sound"
+    use = {
+        "text": f"interlingua translate {place} < in.txt > out.txt",
+        "sound": f"interlingua transcribe {place} recording.wav",
+        "picture": f"interlingua translate {place} picture.png",
+    }[source_kind_of(directory)]
+    if paints(directory):
+        use = f'interlingua paint {place} "..." --samples 9 --output sheet.png'
     next_commands(
         [
-            f"interlingua transcribe {place} recording.wav"
-            if of_sound
-            else f"interlingua translate {place} < in.txt > out.txt",
+            use,
             f"interlingua evaluate {place} test.tsv",
             f"interlingua info {place}",
         ],

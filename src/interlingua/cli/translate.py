@@ -120,6 +120,12 @@ def translate(
         transcribe(model, texts, input, output, json_lines=json_lines, beam=beam, device=device,
                    threads=threads, precision=precision)  # fmt: skip
         return
+    of_pictures = source_kind(model) == "picture"
+    if of_pictures:
+        other = {"--alignment": alignment, "--tag": tag, "--glossary": glossary}
+        if named := [name for name, value in other.items() if value not in (None, False)]:
+            raise ConfigurationError("this does not go with pictures", where="command line",
+                                     found=", ".join(named))  # fmt: skip
     given_lines = lines_of(texts)
     if texts and input is not None:
         raise ConfigurationError("there are texts and a file of texts", where="--input", found=str(input),
@@ -131,7 +137,9 @@ def translate(
     if glossary is not None:
         options["glossary"] = read_glossary(glossary)
 
-    translator = load_model(model, device, threads, precision)
+    translator = load_model(model, device, threads, precision, of="picture" if of_pictures else "text")
+    from interlingua.inference.captioner import Captioner
+
     if tag is not None:
         check_tag(tag, translator.tokenizers.source, "--tag")
     if n_best is not None and beam is None and not sample:
@@ -141,9 +149,11 @@ def translate(
     unknown: Counter[str] = Counter()
     with open_output(output) as write, _progress(input, output) as advance:
         for sources in [given_lines] if texts else line_chunks(input, CHUNK):
-            translations = translator.translate(
-                [add_tag(tag, source) for source in sources], alignment=alignment, **options
-            )
+            if isinstance(translator, Captioner):
+                translations = translator.translate([name.strip() for name in sources], **options)
+            else:
+                tagged = [add_tag(tag, source) for source in sources]
+                translations = translator.translate(tagged, alignment=alignment, **options)
             for translation in translations:
                 flags.update(translation.flags)
                 unknown.update(translation.unknown)

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from interlingua.runs.events import Ended, Event, Progress, Validated
+    from interlingua.runs.events import CodecProgress, Ended, Event, Progress, Validated
 
 __all__ = ["duration", "watch"]
 
@@ -35,7 +35,7 @@ def watch(events: Iterable[Event], console: Console) -> Ended:
     Returns:
         The last event.
     """
-    from interlingua.runs.events import Ended, Note, Progress, Raced, Validated
+    from interlingua.runs.events import CodecProgress, Ended, Note, Progress, Raced, Validated
 
     ended = None
     best = ""
@@ -51,6 +51,12 @@ def watch(events: Iterable[Event], console: Console) -> Ended:
                     if time.monotonic() - printed_s >= PLAIN_EVERY_S:
                         printed_s = time.monotonic()
                         _line(console, _plain_line(event, best))
+                case CodecProgress() if console.is_terminal:
+                    live.update(Text(_codec_line(event)), refresh=True)
+                case CodecProgress():
+                    if time.monotonic() - printed_s >= PLAIN_EVERY_S:
+                        printed_s = time.monotonic()
+                        _line(console, _codec_line(event))
                 case Raced():
                     bits = f"{event.bits_per_character:.2f} bits/character"
                     turn = f"{event.name}: {bits} after {event.racer_step:,} updates"
@@ -89,6 +95,11 @@ def _plain_line(event: Progress, best: str) -> str:
         f"step {event.step:,}  loss {event.loss:.3f}  {event.target_tokens_per_s:,.0f} tokens/s  "
         f"rate {event.learning_rate:.1e}  {duration(event.left_s)} left" + (f"  best {best}" if best else "")
     )
+
+
+def _codec_line(event: CodecProgress) -> str:
+    left = f"  {duration(event.left_s)} left of it" if event.left_s else ""
+    return f"codec: update {event.updates:,}  loss {event.loss:.4f}{left}"
 
 
 def _validated(event: Validated) -> str:

@@ -1,4 +1,4 @@
-"""What a model is fed: pairs as tensors of ids, or of frames of sound, padded on the right."""
+"""What a model is fed: pairs as tensors of ids, of frames of sound or of patches, padded on the right."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from torch import Tensor
 
 from interlingua.data.store import Store
 from interlingua.kinds import BOS, EOS, PAD, Source, SourceKind
+from interlingua.pictures.patches import patches_of
 from interlingua.sound.features import log_mel, normalise, pad_frames
 
-__all__ = ["Batch", "batch_of", "features_of", "make_batch", "make_source", "pad"]
+__all__ = ["Batch", "Ids", "batch_of", "features_of", "make_batch", "make_source", "pad"]
 
 Ids = Sequence[int] | npt.NDArray[np.integer]
 
@@ -24,7 +25,7 @@ class Batch(NamedTuple):
     """Some pairs of about equal length."""
 
     source: Source
-    """Of ids, then EOS, then padding; or of frames, then padding."""
+    """Of ids, then EOS, then padding; of frames, then padding; or of patches."""
     target_in: Int[Tensor, "batch target"]
     """BOS, then the target ids: what the decoder reads."""
     target_out: Int[Tensor, "batch target"]
@@ -67,9 +68,12 @@ def batch_of(source: Source, targets: Sequence[Ids]) -> Batch:
 
 
 def make_source(sources: Sequence[Ids], kind: SourceKind) -> Source:
-    """Sources side by side: ids without EOS, or the samples of sounds, of which features are made."""
+    """Sources side by side: ids without EOS, samples of sounds, of which features are made, or pixels."""
     if kind == "sound":
         return pad_frames([features_of(np.asarray(samples)) for samples in sources])
+    if kind == "picture":
+        patches = patches_of(torch.from_numpy(np.stack([np.asarray(each, np.uint8) for each in sources])))
+        return Source(patches, torch.ones(patches.shape[:2], dtype=torch.bool))
     ids = pad(sources, after=EOS)
     return Source(ids, ids != PAD)
 

@@ -1,31 +1,51 @@
-"""Both sides' codecs as files: tokenizers of texts, and what makes samples of sound files."""
+"""Both sides' codecs as files: tokenizers of texts, and what reads sound files and picture files."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from interlingua.errors import ConfigurationError
+import torch
+
+from interlingua.data.settings import CorpusSettings
+from interlingua.data.tensors import DamagedFileError, read_tensors, write_tensors
+from interlingua.errors import BundleError, ConfigurationError
+from interlingua.kinds import FileCodec, SourceKind
 from interlingua.model.architectures import build_model
 from interlingua.model.protocol import Model
 from interlingua.model.settings import ModelSettings
+from interlingua.pictures.codec import PictureCodec
+from interlingua.pictures.settings import PictureSettings
+from interlingua.pictures.source import PictureSource
 from interlingua.sound.codec import SoundCodec
-from interlingua.text.tokenizer import Tokenizer, TokenizerPair, TokenizerSettings, train_target_tokenizer
+from interlingua.text.tokenizer import (
+    Tokenizer,
+    TokenizerPair,
+    TokenizerSettings,
+    train_source_tokenizer,
+    train_target_tokenizer,
+    train_tokenizers,
+)
 from interlingua.text.tokenizer_files import digest as digest_of_tokenizer
 from interlingua.text.tokenizer_files import load_tokenizer, save_tokenizer
 
-__all__ = ["build_model_for", "digest", "load_tokenizers", "save_tokenizers", "train_sound_codecs"]
+__all__ = ["CODEC_WEIGHTS", "build_model_for", "digest", "load_tokenizers", "save_tokenizers", "train_codecs"]
+
+CODEC_WEIGHTS = "target.safetensors"
+"""Of a codec of pictures, once it has learnt."""
 
 
 def save_tokenizers(tokenizers: TokenizerPair, directory: Path) -> None:
     """Writes both sides: `joint.*` when they are one, else `source.*` and `target.*`."""
     names = ("joint",) if tokenizers.joint else ("source", "target")
     for name, tokenizer in zip(names, tokenizers, strict=False):
-        if isinstance(tokenizer, SoundCodec):
-            text = json.dumps({"kind": tokenizer.kind, "features": tokenizer.vocabulary}, indent=1)
-            (directory / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+        if isinstance(tokenizer, FileCodec):
+            about = json.dumps(_describe(tokenizer), indent=1)
+            (directory / f"{name}.json").write_text(about + "\n", encoding="utf-8")
+            if isinstance(tokenizer, PictureCodec) and tokenizer.trained:
+                write_tensors(directory / CODEC_WEIGHTS, tokenizer.network.state_dict(), {})
         else:
             save_tokenizer(tokenizer, directory, name)
 
@@ -38,52 +58,112 @@ def load_tokenizers(directory: Path) -> TokenizerPair:
     """
     if (directory / "joint.json").exists():
         return TokenizerPair.of_joint(load_tokenizer(directory, "joint"))
-    return TokenizerPair(_load_source(directory), load_tokenizer(directory, "target"))
+    return TokenizerPair(_load_side(directory, "source"), _load_side(directory, "target"))
 
 
 def digest(tokenizer: Tokenizer) -> str:
-    """Returns a hexadecimal hash of all that decides which ids, or samples, a source gets."""
-    if isinstance(tokenizer, SoundCodec):
-        return tokenizer.vocabulary
+    """Returns a hexadecimal hash of all that decides which ids, samples or pixels a text or a file gets."""
+    if isinstance(tokenizer, FileCodec):
+        return str(tokenizer.vocabulary)
     return digest_of_tokenizer(tokenizer)
 
 
 def build_model_for(tokenizers: TokenizerPair, settings: ModelSettings) -> Model:
     """A freshly initialised model of what the codecs make of sources and targets."""
-    frames = isinstance(tokenizers.source, SoundCodec)
-    return build_model(settings, *map(len, tokenizers), shared=tokenizers.joint, frames=frames)
+    source = tokenizers.source
+    kind: SourceKind = source.kind if isinstance(source, FileCodec) else "text"
+    return build_model(settings, *map(len, tokenizers), shared=tokenizers.joint, source_kind=kind)
 
 
-def train_sound_codecs(
-    pairs: Iterable[tuple[str, str]], settings: TokenizerSettings, tags: Collection[str] = ()
-) -> tuple[TokenizerPair, str]:
-    """Learns the tokenizer of the targets of sounds; the sources need none.
+def train_codecs(
+    pairs: Iterable[tuple[str, str]], settings: TokenizerSettings, data: CorpusSettings,
+    pictures: PictureSettings, tags: Collection[str] = (),
+) -> tuple[TokenizerPair, str]:  # fmt: skip
+    """Learns the tokenizers of the sides that are texts; what reads files has nothing to learn here.
 
     Args:
-        pairs: (name of a file, target), read once.
-        settings: of the target's kind. auto: characters, which sounds spell out.
-        tags: none; sounds have no columns.
+        pairs: (source, target), read once.
+        settings: of the tokenizers.
+        data: says what sources and targets are.
+        pictures: of the codec of targets that are pictures, which a run learns first of all.
+        tags: of sources that are texts.
 
     Raises:
         ConfigurationError: the settings contradict each other or the data.
         DataError: there are no pairs.
     """
+    if data.source_kind == "text" and data.target_kind == "text":
+        return train_tokenizers(pairs, settings, tags)
+    source, target = data.source_kind, data.target_kind
+    if data.source_kind != "text":
+        _refuse_text_settings(settings, tags, "source", f"{data.source_kind}s")
+    if data.target_kind != "text":
+        _refuse_text_settings(settings, (), "target", "pictures")
+    if target == "text":
+        kind = settings.target
+        if kind == "auto" and source == "sound":
+            kind = "characters"  # which sounds spell out
+        learnt, described = train_target_tokenizer(pairs, settings.model_copy(update={"target": kind}))
+        reader = SoundCodec() if source == "sound" else PictureSource(data.picture_size or 64)
+        return TokenizerPair(cast(Tokenizer, reader), learnt), f"source: {source}; target: {described}"
+    codec = cast(Tokenizer, PictureCodec(data.picture_size or 64, pictures))
+    about = f"pictures of {codec.vocabulary}"
+    if source == "text":
+        learnt, described = train_source_tokenizer(pairs, settings, tags)
+        return TokenizerPair(learnt, codec), f"source: {described}; target: {about}"
+    reader = SoundCodec() if source == "sound" else PictureSource(data.picture_size or 64)
+    return TokenizerPair(cast(Tokenizer, reader), codec), f"source: {source}; target: {about}"
+
+
+def _refuse_text_settings(settings: TokenizerSettings, tags: Collection[str], side: str, what: str) -> None:
     if tags:
-        raise ConfigurationError(
-            "sources that are sounds have no tags", where="data.corpora", found=min(tags)
-        )
-    if settings.joint is True or settings.source != "auto":
-        key = "joint" if settings.joint is True else "source"
-        raise ConfigurationError("sources are sounds, which need no tokenizer", where=f"tokenizer.{key}",
+        raise ConfigurationError(f"sources that are {what} have no tags", where="data.corpora",
+                                 found=min(tags))  # fmt: skip
+    if settings.joint is True or getattr(settings, side) != "auto":
+        key = "joint" if settings.joint is True else side
+        raise ConfigurationError(f"{side}s are {what}, which need no tokenizer", where=f"tokenizer.{key}",
                                  found=getattr(settings, key), accepted="Leave it out.")  # fmt: skip
-    kind = "characters" if settings.target == "auto" else settings.target
-    target, described = train_target_tokenizer(pairs, settings.model_copy(update={"target": kind}))
-    return TokenizerPair(cast(Tokenizer, SoundCodec()), target), f"source: sound; target: {described}"
 
 
-def _load_source(directory: Path) -> Tokenizer:
+def _describe(codec: FileCodec) -> dict[str, Any]:
+    """What `_load_side` builds it from."""
+    about: dict[str, Any] = {"kind": codec.kind}
+    if isinstance(codec, SoundCodec):
+        about["features"] = codec.vocabulary
+    if isinstance(codec, PictureSource | PictureCodec):
+        about["size"] = codec.size
+    if isinstance(codec, PictureCodec):
+        about["settings"] = codec.settings.model_dump(mode="json")
+    return about
+
+
+def _load_side(directory: Path, name: str) -> Tokenizer:
+    path = directory / f"{name}.json"
     try:
-        kind = json.loads((directory / "source.json").read_bytes())["kind"]
+        about = json.loads(path.read_bytes())
+        kind = about["kind"]
+        if kind == "sound":
+            return cast(Tokenizer, SoundCodec())
+        if kind == "picture" and name == "source":
+            return cast(Tokenizer, PictureSource(int(about["size"])))
+        if kind == "picture":
+            return cast(Tokenizer, _load_codec(directory, about))
     except (OSError, ValueError, KeyError, TypeError):
-        kind = ""  # said below
-    return cast(Tokenizer, SoundCodec()) if kind == "sound" else load_tokenizer(directory, "source")
+        pass  # said below
+    return load_tokenizer(directory, name)
+
+
+def _load_codec(directory: Path, about: Mapping[str, Any]) -> PictureCodec:
+    path = directory / CODEC_WEIGHTS
+    codec = PictureCodec(int(about["size"]), PictureSettings.parse(about["settings"], str(path)))
+    if not path.exists():
+        return codec  # its run has not come so far
+    try:
+        weights, _ = read_tensors(path)
+        with torch.no_grad():
+            codec.network.load_state_dict(weights)
+    except (OSError, DamagedFileError, RuntimeError) as error:
+        raise BundleError("the codec of pictures is damaged", where=path, found=str(error)) from error
+    codec.network.eval()
+    codec.trained = True
+    return codec

@@ -91,7 +91,7 @@ class CorpusReport:
 def read_pairs(
     file: PairFile, settings: CorpusSettings, changes: ChangeDetector | None = None
 ) -> Iterator[Pair]:
-    """Yields every pair of a file as it is written, empty sides included; files of sound by absolute names.
+    """Yields every pair of a file as it is written, empty sides included; named files by absolute names.
 
     Args:
         file: the file, or two parallel ones.
@@ -102,13 +102,21 @@ def read_pairs(
         DataError: with the file and line, when the file is not as announced.
     """
     pairs = map(Pair._make, _read(file, settings, changes))
-    if settings.source_kind != "sound":
+    if not any(settings.names_files):
         return pairs
-    named_in = Path(file if isinstance(file, str) else file[0])
-    root = Path() if file == "-" else named_in.parent
-    root = root if settings.source_root is None else Path(settings.source_root)
-    return (Pair(str((root / source.strip()).absolute()) if source.strip() else "", target)
-            for source, target in pairs)  # fmt: skip
+    return (_with_whole_names(pair, file, settings) for pair in pairs)
+
+
+def _with_whole_names(pair: Pair, file: PairFile, settings: CorpusSettings) -> Pair:
+    """The pair with absolute names where a side names files."""
+    sides = list(pair)
+    for side, names_files in enumerate(settings.names_files):
+        if names_files and (name := sides[side].strip()):
+            named_in = Path(file if isinstance(file, str) else file[side])
+            root = Path() if file == "-" else named_in.parent
+            root = root if settings.source_root is None else Path(settings.source_root)
+            sides[side] = str((root / name).absolute())
+    return Pair(*sides)
 
 
 def _read(
@@ -174,8 +182,8 @@ class Corpus:
         return cls([each.file for each in files], settings, [each.tag for each in files])
 
     def untagged(self, pair: Pair) -> str:
-        """Returns the source of a pair without its tag; of a sound the end of its name, wherever it lies."""
-        if self.settings.source_kind == "sound":
+        """Returns the source of a pair without its tag; of a file the end of its name, wherever it lies."""
+        if self.settings.names_files[0]:
             return "/".join(Path(pair.source).parts[-2:])
         return pair.source.partition(COLUMN_END)[2] if self.tags else pair.source
 
@@ -278,22 +286,25 @@ class Corpus:
             accepted = error.accepted and error.accepted.replace(Path(str(file)).name, "FILE")
             raise DataError(error.what, where=where, found=error.found, accepted=accepted) from None
 
-    def digest_sounds(self) -> str:
-        """Returns a hexadecimal hash of where the sounds lie, their sizes, and when they were changed."""
+    def digest_files(self) -> str:
+        """Returns a hexadecimal hash of where named files lie, their sizes, and when they changed."""
         parts = hashlib.blake2b(digest_size=16)
         with suppress(DataError):  # what cannot be read is told when that matters
             for pair in chain.from_iterable(read_pairs(file, self.settings) for file in self._files):
-                parts.update(f"{pair.source}\n".encode())
-                with suppress(OSError, ValueError):
-                    found = Path(pair.source).stat()
-                    parts.update(f"{found.st_size} {found.st_mtime_ns}\n".encode())
+                for name, names_file in zip(pair, self.settings.names_files, strict=True):
+                    if not names_file:
+                        continue
+                    parts.update(f"{name}\n".encode())
+                    with suppress(OSError, ValueError):
+                        found = Path(name).stat()
+                        parts.update(f"{found.st_size} {found.st_mtime_ns}\n".encode())
         return parts.hexdigest()
 
-    def find_sound(self, name: str) -> str:
-        """Returns where a sound file is named first, such as "train.tsv:17"."""
+    def find_file(self, name: str) -> str:
+        """Returns where a file of a side is named first, such as "train.tsv:17"."""
         for file, corpus_file in zip(self.names, self._files, strict=True):
             for number, pair in enumerate(read_pairs(corpus_file, self.settings), start=1):
-                if pair.source == name:
+                if name in pair:
                     return f"{file}:{number}"
         return ", ".join(self.names)
 

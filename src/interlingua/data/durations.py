@@ -26,7 +26,7 @@ def measure_sounds(pairs: Sequence[Pair], corpus: Corpus | None = None) -> list[
         try:
             seconds.append(measure_seconds(source) or len(read_sound(source)) / SAMPLE_RATE)
         except DataError as error:
-            where = source if corpus is None else f"{corpus.find_sound(source)}: {source}"
+            where = source if corpus is None else f"{corpus.find_file(source)}: {source}"
             raise DataError(error.what, where=where, found=error.found, accepted=error.accepted) from error
     return seconds
 

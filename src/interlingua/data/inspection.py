@@ -128,9 +128,9 @@ def describe_findings(findings: dict[str, Any], files: Sequence[str], pairs: int
             count and name != "only_punctuation"
         ):
             lines.append(f"warning: pairs with {what}: {count:,} (used)")
-    if odd := findings.get("odd_sounds"):
+    if odd := findings.get("odd_files"):
         examples = "; ".join(odd["examples"])
-        lines.append(f"warning: sounds that may be faulty: {odd['count']:,} (used), such as {examples}")
+        lines.append(f"warning: files that may be faulty: {odd['count']:,} (used), such as {examples}")
     if share := findings.get("repeats_validation"):
         warning = "warning: " if share >= MENTION_FROM else ""
         lines.append(

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, TypeVar
 import numpy as np
 import torch
 
-from interlingua.data.batch import Batch, batch_of, features_of, make_batch, make_source
+from interlingua.data.batch import Batch, Ids, batch_of, features_of, make_batch, make_source
 from interlingua.data.mixture import Part
 from interlingua.data.sampler import epoch_batches
 from interlingua.data.store import Store
@@ -20,6 +20,7 @@ from interlingua.sound.reading import SAMPLE_RATE
 from interlingua.text.tokenizer import TokenizerPair
 
 __all__ = [
+    "CaptionDropout",
     "Position",
     "SoundAugmentation",
     "SubwordSampling",
@@ -75,6 +76,20 @@ class SoundAugmentation(NamedTuple):
             for row, i in enumerate(indices)
         ]  # fmt: skip
         return batch_of(pad_frames(frames), [store.target(i) for i in indices])
+
+
+class CaptionDropout(NamedTuple):
+    """Some sources are taken away: the model also learns what targets are like whatever the source says."""
+
+    share: float
+
+    def make_batch(self, store: Store, indices: Sequence[int], seeds: tuple[int, ...]) -> Batch:
+        """The pairs of these numbers, some without a source."""
+        dropped = np.random.default_rng(seeds).random(len(indices)) < self.share
+        sources: list[Ids] = [
+            [] if drop else store.source(i) for i, drop in zip(indices, dropped, strict=True)
+        ]
+        return batch_of(make_source(sources, "text"), [store.target(i) for i in indices])
 
 
 def load_batches(

@@ -19,18 +19,19 @@ import sentencepiece
 
 from interlingua.data.account import SHOWN_PAIRS, show_pairs, summarise
 from interlingua.data.cache import UNFINISHED, Cache, choose_size_limit
-from interlingua.data.codecs import digest, load_tokenizers, save_tokenizers, train_sound_codecs
+from interlingua.data.codecs import digest, load_tokenizers, save_tokenizers, train_codecs
 from interlingua.data.corpus import Corpus, CorpusReport, CorpusSettings, Pair, format_of
 from interlingua.data.inspection import are_swapped
 from interlingua.data.mixture import Part, count_parts, refuse_epoch, report_corpora
-from interlingua.data.sources import recognise_sources
+from interlingua.data.sources import recognise_kinds
 from interlingua.data.split import SplitPart, split
 from interlingua.data.store import Store
-from interlingua.data.store_writer import FORMAT, Sounds, StoreWriter
+from interlingua.data.store_writer import FORMAT, Files, StoreWriter
 from interlingua.data.unknown import is_hardly_known
 from interlingua.errors import BundleError, DataError, OutputError
+from interlingua.pictures.settings import PictureSettings
 from interlingua.text.columns import check_tag
-from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings, train_tokenizers
+from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings
 
 __all__ = ["Prepared", "prepare"]
 
@@ -63,6 +64,7 @@ def prepare(
     tokenizer_settings: TokenizerSettings,
     cache: Path,
     given_tokenizers: TokenizerPair | None = None,
+    pictures: PictureSettings | None = None,
 ) -> Prepared:
     """Reads the corpus, learns tokenizers and builds both stores; or opens what an earlier call left.
 
@@ -71,13 +73,14 @@ def prepare(
         tokenizer_settings: how to learn tokenizers.
         cache: a directory, created when missing; each combination of data and settings gets its own in it.
         given_tokenizers: those to use, of a trained model; nothing is learnt then.
+        pictures: of the codec of targets that are pictures.
 
     Raises:
         DataError: a mistake in the files, with the file and line.
         ConfigurationError: settings that contradict each other, the data or the given tokenizers.
         OutputError: the cache cannot be written.
     """
-    corpus_settings = corpus_settings.model_copy(update={"source_kind": recognise_sources(corpus_settings)})
+    corpus_settings = recognise_kinds(corpus_settings)
     train = Corpus.of(corpus_settings.train_files, corpus_settings)
     valid_files = corpus_settings.valid_files
     valid = Corpus.of(valid_files, corpus_settings) if valid_files else None
@@ -85,12 +88,14 @@ def prepare(
         for tag in train.tags:
             check_tag(tag, given_tokenizers.source, "data.corpora")
     content = [part.digest() for part in (train, valid) if part]
-    if corpus_settings.source_kind == "sound":  # the same names may stand for other sounds
-        content += [part.digest_sounds() for part in (train, valid) if part]
-    key = _cache_key(content, corpus_settings, tokenizer_settings, given_tokenizers)
+    if any(corpus_settings.names_files):  # the same names may stand for other files
+        content += [part.digest_files() for part in (train, valid) if part]
+    pictures = pictures or PictureSettings()
+    learning = {**tokenizer_settings.model_dump(), **_of_codec(corpus_settings, pictures)}
+    key = _cache_key(content, corpus_settings, learning, given_tokenizers)
     try:
         entries, notes = _writable_cache(cache)
-        learnt = _cache_key(content, corpus_settings, tokenizer_settings, None)
+        learnt = _cache_key(content, corpus_settings, learning, None)
         if given_tokenizers and _holds(entries.entry(learnt), given_tokenizers):
             key = learnt  # a run that goes on: its tokenizers were learnt here
         with entries.lock(key):
@@ -106,7 +111,7 @@ def prepare(
                 ) as name:
                     complete = Path(name) / "complete"
                     complete.mkdir()
-                    _write(complete, train, valid, tokenizer_settings, given_tokenizers, content)
+                    _write(complete, train, valid, tokenizer_settings, pictures, given_tokenizers, content)
                     complete.rename(entry)
                 prepared = _open(entry, train, valid, corpus_settings)
             end_use = entries.use(key, [*train.names, *(valid.names if valid else [])])
@@ -158,14 +163,14 @@ def _not_written(cache: Path, error: OSError) -> OutputError:
 def _cache_key(
     content: list[str],
     corpus_settings: CorpusSettings,
-    tokenizer_settings: TokenizerSettings,
+    learning: dict[str, Any],
     given_tokenizers: TokenizerPair | None,
 ) -> str:
     reading = corpus_settings.model_dump(exclude={"train", "valid", "corpora"})
     if given_tokenizers:
         tokenization: Any = [digest(side) for side in given_tokenizers]
     else:
-        tokenization = tokenizer_settings.model_dump()
+        tokenization = learning
     files = [
         [(format_of(each.file, corpus_settings), each.tag) for each in part]
         for part in (corpus_settings.train_files, corpus_settings.valid_files)
@@ -175,11 +180,19 @@ def _cache_key(
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
 
+def _of_codec(data: CorpusSettings, pictures: PictureSettings) -> dict[str, Any]:
+    """What decides how pictures are cut into tokens, where targets are pictures."""
+    if data.target_kind != "picture":
+        return {}
+    return {"pictures": pictures.model_dump(mode="json", include={"grid", "levels", "width", "blocks"})}
+
+
 def _write(
     directory: Path,
     train: Corpus,
     valid: Corpus | None,
     tokenizer_settings: TokenizerSettings,
+    pictures: PictureSettings,
     given_tokenizers: TokenizerPair | None,
     content: list[str],
 ) -> None:
@@ -193,8 +206,9 @@ def _write(
     elif are_swapped(train.first_pairs, valid.first_pairs):
         report["swapped"] = True
     if given_tokenizers is None:
-        learn = train_sound_codecs if train.settings.source_kind == "sound" else train_tokenizers
-        tokenizers, report["tokenizers"] = learn(rest, tokenizer_settings, train.tags)
+        tokenizers, report["tokenizers"] = train_codecs(
+            rest, tokenizer_settings, train.settings, pictures, train.tags
+        )
     else:
         tokenizers, report["tokenizers"] = given_tokenizers, "given"
     save_tokenizers(tokenizers, directory)
@@ -204,8 +218,8 @@ def _write(
         store = Store(directory / name)
         report[f"{name}_stored"], report["unknown"][name] = len(store), store.unknown
         origin = reports.get(name, reports["train"])
-        if store.odd_sounds["count"]:
-            origin.findings["odd_sounds"] = store.odd_sounds
+        if store.odd_files["count"]:
+            origin.findings["odd_files"] = store.odd_files
         for reason, count in store.left_out.items():
             origin.left_out[reason] = origin.left_out.get(reason, 0) + count
     _refuse_unknown(report["unknown"], train, valid, given_tokenizers is not None)
@@ -235,10 +249,10 @@ def _write_stores(
     sources = train, valid if isinstance(valid, Corpus) else train
     for name, kind, corpus in zip(("train", "valid"), ("training", "validation"), sources, strict=True):
         (directory / name).mkdir()
-        sounds = Sounds(settings.max_seconds, settings.on_empty == "skip", corpus.find_sound)
+        taken = Files(settings.max_seconds, settings.on_empty == "skip", corpus.find_file)
         where = ", ".join(corpus.names)
         writers.append(
-            StoreWriter(directory / name, tokenizers, settings.max_length, sounds, kind=kind, where=where)
+            StoreWriter(directory / name, tokenizers, settings.max_length, taken, kind=kind, where=where)
         )
     with writers[1], writers[0]:  # that there is nothing to train on is said first
         for file, pair in train.by_file():

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, model_validator
 
-from interlingua.kinds import SourceKind
+from interlingua.kinds import SourceKind, TargetKind
 from interlingua.settings import Settings
 from interlingua.text.columns import COLUMN_END
 from interlingua.text.normalise import normalise
@@ -103,14 +103,18 @@ class CorpusSettings(Settings):
     keys: Annotated[tuple[_Several[str], str], _SourceAndTarget] = (("source",), "target")
     """The source's and the target's key of JSON lines; a source may have several, as columns."""
     source_kind: SourceKind | Literal["auto"] = "auto"
-    """What sources are: text, or the names of sound files; auto goes by the names that stand there."""
+    """What sources are: text, or names of sound or picture files; auto goes by the names that stand there."""
+    target_kind: TargetKind | Literal["auto"] = "auto"
+    """What targets are: text, or the names of picture files; auto goes by the names that stand there."""
     source_root: str | None = None
-    """Where names of sound files count from; the directory of the file that names them when not given."""
+    """Where names of files count from; the directory of the file that names them when not given."""
+    picture_size: Literal[32, 64] | None = None
+    """The edge, in pixels, that pictures are brought to; chosen from the first ones when not given."""
     max_seconds: float = Field(30.0, gt=0)
     """Pairs of a longer sound are left out."""
     on_empty: Literal["error", "skip"] = "error"
     """What to do about a pair with a side that is empty, or of white space and invisible characters alone, or
-    with a sound that is silent or cannot be read."""
+    with a sound that is silent or cannot be read, or a picture that cannot be read."""
     max_length: int = Field(512, ge=1)
     """Pairs with more ids than this on a side are left out, of training and of validation."""
     drop_duplicates: bool = False
@@ -135,6 +139,11 @@ class CorpusSettings(Settings):
     def tagged(self) -> bool:
         """Whether sources have a tag as their first column."""
         return any(corpus.tag for corpus in self.corpora)
+
+    @property
+    def names_files(self) -> tuple[bool, bool]:
+        """Whether sources, and whether targets, are names of files."""
+        return self.source_kind not in ("text", "auto"), self.target_kind not in ("text", "auto")
 
     @property
     def mixture(self) -> tuple[MixedCorpus, ...]:

@@ -1,14 +1,15 @@
 """The store: pairs as memory-mapped ids beside their normalised text, used without being loaded.
 
 A store is a directory with, for each side, the ids of all pairs one after another (uint16 where the
-vocabulary allows it, else int32; of sounds the samples, int16), the offset of each pair's first id (int64)
-and its number of ids (uint32), the text, or the name of the sound, in UTF-8 and the offset of each text; and
-`store.json`, which says what they hold and how large they must be.
+vocabulary allows it, else int32; of sounds the samples, int16, of pictures the pixels, uint8), the
+offset of each pair's first id (int64) and its number of ids (uint32), the text, or the name of the file, in
+UTF-8 and the offset of each text; and `store.json`, which says what they hold and how large they must be.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,8 +20,7 @@ import numpy.typing as npt
 
 from interlingua.data.store_writer import FORMAT, StoreWriter, crc32
 from interlingua.errors import DataError, OutputError
-from interlingua.kinds import SourceKind
-from interlingua.sound.codec import POSITION_SAMPLES
+from interlingua.kinds import SourceKind, TargetKind
 from interlingua.text.tokenizer import TokenizerPair
 
 __all__ = ["Store", "build_store"]
@@ -45,19 +45,19 @@ class Store:
         """A hexadecimal hash of the texts and the tokenizers."""
         self.left_out: dict[str, int] = manifest["left_out"]
         """How many pairs were left out, by reason, such as that a side had too many ids."""
-        self.odd_sounds: dict[str, Any] = manifest["odd_sounds"]
-        """Sounds that may be faulty: their count, and examples in words."""
+        self.odd_files: dict[str, Any] = manifest["odd_files"]
+        """Files that may be faulty: their count, and examples in words."""
         self.source_kind: SourceKind = manifest["source_kind"]
+        self.target_kind: TargetKind = manifest["target_kind"]
         self.unknown: dict[str, dict[str, Any]] = manifest["unknown"]
         """What the tokenizers do not know, by side: see `UnknownSymbols.as_dict`."""
         self._source = _Side(directory, "source", manifest["source_dtype"])
         self._target = _Side(directory, "target", manifest["target_dtype"])
-        self.source_lengths = self._source.lengths
-        """Each source's number of ids, without BOS and EOS; of sounds, of positions that an encoder reads."""
-        if self.source_kind == "sound":
-            self.source_lengths = np.ceil(self._source.lengths / POSITION_SAMPLES).astype(np.uint32)
-        self.target_lengths = self._target.lengths
-        """Each target's number of ids, without BOS and EOS."""
+        self.source_lengths = _in_units(self._source.lengths, manifest["source_unit"])
+        """Each source's number of ids, without BOS and EOS; of files, of positions that an encoder reads."""
+        self.target_lengths = _in_units(self._target.lengths, manifest["target_unit"])
+        """Each target's number of ids, without BOS and EOS; of pictures, of those that a codec will make."""
+        self._codes: Array | None = None
 
     def __len__(self) -> int:
         return len(self.source_lengths)
@@ -81,23 +81,38 @@ class Store:
                 raise DataError("the file of the store is damaged", where=path)
 
     def source(self, i: int) -> Array:
-        """Returns the ids, or the samples, of a source; a read-only view of the file."""
+        """Returns the ids, samples or pixels of a source; a read-only view of the file."""
         return self._source.ids_of(i)
 
     def target(self, i: int) -> Array:
-        """Returns the ids of a target; a read-only view of the file."""
+        """Returns the ids of a target; a read-only view of the file, or of what `use_codes` was given."""
+        if self._codes is not None:
+            codes: Array = self._codes[i]
+            return codes
         return self._target.ids_of(i)
 
+    def target_pixels(self, i: int) -> Array:
+        """Returns the pixels of a target that is a picture, flat; a read-only view of the file."""
+        return self._target.ids_of(i)
+
+    def use_codes(self, codes: Array) -> None:
+        """Has `target` give these ids, (pairs, tokens), of targets that are pictures."""
+        assert codes.shape == (len(self), self.target_lengths[0])
+        self._codes = codes
+
     def source_text(self, i: int) -> str:
-        """Returns a source as its tokenizer normalised it; of a sound its file's name."""
+        """Returns a source as its tokenizer normalised it; of a file its name."""
         return self._source.text_of(i)
 
     def source_input(self, i: int) -> Any:
-        """Returns a source as a model is given it for use: its text, or its samples."""
-        return self.source(i) if self.source_kind == "sound" else self.source_text(i)
+        """Returns a source as a model is given it for use: its text, samples or pixels."""
+        if self.source_kind == "text":
+            return self.source_text(i)
+        values = self.source(i)
+        return values if self.source_kind == "sound" else values.reshape(_picture_shape(values))
 
     def target_text(self, i: int) -> str:
-        """Returns a target as its tokenizer normalised it."""
+        """Returns a target as its tokenizer normalised it; of a file its name."""
         return self._target.text_of(i)
 
 
@@ -130,6 +145,15 @@ def build_store(
     except OSError as error:
         raise OutputError("the store cannot be written", where=directory, found=error.strerror) from None
     return Store(directory)
+
+
+def _in_units(lengths: Array, unit: int) -> Array:
+    return lengths if unit == 1 else (-(-lengths.astype(np.int64) // unit)).astype(np.uint32)
+
+
+def _picture_shape(values: Array) -> tuple[int, int, int]:
+    edge = math.isqrt(len(values) // 3)
+    return edge, edge, 3
 
 
 class _Side:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,25 +19,26 @@ import numpy as np
 from interlingua.data.codecs import digest
 from interlingua.data.unknown import UnknownSymbols
 from interlingua.errors import DataError
+from interlingua.kinds import FileCodec, SourceKind
 from interlingua.sound.codec import POSITION_SAMPLES, SoundCodec
 from interlingua.sound.reading import SAMPLE_RATE
 from interlingua.text.tokenizer import Tokenizer, TokenizerPair
 
-__all__ = ["FORMAT", "Sounds", "StoreWriter", "crc32"]
+__all__ = ["FORMAT", "Files", "StoreWriter", "crc32"]
 
-FORMAT = 4
-CHUNK_PAIRS, CHUNK_SOUNDS = 8_192, 64
+FORMAT = 5
+CHUNK_PAIRS, CHUNK_FILES = 8_192, 64
 """Pairs encoded and written at once."""
-SHOWN_SOUNDS = 3
+SHOWN_FILES = 3
 
 
-class Sounds(NamedTuple):
-    """How sources that are sounds are taken."""
+class Files(NamedTuple):
+    """How files are taken that a side names."""
 
     max_seconds: float = 30.0
-    """A pair with a longer one is left out and counted."""
+    """A pair with a longer sound is left out and counted."""
     skip: bool = False
-    """Whether pairs with a sound that cannot be used are left out and counted, too."""
+    """Whether pairs with a file that cannot be used are left out and counted, too."""
     place: Callable[[str], str] = str
     """Where a file is named, for messages."""
 
@@ -48,25 +50,26 @@ class StoreWriter:
         directory: exists and is empty.
         tokenizers: of the two sides.
         max_length: a pair with more ids than this on a side is left out and counted.
-        sounds: how sources are taken that are sounds.
+        taken: how files are taken that a side names.
         kind: what the pairs are for, for messages.
         where: they come from, for messages.
 
     Raises:
-        DataError: a sound cannot be used; at the end of the context, when no pair was written.
+        DataError: a file cannot be used; at the end of the context, when no pair was written.
     """
 
     def __init__(
-        self, directory: Path, tokenizers: TokenizerPair, max_length: int, sounds: Sounds | None = None,
+        self, directory: Path, tokenizers: TokenizerPair, max_length: int, taken: Files | None = None,
         *, kind: str = "", where: str | None = None,
     ) -> None:  # fmt: skip
         self.directory, self.tokenizers, self.max_length = directory, tokenizers, max_length
-        self.sounds, self.kind, self.where = sounds or Sounds(), kind, where
-        self.chunk_pairs = CHUNK_SOUNDS if isinstance(tokenizers.source, SoundCodec) else CHUNK_PAIRS
+        self.taken, self.kind, self.where = taken or Files(), kind, where
+        of_files = any(isinstance(each, FileCodec) for each in tokenizers)
+        self.chunk_pairs = CHUNK_FILES if of_files else CHUNK_PAIRS
         self.written = 0
         self.left_out: Counter[str] = Counter()
         """Pairs, by reason."""
-        self.odd_sounds: list[str] = []
+        self.odd_files: list[str] = []
         """What is odd about which, in words."""
         self.by_file: Counter[int] = Counter()
         """How many pairs of each file were written."""
@@ -107,16 +110,12 @@ class StoreWriter:
             for tokenizer, side in zip(self.tokenizers, zip(*self._waiting, strict=True), strict=True)
         ]
         self._waiting = []
-        source, target = self.tokenizers
-        targets = target.encode_batch(texts[1])
-        if isinstance(source, SoundCodec):
-            sources, reasons = self._read_sounds(source, texts[0])
+        (sources, source_reasons), (targets, target_reasons) = (
+            self._encode(tokenizer, side) for tokenizer, side in zip(self.tokenizers, texts, strict=True)
+        )
+        if isinstance(self.tokenizers.source, SoundCodec):
             self._find_crowded(texts[0], sources, targets)
-        else:
-            sources = source.encode_batch(texts[0])
-            reasons = [self._too_long if len(ids) > self.max_length else None for ids in sources]
-        for i, ids in enumerate(targets):
-            reasons[i] = reasons[i] or (self._too_long if len(ids) > self.max_length else None)
+        reasons = [one or other for one, other in zip(source_reasons, target_reasons, strict=True)]
         fits = [reason is None for reason in reasons]
         self.left_out.update(filter(None, reasons))
         self.by_file[self._file] += sum(fits)
@@ -124,6 +123,13 @@ class StoreWriter:
         for side, side_values, side_texts in zip(self._sides, (sources, targets), texts, strict=True):
             kept = [text for text, fit in zip(side_texts, fits, strict=True) if fit]
             side.append([row for row, fit in zip(side_values, fits, strict=True) if fit], kept)
+
+    def _encode(self, tokenizer: Tokenizer, texts: list[str]) -> tuple[list[Any], list[str | None]]:
+        """The values of a side of some pairs, and for each why it is not used."""
+        if isinstance(tokenizer, FileCodec):
+            return self._read_files(tokenizer, texts)
+        encoded: list[Any] = tokenizer.encode_batch(texts)
+        return encoded, [self._too_long if len(ids) > self.max_length else None for ids in encoded]
 
     @property
     def _too_long(self) -> str:
@@ -140,25 +146,26 @@ class StoreWriter:
             needed = len(ids) + sum(one == next_one for one, next_one in pairwise(ids))
             if samples is not None and needed > (positions := -(-len(samples) // POSITION_SAMPLES)):
                 found = f"{len(ids):,} symbols in {positions * POSITION_SAMPLES / SAMPLE_RATE:.2f} s"
-                self.odd_sounds.append(f"{Path(name).name}: too short for its text ({found})")
+                self.odd_files.append(f"{Path(name).name}: too short for its text ({found})")
 
-    def _read_sounds(self, codec: SoundCodec, names: Sequence[str]) -> tuple[list[Any], list[str | None]]:
-        """The samples of each file, and why it is not used."""
-        samples, reasons = list[Any](), list[str | None]()
+    def _read_files(self, codec: FileCodec, names: Sequence[str]) -> tuple[list[Any], list[str | None]]:
+        """The values of each file, and why it is not used."""
+        values, reasons = list[Any](), list[str | None]()
+        longest = self.taken.max_seconds * SAMPLE_RATE if codec.kind == "sound" else math.inf
         for name, found in zip(names, codec.inspect_batch(names), strict=True):
             if isinstance(found, DataError):
-                if not self.sounds.skip:
-                    where = f"{self.sounds.place(name)}: {name}"
+                if not self.taken.skip:
+                    where = f"{self.taken.place(name)}: {name}"
                     raise DataError(found.what, where=where, found=found.found, accepted=found.accepted)
-                samples.append(None)
+                values.append(None)
                 reasons.append(found.what)
                 continue
-            samples.append(found[0])
-            is_longer = len(found[0]) > self.sounds.max_seconds * SAMPLE_RATE
-            reasons.append(f"more than {self.sounds.max_seconds:g} s of sound" if is_longer else None)
+            values.append(found[0])
+            is_longer = len(found[0]) > longest
+            reasons.append(f"more than {self.taken.max_seconds:g} s of sound" if is_longer else None)
             if warnings := found[1].warnings():
-                self.odd_sounds.append(f"{Path(name).name}: {', '.join(warnings)}")
-        return samples, reasons
+                self.odd_files.append(f"{Path(name).name}: {', '.join(warnings)}")
+        return values, reasons
 
     def _describe(self) -> None:
         if not self.written:
@@ -176,14 +183,17 @@ class StoreWriter:
             "digest": hashlib.blake2b(content, digest_size=16).hexdigest(),
             "pairs": self.written,
             "left_out": dict(self.left_out),
-            "odd_sounds": {"count": len(self.odd_sounds), "examples": self.odd_sounds[:SHOWN_SOUNDS]},
-            "source_kind": "sound" if self._sides[0].of_sound else "text",
+            "odd_files": {"count": len(self.odd_files), "examples": self.odd_files[:SHOWN_FILES]},
+            "source_kind": self._sides[0].kind,
+            "target_kind": self._sides[1].kind,
             "unknown": {
                 "source": self._sides[0].unknown.as_dict(),
                 "target": self._sides[1].unknown.as_dict(),
             },
             "source_dtype": self._sides[0].dtype,
             "target_dtype": self._sides[1].dtype,
+            "source_unit": self._sides[0].unit,
+            "target_unit": self._sides[1].unit,
             "bytes": {path.name: path.stat().st_size for path in files},
             "crc32": {path.name: crc32(path) for path in files},
         }
@@ -206,9 +216,11 @@ class _SideWriter:
         def create(suffix: str) -> IO[bytes]:
             return files.enter_context((directory / f"{name}.{suffix}").open("wb", buffering=1 << 20))
 
-        self.of_sound = isinstance(tokenizer, SoundCodec)
+        codec = tokenizer if isinstance(tokenizer, FileCodec) else None
+        self.kind: SourceKind = "text" if codec is None else codec.kind
+        self.unit = 1 if codec is None else codec.unit
         self.unknown = UnknownSymbols(tokenizer)
-        self.dtype = "int16" if self.of_sound else "uint16" if len(tokenizer) <= 65_536 else "int32"
+        self.dtype = codec.dtype if codec else "uint16" if len(tokenizer) <= 65_536 else "int32"
         self._ids, self._offsets, self._lengths = create("ids"), create("offsets"), create("lengths")
         self._text, self._text_offsets = create("text"), create("text_offsets")
         self._fingerprints = hashlib.blake2b(), hashlib.blake2b()
@@ -220,9 +232,9 @@ class _SideWriter:
 
     def append(self, ids: list[Any], texts: list[str]) -> None:
         lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-        if self.of_sound:
-            joined = np.concatenate([np.zeros(0, np.int16), *ids])
-            for content in ids:  # a name may stand for another sound tomorrow
+        if self.kind != "text":
+            joined = np.concatenate([np.zeros(0, self.dtype), *ids])
+            for content in ids:  # a name may stand for another file tomorrow
                 self._fingerprints[0].update(content.tobytes())
         else:
             joined = np.fromiter(chain.from_iterable(ids), self.dtype)

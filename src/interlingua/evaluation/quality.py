@@ -97,7 +97,7 @@ class Quality:
     unit: str
     """What the length of a source is counted in."""
     of_sound: bool
-    """Whether sources are sounds; rare words are then those of the targets."""
+    """Whether sources are sounds or pictures; rare words are then those of the targets."""
     no_rarity: str | None
     """Why there is no quality by rare words."""
     runs: list[RunQuality]
@@ -107,7 +107,7 @@ class Quality:
 def measure(
     outputs: Mapping[str, Sequence[str]], pairs: Pairs, metrics: Sequence[Metric], *, test: str | None,
     train_sources: Iterable[str] | None, seconds: Sequence[float] | None = None,
-    train_targets: Iterable[str] | None = None,
+    train_targets: Iterable[str] | None = None, of_pictures: bool = False,
 ) -> Quality:  # fmt: skip
     """Scores the outputs of every run.
 
@@ -118,7 +118,8 @@ def measure(
         test: what to call the test file; None for the validation set.
         train_sources: training sources, to know which words are rare; None when they are not at hand.
         seconds: of each source, where sources are names of sound files.
-        train_targets: training targets, which tell rare words where sources are sounds.
+        train_targets: training targets, which tell rare words where sources are files.
+        of_pictures: whether sources are names of picture files.
 
     Raises:
         DataError: there are no pairs.
@@ -128,6 +129,10 @@ def measure(
     first = metrics[0]
     if seconds is not None:
         classes = length_classes([round(10 * each) for each in seconds], unit=0.1)
+        rarity, no_rarity = rarity_classes([target for _, target in pairs], train_targets, "target")
+        by_sentence = first
+    elif of_pictures:
+        classes = length_classes([len(target.split()) for _, target in pairs])
         rarity, no_rarity = rarity_classes([target for _, target in pairs], train_targets, "target")
         by_sentence = first
     else:
@@ -142,8 +147,8 @@ def measure(
         metric=first.name,
         higher_is_better=first.higher_is_better,
         sentence_metric=by_sentence.name,
-        unit="seconds" if seconds is not None else "words" if words else "characters",
-        of_sound=seconds is not None,
+        unit="seconds" if seconds is not None else "words" if words or of_pictures else "characters",
+        of_sound=seconds is not None or of_pictures,
         no_rarity=no_rarity,
         runs=[
             RunQuality(
@@ -151,7 +156,7 @@ def measure(
                 [score.as_json() for score in evaluate(output, pairs, metrics=metrics, repeated=repeated)],
                 _bins(output, pairs, first, classes, repeated),
                 _bins(output, pairs, first, rarity, repeated),
-                *_extremes(output, pairs, by_sentence, repeated, seconds is not None),
+                *_extremes(output, pairs, by_sentence, repeated, seconds is not None or of_pictures),
                 None if seconds is None else count_word_errors(lines_to_score(output, pairs, repeated)),
             )
             for name, output in outputs.items()

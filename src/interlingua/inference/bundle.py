@@ -20,10 +20,10 @@ import tomli_w
 import torch
 from torch import Tensor
 
-from interlingua.data.codecs import build_model_for, load_tokenizers, save_tokenizers
+from interlingua.data.codecs import CODEC_WEIGHTS, build_model_for, load_tokenizers, save_tokenizers
+from interlingua.data.tensors import DamagedFileError, read_tensors, write_tensors
 from interlingua.errors import BundleError
 from interlingua.files import write_text
-from interlingua.inference.tensors import DamagedFileError, read_tensors, write_tensors
 from interlingua.model.architectures import parse_model_settings
 from interlingua.model.protocol import Model
 from interlingua.search.settings import SearchSettings
@@ -45,7 +45,7 @@ __all__ = [
 WEIGHTS, CONFIG, INFO, CARD = "model.safetensors", "config.toml", "info.json", "README.md"
 TOKENIZER_FILES = {
     f"{name}.{suffix}" for name in ("joint", "source", "target") for suffix in ("json", "model")
-}
+} | {CODEC_WEIGHTS}
 OWN_FILES = {WEIGHTS, CONFIG, INFO, CARD} | TOKENIZER_FILES
 """All that a model directory may hold, beside training/."""
 RENAMED = {"source_embedding.weight": "frontend.embedding.weight"}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from interlingua.data.batch import batch_of, make_source
 from interlingua.engine.protocol import Engine
 from interlingua.engine.workload import batches, side_by_side
 from interlingua.inference.translation import PairScore
-from interlingua.kinds import SourceKind
-from interlingua.sound.codec import POSITION_SAMPLES
+from interlingua.kinds import FileCodec, SourceKind
 from interlingua.text.tokenizer import TokenizerPair
 
-__all__ = ["score"]
+__all__ = ["score", "score_encoded"]
 
 
 def score(engine: Engine, tokenizers: TokenizerPair, pairs: Sequence[tuple[str, str]]) -> list[PairScore]:
@@ -25,9 +25,17 @@ def score(engine: Engine, tokenizers: TokenizerPair, pairs: Sequence[tuple[str, 
     """
     sources = tokenizers.source.encode_batch([source for source, _ in pairs])
     targets = tokenizers.target.encode_batch([target for _, target in pairs])
+    return score_encoded(engine, tokenizers, sources, targets)
+
+
+def score_encoded(
+    engine: Engine, tokenizers: TokenizerPair, sources: Sequence[Any], targets: Sequence[list[int]]
+) -> list[PairScore]:
+    """As `score`, of what the codecs made of the two sides."""
     scores: dict[int, PairScore] = {}
-    kind: SourceKind = "sound" if tokenizers.source.kind == "sound" else "text"
-    unit = POSITION_SAMPLES if kind == "sound" else 1
+    reader = tokenizers.source if isinstance(tokenizers.source, FileCodec) else None
+    kind: SourceKind = "text" if reader is None else reader.kind
+    unit = 1 if reader is None else reader.unit
     lengths = [
         max(-(-len(source) // unit), len(target)) or 1
         for source, target in zip(sources, targets, strict=True)
@@ -44,4 +52,4 @@ def score(engine: Engine, tokenizers: TokenizerPair, pairs: Sequence[tuple[str, 
         for i, row in zip(chosen, found, strict=True):
             log_probs = tuple(row[: len(targets[i]) + 1])
             scores[i] = PairScore(sum(log_probs), tuple(tokenizers.target.pieces(targets[i])), log_probs)
-    return [scores[i] for i in range(len(pairs))]
+    return [scores[i] for i in range(len(targets))]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Union
 from pydantic import BeforeValidator, Field
 from torch import nn
 
-from interlingua.model.frontends import FrameFrontend, Frontend, TokenFrontend
+from interlingua.kinds import SourceKind
+from interlingua.model.frontends import FrameFrontend, Frontend, PatchFrontend, TokenFrontend
 from interlingua.model.protocol import Model
 from interlingua.model.recurrent import Recurrent, RecurrentSettings
 from interlingua.model.settings import ModelSettings
@@ -62,23 +63,30 @@ def parse_model_settings(values: Mapping[str, Any], where: str) -> ModelSettings
 
 
 def build_model(
-    settings: ModelSettings, source_size: int, target_size: int, *, shared: bool, frames: bool = False
+    settings: ModelSettings,
+    source_size: int,
+    target_size: int,
+    *,
+    shared: bool,
+    source_kind: SourceKind = "text",
 ) -> Model:
-    """A freshly initialised model of tokens, or of frames of sound, to tokens.
+    """A freshly initialised model of tokens, of frames of sound, or of patches of pictures, to tokens.
 
     Args:
         settings: the architecture and its sizes.
-        source_size: source vocabulary; of frames the number of bands.
+        source_size: source vocabulary; of sound the bands of a frame, of pictures the numbers of a patch.
         target_size: target vocabulary.
         shared: whether source and target have one vocabulary, and so one embedding where these are tied.
-        frames: whether sources are made of frames (vectors of features) instead of ids.
+        source_kind: what sources are made of.
     """
-    assert not shared or (source_size == target_size and not frames)
+    assert not shared or (source_size == target_size and source_kind == "text")
     target_embedding = nn.Embedding(target_size, settings.dim)
     one = shared and settings.tied
     frontend: Frontend
-    if frames:
+    if source_kind == "sound":
         frontend = FrameFrontend(source_size, settings.dim)
+    elif source_kind == "picture":
+        frontend = PatchFrontend(source_size, settings.dim)
     else:
         frontend = TokenFrontend(target_embedding if one else nn.Embedding(source_size, settings.dim))
     return ARCHITECTURES[settings.architecture].build(settings, frontend, target_embedding)

@@ -12,8 +12,13 @@ from torch.nn import functional as F
 
 from interlingua.kinds import Source
 from interlingua.model.embedding import embed
+from interlingua.model.positions import GridPositions
 
-__all__ = ["FrameFrontend", "Frontend", "TokenFrontend"]
+__all__ = ["FrameFrontend", "Frontend", "PatchFrontend", "TokenFrontend"]
+
+
+PATCHES_ON_EDGE = 8
+"""Of a picture that is a source."""
 
 
 @runtime_checkable
@@ -92,6 +97,35 @@ class FrameFrontend(nn.Module):
     def tables(self) -> list[Tensor]:
         """None: frames have no ids."""
         return []
+
+
+class PatchFrontend(nn.Module):
+    """Patches of a picture, row by row, to as many vectors that know their row and column.
+
+    As in the Vision Transformer (Dosovitskiy et al. 2021, 3.1), with codes of rows and of columns.
+
+    Args:
+        numbers: of a patch, from -1 to 1.
+        dim: width of the vectors.
+    """
+
+    def __init__(self, numbers: int, dim: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(numbers, dim)
+        self.grid = GridPositions(dim, PATCHES_ON_EDGE)
+        nn.init.xavier_uniform_(self.projection.weight)
+        nn.init.zeros_(self.projection.bias)
+
+    def forward(
+        self, source: Source
+    ) -> tuple[Float[Tensor, "batch length dim"], Bool[Tensor, "batch length"]]:
+        """A vector for each patch."""
+        x = source.values.to(self.projection.bias.dtype)
+        return self.grid(self.projection(x)), source.mask
+
+    def tables(self) -> list[Tensor]:
+        """The codes of rows and of columns."""
+        return self.grid.tables()
 
 
 class StridedConvolution(nn.Module):

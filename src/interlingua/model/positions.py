@@ -1,4 +1,4 @@
-"""Where a token stands: sinusoidal, learned or rotary position codes."""
+"""Where a token stands: sinusoidal, learned or rotary position codes; of a grid, by row and column."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["LearnedPositions", "RotaryPositions", "SinusoidalPositions", "angles"]
+__all__ = ["GridPositions", "LearnedPositions", "RotaryPositions", "SinusoidalPositions", "angles"]
 
 
 def angles(length: int, dim: int) -> Float[Tensor, "length half"]:
@@ -69,6 +69,33 @@ class LearnedPositions(nn.Module):
         """Adds to x the vectors of positions first, first + 1, and so on."""
         wanted = torch.arange(first, first + x.shape[1], device=x.device)
         return x + self.table[wanted.clamp(max=len(self.table) - 1)]
+
+
+class GridPositions(nn.Module):
+    """A trained vector for each row and one for each column of a square grid that is read row by row
+    (Parmar et al. 2018, 3.1, learn theirs alike). Both start as zero.
+
+    Args:
+        dim: width of the model.
+        edge: rows, and columns, of the grid.
+    """
+
+    def __init__(self, dim: int, edge: int) -> None:
+        super().__init__()
+        self.edge = edge
+        self.rows, self.columns = (nn.Parameter(torch.zeros(edge, dim)) for _ in range(2))
+
+    def forward(
+        self, x: Float[Tensor, "batch length dim"], first: int = 0
+    ) -> Float[Tensor, "batch length dim"]:
+        """Adds to x the vectors of places first, first + 1, ...; behind the grid, those of its last row."""
+        places = torch.arange(first, first + x.shape[1], device=x.device)
+        rows = places.div(self.edge, rounding_mode="floor").clamp(max=self.edge - 1)
+        return x + self.rows[rows] + self.columns[places % self.edge]
+
+    def tables(self) -> list[Tensor]:
+        """The vectors of rows, and those of columns."""
+        return [self.rows, self.columns]
 
 
 class RotaryPositions(nn.Module):

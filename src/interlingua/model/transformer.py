@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, cast
+from typing import Annotated, Literal, NamedTuple, cast
 
 import torch
 from jaxtyping import Float, Int
+from pydantic import Field
 from torch import Tensor, nn
 
 from interlingua.kinds import Source
@@ -16,7 +17,7 @@ from interlingua.model.dropout import Dropout
 from interlingua.model.embedding import embed
 from interlingua.model.frontends import Frontend
 from interlingua.model.layers import DecoderLayer, EncoderLayer, LayerCache, LayerSettings, build_norm
-from interlingua.model.positions import LearnedPositions, SinusoidalPositions
+from interlingua.model.positions import GridPositions, LearnedPositions, SinusoidalPositions
 from interlingua.model.projection import build_ctc_projection, build_projection, ctc_log_probs
 from interlingua.model.protocol import Attention, Explanation, Memory, kept_sentences, select
 from interlingua.model.settings import Depth, Size
@@ -39,6 +40,8 @@ class TransformerSettings(LayerSettings):
     (the paper, 3.4; Press & Wolf 2017); separate: a table for each."""
     max_positions: Size = 1024
     """Learned positions: how many have a vector; those beyond have none."""
+    target_grid: Annotated[int, Field(ge=0, le=256)] = 0
+    """Of targets that are pictures: tokens in a row, and rows; tokens get codes of both. 0: no grid."""
 
     @property
     def tied(self) -> bool:
@@ -86,6 +89,7 @@ class Transformer(nn.Module):
         self.target_embedding = target_embedding
         self.frontend = frontend
         self.positions = _positions(settings)
+        self.grid = GridPositions(settings.dim, settings.target_grid) if settings.target_grid else None
         self.dropout = Dropout(settings.dropout)
         encoder = nn.ModuleList(EncoderLayer(settings) for _ in range(settings.encoder_layers))
         decoder = nn.ModuleList(DecoderLayer(settings) for _ in range(settings.decoder_layers))
@@ -100,7 +104,7 @@ class Transformer(nn.Module):
 
     def _initialise(self) -> None:
         for name, parameter in self.named_parameters():
-            if name == "positions.table":  # learnt from zero
+            if name == "positions.table" or "grid." in name:  # learnt from zero
                 continue
             if "embedding" in name:
                 nn.init.normal_(parameter, std=self.settings.dim**-0.5)
@@ -148,7 +152,7 @@ class Transformer(nn.Module):
         self, tokens: Int[Tensor, " rows"], state: TransformerState
     ) -> tuple[Float[Tensor, "rows vocabulary"], TransformerState]:
         """One token a row, with the keys and values of all earlier ones from the state."""
-        x = self._add_positions(self._embed(tokens.unsqueeze(1)), state.position)
+        x = self._embed_at(tokens.unsqueeze(1), state.position)
         bias = state.memory_bias.flatten(0, 1)
         caches = []
         for layer, cache in zip(self.decoder, state.layers, strict=True):
@@ -198,7 +202,8 @@ class Transformer(nn.Module):
         learned = [self.positions.table] if isinstance(self.positions, LearnedPositions) else []
         ctc = [] if self.ctc_projection is None else [self.ctc_projection.weight]
         embeddings = [self.target_embedding.weight, *self.frontend.tables()]
-        return [*embeddings, *learned, self.projection.weight, *ctc]
+        grid = [] if self.grid is None else self.grid.tables()
+        return [*embeddings, *learned, *grid, self.projection.weight, *ctc]
 
     def _embed_targets(
         self, memory: Memory, target_in: Int[Tensor, "batch target"]
@@ -206,12 +211,14 @@ class Transformer(nn.Module):
         """The embedded targets, and the biases that hide their future and the source's padding."""
         heads = self.settings.heads
         memory_bias = attention_bias(memory.mask.unsqueeze(1), heads, memory.states.dtype)
-        x = self._add_positions(self._embed(target_in), 0)
+        x = self._embed_at(target_in, 0)
         causal = causal_mask(target_in.shape[1], x.device).expand(len(x), -1, -1)
         return x, attention_bias(causal, heads, x.dtype), memory_bias
 
-    def _embed(self, ids: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length dim"]:
-        return embed(ids, self.target_embedding.weight) * math.sqrt(self.settings.dim)
+    def _embed_at(self, ids: Int[Tensor, "batch length"], first: int) -> Float[Tensor, "batch length dim"]:
+        """Target tokens from a position on, in a grid with the place of what comes after each."""
+        x = embed(ids, self.target_embedding.weight) * math.sqrt(self.settings.dim)
+        return self._add_positions(x if self.grid is None else self.grid(x, first), first)
 
     def _add_positions(
         self, x: Float[Tensor, "batch length dim"], first: int

@@ -21,8 +21,13 @@ def model_card(name: str, experiment: Experiment, info: Mapping[str, Any], valid
         validation: the thorough one of the saved weights.
     """
     model, of_sound = experiment.model, experiment.data.source_kind == "sound"
-    use = f"transcribe {name} recording.wav" if of_sound else f"translate {name}"
-    use = f"interlingua {use}" if of_sound else f'echo "..." | interlingua {use}'
+    use = f'echo "..." | interlingua translate {name}'
+    if experiment.data.target_kind == "picture":
+        use = f'interlingua paint {name} "..." --samples 9 --output sheet.png'
+    elif of_sound:
+        use = f"interlingua transcribe {name} recording.wav"
+    elif experiment.data.source_kind == "picture":
+        use = f"interlingua translate {name} picture.png"
     source, target = experiment.languages or ("source", "target")
     scores = "\n".join(
         f"| {score.name} | {score.score:.2f} | {_interval(score.confidence)} | `{score.signature}` |"

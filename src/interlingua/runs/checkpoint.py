@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from interlingua.data.tensors import DamagedFileError, read_tensors, write_tensors
 from interlingua.errors import CheckpointError
-from interlingua.inference.tensors import DamagedFileError, read_tensors, write_tensors
 
 __all__ = ["Checkpoint", "load_newest", "restore_generators", "save_checkpoint"]
 

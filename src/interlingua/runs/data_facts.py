@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+from interlingua.data.description import AnyDescription
 from interlingua.data.preparation import Prepared
 from interlingua.data.store import Store
 from interlingua.errors import BundleError
 from interlingua.inference.bundle import load_bundle
+from interlingua.pictures.description import describe_pictures
 from interlingua.sound.codec import POSITION_SAMPLES
-from interlingua.sound.description import SoundDescription, describe_sounds
+from interlingua.sound.description import describe_sounds
 from interlingua.sound.reading import SAMPLE_RATE
-from interlingua.text.description import Description, describe
+from interlingua.text.description import describe
 from interlingua.text.facts import TextFacts, measure_facts
 
 __all__ = ["describe_data", "facts_of_base", "measure_data_facts", "saved_facts"]
@@ -20,9 +23,15 @@ MAX_READ_PAIRS = 10_000
 """Training pairs that tell what kind of text the model is for."""
 
 
-def describe_data(train: Store, language: str | None) -> tuple[Description | SoundDescription, TextFacts]:
+def describe_data(train: Store, language: str | None) -> tuple[AnyDescription, TextFacts]:
     """What the training pairs are like, and what using a model must know of it."""
     pairs = _sample(train)
+    if "picture" in (train.source_kind, train.target_kind):
+        from_pictures = train.source_kind == "picture"
+        values = train.source(0) if from_pictures else train.target_pixels(0)
+        texts = [target if from_pictures else source for source, target in pairs]
+        described = describe_pictures(math.isqrt(len(values) // 3), texts)
+        return described, measure_data_facts(train, language)
     if train.source_kind == "sound":
         seconds = train.source_lengths * (POSITION_SAMPLES / SAMPLE_RATE)
         return describe_sounds(seconds, [target for _, target in pairs]), measure_data_facts(train, language)
@@ -30,9 +39,11 @@ def describe_data(train: Store, language: str | None) -> tuple[Description | Sou
 
 
 def measure_data_facts(train: Store, language: str | None) -> TextFacts:
-    """What using a model must know of its training pairs; of sounds, only what their targets tell."""
+    """What using a model must know of its training pairs; of files only what their texts tell."""
     pairs = _sample(train)
-    if train.source_kind == "sound":
+    if train.target_kind == "picture":
+        return TextFacts(repetitive=True)
+    if train.source_kind != "text":
         return TextFacts(repetitive=measure_facts([(target, target) for _, target in pairs]).repetitive)
     return measure_facts(pairs, language)
 

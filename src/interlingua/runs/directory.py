@@ -45,7 +45,8 @@ SECTIONS = ("data", "model", "training", "search")
 TRAINING_FILES = (
     MANIFEST, f".{MANIFEST}.part", "log.jsonl", ".log.jsonl.part", "checkpoints/step-*.safetensors",
     "checkpoints/.step-*.safetensors.part", "tensorboard/events.out.tfevents.*", f"{COPIES}/*.copy*",
-    "race.json", ".race.json.part", "race/*/step-*.safetensors", "race/*/.step-*.safetensors.part",
+    "codec/step-*.safetensors", "codec/.step-*.safetensors.part", "race.json", ".race.json.part",
+    "race/*/step-*.safetensors", "race/*/.step-*.safetensors.part",
 )  # fmt: skip
 """What a run writes into training/."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["EARLIER_STAYS", "Ended", "Event", "Note", "Progress", "Raced", "Sample", "Validated",
-           "skipped_note"]  # fmt: skip
+__all__ = ["EARLIER_STAYS", "CodecProgress", "Ended", "Event", "Note", "Progress", "Raced", "Sample",
+           "Validated", "skipped_note"]  # fmt: skip
 
 EARLIER_STAYS = "stopped before the first weights"
 """The reason of a run that was to replace another one, and did not."""
@@ -41,6 +41,23 @@ class Progress:
     """Estimated seconds to the end."""
     skipped: int = 0
     """Updates left out beside these, since their loss or gradient was not finite."""
+
+
+@dataclass(frozen=True)
+class CodecProgress:
+    """The updates of the codec of pictures since the last such event, summed up; about one a second."""
+
+    updates: int
+    """So far."""
+    elapsed_s: float
+    loss: float
+    """Of the pixels, of which 2 is the whole scale."""
+    progress: float
+    """Share of this phase, 0 to 1."""
+    left_s: float
+    """Of this phase; 0 where it is counted in updates."""
+    step: int = 0
+    """Of the model, which has made none yet."""
 
 
 @dataclass(frozen=True)
@@ -111,4 +128,4 @@ def skipped_note(step: int, skipped: int) -> Note:
     )
 
 
-Event = Note | Progress | Raced | Validated | Ended
+Event = Note | Progress | CodecProgress | Raced | Validated | Ended

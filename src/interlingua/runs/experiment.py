@@ -15,6 +15,7 @@ from interlingua.inference.bundle import read_config
 from interlingua.model.architectures import AnyModelSettings
 from interlingua.model.presets import PRESETS
 from interlingua.model.transformer import TransformerSettings
+from interlingua.pictures.settings import PictureSettings
 from interlingua.search.settings import SearchSettings
 from interlingua.settings import Settings, merge
 from interlingua.sound.settings import AugmentationSettings
@@ -49,6 +50,8 @@ class Experiment(Settings):
     training: TrainingSettings = TrainingSettings()
     augmentation: AugmentationSettings | None = None
     """How sounds are changed at random in training; chosen from the data when not given."""
+    pictures: PictureSettings | None = None
+    """How targets that are pictures become tokens; None of others."""
     search: SearchSettings = SearchSettings()
 
     def as_toml(self) -> dict[str, Any]:

@@ -55,8 +55,8 @@ def measure_lengths(train: Store) -> LengthStatistics:
     max_ratio = min(_quantile(ratio, weights, RATIO_QUANTILE), _quantile(ratio, pairs, PAIR_RATIO_QUANTILE))
     extra = _quantile(np.maximum(target - max_ratio * source, 0), pairs, QUANTILE)
     cap = max(MIN_EXTRA_CAP, EXTRA_FACTOR * _quantile(target, pairs, EXTRA_QUANTILE))
-    of_sound = train.source_kind == "sound"
-    margin, least = (1.0, MIN_SOUND_LENGTH) if of_sound else (SOURCE_MARGIN, MIN_SOURCE_LENGTH)
+    of_files = train.source_kind != "text"  # longer ones are cut, or there are none
+    margin, least = (1.0, MIN_SOUND_LENGTH) if of_files else (SOURCE_MARGIN, MIN_SOURCE_LENGTH)
     usual_source = math.ceil(margin * _quantile(source, pairs, QUANTILE))
     max_source_length = max(least, min(int(source.max()), usual_source))
     return LengthStatistics(max_ratio, max_source_length, min(extra, cap))

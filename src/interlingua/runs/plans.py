@@ -13,9 +13,11 @@ from interlingua.data.account import summarise
 from interlingua.data.codecs import load_tokenizers
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
-from interlingua.data.sources import recognise_sources
+from interlingua.data.sources import recognise_kinds
 from interlingua.engine.device import choose_device
 from interlingua.inference.bundle import LengthStatistics, load_bundle
+from interlingua.kinds import FileCodec
+from interlingua.pictures.settings import PictureSettings
 from interlingua.runs.candidates import MAX_LOST, Candidate, choose_turn, propose, propose_for_sound
 from interlingua.runs.data_facts import describe_data, facts_of_base, measure_data_facts, saved_facts
 from interlingua.runs.directory import refuse_overlap
@@ -31,14 +33,15 @@ from interlingua.runs.fine_tuning import refuse_other_model, values_of_base
 from interlingua.runs.inputs import Inputs, copy_streams, find_again, pair_files
 from interlingua.runs.lengths import describe_outliers, measure_lengths
 from interlingua.runs.manifest import Manifest
+from interlingua.runs.picture_recipes import choose_picture_recipe
 from interlingua.runs.recipes import choose_recipe, default_steps, epoch_tokens, measure_preset
 from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
 from interlingua.runs.sound_recipes import choose_sound_recipe, seconds_of
 from interlingua.runs.tensorboard import require_tensorboard
 from interlingua.settings import merge
-from interlingua.sound.codec import SoundCodec
 from interlingua.sound.description import SoundDescription
 from interlingua.text.column_tokenizer import ColumnTokenizer
+from interlingua.text.description import Description
 from interlingua.text.facts import TextFacts
 from interlingua.text.tokenizer import Tokenizer, TokenizerPair, TokenizerSettings
 
@@ -91,15 +94,18 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
     _refuse_overlap(out, given)
     inputs = copy_streams(given.data, copies)
     with inputs.named():
-        inputs = _recognise_sources(inputs)
-        prepared = _prepare(inputs.data, given.tokenizer, base.tokenizers if base else None)
+        inputs = _recognise_kinds(inputs)
+        prepared = _prepare(inputs.data, given.tokenizer, base.tokenizers if base else None, given.pictures)
     inputs.name_report(prepared.report)
     notes = [inputs.rename(prepared.account)]
     lengths = measure_lengths(prepared.train)
     if outliers := describe_outliers(prepared.train, prepared.tokenizers, inputs.data, lengths):
         notes.append(inputs.rename(outliers))
-    shared = {"data": inputs.in_run(out),
-              "base_model": given.base_model and str(Path(given.base_model).absolute())}  # fmt: skip
+    shared: dict[str, Any] = {
+        "data": inputs.in_run(out), "base_model": given.base_model and str(Path(given.base_model).absolute())
+    }  # fmt: skip
+    if prepared.train.target_kind == "picture":
+        shared["pictures"] = given.pictures or PictureSettings()
     if base is not None:
         # the base model's penalty is chosen anew, only the user's is kept
         values = merge(values_of_base(base, given.training.optimizer), _keep_length_penalty(values))
@@ -132,7 +138,7 @@ def load_racing_plans(
         experiment = Experiment.parse({**config, "training": training}, str(directory / "config.toml"))
         data = find_again(experiment.data, manifest.files, directory)
         experiment = experiment.model_copy(update={"data": data})
-        prepared = _prepare(data, experiment.tokenizer, None)
+        prepared = _prepare(data, experiment.tokenizer, None, experiment.pictures)
         prepared = prepared._replace(report=_with_own(manifest.report, prepared))
         language = experiment.languages[0] if experiment.languages else None
         facts, lengths = measure_data_facts(prepared.train, language), measure_lengths(prepared.train)
@@ -172,9 +178,10 @@ def _compete(
         return plans
     training = plans[0].experiment.training
     any_tokenizer = not given.tokenizer.model_fields_set & {"source", "target", "vocabulary_size", "joint"}
+    others: list[Candidate] = []
     if isinstance(description, SoundDescription):
         others = propose_for_sound(description, any_tokenizer=any_tokenizer)
-    else:
+    elif isinstance(description, Description):
         others = propose(
             description, prepared.tokenizers, len(prepared.train), plans[0].experiment.model.architecture,
             any_tokenizer=any_tokenizer, any_model=given.preset is None and not values.get("model"),
@@ -183,7 +190,7 @@ def _compete(
         return plans
     for other in others:
         settings = TokenizerSettings.parse({**values.get("tokenizer", {}), **other.tokenizer}, where)
-        own = _prepare(data, settings, None) if other.tokenizer else prepared
+        own = _prepare(data, settings, None, given.pictures) if other.tokenizer else prepared
         lost = len(prepared.train) - len(own.train)
         if lost > MAX_LOST * len(prepared.train):
             continue
@@ -204,6 +211,8 @@ def _suggest(
     if prepared.train.source_kind == "sound":
         measure = functools.cache(functools.partial(measure_preset, given.training, prepared, device))
         recipe = choose_sound_recipe(given.preset, given.training, prepared.train, measure)
+    elif "picture" in (prepared.train.source_kind, prepared.train.target_kind):
+        recipe = choose_picture_recipe(given.preset, given.training, prepared)
     else:
         recipe = choose_recipe(given.preset, architecture, given.training, prepared, device)
     # the user's penalty, or a paper's, is kept
@@ -232,8 +241,8 @@ def _name(experiment: Experiment, prepared: Prepared) -> str:
 
 def _tokens_of(tokenizer: Tokenizer) -> str:
     """What texts are cut into; of several columns those that are no tags."""
-    if isinstance(tokenizer, SoundCodec):
-        return "sound"
+    if isinstance(tokenizer, FileCodec):
+        return "pictures" if tokenizer.kind == "picture" else "sound"
     if isinstance(tokenizer, ColumnTokenizer):
         return next((name for name in map(_tokens_of, tokenizer.columns) if name != "words"), "words")
     return f"{len(tokenizer):,} subwords" if tokenizer.kind in ("unigram", "bpe") else tokenizer.kind
@@ -255,7 +264,7 @@ def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | N
     if manifest is not None:
         data = find_again(data, manifest.files, directory)
         experiment = experiment.model_copy(update={"data": data})
-    prepared = _prepare(data, experiment.tokenizer, tokenizers)
+    prepared = _prepare(data, experiment.tokenizer, tokenizers, experiment.pictures)
     if manifest is not None:
         prepared = prepared._replace(report=manifest.report)
     facts = saved_facts(directory) if experiment.base_model else None
@@ -265,17 +274,21 @@ def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | N
     return Plan(experiment, prepared, measure_lengths(prepared.train), facts, [])
 
 
-def _recognise_sources(inputs: Inputs) -> Inputs:
-    """The files, and what their sources are; names in a stream count from the working directory."""
-    kind, root = recognise_sources(inputs.data), inputs.data.source_root
-    if kind == "sound":
+def _recognise_kinds(inputs: Inputs) -> Inputs:
+    """The files, and what they are of; names in a stream count from the working directory."""
+    data = recognise_kinds(inputs.data)
+    root = data.source_root
+    if any(data.names_files):
         root = str(Path(root or "").absolute()) if root or inputs.names else None
-    return inputs._replace(data=inputs.data.model_copy(update={"source_kind": kind, "source_root": root}))
+    return inputs._replace(data=data.model_copy(update={"source_root": root}))
 
 
-def _prepare(data: CorpusSettings, settings: TokenizerSettings, tokenizers: TokenizerPair | None) -> Prepared:
+def _prepare(
+    data: CorpusSettings, settings: TokenizerSettings, tokenizers: TokenizerPair | None,
+    pictures: PictureSettings | None,
+) -> Prepared:  # fmt: skip
     """The data, prepared with these tokenizers; with new ones when there are none."""
-    prepared = prepare(data, settings, cache_directory(), tokenizers)
+    prepared = prepare(data, settings, cache_directory(), tokenizers, pictures)
     return prepared if tokenizers is None else prepared._replace(tokenizers=tokenizers)
 
 

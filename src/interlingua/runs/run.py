@@ -19,6 +19,7 @@ from interlingua.inference.bundle import (
 )
 from interlingua.runs.beginning import write_beginning
 from interlingua.runs.candidates import choose_turn
+from interlingua.runs.codec_phase import codec_elapsed
 from interlingua.runs.directory import (
     check_place,
     finish_or_drop_replacement,
@@ -119,7 +120,7 @@ def _resume_training(out: Path, plan: Plan, started: float, standing: Standing |
     journal = Journal(out, plan)
     checkpoint, damaged = journal.load_checkpoint()
     learner, machine = build_learner(plan, resumed=checkpoint is not None)
-    clock = Clock(checkpoint.about["elapsed_s"] if checkpoint else 0.0, started)
+    clock = Clock(checkpoint.about["elapsed_s"] if checkpoint else codec_elapsed(out), started)
     session = Session(journal, [plan], machine, clock, damaged)
     trainer = session.trainer = session.build(plan, learner)
     session.standing = standing

@@ -19,6 +19,7 @@ from interlingua.inference.bundle import (
     load_bundle,
     save_config,
 )
+from interlingua.runs.codec_phase import learn_codec
 from interlingua.runs.events import Ended, Event, Note
 from interlingua.runs.interrupt import stop_on_signal
 from interlingua.runs.journal import Journal
@@ -165,6 +166,9 @@ def _train(trainer: Trainer, session: Session, stopped: threading.Event) -> Iter
     if session.trainer is not None and learner.step:
         yield Note(f"going on after step {learner.step:,}")
     yield from _time_left(trainer)
+    if not (yield from learn_codec(trainer, stopped)):
+        yield Ended(0, trainer.clock(), "stopped", finished=False, best_step=0)
+        return
     reason = USED_UP if trainer.used_up else (yield from trainer.train(stopped))
     finished = not stopped.is_set()
     if finished and learner.step < FEW_STEPS and not trainer.fine_tuning:

@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator
 
 from interlingua.data.batch import Batch
 from interlingua.data.loader import (
+    CaptionDropout,
     Position,
     SoundAugmentation,
     SubwordSampling,
@@ -248,12 +249,14 @@ class Trainer:
         self.best_outputs = tuple(about.get("best_outputs", ()))
 
     def _batches(self) -> Iterator[tuple[Batch, Position]]:
-        settings, prepared = self.settings, self.plan.prepared
+        settings, prepared, pictures = self.settings, self.plan.prepared, self.plan.experiment.pictures
         variation: Variation | None = None
         of_sound = prepared.train.source_kind == "sound"
         if of_sound and self.plan.experiment.augmentation is not None:
             variation = SoundAugmentation(self.plan.experiment.augmentation)
-        elif settings.subword_sampling and not of_sound:
+        elif pictures is not None and prepared.train.source_kind == "text":
+            variation = CaptionDropout(pictures.caption_dropout)
+        elif settings.subword_sampling and prepared.train.source_kind == "text":
             variation = SubwordSampling(prepared.tokenizers, settings.subword_sampling)
         batches = load_batches(
             prepared.train, settings.max_tokens, settings.seed, self.position, variation, prepared.parts,

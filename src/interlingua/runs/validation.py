@@ -22,8 +22,9 @@ from interlingua.evaluation.references import choose_repeated
 from interlingua.evaluation.scores import Score, evaluate
 from interlingua.inference.bundle import LengthStatistics
 from interlingua.inference.coverage import measure_least_coverage
+from interlingua.inference.painter import Painter
 from interlingua.inference.translator import Translation
-from interlingua.inference.using import build_translator
+from interlingua.inference.using import build_user
 from interlingua.model.protocol import Model
 from interlingua.runs.events import Sample
 from interlingua.search.hypothesis import length_penalty
@@ -31,6 +32,7 @@ from interlingua.search.settings import SearchSettings
 from interlingua.text.facts import TextFacts
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.training.objective import CrossEntropy
+from interlingua.version import __version__
 
 __all__ = ["LENGTH_PENALTIES", "StoppedError", "Validation", "Validator", "best_hypothesis"]
 
@@ -140,8 +142,12 @@ class Validator:
         self.chooses_length_penalty = choose_length_penalty and ranked_by_decoder
         texts = [(store.source_text(i), store.target_text(i)) for i in sorted(self.order)]
         self.repeated = choose_repeated(texts)
-        self.metrics = task_metrics(
-            [target for _, target in texts], tokenizers.target, transcripts=store.source_kind == "sound"
+        self.metrics = (
+            []
+            if store.target_kind == "picture"
+            else task_metrics(
+                [target for _, target in texts], tokenizers.target, transcripts=store.source_kind == "sound"
+            )
         )
 
     def validate(
@@ -216,6 +222,12 @@ class Validator:
         least = measure_least_coverage(engine, self.tokenizers, translated, ends_at, self.facts.column)
         return validation._replace(min_coverage=least)
 
+    def _target_size(self, i: int) -> int:
+        """Characters of a target, or pixels."""
+        if self.store.target_kind == "picture":
+            return len(self.store.target_pixels(i)) // 3
+        return len(self.store.target_text(i))
+
     def judge(self, outputs: Sequence[str]) -> float:
         """The `selection_score` of translations of the first pairs.
 
@@ -246,10 +258,13 @@ class Validator:
         """The loss, and translations of the first of these pairs: of all that there is time for."""
         now = time.monotonic()
         loss = self.measure_loss(model, self.order, now + LOSS_SHARE * (ends_at - now))
-        translator = build_translator(
+        if self.store.target_kind == "picture":
+            return loss, []
+        translator = build_user(
             EagerEngine(model, self.device), self.tokenizers, settings=search,
             **self.lengths._asdict(), facts=self.facts,
         )  # fmt: skip
+        assert not isinstance(translator, Painter), "pictures are judged by the loss"
 
         def stop(_: object) -> None:
             if stopped is not None and stopped.is_set():
@@ -283,14 +298,17 @@ class Validator:
         n_bootstrap: int = 1000,
     ) -> Validation:  # fmt: skip
         scores = self._evaluate(self.metrics, outputs, pairs, n_bootstrap) if pairs else []
+        if self.store.target_kind == "picture" and math.isfinite(loss.per_token):
+            scores = [bits_per_token(loss.per_token)]
         shown = zip(pairs[:SHOWN_SAMPLES], outputs[:SHOWN_SAMPLES], strict=True)
-        of_sound = self.store.source_kind == "sound"  # where a file lies is nobody else's business
+        of_files = self.store.source_kind != "text"  # where a file lies is nobody else's business
         samples = [
-            Sample(Path(source).name if of_sound else source, target, output)
+            Sample(Path(source).name if of_files else source, target, output)
             for (source, target), output in shown
         ]
         seconds = time.monotonic() - started
-        return Validation(*loss, scores, samples, search, len(pairs), seconds)
+        counted = len(self.order) if self.store.target_kind == "picture" else len(pairs)
+        return Validation(*loss, scores, samples, search, counted, seconds)
 
     def _score_corpora(self, validation: Validation, outputs: list[str]) -> Validation:
         """The same with the scores of each corpus.
@@ -347,10 +365,15 @@ class Validator:
                 batch = make_batch(self.store, indices[chosen]).to(self.device)
                 loss = CrossEntropy()(model, batch)
                 total, tokens = total + float(loss.sums["loss"]), tokens + loss.tokens
-            characters += sum(len(self.store.target_text(i)) for i in indices.tolist())
+            characters += sum(map(self._target_size, indices.tolist()))
             if time.monotonic() > ends_at:
                 break
         return Loss(total / tokens, total / max(1, characters) / math.log(2)) if tokens else NO_LOSS
+
+
+def bits_per_token(nats: float) -> Score:
+    """How well the tokens of pictures are predicted: what such models are chosen by."""
+    return Score("bits/token", nats / math.log(2), f"tokens:codec|version:{__version__}", False, "")
 
 
 def best_hypothesis(translation: Translation, alpha: float) -> Translation:

@@ -38,7 +38,10 @@ def greedy_search(
     with torch.inference_mode():
         memory = model.encode(batch.source)
         return [
-            [path] for path in decode_paths(model, memory, batch.limits, settings, _most_probable, observe)
+            [path]
+            for path in decode_paths(
+                model, memory, batch.limits, settings, _most_probable, observe, batch.fixed
+            )
         ]
 
 
@@ -54,6 +57,7 @@ def decode_paths(
     settings: SearchSettings,
     choose: ChooseTokens,
     observe: StepObserver | None = None,
+    fixed: bool = False,
 ) -> list[Hypothesis]:
     """Extends every row by one chosen token a step until EOS or its length limit.
 
@@ -64,12 +68,13 @@ def decode_paths(
         settings: length_penalty and unknown are used.
         choose: picks the tokens; forbidden ones have a log-probability of -inf.
         observe: told of every step.
+        fixed: whether all tokens up to the limits are wanted, and no end.
 
     Returns:
         One hypothesis a row.
     """
     device, state = limits.device, model.start(memory)
-    forbidden = torch.tensor(forbidden_ids(settings), device=device)
+    forbidden = torch.tensor(forbidden_ids(settings) + [EOS] * fixed, device=device)
     longest = int(limits.max())
     ids = torch.full((len(limits), longest), EOS, device=device)
     log_probs = torch.zeros(len(limits), longest, device=device)
@@ -96,14 +101,14 @@ def decode_paths(
             state = state.reorder(kept.unsqueeze(1))
             rows, tokens, going = rows[kept], tokens[kept], going[kept]
     return [
-        _hypothesis(*row, settings.length_penalty)
+        _hypothesis(*row, settings.length_penalty, fixed)
         for row in zip(ids.tolist(), log_probs.tolist(), limits.tolist(), strict=True)
     ]
 
 
-def _hypothesis(ids: list[int], log_probs: list[float], limit: int, alpha: float) -> Hypothesis:
+def _hypothesis(ids: list[int], log_probs: list[float], limit: int, alpha: float, fixed: bool) -> Hypothesis:
     limited = EOS not in ids[:limit]
     length = limit if limited else ids.index(EOS) + 1  # EOS counted
     log_probs = log_probs[:length]
     score = sum(log_probs) / float(length_penalty(length, alpha))
-    return Hypothesis(ids[:length] if limited else ids[: length - 1], log_probs, score, limited)
+    return Hypothesis(ids[:length] if limited else ids[: length - 1], log_probs, score, limited and not fixed)

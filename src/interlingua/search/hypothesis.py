@@ -20,6 +20,10 @@ class SearchInput(NamedTuple):
     source: Source
     limits: Int[Tensor, " batch"]
     """The most target tokens of each, EOS counted."""
+    seeds: tuple[int, ...] = ()
+    """Sampling: of each, in place of the settings' seed."""
+    fixed: bool = False
+    """Whether targets have exactly so many tokens as the limits say, and no end; not for beams."""
 
 
 class Hypothesis(NamedTuple):

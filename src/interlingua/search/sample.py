@@ -41,7 +41,9 @@ def sample(
         # As many sentences as rows, so that draws of one source end and leave one by one.
         memory = model.encode(batch.source).repeat(draws)
         limits = batch.limits if draws == 1 else batch.limits.repeat_interleave(draws)
-        paths = decode_paths(model, memory, limits, settings, choose, observe if draws == 1 else None)
+        paths = decode_paths(
+            model, memory, limits, settings, choose, observe if draws == 1 else None, batch.fixed
+        )
     by_source = [paths[i * draws : (i + 1) * draws] for i in range(size)]
     return [sorted(found, key=lambda path: -path.score) for found in by_source]
 
@@ -51,9 +53,11 @@ def _numbers(batch: SearchInput, draws: int, seed: int) -> Float[Tensor, "rows s
     steps = int(batch.limits.max())
     rows = []
     values, mask = batch.source
-    for source, length in zip(values.cpu().flatten(1).tolist(), mask.sum(1).tolist(), strict=True):
+    seeds = batch.seeds or [seed] * len(mask)
+    each = zip(values.cpu().flatten(1).tolist(), mask.sum(1).tolist(), seeds, strict=True)
+    for source, length, own_seed in each:
         real = source[: length * values[0, 0].numel()]
-        generator = torch.Generator().manual_seed(hash((seed, *real)))
+        generator = torch.Generator().manual_seed(hash((own_seed, *real)))
         rows.append(torch.rand(steps, draws, generator=generator).T)
     return torch.cat(rows).to(batch.limits.device)
 

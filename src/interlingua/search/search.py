@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 
 from interlingua.model.protocol import Memory, Seq2Seq
@@ -9,6 +11,7 @@ from interlingua.search.beam import BeamObserver, Constraint, beam_search
 from interlingua.search.ctc import CTCPrefixScorer
 from interlingua.search.forced import rescore
 from interlingua.search.greedy import greedy_search
+from interlingua.search.guidance import Guided
 from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
 from interlingua.search.sample import sample
 from interlingua.search.settings import SearchSettings
@@ -33,6 +36,8 @@ def search(
         observe: told of every step, unless several draws a source are wanted.
         constraint: on what must come out, if anything; not for sampling.
     """
+    if settings.guidance != 1:
+        model = cast(Seq2Seq, Guided(model, settings.guidance))
     if settings.sample:
         return sample(model, batch, settings, observe)
     if settings.beam == 1 and constraint is None and not settings.ctc_weight:

@@ -30,6 +30,9 @@ class SearchSettings(Settings):
     the decoder's (Watanabe et al. 2017, III-B); 0: by the decoder's alone. Not when sampling."""
     unknown: bool = False
     """Whether the unknown symbol may be generated."""
+    guidance: Annotated[float, Field(ge=0, le=100)] = 1.0
+    """Of models of pictures: how much more the source counts than it does by itself (classifier-free
+    guidance, Ho and Salimans 2021). 1: as the model says; 0: whatever the source."""
     sample: bool = False
     """Draw each token at random instead of searching; `n_best` independent draws a sentence."""
     temperature: Annotated[float, Field(gt=0, le=100)] = 1.0

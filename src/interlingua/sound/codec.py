@@ -24,6 +24,8 @@ class SoundCodec:
     kind: Literal["sound"] = "sound"
     normalisation: Any = "none"
     compared_by = None
+    dtype = "int16"
+    unit = POSITION_SAMPLES
     vocabulary = f"{NUM_BANDS} bands of {SAMPLE_RATE} Hz"
 
     def __len__(self) -> int:

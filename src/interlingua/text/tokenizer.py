@@ -26,7 +26,8 @@ from interlingua.text.protocol import Tokenizer
 from interlingua.text.subwords import MAX_LINE, SubwordTokenizer, smallest_vocabulary
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 
-__all__ = ["Tokenizer", "TokenizerPair", "TokenizerSettings", "train_target_tokenizer", "train_tokenizers"]
+__all__ = ["Tokenizer", "TokenizerPair", "TokenizerSettings", "train_source_tokenizer",
+           "train_target_tokenizer", "train_tokenizers"]  # fmt: skip
 
 
 class TokenizerPair(NamedTuple):
@@ -124,6 +125,29 @@ def train_tokenizers(
         for kind, side, rule, count in zip(kinds, texts, (source_rule, target_rule), characters, strict=True)
     )
     return TokenizerPair(source, target), f"source: {_describe(source)}; target: {_describe(target)}"
+
+
+def train_source_tokenizer(
+    pairs: Iterable[tuple[str, str]], settings: TokenizerSettings, tags: Collection[str] = (), seed: int = 0
+) -> tuple[Tokenizer, str]:
+    """Learns a tokenizer of the sources alone, of pairs whose targets are no texts.
+
+    Args:
+        pairs: (source, target), read once.
+        settings: of the source, whose kind may be "auto".
+        tags: see `train_tokenizers`.
+        seed: draws the sample.
+
+    Returns:
+        The tokenizer, and what it is in words.
+
+    Raises:
+        ConfigurationError: the settings contradict the data.
+        DataError: there are no pairs.
+    """
+    alone = settings.model_copy(update={"joint": False, "target": "bytes"})  # which have nothing to learn
+    learnt, described = train_tokenizers(((source, "-") for source, _ in pairs), alone, tags, seed)
+    return learnt.source, described.removeprefix("source: ").removesuffix("; target: bytes")
 
 
 def train_target_tokenizer(

@@ -10,9 +10,9 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from interlingua.data.description import read_description
 from interlingua.errors import BundleError
 from interlingua.inference.bundle import read_config, read_info
-from interlingua.sound.description import SoundDescription
 
 __all__ = ["CurvePoint", "RaceCurve", "RunHistory", "Sample", "SampleOutput", "Validation", "read_history"]
 
@@ -213,7 +213,8 @@ def _notes(data: Mapping[str, Any]) -> list[str]:
         return []
     summary, description = str(data.get("summary", "")), data.get("description") or {}
     notes = summary.split("\n") if summary else [str(data.get("tokenizers", ""))]
-    return [*notes, str(SoundDescription(**description))] if "hours" in description else notes
+    of_files = description.keys() & {"hours", "size"}  # of texts the summary says enough
+    return [*notes, str(read_description(description))] if of_files else notes
 
 
 def _curve(progress: Sequence[Mapping[str, Any]]) -> list[CurvePoint]:

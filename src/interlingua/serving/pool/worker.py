@@ -75,6 +75,7 @@ def _load(path: str, setup: dict[str, Any]) -> Translator | Transcriber:
     model = interlingua.load(path, device=setup["device"], threads=1, precision=setup["precision"])
     if isinstance(model, Transcriber):
         require_sound()
+    assert isinstance(model, Translator | Transcriber), "others are refused before"
     return model
 
 

@@ -1,0 +1,196 @@
+"""`interlingua paint`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from interlingua.cli.lines import check_input, check_output, line_chunks
+from interlingua.cli.models import find_model, load_model
+from interlingua.cli.options import Device, Precision, Threads
+from interlingua.errors import ConfigurationError, OutputError
+from interlingua.files import write_whole
+from interlingua.search.settings import SearchSettings
+
+if TYPE_CHECKING:
+    from interlingua.inference.painter import Painter, Painting
+
+__all__ = ["paint"]
+
+CAPTIONS_AT_ONCE = 64
+SHEET_PIXELS = 128
+"""About so large is a picture on a sheet, unless --scale says otherwise."""
+MARGIN = 0.06
+"""Between the pictures of a sheet, of their edge."""
+SHOWN_SYMBOLS = 5
+MAX_SAMPLES, MAX_SCALE = 10_000, 64
+
+
+def paint(
+    model: Annotated[Path, typer.Argument(help="The directory of a model whose targets are pictures.")],
+    captions: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CAPTION]...", help="What to paint; without any, lines of standard input."),
+    ] = None,
+    input: Annotated[
+        Path | None, typer.Option(help="A file of captions, a line each; may be .gz or .xz.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="A PNG file: a row for each caption, a column for each sample.")
+    ] = None,
+    out_dir: Annotated[
+        Path | None,
+        typer.Option(help="A directory for a PNG of each caption: 000001.png, ...; of several samples "
+                          "000001-1.png, ..."),
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, max=MAX_SAMPLES, help="Pictures of each caption.")] = 1,
+    guidance: Annotated[
+        float | None,
+        typer.Option(help="How much more the caption counts than by itself; 1 is as learnt. "
+                          "By default the model's."),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Below 1 is more careful, above 1 more daring.")
+    ] = None,
+    top_k: Annotated[
+        int | None, typer.Option(help="Draw from the so many most probable tokens; 0 = all.")
+    ] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Draw from the fewest tokens that hold this share of probability.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the first sample; the next ones have the next numbers.")
+    ] = None,
+    scale: Annotated[
+        int | None,
+        typer.Option(min=1, max=MAX_SCALE, help="So many times as large as it is painted; 1 in --out-dir."),
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    precision: Precision = None,
+) -> None:  # fmt: skip
+    """Paint pictures of captions.
+
+    Example: `interlingua paint runs/emoji "a sad cat" --samples 9 --output cats.png`
+
+    A picture of each line: `interlingua paint runs/emoji --input captions.txt --out-dir pngs`
+    """
+    given = {"guidance": guidance, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    SearchSettings.parse({**options, "sample": True}, where="command line")
+    input = None if input == Path("-") else input
+    if (output is None) == (out_dir is None):
+        raise ConfigurationError(
+            "where to the pictures go is not said" if output is None else "the pictures go to one place only",
+            where="command line", accepted="--output FILE.png for one sheet, or --out-dir DIRECTORY.",
+        )  # fmt: skip
+    if captions and input is not None:
+        raise ConfigurationError("there are captions and a file of captions", where="--input",
+                                 found=str(input), accepted="Give one of them.")  # fmt: skip
+    find_model(model)
+    if not captions:
+        check_input(input)
+    _check_places(output, out_dir, model)
+    options["seed"] = options.get("seed", 0)
+    SearchSettings.parse({"seed": options["seed"] + samples - 1}, where="--seed and --samples")
+    painter = load_model(model, device, threads, precision, of="paint")
+    rows: list[list[Painting]] = []
+    unknown: dict[str, None] = {}
+    number = empty = 0
+    for some in [captions] if captions else line_chunks(input, CAPTIONS_AT_ONCE):
+        empty += sum(not caption.strip() for caption in some)
+        for caption in some:
+            unknown.update(dict.fromkeys(painter.captions.unknown(painter.captions.normalise(caption))))
+        painted = painter.paint(some, samples=samples, **options)
+        if out_dir is not None:
+            for of_caption in painted:
+                number += 1
+                for name, painting in _named(number, of_caption):
+                    _write(out_dir / name, painting.pixels, scale or 1)
+        else:
+            rows += painted
+    if output is not None and not rows:
+        raise ConfigurationError("there are no captions", where=str(input or "standard input"))
+    if output is not None:
+        _write_sheet(output, rows, scale or max(1, SHEET_PIXELS // painter.codec.size))
+    _report(painter, empty, list(unknown))
+
+
+def _named(number: int, paintings: Sequence[Painting]) -> Iterator[tuple[str, Painting]]:
+    for sample, painting in enumerate(paintings, start=1):
+        yield f"{number:06d}.png" if len(paintings) == 1 else f"{number:06d}-{sample}.png", painting
+
+
+def _check_places(output: Path | None, out_dir: Path | None, model: Path) -> None:
+    """Refuses places that cannot be written, before PyTorch, which takes seconds, is loaded."""
+    if output is not None:
+        check_output(output)
+        if output.suffix.lower() != ".png":
+            example = output.with_suffix(".png")
+            raise ConfigurationError("pictures are written as PNG", where="--output", found=str(output),
+                                     accepted=f"For example: --output {example}")  # fmt: skip
+    if out_dir is not None:
+        if out_dir.resolve() == model.resolve():
+            raise OutputError(
+                "this is the model's directory", where=out_dir, accepted="Choose another --out-dir."
+            )
+        try:
+            out_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError("the directory cannot be made", where=out_dir, found=error.strerror) from error
+
+
+def _write_sheet(path: Path, rows: Sequence[Sequence[Painting]], scale: int) -> None:
+    import numpy as np
+
+    first = rows[0][0].pixels
+    if len(rows) == 1 and len(rows[0]) == 1:
+        _write(path, first, scale)
+        return
+    edge = len(first)
+    step = edge + max(1, round(MARGIN * edge))
+    margin = step - edge
+    columns = _columns(rows)
+    lines = [list(line) for line in columns]
+    sheet = np.full((len(lines) * step + margin, len(lines[0]) * step + margin, 3), 225, np.uint8)
+    for row, line in enumerate(lines):
+        for column, painting in enumerate(line):
+            top, left = row * step + margin, column * step + margin
+            sheet[top : top + edge, left : left + edge] = painting.pixels
+    _write(path, sheet, scale)
+
+
+def _columns(rows: Sequence[Sequence[Painting]]) -> Sequence[Sequence[Painting]]:
+    """As they lie on a sheet: of one caption in a square, else a row for each caption."""
+    if len(rows) > 1:
+        return rows
+    paintings = rows[0]
+    width = next(edge for edge in range(1, len(paintings) + 1) if edge * edge >= len(paintings))
+    return [paintings[start : start + width] for start in range(0, len(paintings), width)]
+
+
+def _write(path: Path, pixels: Any, scale: int) -> None:
+    from interlingua.pictures.reading import encode_png
+
+    content = encode_png(pixels.repeat(scale, axis=0).repeat(scale, axis=1))
+
+    def write(aside: Path) -> None:
+        aside.write_bytes(content)
+
+    write_whole(path, write)
+
+
+def _report(painter: Painter, empty: int, unknown: Sequence[str]) -> None:
+    """Says on standard error what the model could not heed."""
+    if empty:
+        captions = "1 caption is" if empty == 1 else f"{empty:,} captions are"
+        print(f"interlingua: {captions} empty: painted whatever came", file=sys.stderr)
+    if unknown:
+        more = " …" if len(unknown) > SHOWN_SYMBOLS else ""
+        what = "words" if painter.captions.kind == "words" else "symbols"
+        named = " ".join(unknown[:SHOWN_SYMBOLS])
+        print(f"interlingua: {what} that the model does not know: {named}{more}", file=sys.stderr)

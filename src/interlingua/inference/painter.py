@@ -1,0 +1,174 @@
+"""Texts to pictures: tokens drawn from the model, painted by the codec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from interlingua.data.batch import make_source
+from interlingua.engine.protocol import Engine
+from interlingua.engine.workload import batches, chunks, side_by_side
+from interlingua.errors import DataError
+from interlingua.inference.alignment import attention_of
+from interlingua.inference.inputs import check_chunk, read_pairs
+from interlingua.inference.scoring import score
+from interlingua.inference.translation import PairScore
+from interlingua.kinds import Source
+from interlingua.model.protocol import Attention
+from interlingua.pictures.codec import PictureCodec
+from interlingua.pictures.reading import Pixels
+from interlingua.search.hypothesis import SearchInput, StepObserver
+from interlingua.search.settings import SearchSettings
+from interlingua.text.facts import TextFacts
+from interlingua.text.tokenizer import Tokenizer, TokenizerPair
+
+__all__ = ["PaintObserver", "Painter", "Painting"]
+
+PAIRS_AT_ONCE = 256
+PaintObserver = Callable[[Callable[[], dict[tuple[int, int], Sequence[int]]]], object]
+"""Told after every token, with what gives the ids so far by (caption, sample); it may raise to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """One picture that a model painted."""
+
+    pixels: Pixels
+    """(size, size, 3)."""
+    tokens: tuple[int, ...]
+    """The codes, row by row."""
+    log_prob: float
+    """The natural log-probability of all tokens, as they were drawn: with guidance, before temperature and
+    cuts."""
+    seed: int
+    """With the caption, what decides the picture."""
+    attention: Attention | None = None
+    """On request: all weights, (layers, heads, queries, keys); query t is what token t was drawn by."""
+
+
+class Painter:
+    """An engine with all it needs to paint pictures of captions.
+
+    Args:
+        engine: what computes.
+        tokenizers: of the captions, and the codec of pictures.
+        settings: how to draw, unless a call says otherwise.
+        facts: of the captions of the training.
+        **lengths: what search of texts must know; pictures have as many tokens as they have.
+    """
+
+    def __init__(
+        self, engine: Engine, tokenizers: TokenizerPair, *, settings: SearchSettings | None = None,
+        facts: TextFacts | None = None, **lengths: Any,
+    ) -> None:  # fmt: skip
+        self.engine, self.tokenizers = engine, tokenizers
+        self.settings, self.facts = settings or SearchSettings(sample=True, beam=1), facts or TextFacts()
+
+    @property
+    def captions(self) -> Tokenizer:
+        """The tokenizer of captions."""
+        return self.tokenizers.source
+
+    @property
+    def codec(self) -> PictureCodec:
+        """What makes pictures of tokens."""
+        codec = self.tokenizers.target
+        assert isinstance(codec, PictureCodec), "the targets are pictures"
+        return codec
+
+    def paint(
+        self, captions: Iterable[str], *, samples: int = 1, seed: int | None = None, attention: bool = False,
+        observe: PaintObserver | None = None, **changes: Any,
+    ) -> list[list[Painting]]:  # fmt: skip
+        """Paints pictures; neither the order nor the company of a caption matters to its pictures.
+
+        Args:
+            captions: any number of them.
+            samples: pictures of each: those of the seeds seed, seed + 1, and so on.
+            seed: of the first; the settings' when not given.
+            attention: whether to give all attention weights.
+            observe: called after every token, perhaps from several threads.
+            **changes: fields of SearchSettings: guidance, temperature, top_k, top_p.
+
+        Raises:
+            ConfigurationError: a setting is not acceptable.
+            DataError: a caption is no text.
+        """
+        if isinstance(captions, str):
+            raise DataError("this takes a list or the like", where="captions", found=captions,
+                            accepted="A list of texts; of one text: [text].")  # fmt: skip
+        values = {**self.settings.model_dump(), "sample": True, "beam": 1, "n_best": 1, **changes}
+        settings = SearchSettings.parse(values, where="search")
+        first = settings.seed if seed is None else seed
+        texts = [_text(caption, number) for number, caption in enumerate(captions)]
+        sources = self.captions.encode_batch([self.captions.normalise(text) for text in texts])
+        jobs = [(number, sample) for number in range(len(texts)) for sample in range(samples)]
+
+        def paint_batch(batch: list[int]) -> list[Painting]:
+            chosen = [jobs[i] for i in batch]
+            return self._paint(
+                [sources[number] for number, _ in chosen], chosen, first, settings, attention, observe
+            )
+
+        lengths = [len(sources[number]) + 1 for number, _ in jobs]
+        rows = 2 if settings.guidance != 1 else 1
+        together = list(
+            batches(
+                lengths,
+                [rows * (length + self.codec.tokens) for length in lengths],
+                self.engine.capacity,
+                rows,
+            )
+        )
+        found: dict[tuple[int, int], Painting] = {}
+        for batch, paintings in zip(together, side_by_side(paint_batch, together, self.engine), strict=True):
+            found.update(zip((jobs[i] for i in batch), paintings, strict=True))
+        return [[found[number, sample] for sample in range(samples)] for number in range(len(texts))]
+
+    def score_pairs(
+        self, pairs: Iterable[tuple[str, str]], *, chunk: int = PAIRS_AT_ONCE
+    ) -> Iterator[PairScore]:
+        """Says how probable given picture files are, in order, with flat memory."""
+        check_chunk(chunk)
+        parts = chunks(read_pairs(pairs, "pairs"), chunk)
+        return (found for part in parts for found in score(self.engine, self.tokenizers, part))
+
+    def _paint(
+        self, sources: Sequence[list[int]], jobs: Sequence[tuple[int, int]], first: int,
+        settings: SearchSettings, attention: bool, observe: PaintObserver | None,
+    ) -> list[Painting]:  # fmt: skip
+        device = self.engine.device
+        values, mask = make_source(sources, "text")
+        source = Source(values.to(device), mask.to(device))
+        limits = torch.full((len(sources),), self.codec.tokens, device=device)
+        seeds = tuple(first + sample for _, sample in jobs)
+        observe_step = None if observe is None else self._step_observer(jobs, observe)
+        found = self.engine.search(SearchInput(source, limits, seeds, fixed=True), settings, observe_step)
+        ids = [hypotheses[0].ids for hypotheses in found]
+        pictures = self.codec.decode_batch(ids)
+        paintings = [
+            Painting(picture, tuple(self.codec.codes(row)), sum(hypotheses[0].log_probs), of_seed)
+            for picture, row, hypotheses, of_seed in zip(pictures, ids, found, seeds, strict=True)
+        ]
+        if attention:
+            weights = attention_of(self.engine, source, ids)
+            paintings = [replace(each, attention=own) for each, own in zip(paintings, weights, strict=True)]
+        return paintings
+
+    def _step_observer(self, jobs: Sequence[tuple[int, int]], observe: PaintObserver) -> StepObserver:
+        def observe_step(rows: Tensor, ids: Tensor) -> None:
+            observe(
+                lambda: {jobs[row]: of_row for row, of_row in zip(rows.tolist(), ids.tolist(), strict=True)}
+            )
+
+        return observe_step
+
+
+def _text(caption: object, number: int) -> str:
+    if not isinstance(caption, str):
+        raise DataError("this is no text", where=f"captions[{number}]", found=type(caption).__name__)
+    return caption

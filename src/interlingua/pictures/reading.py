@@ -1,0 +1,268 @@
+"""Picture files and bytes to pixels: a square of one size, red, green and blue, 8 bits each.
+
+Files are told apart by their content. Every error names the file, after what named it: "pairs.tsv:12: a.png".
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import stat
+import warnings
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from interlingua.errors import ConfigurationError, DataError
+
+__all__ = [
+    "PictureReport", "Pixels", "decode_picture", "encode_png", "fit", "inspect_picture",
+    "measure_picture", "read_picture", "require_pictures",
+]  # fmt: skip
+
+Pixels = npt.NDArray[np.uint8]
+"""(size, size, 3)."""
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
+READABLE = "PNG, JPEG, WebP, GIF (its first picture), BMP, TIFF and PPM can be read"
+MAX_PIXELS = 64_000_000
+"""Of a file; what unpacks to more is refused before it is unpacked."""
+MAX_RATIO = 50
+"""A picture so many times as wide as high, or as high as wide, is nothing but a line."""
+_OTHERS = {
+    rb"\s*<svg|\s*<\?xml[^>]*>\s*(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg": "an SVG drawing",
+    rb"....ftyp(avif|avis)": "an AVIF picture",
+    rb"....ftyp(heic|heix|mif1|msf1)": "an HEIC picture",
+    rb"....ftyp": "an MP4 film",
+    rb"%PDF": "a PDF document",
+    rb"8BPS": "a Photoshop file",
+    rb"\0\0\x01\0": "an icon (ICO)",
+    rb"\s*<(!DOCTYPE|!doctype|html|HTML)": "a web page",
+    rb"version https://git-lfs": "a Git LFS pointer, in place of the file itself (git lfs pull brings it)",
+    rb"PK\x03\x04": "a ZIP archive",
+    rb"\x1f\x8b": "a gzip file",
+    rb"RIFF....WAVE|fLaC|OggS|ID3": "a sound",
+}
+_CONVERSION = "convert it first, for example to PNG"
+
+
+class PictureReport(NamedTuple):
+    """A picture in a few numbers."""
+
+    width: int
+    height: int
+    """Of the file, in pixels."""
+    size: int
+    """Of the edge that it was brought to."""
+    colours: int
+    """Distinct ones after that; 1 is a blank sheet."""
+
+    def warnings(self) -> list[str]:
+        """What is odd, in words; training goes on."""
+        found = []
+        if self.colours == 1:
+            found.append("of one colour alone: there is nothing to see")
+        if max(self.width, self.height) < self.size / 2:
+            found.append(f"very small: {self.width} x {self.height} pixels")
+        return found
+
+
+def require_pictures() -> Any:
+    """The library that reads pictures: Pillow's `Image`.
+
+    Raises:
+        ConfigurationError: it is not installed.
+    """
+    try:
+        from PIL import Image
+    except ModuleNotFoundError as error:
+        raise ConfigurationError("the package for pictures is not installed", found=error.name,
+                                 accepted="pip install 'interlingua[pictures]'") from None  # fmt: skip
+    return Image
+
+
+def read_picture(path: str | Path, size: int, where: str | None = None) -> Pixels:
+    """The pixels of a picture file, fitted into a square.
+
+    Args:
+        path: a file of a usual format, of any size and mode; transparency shows white.
+        size: of the square's edge, in pixels.
+        where: what named the file, such as "pairs.tsv:12", for messages.
+
+    Raises:
+        DataError: there is no such file, or it is empty, no picture, damaged, cut off or far too large.
+        ConfigurationError: the extra `pictures` is not installed.
+    """
+    return inspect_picture(path, size, where)[0]
+
+
+def decode_picture(data: bytes, size: int, name: str = "picture") -> Pixels:
+    """As `read_picture`, of a file's content.
+
+    Args:
+        data: the whole file.
+        size: of the square's edge, in pixels.
+        name: for messages.
+    """
+    return _decode(io.BytesIO(data), size, name)[0]
+
+
+def inspect_picture(path: str | Path, size: int, where: str | None = None) -> tuple[Pixels, PictureReport]:
+    """As `read_picture`, with what the picture is like."""
+    place = str(path) if where is None else f"{where}: {path}"
+    with _open(path, place) as stream:
+        return _decode(stream, size, place)
+
+
+def measure_picture(path: str | Path) -> tuple[int, int]:
+    """Width and height of a picture file, in pixels, without unpacking it.
+
+    Raises:
+        DataError: as `read_picture`.
+    """
+    with _open(path, str(path)) as stream:
+        width, height = _identify(stream, str(path)).size
+        return width, height
+
+
+def fit(pixels: npt.NDArray[np.integer | np.floating], size: int, where: str = "picture") -> Pixels:
+    """A picture that is an array, as `read_picture` gives it.
+
+    Args:
+        pixels: (height, width) of grey, or (height, width, 3 or 4); uint8, or floats from 0 to 1.
+        size: of the square's edge, in pixels.
+        where: for messages.
+
+    Raises:
+        DataError: the array holds no picture.
+    """
+    accepted = "(height, width), or that by 3 or 4 channels; uint8, or finite floats from 0 to 1."
+    shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))
+    if not shaped or not all(pixels.shape):
+        raise DataError("this array is no picture", where=where, found=f"shape {pixels.shape}",
+                        accepted=accepted)  # fmt: skip
+    if np.issubdtype(pixels.dtype, np.floating):
+        if not np.isfinite(pixels).all() or pixels.min() < 0 or pixels.max() > 1:
+            raise DataError("these are no pixels", where=where, found="floats outside 0 to 1",
+                            accepted=accepted)  # fmt: skip
+        pixels = np.round(pixels * 255)
+    elif pixels.dtype != np.uint8:
+        raise DataError("these are no pixels", where=where, found=f"type {pixels.dtype}", accepted=accepted)
+    return _fit(require_pictures().fromarray(pixels.astype(np.uint8)), size)
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """A picture as a PNG file."""
+    stream = io.BytesIO()
+    require_pictures().fromarray(pixels).save(stream, format="PNG", optimize=True)
+    return stream.getvalue()
+
+
+def _open(path: str | Path, place: str) -> BinaryIO:
+    accepted = "Paths are relative to the current directory."
+    try:
+        mode = Path(path).stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise DataError("this is a directory, not a picture file", where=place)
+        if not stat.S_ISREG(mode):
+            raise DataError("this is not a regular file", where=place)
+        return Path(path).open("rb")
+    except FileNotFoundError:
+        raise DataError("there is no such file", where=place) from None
+    except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
+        found = getattr(error, "strerror", None) or str(error)
+        raise DataError("the file cannot be read", where=place, found=found, accepted=accepted) from error
+
+
+def _identify(stream: BinaryIO, place: str) -> Any:
+    """The picture of a stream, not unpacked yet, whose header is plausible."""
+    image_module = require_pictures()
+    head = stream.read(512)
+    if not head:
+        raise DataError("the file is empty", where=place)
+    stream.seek(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large pictures, which are refused below, and odd headers
+            image = image_module.open(stream, formats=FORMATS)
+    except MemoryError:
+        raise
+    except image_module.DecompressionBombError as error:
+        raise _too_large(place, str(error)) from error
+    except Exception as error:  # decoders raise whatever a damaged header makes of them
+        raise _not_a_picture(head, error, place) from error
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise _too_large(place, f"{width:,} x {height:,} pixels")
+    if max(width, height) > MAX_RATIO * min(width, height):
+        raise DataError("the picture is nothing but a line", where=place,
+                        found=f"{width:,} x {height:,} pixels",
+                        accepted=f"One edge may be {MAX_RATIO} times the other.")  # fmt: skip
+    return image
+
+
+def _decode(stream: BinaryIO, size: int, place: str) -> tuple[Pixels, PictureReport]:
+    image = _identify(stream, place)
+    width, height = image.size
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if image.format == "JPEG":
+                image.draft("RGB", (2 * size, 2 * size))  # unpacks a large one at a fraction of its size
+            image.load()
+            pixels = _fit(image, size)
+    except MemoryError:
+        raise
+    except Exception as error:
+        what = "the picture is cut off" if "truncated" in str(error) else "the picture is damaged"
+        raise DataError(what, where=place, found=_reason(error)) from error
+    colours = len(np.unique(pixels.reshape(-1, 3), axis=0))
+    return pixels, PictureReport(width, height, size, colours)
+
+
+def _fit(image: Any, size: int) -> Pixels:
+    """Upright, on white, as large as the square allows, in its middle."""
+    image_module = require_pictures()
+    from PIL import ImageOps
+
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I") or image.mode == "F":  # 16 bits a pixel, or 32
+        values = np.asarray(image, dtype=np.float64)
+        top = 65_535 if values.max() > 255 else 255
+        image = image_module.fromarray((values.clip(0, top) * (255 / top)).round().astype(np.uint8))
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        image = image.convert("RGBA")
+        white = image_module.new("RGBA", image.size, (255, 255, 255, 255))
+        image = image_module.alpha_composite(white, image)
+    image = image.convert("RGB")
+    if image.size != (size, size):
+        scale = size / max(image.size)
+        width, height = (max(1, round(edge * scale)) for edge in image.size)
+        image = image.resize((width, height), image_module.Resampling.LANCZOS)
+        square = image_module.new("RGB", (size, size), (255, 255, 255))
+        square.paste(image, ((size - width) // 2, (size - height) // 2))
+        image = square
+    return np.asarray(image, dtype=np.uint8).copy()
+
+
+def _too_large(place: str, found: str) -> DataError:
+    accepted = f"At most {MAX_PIXELS // 1_000_000} million pixels are."
+    return DataError("the picture is too large", where=place, found=found, accepted=accepted)
+
+
+def _not_a_picture(head: bytes, error: Exception, place: str) -> DataError:
+    for pattern, what in _OTHERS.items():
+        if re.match(pattern, head, re.DOTALL):
+            return DataError(f"the file is {what}", where=place, accepted=f"{READABLE}; {_CONVERSION}.")
+    begins_as_one = re.match(rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP", head, re.DOTALL)
+    if begins_as_one or type(error).__name__ != "UnidentifiedImageError":
+        return DataError("the picture is damaged", where=place, found=_reason(error))
+    return DataError("this is no picture, or a damaged one", where=place, accepted=f"{READABLE}.")
+
+
+def _reason(error: Exception) -> str | None:
+    """What a decoder said, if it says more than that it cannot."""
+    said = str(error)
+    return None if not said or "cannot identify" in said else said

@@ -1,0 +1,56 @@
+"""What is chosen for pictures when nobody says otherwise, as sources and as targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from interlingua.data.preparation import Prepared
+from interlingua.errors import ConfigurationError, nearest
+from interlingua.model.presets import PRESETS
+from interlingua.pictures.codec import PictureCodec
+from interlingua.runs.recipes import Recipe
+from interlingua.training.settings import TrainingSettings
+
+__all__ = ["choose_picture_recipe"]
+
+PRESET, OPTIMIZER = "small", "muon"
+LEARNING_RATE = {"adamw": 1.5e-3, "muon": 6e-3}
+WEIGHT_DECAY = {"adamw": 0.01, "muon": 0.1}
+PAINTING: dict[str, Any] = {"sample": True, "beam": 1}
+"""How targets that are pictures are looked for: drawn; the most probable picture is a dull one."""
+
+
+def choose_picture_recipe(preset: str | None, training: TrainingSettings, prepared: Prepared) -> Recipe:
+    """The recipe that fits pictures, of the sizes asked for if any were.
+
+    Args:
+        preset: sizes by name; None where the data shall decide.
+        training: of which the optimizer counts, where the user chose one.
+        prepared: the data.
+
+    Raises:
+        ConfigurationError: there is no such preset.
+    """
+    preset = preset or PRESET
+    if preset not in PRESETS:
+        raise ConfigurationError("there is no such preset", where="preset", found=preset,
+                                 accepted=nearest(preset, PRESETS))  # fmt: skip
+    optimizer = training.optimizer if "optimizer" in training.model_fields_set else OPTIMIZER
+    model = PRESETS[preset].model_dump()
+    values: dict[str, Any] = {
+        "model": model,
+        "training": {
+            "optimizer": optimizer,
+            "learning_rate": LEARNING_RATE[optimizer],
+            "weight_decay": WEIGHT_DECAY[optimizer],
+            "max_tokens": 2048,
+        },
+    }
+    codec = prepared.tokenizers.target
+    if isinstance(codec, PictureCodec):
+        if model["architecture"] == "transformer":
+            model["target_grid"] = codec.settings.grid
+        values["training"]["label_smoothing"] = 0.0  # what is drawn from should be as sharp as the data
+        values["search"] = PAINTING
+    reason = f"there are {len(prepared.train):,} pictures"
+    return Recipe(values, f"preset {preset}, dropout {model['dropout']}, {optimizer}: {reason}")

@@ -1,0 +1,289 @@
+"""Pictures to text and text to pictures, from files to files: what is learnt, said of mistakes, and kept."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import interlingua
+from interlingua.errors import ConfigurationError, DataError
+from interlingua.inference.captioner import Captioner
+from interlingua.inference.painter import Painter
+from interlingua.pictures.reading import read_picture
+from interlingua.runs import codec_phase
+from interlingua.runs.run import resume, start
+from interlingua.settings import merge
+from tests.tiles import COLOURS, read_tiles, tiles, write_tiles
+from tests.tiny import last_checkpoint, weights
+
+MODEL = {"dim": 64, "heads": 4, "feed_forward": 128, "encoder_layers": 2, "decoder_layers": 2, "dropout": 0.0}
+TRAINING = {"validations": 1, "threads": 1, "precision": "fp32", "max_tokens": 1024, "learning_rate": 0.01}
+
+
+def values(train: Path, **sections: Any) -> dict[str, Any]:
+    """A configuration that learns tiles in seconds."""
+    return merge(
+        {"data": {"train": str(train), "valid_share": 0.1}, "model": MODEL, "training": TRAINING}, sections
+    )
+
+
+def painting(train: Path, **training: Any) -> dict[str, Any]:
+    """The same the other way round: pictures are the targets."""
+    pictures = {
+        "levels": [4, 3],
+        "width": 24,
+        "blocks": 1,
+        "batch": 16,
+        "budget_share": 0.5,
+        "learning_rate": 0.01,
+    }
+    return values(train, data={"columns": "2,1"}, pictures=pictures, training=training)
+
+
+def carry_out(events: Any) -> list[Any]:
+    return list(events)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiles(tmp_path_factory.mktemp("tiles"), 400)
+
+
+@pytest.fixture(scope="module")
+def says(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("runs") / "says"
+    carry_out(start(values(pairs, training={"max_steps": 120}), out))
+    return out
+
+
+@pytest.fixture(scope="module")
+def paints(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("runs") / "paints"
+    carry_out(start(painting(pairs, max_steps=240), out))
+    return out
+
+
+@pytest.fixture(scope="module")
+def captioner(says: Path) -> Captioner:
+    model = interlingua.load(says, threads=1)
+    assert isinstance(model, Captioner)
+    return model
+
+
+@pytest.fixture(scope="module")
+def painter(paints: Path) -> Painter:
+    model = interlingua.load(paints, threads=1)
+    assert isinstance(model, Painter)
+    return model
+
+
+def run(
+    *arguments: object, input: str | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "interlingua", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, input=input, cwd=cwd, encoding="utf-8")
+
+
+def test_what_pictures_show_is_learnt(captioner: Captioner) -> None:
+    random = np.random.default_rng(9)
+    shown = [random.choice([*COLOURS], 4).tolist() for _ in range(20)]
+    said = captioner.translate([tiles(names) for names in shown])
+    assert [each.text for each in said] == [" ".join(names) for names in shown]
+
+
+def test_what_captions_say_is_painted(painter: Painter) -> None:
+    random = np.random.default_rng(9)
+    asked = [random.choice([*COLOURS], 4).tolist() for _ in range(20)]
+    found = painter.paint([" ".join(names) for names in asked], guidance=2, temperature=0.5)
+    right = sum(read_tiles(one.pixels) == names for (one,), names in zip(found, asked, strict=True))
+    assert right >= 18
+
+
+def test_a_painting_depends_on_its_caption_and_seed_alone(painter: Painter) -> None:
+    captions = ["red green blue black", "blue blue blue blue", "red green blue black", "green red"]
+    together = painter.paint(captions, samples=3, seed=4, guidance=1.5)
+    for number, caption in enumerate(captions):
+        for sample in range(3):
+            ((alone,),) = painter.paint([caption], seed=4 + sample, guidance=1.5)
+            assert alone.tokens == together[number][sample].tokens
+            assert (alone.pixels == together[number][sample].pixels).all()
+            assert alone.log_prob == pytest.approx(together[number][sample].log_prob, abs=1e-3)
+    assert together[0][0].tokens == together[2][0].tokens
+    assert all(len(one.tokens) == 64 for row in together for one in row)  # never an end too early
+
+
+def test_guidance_of_one_changes_nothing_and_more_heeds_the_caption_more(painter: Painter) -> None:
+    plain = painter.paint(["red red red red"], seed=1)
+    assert painter.paint(["red red red red"], seed=1, guidance=1)[0][0].tokens == plain[0][0].tokens
+    with_attention = painter.paint(["red red red red"], seed=1, attention=True)[0][0]
+    assert with_attention.attention is not None
+    assert with_attention.attention.cross.shape[2:] == (65, 5)
+    for wrong in ({"guidance": -1}, {"temperature": 0}, {"top_p": 2}):
+        with pytest.raises(ConfigurationError):
+            painter.paint(["red"], **wrong)
+    with pytest.raises(DataError):
+        painter.paint("red")
+
+
+def test_tokens_come_one_after_another(painter: Painter) -> None:
+    lengths: list[int] = []
+    painter.paint(["red green blue black"], observe=lambda drafts: lengths.append(len(drafts()[0, 0])))
+    assert lengths == list(range(1, 65))
+
+
+def test_pictures_are_scored(painter: Painter, pairs: Path) -> None:
+    name, caption = pairs.read_text().split("\n")[0].split("\t")
+    wrong = " ".join(reversed(caption.split())) if len(set(caption.split())) > 1 else "red green blue black"
+    right, other = painter.score_pairs([(text, str(pairs.parent / name)) for text in (caption, wrong)])
+    assert right.log_prob > other.log_prob
+    assert len(right.log_probs) == 65
+
+
+@pytest.mark.parametrize("stop_in", ["codec", "model"])
+def test_a_run_is_resumed_bit_by_bit_in_both_phases(stop_in: str, pairs: Path, tmp_path: Path) -> None:
+    settings = painting(pairs, max_steps=16, checkpoint_every_s=0.001)
+    carry_out(start(settings, tmp_path / "whole"))
+    out = tmp_path / "stopped"
+    kind = "CodecProgress" if stop_in == "codec" else "Progress"
+    stopped = 0
+    while not (out / "info.json").exists():
+        events = resume(out, {}) if stopped else start(settings, out)
+        for event in events:
+            at = (
+                getattr(event, "updates", 0)
+                if stop_in == "codec"
+                else event.step
+                if kind == type(event).__name__
+                else 0
+            )
+            if type(event).__name__ == kind and at >= 3 and stopped < 2:
+                break
+        events.close()
+        stopped += 1
+        assert stopped < 6
+    assert stopped > 1
+    ours, theirs = weights(out), weights(tmp_path / "whole")
+    assert ours.keys() == theirs.keys()
+    assert all((ours[name] == theirs[name]).all() for name in ours)
+    assert (out / "target.safetensors").read_bytes() == (
+        tmp_path / "whole" / "target.safetensors"
+    ).read_bytes()
+    assert last_checkpoint(out).name == last_checkpoint(tmp_path / "whole").name
+
+
+def test_stopping_while_the_codec_is_learnt_is_said_and_kept(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = threading.Event()
+    learn = codec_phase.learn_codec
+
+    def stop_at_once(trainer: Any, _: threading.Event) -> Any:
+        stopped.set()
+        return learn(trainer, stopped)
+
+    monkeypatch.setattr("interlingua.runs.session.learn_codec", stop_at_once)
+    *_, ended = start(painting(pairs, max_steps=40), tmp_path / "run")
+    assert not ended.finished
+    assert ended.reason == "stopped"
+    assert [*(tmp_path / "run/training/codec").glob("step-*.safetensors")]
+    monkeypatch.undo()
+    *notes, ended = resume(tmp_path / "run", {})
+    assert ended.finished
+    assert any("going on with the codec" in getattr(event, "text", "") for event in notes)
+
+
+def test_a_picture_that_cannot_be_used_is_named_with_its_line(pairs: Path, tmp_path: Path) -> None:
+    lines = pairs.read_text().split("\n")[:30]
+    shutil.copytree(pairs.parent / "pictures", tmp_path / "pictures")
+    broken = tmp_path / "pictures" / "broken.png"
+    broken.write_bytes(b"no picture")
+    lines[17] = "pictures/broken.png\tred red red red"
+    data = tmp_path / "pairs.tsv"
+    data.write_text("\n".join(lines))
+    for configuration in (values(data, training={"max_steps": 2}), painting(data, max_steps=2)):
+        with pytest.raises(DataError, match="no picture") as caught:
+            carry_out(start(configuration, tmp_path / "run"))
+        assert "pairs.tsv:18" in str(caught.value.where)
+        skipping = merge(configuration, {"data": {"on_empty": "skip"}})
+        events = carry_out(start(skipping, tmp_path / "run", force=True))
+        assert "this is no picture, or a damaged one" in " ".join(getattr(e, "text", "") for e in events)
+
+
+def test_the_verbs_take_models_of_pictures(says: Path, paints: Path, pairs: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    Image.fromarray(tiles(["red", "green", "blue", "black"])).save(picture)
+    assert run("translate", says, input="a.png\n", cwd=tmp_path).stdout == "red green blue black\n"
+    assert (
+        json.loads(run("translate", says, "--json", input=f"{picture}\n").stdout)["text"]
+        == "red green blue black"
+    )
+    assert "sequence_error" in run("evaluate", says, pairs).stdout
+    assert "pictures of 32 x 32" in run("info", says).stdout
+    sheet = run(
+        "paint",
+        paints,
+        "red green blue black",
+        "--samples",
+        9,
+        "--output",
+        "s.png",
+        "--guidance",
+        2,
+        cwd=tmp_path,
+    )
+    assert sheet.returncode == 0, sheet.stderr
+    assert Image.open(tmp_path / "s.png").size[0] > 3 * 32
+    captions = "red green blue black\nblue blue red red\n"
+    run(
+        "paint", paints, "--out-dir", tmp_path / "pngs", "--temperature", 0.5, "--guidance", 2, input=captions
+    )
+    assert sorted(path.name for path in (tmp_path / "pngs").iterdir()) == ["000001.png", "000002.png"]
+    assert read_tiles(read_picture(tmp_path / "pngs/000002.png", 32)) == ["blue", "blue", "red", "red"]
+    report = json.loads(run("evaluate", paints, pairs, "--train", pairs, "--judge", says, "--json").stdout)
+    judged = {each["name"]: each["chosen"] for each in report["judged"]}
+    assert judged["painted"] > 80 > judged["a training picture by chance"]
+    assert report["bits_per_token"] < 3
+    assert report["copies"] is not None
+    assert "codec" in run("evaluate", paints, pairs).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["translate", "{paints}", "red"], "this model is for painting"),
+        (["paint", "{says}", "red", "--output", "a.png"], "this model is for pictures"),
+        (["paint", "{paints}", "red"], "where the pictures go is not said"),
+        (["paint", "{paints}", "red", "--output", "a.png", "--out-dir", "b"], "one place only"),
+        (["paint", "{paints}", "red", "--output", "a.jpg"], "written as PNG"),
+        (["paint", "{paints}", "red", "--input", "a.txt", "--output", "a.png"], "captions and a file"),
+        (["paint", "{paints}", "red", "--output", "a.png", "--temperature", "0"], "temperature"),
+        (["paint", "{paints}", "red", "--output", "a.png", "--seed", "2147483647", "--samples", "2"], "seed"),
+        (["paint", "{paints}", "--input", "none.txt", "--output", "a.png"], "none.txt"),
+        (["translate", "{says}", "none.png"], "no such file"),
+        (["translate", "{says}", "a.png", "--alignment"], "does not go with pictures"),
+        (["evaluate", "{says}", "{pairs}", "--judge", "{says}"], "for models that paint"),
+        (["evaluate", "{paints}", "{pairs}", "--judge", "{paints}"], "this model is for painting"),
+        (["transcribe", "{says}", "a.wav"], "a.wav"),
+    ],
+)
+def test_mistakes_are_said(
+    arguments: list[str], what: str, says: Path, paints: Path, pairs: Path, tmp_path: Path
+) -> None:
+    places = {"paints": paints, "says": says, "pairs": pairs}
+    done = run(*(argument.format(**places) for argument in arguments), cwd=tmp_path)
+    assert done.returncode == 2
+    assert what in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [*tmp_path.iterdir()]

@@ -1,0 +1,327 @@
+"""Pictures: files to pixels, pixels to patches and tokens, and back; what cannot be read is named."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from interlingua.data.codecs import load_tokenizers, save_tokenizers
+from interlingua.errors import BundleError, DataError
+from interlingua.kinds import EOS, SPECIALS
+from interlingua.pictures.codec import PictureCodec
+from interlingua.pictures.learning import CodecLearner, measure_codec
+from interlingua.pictures.patches import patches_of, pixels_of
+from interlingua.pictures.quantisation import FiniteScalarQuantiser
+from interlingua.pictures.reading import decode_picture, encode_png, fit, inspect_picture, read_picture
+from interlingua.pictures.settings import PictureSettings
+from interlingua.text.symbols import SymbolTokenizer
+from interlingua.text.tokenizer import TokenizerPair
+from tests.tiles import tiles
+
+SMALL = PictureSettings(levels=(4, 3), width=16, blocks=1, batch=8)
+RED = (255, 0, 0)
+
+
+def save(image: Image.Image, path: Path, **options: Any) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def png(width: int = 8, height: int = 8) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (width, height), RED).save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def noise(width: int = 64, height: int = 64) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8))
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return len(content).to_bytes(4, "big") + name + content + zlib.crc32(name + content).to_bytes(4, "big")
+
+
+# Reading
+
+
+@pytest.mark.parametrize("size", [32, 64])
+def test_a_picture_of_the_size_is_taken_as_it_is(size: int, tmp_path: Path) -> None:
+    image = noise(size, size)
+    for name in ("a.png", "a.bmp", "a.tiff", "a.ppm"):
+        assert (read_picture(save(image, tmp_path / name), size) == np.asarray(image)).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("a.jpg", {"quality": 95}), ("a.webp", {"lossless": True}), ("a.gif", {}), ("a", {"format": "PNG"})],
+)
+def test_formats_are_told_apart_by_their_content(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    image = Image.new("RGB", (40, 40), RED)
+    pixels = read_picture(save(image, tmp_path / name, **options), 32)
+    assert np.abs(pixels.astype(int) - RED).max() < 8
+    (tmp_path / "wrong.txt").write_bytes((tmp_path / name).read_bytes())
+    assert (read_picture(tmp_path / "wrong.txt", 32) == pixels).all()
+
+
+def test_what_is_not_square_lies_on_white_in_the_middle(tmp_path: Path) -> None:
+    pixels = read_picture(save(Image.new("RGB", (64, 32), RED), tmp_path / "a.png"), 32)
+    assert (pixels[:8] == 255).all()
+    assert (pixels[24:] == 255).all()
+    assert (pixels[9:23] == RED).all()
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.new("RGBA", (16, 16), (0, 0, 0, 0)),
+        Image.new("LA", (16, 16), (0, 0)),
+        Image.new("1", (16, 16), 1),
+        Image.new("L", (16, 16), 255),
+        Image.new("I;16", (16, 16), 65_535),
+        Image.new("RGBA", (16, 16), (0, 0, 0, 0)).convert("P"),
+    ],
+    ids=lambda image: image.mode,
+)
+def test_every_mode_becomes_colours_and_what_is_transparent_white(image: Image.Image, tmp_path: Path) -> None:
+    options = {"transparency": image.getpixel((0, 0))} if image.mode == "P" else {}
+    assert (read_picture(save(image, tmp_path / "a.png", **options), 32) == 255).all()
+
+
+def test_a_picture_that_was_taken_sideways_stands_upright(tmp_path: Path) -> None:
+    image = Image.new("RGB", (32, 32), (255, 255, 255))
+    image.paste(RED, (0, 0, 32, 16))  # red above
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    pixels = read_picture(save(image, tmp_path / "a.png", exif=exif), 32)
+    assert (pixels[:, 20:] == RED).all()
+    assert (pixels[:, :12] == 255).all()
+
+
+def test_of_several_pictures_the_first_is_taken(tmp_path: Path) -> None:
+    first, second = Image.new("RGB", (32, 32), RED), Image.new("RGB", (32, 32), (0, 0, 255))
+    path = save(first, tmp_path / "a.gif", save_all=True, append_images=[second])
+    assert (read_picture(path, 32) == RED).all()
+
+
+SVG = b'<?xml version="1.0"?>\n<!-- a -->\n<svg xmlns="http://www.w3.org/2000/svg"/>'
+BOMB = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", (60_000).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0")
+BOMB += chunk(b"IDAT", zlib.compress(bytes(1000)))
+BAD: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "the file is empty"),
+    "text": (b"a cat\ta dog\n", "this is no picture"),
+    "random": (bytes(range(256)), "this is no picture"),
+    "zeros": (bytes(1000), "this is no picture"),
+    "svg": (SVG, "an SVG drawing"),
+    "html": (b"<!DOCTYPE html><html>404</html>", "a web page"),
+    "pdf": (b"%PDF-1.7\n", "a PDF document"),
+    "avif": (b"\0\0\0\x20ftypavif\0\0\0\0", "an AVIF picture"),
+    "heic": (b"\0\0\0\x20ftypheic\0\0\0\0", "an HEIC picture"),
+    "film": (b"\0\0\0\x20ftypisom\0\0\0\0", "an MP4 film"),
+    "psd": (b"8BPS\0\1", "a Photoshop file"),
+    "icon": (b"\0\0\1\0\1\0", "an icon"),
+    "lfs": (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+    "zip": (b"PK\3\4aaaa", "a ZIP archive"),
+    "gzip": (b"\x1f\x8b\x08", "a gzip file"),
+    "sound": (b"RIFF\0\0\0\0WAVEfmt ", "a sound"),
+    "signature only": (png()[:8], "the picture is damaged|no picture"),
+    "header only": (png()[:33], "the picture is (damaged|cut off)"),
+    "cut off": (png(200, 200)[:-30], "the picture is (damaged|cut off)"),
+    "wrong checksum": (png().replace(b"IDAT", b"IDAX"), "the picture is (damaged|cut off)"),
+    "flipped bytes": (png()[:45] + bytes(8) + png()[53:], "the picture is (damaged|cut off)"),
+    "bomb": (BOMB, "too large"),
+    "line": (png(400, 2), "but a line|nothing but a line"),
+    "zero wide": (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", bytes(8) + b"\x08\x02\0\0\0"), "damaged|no picture"),
+}
+
+
+@pytest.mark.parametrize(("content", "what"), BAD.values(), ids=BAD)
+def test_what_is_no_picture_is_named(content: bytes, what: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    for read in (lambda: read_picture(path, 32, "pairs.tsv:3"), lambda: decode_picture(content, 32, "a.png")):
+        with pytest.raises(DataError, match=what) as caught:
+            read()
+        assert "a.png" in str(caught.value.where)
+    with pytest.raises(DataError, match=r"^pairs.tsv:3: .*a.png: "):
+        read_picture(path, 32, "pairs.tsv:3")
+
+
+@pytest.mark.parametrize("kind", ["jpg", "webp", "gif"])
+def test_a_picture_that_is_cut_off_is_named(kind: str, tmp_path: Path) -> None:
+    path = save(noise(), tmp_path / f"a.{kind}")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DataError, match=r"cut off|damaged"):
+        read_picture(path, 32)
+
+
+def test_what_is_no_file_is_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, what in (
+        (tmp_path / "none.png", "no such file"), (tmp_path, "a directory"),
+        (tmp_path / "pipe", "not a regular file"), (Path("a\0.png"), "cannot be read"),
+    ):  # fmt: skip
+        with pytest.raises(DataError, match=what):
+            read_picture(path, 32)
+
+
+@given(st.binary(max_size=300), st.integers(0, 200), st.integers(1, 20))
+def test_damage_is_a_data_error_or_harmless(junk: bytes, start: int, length: int) -> None:
+    content = png(20, 20)
+    damaged = content[:start] + junk[:length] + content[start + length :]
+    with contextlib.suppress(DataError):
+        assert decode_picture(damaged, 32).shape == (32, 32, 3)
+
+
+def test_odd_pictures_are_told(tmp_path: Path) -> None:
+    _, report = inspect_picture(save(Image.new("RGB", (9, 9), RED), tmp_path / "a.png"), 32)
+    assert report.warnings() == ["of one colour alone: there is nothing to see", "very small: 9 x 9 pixels"]
+    assert inspect_picture(save(noise(), tmp_path / "b.png"), 32)[1].warnings() == []
+
+
+def test_arrays_are_pictures_too() -> None:
+    pixels = np.asarray(noise(32, 32))
+    assert (fit(pixels, 32) == pixels).all()
+    assert (fit(pixels / 255, 32) == pixels).all()
+    assert (fit(np.zeros((10, 20)), 32)[10:20] == 0).all()
+    for wrong in (np.zeros(5), np.zeros((0, 4, 3)), np.zeros((4, 4, 2)), np.full((4, 4), 2.0),
+                  np.zeros((4, 4), np.int64), np.full((4, 4), np.nan)):  # fmt: skip
+        with pytest.raises(DataError):
+            fit(wrong, 32)
+
+
+def test_a_png_is_read_again_as_it_was() -> None:
+    pixels = np.asarray(noise(32, 32))
+    assert (decode_picture(encode_png(pixels), 32) == pixels).all()
+
+
+# Patches and tokens
+
+
+@pytest.mark.parametrize(("size", "grid"), [(32, 8), (64, 8), (64, 16)])
+def test_patches_become_the_pixels_that_they_were(size: int, grid: int) -> None:
+    pixels = torch.randint(0, 256, (3, size * size * 3), dtype=torch.uint8)
+    patches = patches_of(pixels, grid)
+    assert patches.shape == (3, grid * grid, 3 * (size // grid) ** 2)
+    assert patches.abs().max() <= 1
+    assert (pixels_of(patches).reshape(3, -1) == pixels).all()
+    picture, edge = pixels.view(3, size, size, 3), size // grid  # the second patch is right of the first
+    assert (pixels_of(patches)[:, :edge, edge : 2 * edge] == picture[:, :edge, edge : 2 * edge]).all()
+    second = picture[:, :edge, edge : 2 * edge].reshape(3, -1).float() / 127.5 - 1
+    torch.testing.assert_close(patches[:, 1], second)
+
+
+@pytest.mark.parametrize("levels", [(2,), (3,), (4, 3), (8, 8, 6, 5), (7, 5, 5, 5, 5)])
+def test_every_code_is_a_vector_and_every_vector_its_code(levels: tuple[int, ...]) -> None:
+    quantiser = FiniteScalarQuantiser(levels)
+    assert quantiser.size == np.prod(levels)
+    codes = torch.arange(quantiser.size)
+    vectors = quantiser.vectors(codes)
+    assert len(torch.unique(vectors, dim=0)) == quantiser.size
+    assert vectors.abs().max() <= 1
+    anything = 100 * torch.randn(1000, len(levels))
+    rounded = quantiser(anything)
+    torch.testing.assert_close(quantiser.vectors(quantiser.codes(anything)), rounded)
+    for number, count in enumerate(levels):  # each level of each number is reached
+        line = torch.zeros(1000, len(levels))
+        line[:, number] = torch.linspace(-4, 4, 1000)
+        assert len(torch.unique(quantiser.codes(line))) == count
+
+
+def test_the_gradient_passes_as_if_nothing_were_rounded() -> None:
+    x = torch.zeros(3, 2, requires_grad=True)
+    FiniteScalarQuantiser((5, 8))(x).sum().backward()
+    assert (x.grad > 0).all()
+
+
+def learn(steps: int, pixels: np.ndarray, seed: int = 1) -> tuple[PictureCodec, CodecLearner]:
+    codec = PictureCodec(32, SMALL)
+    learner = CodecLearner(codec, lambda numbers: pixels[numbers], len(pixels), seed)
+    for _ in learner.updates(lambda step: step / steps):
+        if learner.step == steps:
+            break
+    return codec, learner
+
+
+@pytest.fixture(scope="module")
+def pixels() -> np.ndarray:
+    names = np.random.default_rng(0).choice(["red", "green", "blue", "black"], (64, 4))
+    return np.stack([tiles(each.tolist()).reshape(-1) for each in names])
+
+
+@pytest.fixture(scope="module")
+def codec(pixels: np.ndarray) -> PictureCodec:
+    torch.set_num_threads(1)
+    codec, learner = learn(150, pixels)
+    learner.finish()
+    return codec
+
+
+def test_a_codec_learns_to_keep_pictures(codec: PictureCodec, pixels: np.ndarray) -> None:
+    kept = measure_codec(codec, pixels)
+    assert kept.error < 20
+    assert kept.psnr_db > 18
+    ids = codec.encode_pixels(pixels)
+    assert ids.shape == (64, 64)
+    assert ids.min() >= len(SPECIALS)
+    assert ids.max() < len(codec)
+    together = codec.decode_batch(ids.tolist())
+    assert all(
+        (codec.decode(row) == picture).all()
+        for row, picture in zip(ids[:5].tolist(), together[:5], strict=True)
+    )
+
+
+def test_what_is_not_painted_yet_is_white(codec: PictureCodec, pixels: np.ndarray) -> None:
+    ids = codec.encode_pixels(pixels[:1])[0].tolist()
+    begun = codec.decode(ids[:11])  # a row of eight, and three
+    assert (begun[4:, 12:] == 255).all()
+    assert (begun[8:] == 255).all()
+    assert (begun[:4] != 255).any()
+    assert (begun[4:8, :12] != 255).any()
+    assert (codec.decode([]) == 255).all()
+    assert (codec.decode([*ids, EOS]) == codec.decode(ids)).all()
+
+
+def test_learning_goes_on_bit_by_bit(pixels: np.ndarray) -> None:
+    whole, _ = learn(12, pixels)
+    half = PictureCodec(32, SMALL)
+    first = CodecLearner(half, lambda numbers: pixels[numbers], len(pixels), 1)
+    for _ in first.updates(lambda step: step / 12):
+        if first.step == 5:
+            break
+    tensors = {name: value.clone() for name, value in first.tensors().items()}
+    second = CodecLearner(PictureCodec(32, SMALL), lambda numbers: pixels[numbers], len(pixels), 1)
+    second.restore(tensors, 5)
+    for _ in second.updates(lambda step: step / 12):
+        if second.step == 12:
+            break
+    for name, value in whole.network.state_dict().items():
+        assert (second.network.state_dict()[name] == value).all()
+
+
+def test_a_codec_is_saved_with_its_tokenizers(
+    codec: PictureCodec, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    captions = SymbolTokenizer.train(["red green"], "words", "text")
+    save_tokenizers(TokenizerPair(captions, codec), tmp_path)
+    loaded = load_tokenizers(tmp_path).target
+    assert loaded.trained
+    assert loaded.settings == SMALL
+    assert (loaded.encode_pixels(pixels) == codec.encode_pixels(pixels)).all()
+    weights = tmp_path / "target.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-5])
+    with pytest.raises(BundleError, match=r"codec .* damaged"):
+        load_tokenizers(tmp_path)
+    weights.unlink()
+    assert not load_tokenizers(tmp_path).target.trained
