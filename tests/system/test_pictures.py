@@ -45,7 +45,7 @@ def painting(train: Path, **training: Any) -> dict[str, Any]:
         "blocks": 1,
         "batch": 16,
         "budget_share": 0.5,
-        "learning_rate": 0.01,
+        "learning_rate": 0.03,
     }
     return values(train, data={"columns": "2,1"}, pictures=pictures, training=training)
 

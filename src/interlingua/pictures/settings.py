@@ -29,7 +29,7 @@ class PictureSettings(Settings):
     """Of the budget, what the codec is learnt in."""
     batch: Annotated[int, Field(ge=1, le=65536)] = 64
     """Pictures of an update of the codec."""
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2
     """Of the codec, at its highest."""
     caption_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """The share of captions that are taken away in training, so that guidance can tell what they do (Ho and
