@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import torch
 
 import interlingua
-from interlingua.errors import DataError
+from interlingua.errors import BundleError, DataError
 from interlingua.inference.transcriber import Transcriber
 from interlingua.runs.run import resume, start
 from interlingua.settings import merge
@@ -222,3 +223,12 @@ def test_files_go_through_the_model_together_and_come_out_as_alone(trained: Path
         streamed = run("transcribe", trained, input=f"{sounds[0]}\n{sounds[1]}\n{bad}\n{sounds[2]}\n")
         assert streamed.returncode == 2
         assert streamed.stdout == "".join(alone[:2])
+
+
+def test_a_model_of_other_features_is_refused(trained: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(trained, model)
+    about = json.loads((model / "source.json").read_text())
+    (model / "source.json").write_text(json.dumps({**about, "features": "80 bands of 16000 Hz"}))
+    with pytest.raises(BundleError, match="features that this version does not make"):
+        interlingua.load(model)

@@ -143,7 +143,13 @@ def _load_side(directory: Path, name: str) -> Tokenizer:
         about = json.loads(path.read_bytes())
         kind = about["kind"]
         if kind == "sound":
-            return cast(Tokenizer, SoundCodec())
+            codec = SoundCodec()
+            if about["features"] != codec.vocabulary:
+                raise BundleError(
+                    "the model was trained on features that this version does not make", where=path,
+                    found=about["features"], accepted=f"{codec.vocabulary}. Train it again.",
+                )  # fmt: skip
+            return cast(Tokenizer, codec)
         if kind == "picture" and name == "source":
             return cast(Tokenizer, PictureSource(int(about["size"])))
         if kind == "picture":

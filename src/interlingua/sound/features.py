@@ -13,7 +13,10 @@ from torch import Tensor
 from interlingua.kinds import Source
 from interlingua.sound.conversion import SAMPLE_RATE
 
-__all__ = ["HOP", "NUM_BANDS", "WINDOW", "band_centres", "frame_count", "log_mel", "normalise", "pad_frames"]
+__all__ = [
+    "HOP", "NUM_BANDS", "PRIOR_FRAMES", "WINDOW", "band_centres", "frame_count", "log_mel", "normalise",
+    "pad_frames",
+]  # fmt: skip
 
 NUM_BANDS = 80
 WINDOW = 400
