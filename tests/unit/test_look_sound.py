@@ -14,13 +14,15 @@ import numpy as np
 import pytest
 import torch
 
-from interlingua.data.codecs import train_sound_codecs
+from interlingua.data.codecs import train_codecs
+from interlingua.data.corpus import CorpusSettings
 from interlingua.engine.eager import EagerEngine
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.inference.transcriber import Transcriber
 from interlingua.inference.words import tokens_of_words
 from interlingua.kinds import EOS
 from interlingua.model.architectures import build_model, parse_model_settings
+from interlingua.pictures.settings import PictureSettings
 from interlingua.search.settings import SearchSettings
 from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.views.look_sound import look_at_sound, look_at_sound_page
@@ -29,7 +31,8 @@ from tests.tones import NOTES, RATE, melody
 
 NASTY = "</script><img src=x onerror=alert(1)>&'\"<!--\u2028.wav"
 POSITION_S = 0.04
-CODECS, _ = train_sound_codecs([("a.wav", "la do mi so")], TokenizerSettings())
+SPOKEN = CorpusSettings(source_kind="sound", target_kind="text")
+CODECS, _ = train_codecs([("a.wav", "la do mi so")], TokenizerSettings(), SPOKEN, PictureSettings())
 SOUND = melody(["la", "do", "mi"], seed=1)
 
 
