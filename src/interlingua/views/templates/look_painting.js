@@ -89,7 +89,7 @@ function attentionKinds() {
 
 const KINDS = data.attention ? attentionKinds() : {};
 if (data.attention) offerKinds();
-tellPatch(0);
+tellPatch(data.predictions.reduce((least, { probability }, i, all) => (probability < all[least].probability ? i : least), 0));
 showGrown(total);
 choice(byId("show"), [["picture", "The picture"], ["sure", "How sure it was"]], "picture", (shown) => {
   sure = shown === "sure";
