@@ -335,7 +335,7 @@ def test_a_run_goes_on_with_its_own_tokenizers(
 
     # Another version may learn others; and the cache may be deleted.
     monkeypatch.setattr("interlingua.data.preparation.sentencepiece.__version__", "9.9")
-    monkeypatch.setattr("interlingua.data.preparation.train_tokenizers", learn)
+    monkeypatch.setattr("interlingua.data.preparation.train_codecs", learn)
     monkeypatch.setenv("INTERLINGUA_CACHE", str(tmp_path / "cache"))
     assert ended(resume_tiny(out, max_steps=6)) == (6, True)
     assert (out / "joint.json").read_bytes() == before

@@ -196,3 +196,29 @@ def test_the_verbs_take_a_model_of_sounds(trained: Path, tmp_path: Path) -> None
     assert wrong.returncode == 2
     assert "nowhere.wav" in wrong.stderr
     assert "Traceback" not in wrong.stderr
+
+
+def test_files_go_through_the_model_together_and_come_out_as_alone(trained: Path, tmp_path: Path) -> None:
+    sounds = []
+    for number, names in enumerate((["la", "do"], ["mi"], ["so", "so", "la"])):
+        sounds.append(write_wav(tmp_path / f"{number}.wav", melody(names, seed=70 + number)))
+    alone = [run("transcribe", trained, sound).stdout for sound in sounds]
+    together = run("transcribe", trained, *sounds)
+    assert together.stdout == "".join(alone)
+    words = [
+        json.loads(line)["words"]
+        for line in run("transcribe", trained, *sounds, "--json").stdout.split("\n")[:3]
+    ]
+    assert [len(each) for each in words] == [len(line.split()) for line in alone]
+    (tmp_path / "bad.wav").write_bytes(b"RIFF")
+    for bad in (tmp_path / "bad.wav", tmp_path / "none.wav"):
+        stopped = run("transcribe", trained, sounds[0], sounds[1], bad, sounds[2])
+        assert stopped.returncode == 2
+        assert str(bad) in stopped.stderr
+        assert stopped.stdout in (
+            "",
+            "".join(alone[:2]),
+        )  # files that are given are looked at before all else
+        streamed = run("transcribe", trained, input=f"{sounds[0]}\n{sounds[1]}\n{bad}\n{sounds[2]}\n")
+        assert streamed.returncode == 2
+        assert streamed.stdout == "".join(alone[:2])

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from interlingua.data.codecs import train_codecs
-from interlingua.data.corpus import CorpusSettings
+from interlingua.data.settings import CorpusSettings
 from interlingua.engine.eager import EagerEngine
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.inference.transcriber import Transcriber
@@ -31,8 +31,10 @@ from tests.tones import NOTES, RATE, melody
 
 NASTY = "</script><img src=x onerror=alert(1)>&'\"<!--\u2028.wav"
 POSITION_S = 0.04
-SPOKEN = CorpusSettings(source_kind="sound", target_kind="text")
-CODECS, _ = train_codecs([("a.wav", "la do mi so")], TokenizerSettings(), SPOKEN, PictureSettings())
+CODECS, _ = train_codecs(
+    [("a.wav", "la do mi so")], TokenizerSettings(),
+    CorpusSettings(source_kind="sound", target_kind="text"), PictureSettings(),
+)  # fmt: skip
 SOUND = melody(["la", "do", "mi"], seed=1)
 
 

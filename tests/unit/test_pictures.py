@@ -20,16 +20,17 @@ from interlingua.data.codecs import load_tokenizers, save_tokenizers
 from interlingua.errors import BundleError, DataError
 from interlingua.kinds import EOS, SPECIALS
 from interlingua.pictures.codec import PictureCodec
-from interlingua.pictures.learning import CodecLearner, measure_codec
 from interlingua.pictures.patches import patches_of, pixels_of
 from interlingua.pictures.quantisation import FiniteScalarQuantiser
 from interlingua.pictures.reading import decode_picture, encode_png, fit, inspect_picture, read_picture
+from interlingua.pictures.reconstruction import measure_codec
 from interlingua.pictures.settings import PictureSettings
 from interlingua.text.symbols import SymbolTokenizer
 from interlingua.text.tokenizer import TokenizerPair
+from interlingua.training.codec import CodecLearner
 from tests.tiles import tiles
 
-SMALL = PictureSettings(levels=(4, 3), width=16, blocks=1, batch=8)
+SMALL = PictureSettings(levels=(4, 3), width=16, blocks=1, batch=8, learning_rate=0.03)
 RED = (255, 0, 0)
 
 
@@ -294,20 +295,19 @@ def test_what_is_not_painted_yet_is_white(codec: PictureCodec, pixels: np.ndarra
 
 
 def test_learning_goes_on_bit_by_bit(pixels: np.ndarray) -> None:
-    whole, _ = learn(12, pixels)
+    _, whole = learn(12, pixels)
     half = PictureCodec(32, SMALL)
     first = CodecLearner(half, lambda numbers: pixels[numbers], len(pixels), 1)
     for _ in first.updates(lambda step: step / 12):
         if first.step == 5:
             break
-    tensors = {name: value.clone() for name, value in first.tensors().items()}
+    tensors = {name: value.clone() for name, value in first.learner.tensors().items()}
     second = CodecLearner(PictureCodec(32, SMALL), lambda numbers: pixels[numbers], len(pixels), 1)
-    second.restore(tensors, 5)
+    second.learner.restore(tensors, 5)
     for _ in second.updates(lambda step: step / 12):
         if second.step == 12:
             break
-    for name, value in whole.network.state_dict().items():
-        assert (second.network.state_dict()[name] == value).all()
+    assert (second.learner.averaged == whole.learner.averaged).all()
 
 
 def test_a_codec_is_saved_with_its_tokenizers(

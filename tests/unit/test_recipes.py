@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +16,7 @@ from interlingua.model.presets import PRESETS
 from interlingua.runs import recipes
 from interlingua.runs.machine import SLOW, measure_throughput
 from interlingua.runs.recipes import Recipe, choose_recipe
+from interlingua.runs.sound_recipes import choose_sound_recipe
 from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.training.settings import TrainingSettings
 from tests.tiny import write_reversals
@@ -193,3 +196,23 @@ def test_an_optimizer_that_is_asked_for_gets_its_own_rate(pretend, preset):
 
 def test_a_papers_preset_has_the_papers_optimizer(pretend):
     assert pretend(10**4, preset="paper-base").values["training"]["optimizer"] == "adamw"
+
+
+@pytest.mark.parametrize(
+    ("minutes", "preset", "dropout", "batch_s"),
+    [(5, "speech-tiny", 0.1, 10.0), (500, "speech-small", 0.2, 60.0)],
+)
+def test_short_budgets_hear_more_sound_with_less_of_everything(
+    minutes: float, preset: str, dropout: float, batch_s: float
+) -> None:
+    class Train(SimpleNamespace):
+        def __len__(self) -> int:
+            return 2_000
+
+    train = Train(source_lengths=np.full(2_000, 11), target_lengths=np.ones(2_000, int))
+    training = TrainingSettings(minutes=minutes)
+    recipe = choose_sound_recipe(None, training, train, lambda name: 150.0)  # tokens a second
+    assert f"preset {preset}, dropout {dropout}, batches of {batch_s:g} s" in recipe.reason
+    assert bool(recipe.values["augmentation"]) == (preset == "speech-tiny")
+    asked = choose_sound_recipe("speech", training, train, lambda name: 150.0)
+    assert "preset speech, " in asked.reason

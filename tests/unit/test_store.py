@@ -118,7 +118,7 @@ class TestPreparation:
         first = prepare(corpus, TokenizerSettings(), cache)
         with monkeypatch.context() as patch:
             patch.setattr(preparation, "StoreWriter", None)
-            patch.setattr(preparation, "train_tokenizers", None)
+            patch.setattr(preparation, "train_codecs", None)
             second = prepare(corpus, TokenizerSettings(), cache)
         assert second.report == first.report
         assert second.train.digest == first.train.digest
@@ -229,14 +229,14 @@ class TestPreparation:
     ) -> None:
         corpus, cache = self.files(tmp_path), tmp_path / "cache"
         train = tmp_path / "train.tsv"
-        learn = preparation.train_tokenizers
+        learn = preparation.train_codecs
 
         def learn_and_change(*arguments: Any) -> Any:
             learnt = learn(*arguments)
             train.write_text(train.read_text().replace("word7 ", "word8 "))
             return learnt
 
-        monkeypatch.setattr(preparation, "train_tokenizers", learn_and_change)
+        monkeypatch.setattr(preparation, "train_codecs", learn_and_change)
         with pytest.raises(DataError, match=r"train\.tsv: the file changed while it was read"):
             prepare(corpus, TokenizerSettings(), cache)
         assert Cache(cache).entries() == []
@@ -257,7 +257,7 @@ class TestPreparation:
             return BYTES, "bytes"
 
         monkeypatch.setattr(corpus_module, "read_pairs", count)
-        monkeypatch.setattr(preparation, "train_tokenizers", fixed)
+        monkeypatch.setattr(preparation, "train_codecs", fixed)
         corpus = CorpusSettings(train=self.files(tmp_path).train)
         prepared = prepare(corpus, TokenizerSettings(), tmp_path / "cache")
         assert len(prepared.valid) > 0

@@ -75,7 +75,7 @@ def paint(
     input = None if input == Path("-") else input
     if (output is None) == (out_dir is None):
         raise ConfigurationError(
-            "where to the pictures go is not said" if output is None else "the pictures go to one place only",
+            "where the pictures go is not said" if output is None else "the pictures go to one place only",
             where="command line", accepted="--output FILE.png for one sheet, or --out-dir DIRECTORY.",
         )  # fmt: skip
     if captions and input is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,7 +20,7 @@ from interlingua.cli.models import find_model, load_model
 from interlingua.cli.options import Beam, Device, Json, Precision, Threads
 from interlingua.cli.streams import require_input
 from interlingua.documents.captions import format_captions, group_words
-from interlingua.errors import ConfigurationError
+from interlingua.errors import ConfigurationError, DataError
 from interlingua.flags import FLAGS
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ BLOCK_S = 30.0
 """Of a file, read at a time."""
 LIVE_BLOCK_S = 0.5
 """Of a live sound."""
+FILES_AT_ONCE, SHORT_S = 64, 60.0
+"""So many files that are at most so long go through the model together."""
 STANDARD_INPUT = "-"
 
 
@@ -100,12 +103,60 @@ def transcribe(
     options: dict[str, Any] = {"words": bool(formats)} | ({} if beam is None else {"beam": beam})
     flags: Counter[str] = Counter()
     with open_output(output) as write:
-        for name in files or (line for lines in line_chunks(input, 1) for line in lines):
-            with _segments(transcriber, name, output, options) as segments:
-                _write(name, _counted(segments, flags), formats[0] if formats else None, write)
+        for names in [files] if files else line_chunks(input, FILES_AT_ONCE):
+            for some, together in _grouped(names):
+                transcribe_some = _together if together else _one_by_one
+                for name, segments in transcribe_some(transcriber, some, output, options):
+                    _write(name, _counted(segments, flags), formats[0] if formats else None, write)
     for flag, what in FLAGS.items():
         if flags[flag] and flag != "empty":
             print(f"interlingua: {flags[flag]:,} parts: {what}", file=sys.stderr)
+
+
+def _grouped(names: Sequence[str]) -> Iterator[tuple[list[str], bool]]:
+    """Short files that follow each other, to go through the model together, and True; any other by itself."""
+    from interlingua.sound.reading import measure_seconds
+
+    group: list[str] = []
+    for name in names:
+        with suppress(DataError):  # it is told when its turn comes
+            if name != STANDARD_INPUT and (measure_seconds(name) or math.inf) <= SHORT_S:
+                group.append(name)
+                continue
+        if group:
+            yield group, True
+        yield [name], False
+        group = []
+    if group:
+        yield group, True
+
+
+def _one_by_one(
+    transcriber: Transcriber, names: list[str], output: Path | None, options: dict[str, Any]
+) -> Iterator[tuple[str, Iterator[Translation]]]:
+    """The transcripts of each file's parts, as they come."""
+    for name in names:
+        with _segments(transcriber, name, output, options) as segments:
+            yield name, segments
+
+
+def _together(
+    transcriber: Transcriber, names: list[str], output: Path | None, options: dict[str, Any]
+) -> Iterator[tuple[str, Iterator[Translation]]]:
+    """The transcripts of the parts of short files, which are all in memory."""
+    from interlingua.sound.reading import read_sound
+
+    sounds, fault = list[Any](), None
+    for name in names:
+        try:
+            sounds.append(read_sound(name))
+        except DataError as error:  # what is before it is written
+            fault = error
+            break
+    for name, found in zip(names, transcriber.translate(sounds, **options), strict=False):
+        yield name, iter(found.parts or ([found] if found.span_s else []))
+    if fault is not None:
+        raise fault
 
 
 @contextmanager

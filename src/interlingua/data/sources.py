@@ -35,7 +35,8 @@ def recognise_kinds(settings: CorpusSettings) -> CorpusSettings:
         DataError: the first file of pairs cannot be read.
     """
     if "auto" in (settings.source_kind, settings.target_kind):
-        sources, targets = zip(*_first_pairs(settings), strict=True) if _first_pairs(settings) else ((), ())
+        pairs = _first_pairs(settings)
+        sources, targets = ([pair[side] for pair in pairs] for side in range(2))
         changes: dict[str, str] = {}
         if settings.source_kind == "auto":
             changes["source_kind"] = _kind_of(sources)

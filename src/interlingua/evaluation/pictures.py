@@ -15,7 +15,7 @@ from interlingua.evaluation.scores import Score
 from interlingua.evaluation.scores import evaluate as score_outputs
 from interlingua.inference.captioner import Captioner
 from interlingua.inference.painter import Painter
-from interlingua.pictures.learning import Reconstruction, measure_codec
+from interlingua.pictures.reconstruction import Reconstruction, measure_codec
 
 __all__ = ["Judged", "PaintingReport", "TrainingPictures", "evaluate_painter"]
 

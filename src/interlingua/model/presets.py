@@ -34,6 +34,9 @@ PRESETS: Mapping[str, ModelSettings] = {
     # A deep encoder and a shallow decoder translate faster (Kasai et al. 2021).
     "fast": TransformerSettings(dim=256, feed_forward=1024, encoder_layers=6, decoder_layers=1, **OURS),
     # For sound: deep encoders over long sequences that also convolve, shallow decoders over short ones.
+    "speech-tiny": TransformerSettings(
+        dim=144, heads=4, feed_forward=576, encoder_layers=4, decoder_layers=1, **SPEECH
+    ),
     "speech-small": TransformerSettings(
         dim=144, heads=4, feed_forward=576, encoder_layers=8, decoder_layers=2, **SPEECH
     ),

@@ -55,6 +55,10 @@ class Autoencoder(nn.Module):
         """The patches of codes."""
         return self._decode(self.quantiser.vectors(codes))
 
+    def tables(self) -> list[Tensor]:
+        """None: no matrix has a row for each code."""
+        return []
+
     def _decode(self, vectors: Tensor) -> Tensor:
         patches: Tensor = self.decoder(vectors)
         return patches

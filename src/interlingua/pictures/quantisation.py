@@ -39,12 +39,13 @@ class FiniteScalarQuantiser(nn.Module):
 
     def forward(self, x: Float[Tensor, "*rows numbers"]) -> Float[Tensor, "*rows numbers"]:
         """The rounded vectors, from -1 to 1; the gradient passes as if nothing had been rounded."""
-        bounded = self._bound(x)
-        return (bounded + (bounded.round() - bounded).detach()) / (self.levels // 2)
+        bounded = self._bound(x.float())
+        rounded = (bounded + (bounded.round() - bounded).detach()) / (self.levels // 2)
+        return rounded.to(x.dtype)
 
     def codes(self, x: Float[Tensor, "*rows numbers"]) -> Int[Tensor, "*rows"]:
         """The code of each vector, from 0 to `size` - 1."""
-        places = self._bound(x).round().long() + self.levels // 2
+        places = self._bound(x.float()).round().long() + self.levels // 2
         return (places * self.weights).sum(dim=-1)
 
     def vectors(self, codes: Int[Tensor, "*rows"]) -> Float[Tensor, "*rows numbers"]:

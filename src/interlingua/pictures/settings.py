@@ -25,11 +25,11 @@ class PictureSettings(Settings):
     """Of the codec's layers."""
     blocks: Annotated[int, Field(ge=0, le=32)] = 2
     """Of layers that see their neighbours, in each half of the codec."""
-    budget_share: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    budget_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
     """Of the budget, what the codec is learnt in."""
-    batch: Annotated[int, Field(ge=1, le=65536)] = 64
+    batch: Annotated[int, Field(ge=1, le=65536)] = 32
     """Pictures of an update of the codec."""
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-3
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2
     """Of the codec, at its highest."""
     caption_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """The share of captions that are taken away in training, so that guidance can tell what they do (Ho and

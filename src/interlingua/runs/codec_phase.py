@@ -13,11 +13,13 @@ import torch
 
 from interlingua.data.codecs import save_tokenizers
 from interlingua.data.store import Store
+from interlingua.engine.device import choose_dtype
 from interlingua.pictures.codec import PictureCodec
-from interlingua.pictures.learning import CodecLearner, ReadPixels, measure_codec
+from interlingua.pictures.reconstruction import measure_codec
 from interlingua.runs.checkpoint import Checkpoint, load_newest, save_checkpoint
 from interlingua.runs.events import CodecProgress, Event, Note
 from interlingua.runs.trainer import Trainer
+from interlingua.training.codec import CodecLearner, ReadPixels
 
 __all__ = ["PHASE", "codec_elapsed", "learn_codec"]
 
@@ -63,13 +65,15 @@ def _learn(trainer: Trainer, codec: PictureCodec, stopped: threading.Event) -> G
         trainer.clock,
     )
     place = journal.out / "training" / PHASE
-    learner = CodecLearner(codec, _reader(store), len(store), settings.seed, trainer.validator.device)
+    device = trainer.validator.device
+    dtype = choose_dtype(settings.precision, device)
+    learner = CodecLearner(codec, _reader(store), len(store), settings.seed, device, dtype)
     checkpoint, damaged = load_newest(place)
     for text in damaged:
         yield Note(text, warning=True)
     began_s = clock()
     if checkpoint is not None:
-        learner.restore(checkpoint.tensors, checkpoint.about["step"])
+        learner.learner.restore(checkpoint.tensors, checkpoint.about["step"])
         began_s = checkpoint.about["began_s"]
         yield Note(f"going on with the codec after {learner.step:,} updates")
     share = codec.settings.budget_share
@@ -93,7 +97,7 @@ def _learn(trainer: Trainer, codec: PictureCodec, stopped: threading.Event) -> G
             break
         if stopped.is_set() or now - saved >= settings.checkpoint_every_s:
             about = {"step": learner.step, "began_s": began_s, "elapsed_s": clock()}
-            save_checkpoint(place, Checkpoint(learner.tensors(), about))
+            save_checkpoint(place, Checkpoint(learner.learner.tensors(), about))
             saved = now
         if stopped.is_set():
             return False

@@ -31,8 +31,21 @@ DEFAULTS = (
     Default(30, "speech", 0.1, 90.0),
     Default(math.inf, "speech-large", 0.1, 120.0),
 )
-MIN_UPDATES, MIN_BATCH_SECONDS = 3_000, 30.0
-"""Time for fewer updates goes into more of half the size, down to batches of so many seconds."""
+MIN_UPDATES, MIN_BATCH_SECONDS, MIN_BATCH_SOUNDS = 3_000, (10.0, 30.0), 12
+"""Time for fewer updates goes into more of half the size, down to batches of so many sounds as are between
+so many seconds."""
+FEW_PASSES = 30
+"""Time to hear each sound less often than this is none to learn it by heart in."""
+SMALLER = {"speech-small": "speech-tiny"}
+"""What hears more in a short time."""
+LIGHT_DROPOUT = 0.1
+LIGHT_AUGMENTATION: dict[str, Any] = {
+    "noise_probability": 0.25,
+    "silence_probability": 0.25,
+    "frequency_masks": 1,
+    "frequency_mask_bands": 15,
+    "time_masks": 0,
+}
 CTC_WEIGHT = 0.5
 """Of the loss and of the search; more than the usual .3 teaches in less time (results/sound.md)."""
 LEARNING_RATE = {"adamw": 3e-3, "muon": 1.2e-2}
@@ -55,7 +68,8 @@ def choose_sound_recipe(
     """
     seconds = seconds_of(train)
     default = next(each for each in DEFAULTS if seconds < 3600 * each.below_hours)
-    preset = preset or default.preset
+    short = preset is None and _passes(training, train, throughput, default.preset) < FEW_PASSES
+    preset = preset or (SMALLER.get(default.preset, default.preset) if short else default.preset)
     if preset not in PRESETS:
         raise ConfigurationError("there is no such preset", where="preset", found=preset,
                                  accepted=nearest(preset, PRESETS))  # fmt: skip
@@ -64,12 +78,15 @@ def choose_sound_recipe(
     if "batch_seconds" in training.model_fields_set:
         batch_seconds = training.batch_seconds
     elif training.minutes is not None:
-        tokens = int(train.target_lengths.sum(dtype="int64")) + len(train)
-        trained_s = 60 * training.minutes * throughput(preset) * seconds / tokens
-        while trained_s < MIN_UPDATES * batch_seconds and batch_seconds > MIN_BATCH_SECONDS:
-            batch_seconds /= 2
+        trained_s = seconds * _passes(training, train, throughput, preset)
+        least, most = MIN_BATCH_SECONDS
+        least = min(most, max(least, MIN_BATCH_SOUNDS * seconds / len(train)))
+        while trained_s < MIN_UPDATES * batch_seconds and batch_seconds > least:
+            batch_seconds = max(batch_seconds / 2, least)
+    light = _passes(training, train, throughput, preset) < FEW_PASSES
+    dropout = min(default.dropout, LIGHT_DROPOUT) if light else default.dropout
     values: dict[str, Any] = {
-        "model": {**PRESETS[preset].model_dump(), "ctc": True, "dropout": default.dropout},
+        "model": {**PRESETS[preset].model_dump(), "ctc": True, "dropout": dropout},
         "training": {
             "optimizer": optimizer,
             "learning_rate": LEARNING_RATE[optimizer],
@@ -77,11 +94,19 @@ def choose_sound_recipe(
             "batch_seconds": batch_seconds,
             "ctc_weight": CTC_WEIGHT,
         },
-        "augmentation": {},
+        "augmentation": LIGHT_AUGMENTATION if light else {},
         "search": {"beam": 10, "ctc_weight": CTC_WEIGHT},
     }
-    chosen = f"preset {preset}, dropout {default.dropout}, batches of {batch_seconds:g} s, {optimizer}, CTC"
+    chosen = f"preset {preset}, dropout {dropout}, batches of {batch_seconds:.3g} s, {optimizer}, CTC"
     return Recipe(values, f"{chosen}: there are {seconds / 3600:.1f} hours of sound")
+
+
+def _passes(training: TrainingSettings, train: Store, throughput: Throughput, preset: str) -> float:
+    """How often a budget of time lets each sound be heard; of a budget of steps nothing is known."""
+    if training.minutes is None:
+        return math.inf
+    tokens = int(train.target_lengths.sum(dtype="int64")) + len(train)
+    return 60 * training.minutes * throughput(preset) / tokens
 
 
 def seconds_of(train: Store) -> float:

@@ -23,6 +23,8 @@ HOP = 160
 FLOOR = 1e-10
 """The least power of a band, about that of 16-bit rounding; the logarithm of less would say nothing."""
 _LEAST_VARIANCE = 1e-4
+PRIOR_FRAMES = 100
+"""A second of frames: so much counts that bands are alike, beside what a recording says of each."""
 
 
 def frame_count(num_samples: int) -> int:
@@ -51,13 +53,18 @@ def log_mel(samples: Shaped[Tensor, " samples"]) -> Float[Tensor, "frames bands"
 
 
 def normalise(frames: Float[Tensor, "frames bands"]) -> Float[Tensor, "frames bands"]:
-    """Gives each band the mean 0 and the variance 1 over the recording.
+    """Gives each band about the mean 0 and the variance 1 over the recording.
 
     That takes away how loud the recording is and what the microphone and the room do to the sound, with
-    nothing to learn and nothing to save. A band that does not change, and a lone frame, become 0.
+    nothing to learn and nothing to save. The shorter a recording, the more its bands share one mean and one
+    variance: in a single word, which bands are loud is what it sounds like, not what the room does. A lone
+    frame that is alike in all bands becomes 0.
     """
-    centred = frames - frames.mean(dim=0)
-    return centred * (centred.square().mean(dim=0) + _LEAST_VARIANCE).rsqrt()
+    own = len(frames) / (len(frames) + PRIOR_FRAMES)
+    centred = frames - torch.lerp(frames.mean(), frames.mean(dim=0), own)
+    squares = centred.square()
+    variance = torch.lerp(squares.mean(), squares.mean(dim=0), own)
+    return centred * (variance + _LEAST_VARIANCE).rsqrt()
 
 
 def pad_frames(recordings: Sequence[Float[Tensor, "_ bands"]]) -> Source:
