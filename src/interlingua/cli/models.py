@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from interlingua.kinds import SourceKind
 
 __all__ = [
-    "find_model", "load_model", "load_text_model", "models_and_tests", "paints", "read_as_trained",
-    "source_kind", "use_all_cpus",
+    "Use", "find_model", "find_use", "load_model", "load_text_model", "models_and_tests", "paints",
+    "read_as_trained", "source_kind", "use_all_cpus",
 ]  # fmt: skip
 
 Use = Literal["text", "sound", "picture", "paint"]
@@ -128,7 +128,7 @@ def load_model(
     """
     from interlingua.api import load
 
-    use: Use = "paint" if paints(directory) else source_kind(directory)
+    use = find_use(directory)
     if of is not None and use != of:
         made_for, verb = USES[use]
         raise BundleError(f"this model is for {made_for}, not for {USES[of][0]}", where=directory,
@@ -144,6 +144,11 @@ def load_text_model(
         raise BundleError("this model is for painting, and others here write texts", where=directory)
     model = load_model(directory, device, threads, precision, of=None)
     return cast("TextUse", model)
+
+
+def find_use(model: Path) -> Use:
+    """What a model is for."""
+    return "paint" if paints(model) else source_kind(model)
 
 
 def source_kind(model: Path) -> SourceKind:

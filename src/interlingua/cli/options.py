@@ -11,8 +11,8 @@ from interlingua.errors import ConfigurationError
 from interlingua.search.settings import SearchSettings
 
 __all__ = [
-    "Beam", "Columns", "Device", "Json", "Keys", "OnEmpty", "Precision", "Seed", "SourceKind", "Tag",
-    "Threads", "comma_separated", "pair_options",
+    "Beam", "Columns", "Device", "Guidance", "Json", "Keys", "OnEmpty", "Precision", "Seed", "SourceKind",
+    "Tag", "Temperature", "Threads", "TopK", "TopP", "comma_separated", "pair_options",
 ]  # fmt: skip
 
 PRECISIONS = ("auto", "fp32", "bf16", "int8")
@@ -62,6 +62,17 @@ Beam = Annotated[
         callback=_possible_beam,
         help="Hypotheses kept a sentence; 1 is greedy search. By default the model's.",
     ),
+]
+Guidance = Annotated[
+    float | None,
+    typer.Option(
+        help="How much more the caption counts than by itself; 1 is as learnt. By default the model's."
+    ),
+]
+Temperature = Annotated[float | None, typer.Option(help="Below 1 is more careful, above 1 more daring.")]
+TopK = Annotated[int | None, typer.Option(help="Draw from the so many most probable tokens; 0 = all.")]
+TopP = Annotated[
+    float | None, typer.Option(help="Draw from the fewest tokens that hold this share of probability.")
 ]
 Columns = Annotated[
     str | None, typer.Option(help="Source and target column of files with more than two, such as 1,2.")

@@ -11,7 +11,7 @@ import typer
 
 from interlingua.cli.lines import check_input, check_output, line_chunks
 from interlingua.cli.models import find_model, load_model
-from interlingua.cli.options import Device, Precision, Threads
+from interlingua.cli.options import Device, Guidance, Precision, Temperature, Threads, TopK, TopP
 from interlingua.errors import ConfigurationError, OutputError
 from interlingua.files import write_whole
 from interlingua.search.settings import SearchSettings
@@ -48,20 +48,10 @@ def paint(
                           "000001-1.png, ..."),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, max=MAX_SAMPLES, help="Pictures of each caption.")] = 1,
-    guidance: Annotated[
-        float | None,
-        typer.Option(help="How much more the caption counts than by itself; 1 is as learnt. "
-                          "By default the model's."),
-    ] = None,
-    temperature: Annotated[
-        float | None, typer.Option(help="Below 1 is more careful, above 1 more daring.")
-    ] = None,
-    top_k: Annotated[
-        int | None, typer.Option(help="Draw from the so many most probable tokens; 0 = all.")
-    ] = None,
-    top_p: Annotated[
-        float | None, typer.Option(help="Draw from the fewest tokens that hold this share of probability.")
-    ] = None,
+    guidance: Guidance = None,
+    temperature: Temperature = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
     seed: Annotated[
         int | None, typer.Option(help="Of the first sample; the next ones have the next numbers.")
     ] = None,

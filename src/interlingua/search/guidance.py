@@ -45,28 +45,43 @@ class Guided:
         """As the model."""
         return self.model.encode(source)
 
+    def decode(
+        self, memory: Memory, target_in: Int[Tensor, "batch target"]
+    ) -> Float[Tensor, "batch target both"]:
+        """Teacher forcing: the hidden states of rows and, beside them, of their twins."""
+        hidden = self.model.decode(self._with_twins(memory), target_in.repeat(2, 1))
+        return torch.cat(hidden.chunk(2), dim=-1)
+
+    def project(self, hidden: Float[Tensor, "*rows both"]) -> Float[Tensor, "*rows vocabulary"]:
+        """What `decode` gave to guided logits."""
+        told, untold = (self.model.project(half) for half in hidden.chunk(2, dim=-1))
+        return self._guide(told, untold)
+
     def start(self, memory: Memory) -> GuidedState:
         """The state before the first token of rows and twins."""
-        count, device = len(memory.mask), memory.mask.device
-        ids = torch.full((1, 1), EOS, device=device)
-        empty = self.model.encode(Source(ids, torch.ones_like(ids, dtype=torch.bool)))
-        width = memory.mask.shape[1]
-        states = memory.states.new_zeros(count, width, memory.states.shape[2])
-        states[:, :1] = empty.states
-        mask = torch.zeros_like(memory.mask)
-        mask[:, :1] = True
-        both = Memory(
-            torch.cat([memory.states, states]), torch.cat([memory.mask, mask]), _both_ends(memory, empty)
-        )
-        return GuidedState(self.model.start(both), count)
+        return GuidedState(self.model.start(self._with_twins(memory)), len(memory.mask))
 
     def step(
         self, tokens: Int[Tensor, " rows"], state: GuidedState
     ) -> tuple[Float[Tensor, "rows vocabulary"], GuidedState]:
         """Consumes one token a row; the guided logits of the token after it."""
         logits, both = self.model.step(tokens.repeat(2), state.both)
-        told, untold = logits.chunk(2)
-        return untold + self.scale * (told - untold), GuidedState(both, state.rows)
+        return self._guide(*logits.chunk(2)), GuidedState(both, state.rows)
+
+    def _guide(self, told: Tensor, untold: Tensor) -> Tensor:
+        return untold + self.scale * (told - untold)
+
+    def _with_twins(self, memory: Memory) -> Memory:
+        """The rows of a memory, then as many of an empty source."""
+        ids = torch.full((1, 1), EOS, device=memory.mask.device)
+        empty = self.model.encode(Source(ids, torch.ones_like(ids, dtype=torch.bool)))
+        states = torch.zeros_like(memory.states)
+        states[:, :1] = empty.states
+        mask = torch.zeros_like(memory.mask)
+        mask[:, :1] = True
+        return Memory(
+            torch.cat([memory.states, states]), torch.cat([memory.mask, mask]), _both_ends(memory, empty)
+        )
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)

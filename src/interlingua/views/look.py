@@ -17,6 +17,7 @@ from interlingua.model.protocol import Explanation
 from interlingua.search.beam import BeamStep, beam_search
 from interlingua.search.hypothesis import SearchInput
 from interlingua.search.settings import SearchSettings
+from interlingua.views.levels import entropy_bits
 from interlingua.views.look_data import (
     AttentionKind,
     AttentionMaps,
@@ -136,8 +137,7 @@ def _attention(translation: Translation, queries: int) -> dict[AttentionKind, At
 
 
 def _attention_maps(weights: Tensor) -> AttentionMaps:
-    bits = -(weights * weights.clamp_min(1e-12).log2()).sum(-1).mean(-1)  # (layers, heads)
-    return AttentionMaps(rounded(weights, 3), rounded(bits.abs(), 2))
+    return AttentionMaps(rounded(weights, 3), entropy_bits(weights))
 
 
 def _position_code(explanation: Explanation) -> PositionCode | None:

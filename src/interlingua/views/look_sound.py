@@ -15,29 +15,18 @@ from torch import Tensor
 from interlingua.data.batch import make_source
 from interlingua.engine.eager import EagerEngine
 from interlingua.errors import ConfigurationError, DataError
-from interlingua.inference.alignment import attention_of
 from interlingua.inference.transcriber import Piece, Sound, Transcriber
 from interlingua.inference.words import POSITION_S, find_spans, find_words, tokens_of_words
-from interlingua.kinds import EOS, PAD, Codec, Source
-from interlingua.search.beam import BeamStep
+from interlingua.kinds import PAD, Codec, Source
 from interlingua.search.ctc import ctc_greedy
-from interlingua.search.hypothesis import Hypothesis, SearchInput
-from interlingua.search.search import search_with_beam
-from interlingua.search.settings import SearchSettings
+from interlingua.search.hypothesis import Hypothesis
 from interlingua.sound.features import HOP, band_centres, log_mel
 from interlingua.sound.reading import SAMPLE_RATE
-from interlingua.views.look_data import Output
-from interlingua.views.look_sound_data import (
-    Levels,
-    SoundAttention,
-    SoundLook,
-    SoundWord,
-    Spectrogram,
-    Spikes,
-)  # fmt: skip
+from interlingua.views.exploration import explore, widen_search
+from interlingua.views.levels import Levels
+from interlingua.views.look_sound_data import SoundLook, SoundWord, Spectrogram, Spikes
 from interlingua.views.page import render
-from interlingua.views.predictions import predict, rounded, show_ids
-from interlingua.views.search_tree import build_tree
+from interlingua.views.predictions import rounded, show_ids
 
 __all__ = ["look_at_sound", "look_at_sound_page"]
 
@@ -67,22 +56,15 @@ def look_at_sound(
         ConfigurationError: there is no such part, or the beam is not acceptable.
     """
     piece, parts = _choose_part(transcriber, sound, file, part)
-    width = transcriber.settings.beam if beam is None else beam
-    changes = {"beam": width, "n_best": width, "sample": False}
-    settings = SearchSettings.parse({**transcriber.settings.model_dump(), **changes}, where="search")
+    settings = widen_search(transcriber.settings, beam)
     engine, codec = transcriber.engine, transcriber.tokenizers.target
     assert isinstance(engine, EagerEngine), "only a model of this package can be looked into"
     values, mask = make_source([piece.samples], "sound")
     source = Source(values.to(engine.device), mask.to(engine.device))
-    limits = torch.tensor([transcriber.length_limit(piece.positions)], device=engine.device)
-    steps: list[BeamStep] = []
-    (found,) = search_with_beam(engine.model, SearchInput(source, limits), settings, steps.append)
-    best = found[0]
-    written = [*best.ids, *([] if best.limited else [EOS])]
+    seen = explore(engine, codec, source, transcriber.length_limit(piece.positions), settings)
     ctc = engine.ctc(source)
-    attention = _attention(engine, source, best, len(written)) if engine.has_attention else None
-    times_by: Literal["CTC", "attention"] | None = "CTC" if ctc else "attention" if attention else None
-    (spans,) = find_spans(engine, source, [best])
+    times_by: Literal["CTC", "attention"] | None = "CTC" if ctc else "attention" if seen.attention else None
+    (spans,) = find_spans(engine, source, [seen.best])
     return SoundLook(
         model=name,
         file=file,
@@ -94,24 +76,16 @@ def look_at_sound(
         num_positions=engine.model.encode(source).mask.shape[1],
         audio=_wav(piece),
         spectrogram=_spectrogram(piece),
-        target_out=show_ids(codec, written),
+        target_out=seen.target_out,
         token_spans=spans if times_by else None,
         times_by=times_by,
-        words=_words(engine, codec, source, best, piece if times_by else None),
-        beam=width,
+        words=_words(engine, codec, source, seen.best, piece if times_by else None),
+        beam=settings.beam,
         ctc_weight=settings.ctc_weight if ctc else 0.0,
-        outputs=[
-            Output(
-                codec.decode(each.ids).strip(),
-                round(each.score, 4),
-                round(sum(each.log_probs), 4),
-                each.limited,
-            )
-            for each in found
-        ],
-        predictions=predict(codec, engine.model, source, written),
-        tree=build_tree(steps, found, EOS, lambda id: show_ids(codec, [id])[0]),
-        attention=attention,
+        outputs=seen.outputs,
+        predictions=seen.predictions,
+        tree=seen.tree,
+        attention=seen.attention,
         ctc=None if ctc is None else _spikes(codec, *ctc),
     )
 
@@ -151,14 +125,6 @@ def _spectrogram(piece: Piece) -> Spectrogram:
         Levels.of((decibels - low) / max(loud - low, 1.0)), HOP / SAMPLE_RATE, round(low, 1), round(loud, 1),
         [round(centre) for centre in band_centres()],
     )  # fmt: skip
-
-
-def _attention(engine: EagerEngine, source: Source, best: Hypothesis, queries: int) -> SoundAttention:
-    """Of the tokens written; the query after a transcript that was cut off chose nothing."""
-    (attention,) = attention_of(engine, source, [best.ids])
-    weights = attention.cross[:, :, :queries].float().cpu()
-    bits = -(weights * weights.clamp_min(1e-12).log2()).sum(-1).mean(-1)  # (layers, heads)
-    return SoundAttention(Levels.of(weights.sqrt()), rounded(bits.abs(), 2))
 
 
 def _words(

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from torch import Tensor
-
+from interlingua.views.levels import AttentionLevels, Levels
 from interlingua.views.look_data import Output, TokenPrediction
 from interlingua.views.search_tree import Node
 
-__all__ = ["Levels", "SoundAttention", "SoundLook", "SoundWord", "Spectrogram", "Spikes"]
-
-
-@dataclass(frozen=True)
-class Levels:
-    """Numbers from 0 to 1 in 256 levels, a byte each: a list of numbers would be five times as large."""
-
-    shape: tuple[int, ...]
-    bytes: str
-    """In base64, the last dimension first to change."""
-
-    @classmethod
-    def of(cls, values: Tensor) -> Levels:
-        """Rounds the values to the nearest level."""
-        levels = (values.detach().float().cpu().clamp(0, 1) * 255).round().byte()
-        return cls(tuple(levels.shape), base64.b64encode(levels.numpy().tobytes()).decode())
+__all__ = ["SoundLook", "SoundWord", "Spectrogram", "Spikes"]
 
 
 @dataclass(frozen=True)
@@ -56,16 +39,6 @@ class Spikes:
     """Of that symbol."""
     blanks: list[float]
     """Of the blank."""
-
-
-@dataclass(frozen=True)
-class SoundAttention:
-    """Where the decoder looked: every layer's and head's weights over the positions."""
-
-    roots: Levels
-    """(layers, heads, tokens, positions): square roots of the weights, since most weights are small."""
-    entropy: list[list[float]]
-    """(layers, heads): bits, the mean over the tokens."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +90,8 @@ class SoundLook:
     predictions: list[TokenPrediction]
     """For each token of target_out."""
     tree: tuple[Node, ...]
-    attention: SoundAttention | None
-    """None when the model has none."""
+    attention: AttentionLevels | None
+    """Of target_out over the positions; None when the model has none."""
     ctc: Spikes | None
     """None when the model has no such head."""
 

@@ -1,5 +1,5 @@
 // The choice of a head, and all that follows it. KINDS names the maps that there are to choose from; of each its rows and
-// columns, its weights (layers, heads, rows, columns), and which layer and head to begin with.
+// columns, its weights (layers, heads, rows, columns), which layer and head to begin with, and perhaps how maps are drawn.
 const whenChosen = []; // functions to call when another map is shown
 let chosen = { kind: null, layer: null, head: null }; // null = the mean over them
 let chosenWeights = [];
@@ -19,19 +19,38 @@ function nameOf({ kind, layer, head }) {
   return `${KINDS[kind].long}, layer ${layer + 1}, ${head === null ? "mean of its heads" : `head ${head + 1}`}`;
 }
 
+// What is shown first: the mean over all heads.
+function firstOf(weights) {
+  return weights.length > 1 ? { layer: null, head: null } : { layer: 0, head: weights[0].length > 1 ? null : 0 };
+}
+
+function drawThumb(frame, values, { rows, columns, shadeOf = () => Math.sqrt }) {
+  const canvas = make("canvas");
+  const repaint = () => paint(canvas, values, shadeOf(values));
+  repaint();
+  frame.append(canvas);
+  return { bars: lightBars(frame, rows.keys, columns.keys), repaint };
+}
+
+function drawLarge(values, { rows, columns, corner = "query ↓  key →", shadeOf = () => Math.sqrt }) {
+  const read = (i, j, weight) => {
+    byId("readout").textContent = `${rows.labels[i]} gives ${(columns.names ?? columns.labels)[j]} a weight of ${weight.toFixed(3)}`;
+  };
+  byId("large").style.setProperty("--cell", values.length <= 12 ? "32px" : "");
+  return drawMap(byId("large"), values, rows, columns, { corner, read, shade: shadeOf(values) });
+}
+
 function chooseKind(kind) {
-  const { rows, columns, weights, entropy, shadeOf = () => Math.sqrt } = KINDS[kind];
+  const { weights, entropy, thumbOf = drawThumb } = KINDS[kind];
   const count = weights[0].length;
   const grid = byId("heads");
   grid.style.gridTemplateColumns = `max-content repeat(${count + (count > 1)}, minmax(2.75rem, 7rem))`;
   thumbs = [];
   const thumb = (choice, caption) => {
-    const values = weightsOf(choice);
-    const canvas = paint(make("canvas"), values, shadeOf(values));
-    const frame = make("span", { className: "thumb" }, canvas);
+    const frame = make("span", { className: "thumb" });
     const button = make("button", { type: "button", ariaLabel: nameOf(choice) }, frame, caption);
     button.addEventListener("click", () => chooseHead(choice));
-    thumbs.push({ button, choice, bars: lightBars(frame, rows.keys, columns.keys), repaint: () => paint(canvas, values, shadeOf(values)) });
+    thumbs.push({ button, choice, ...thumbOf(frame, weightsOf(choice), KINDS[kind]) });
     return button;
   };
   const label = (text) => make("span", { className: "label", textContent: text });
@@ -53,15 +72,11 @@ function chooseKind(kind) {
 function chooseHead(choice) {
   chosen = choice;
   chosenWeights = weightsOf(choice);
-  const { rows, columns, corner = "query ↓  key →", shadeOf = () => Math.sqrt } = KINDS[choice.kind];
+  const { largeOf = drawLarge } = KINDS[choice.kind];
   const same = (other) => other.layer === choice.layer && other.head === choice.head;
   for (const { button, choice: other } of thumbs) button.setAttribute("aria-pressed", same(other));
   byId("chosen").textContent = nameOf(choice);
-  const read = (i, j, weight) => {
-    byId("readout").textContent = `${rows.labels[i]} gives ${(columns.names ?? columns.labels)[j]} a weight of ${weight.toFixed(3)}`;
-  };
-  byId("large").style.setProperty("--cell", chosenWeights.length <= 12 ? "32px" : "");
-  large = drawMap(byId("large"), chosenWeights, rows, columns, { corner, read, shade: shadeOf(chosenWeights) });
+  large = largeOf(chosenWeights, KINDS[choice.kind]);
   for (const follow of whenChosen) follow(choice);
   showMaps(lit);
 }

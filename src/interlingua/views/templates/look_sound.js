@@ -3,14 +3,7 @@
 const span = data.num_positions * data.position_s;
 const across = (seconds) => `${(100 * seconds) / span}%`;
 const tellTime = (seconds) => `${(data.start_s + seconds).toFixed(2)} s`;
-const keys = { t: data.target_out.map((_, i) => `t${i}`), w: data.words.map((_, i) => `w${i}`) };
-const labelOf = (key) => (key[0] === "w" ? data.words[key.slice(1)].text : data.target_out[key.slice(1)]);
 const shownSymbol = (symbol) => (symbol === " " ? "␣" : symbol.length > 1 ? symbol.replace(/^▁/, "") : symbol);
-
-data.words.forEach(({ tokens }, i) => {
-  kin.set(keys.w[i], tokens.map((token) => keys.t[token]));
-  for (const token of tokens) kin.set(keys.t[token], [...(kin.get(keys.t[token]) ?? []), keys.w[i]]);
-});
 
 // From when to when what a key names is, or null.
 function spanOf(key) {
@@ -20,17 +13,6 @@ function spanOf(key) {
   if (!data.token_spans[number]) return null; // the end sign
   const [first, last] = data.token_spans[number];
   return [first * data.position_s, (last + 1) * data.position_s];
-}
-
-// Bytes to nested lists of numbers from 0 to 1, as `shape` says.
-function unpack({ shape, bytes }, value = (share) => share) {
-  const levels = Float32Array.from(atob(bytes), (byte) => value(byte.charCodeAt(0) / 255));
-  const nest = (start, [length, ...rest]) => {
-    if (!rest.length) return levels.subarray(start, start + length);
-    const size = rest.reduce((product, each) => product * each);
-    return Array.from({ length }, (_, i) => nest(start + i * size, rest));
-  };
-  return nest(0, shape);
 }
 
 function drawSpectrogram() {
@@ -100,17 +82,14 @@ function drawAxes() {
 function attentionKinds() {
   const weights = unpack(data.attention.roots, (root) => root * root);
   const { entropy } = data.attention;
-  const [layers, heads] = data.attention.roots.shape;
-  const first = layers > 1 ? { layer: null, head: null } : { layer: 0, head: heads > 1 ? null : 0 };
+  const first = firstOf(weights);
   const names = Array.from({ length: data.num_positions }, (_, i) => tellTime(i * data.position_s));
   const shadeOf = (rows) => {
     const most = rows.reduce((most, row) => row.reduce((one, other) => Math.max(one, other), most), 1e-6);
     return (weight) => Math.sqrt(weight / most);
   };
   const shared = { shadeOf, columns: { labels: null, names, keys: [] }, entropy, first, corner: "" };
-  const meanOf = (rows) => rows[0].map((_, j) => rows.reduce((sum, row) => sum + row[j], 0) / rows.length);
-  const byWord = weights.map((layer) => layer.map((head) => data.words.map(({ tokens }) => meanOf(tokens.map((t) => head[t])))));
-  const words = { name: "by word", long: "Attention", rows: { labels: data.words.map(({ text }) => text), keys: keys.w }, weights: byWord };
+  const words = { name: "by word", long: "Attention", rows: { labels: data.words.map(({ text }) => text), keys: keys.w }, weights: byWord(weights) };
   const tokens = { name: "by token", long: "Attention", rows: { labels: data.target_out, keys: keys.t }, weights };
   return { ...(data.words.length ? { words: { ...words, ...shared } } : {}), tokens: { ...tokens, ...shared } };
 }
