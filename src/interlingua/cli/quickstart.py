@@ -15,6 +15,7 @@ import interlingua
 from interlingua.cli import dictionary
 from interlingua.cli.models import use_all_cpus
 from interlingua.cli.options import Device, Threads
+from interlingua.cli.quickstart_pictures import make_pictures, show_pictures
 from interlingua.cli.quickstart_sound import make_sounds, record_command, show_sounds
 from interlingua.cli.quickstart_words import show_words
 from interlingua.cli.stopping import stoppable
@@ -84,6 +85,21 @@ LESSONS = {
             record_command(model),
         ],
     ),
+    "pictures": Lesson(
+        "to paint captions",
+        Path("runs/quickstart-pictures"),
+        ["en", "en-pictures"],
+        {"data": {"columns": "2,1"}},  # the caption, which stands second, is the source
+        make_pictures,
+        show_pictures,
+        lambda model, data: [
+            f'interlingua paint {model} "three big green moons" --samples 9 --output moons.png',
+            f'interlingua look {model} "a green ring above a red ring"',
+            f"interlingua serve {model}",
+            "interlingua train --train pairs.tsv --columns 2,1 --out runs/mine   "
+            f"# your own, written like {data}/train.tsv",
+        ],
+    ),
 }
 
 
@@ -99,8 +115,9 @@ def quickstart(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="[words|sound]", callback=_known_lesson, show_default=False,
-            help="words (the default): spelling to pronunciation; sound: speech to text.",
+            metavar="[words|sound|pictures]", callback=_known_lesson, show_default=False,
+            help="words (the default): spelling to pronunciation; sound: speech to text; "
+            "pictures: text to pictures.",
         ),
     ] = "words",
     minutes: Annotated[float, typer.Option(help="How long to train.")] = 5.0,
@@ -118,7 +135,8 @@ def quickstart(
 
     It learns to read English aloud, from spelling to pronunciation; the words come from the CMU Pronouncing
     Dictionary. `interlingua quickstart sound` learns to write down numbers and commands that a speech
-    synthesizer says. A model that is there already is only shown.
+    synthesizer says, `interlingua quickstart pictures` to paint what captions say of coloured shapes. A model
+    that is there already is only shown.
     """
     console, lesson = Console(highlight=False), LESSONS[kind]
     out, data = _places(out or lesson.out, lesson)
@@ -169,7 +187,11 @@ def _train(
     values = {
         **lesson.settings,
         "languages": lesson.languages,
-        "data": {"train": [str(data / "train.tsv")], "valid": [str(data / "valid.tsv")]},
+        "data": {
+            **lesson.settings.get("data", {}),
+            "train": [str(data / "train.tsv")],
+            "valid": [str(data / "valid.tsv")],
+        },
         "training": {**lesson.settings.get("training", {}), **training},
     }
     use_all_cpus()
