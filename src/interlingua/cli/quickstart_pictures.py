@@ -68,9 +68,9 @@ def show_pictures(
     by_chance = list(map(is_true, captions, [*scenes[1:], scenes[0]]))
     console.print(f"  {_share(true)} of them made true")
     console.print(
-        f"  {_share(kept)} by pictures that were drawn right, once they were tokens: the most that can be"
+        f"  {_share(kept)} by true pictures after the codec: the most that can be"
     )
-    console.print(f"  {_share(by_chance)} by what it painted of another caption: chance\n")
+    console.print(f"  {_share(by_chance)} by what it painted of other captions: chance\n")
     console.print(
         "This model knows a closed world: six shapes, eight colours, at most three things, thirty words. "
         "All that it has seen was drawn by this program, and of other words it paints nothing sensible. "
@@ -113,4 +113,4 @@ def _share(true: Sequence[bool]) -> str:
     rows = 100 * np.array(true, float)[:, np.newaxis]
     (sums,) = resample([rows], RESAMPLES, RESAMPLING_SEED)
     spread = Interval.of(sums[:, 0] / len(true)).half_width
-    return f"{rows.mean():.1f} ± {spread:.1f}%"
+    return f"{rows.mean():5.1f} ± {spread:.1f}%"
