@@ -67,9 +67,7 @@ def show_pictures(
     kept = list(map(is_true, captions, _through_codec(model, names)))
     by_chance = list(map(is_true, captions, [*scenes[1:], scenes[0]]))
     console.print(f"  {_share(true)} of them made true")
-    console.print(
-        f"  {_share(kept)} by true pictures after the codec: the most that can be"
-    )
+    console.print(f"  {_share(kept)} by true pictures after the codec: the most that can be")
     console.print(f"  {_share(by_chance)} by what it painted of other captions: chance\n")
     console.print(
         "This model knows a closed world: six shapes, eight colours, at most three things, thirty words. "

@@ -43,9 +43,10 @@ square    triangle  cross     diamond   ring      moon
 """
 """No two drawings share more than a few pixels: even when four are wrong, it is seen what was meant."""
 COLOURS = {
-    "red": (215, 40, 45), "green": (30, 155, 70), "blue": (45, 85, 220), "yellow": (240, 205, 30),
-    "purple": (140, 55, 175), "orange": (245, 130, 25), "black": (20, 20, 20), "grey": (150, 150, 150),
+    "red": (225, 30, 30), "green": (20, 150, 50), "blue": (30, 60, 230), "yellow": (245, 220, 20),
+    "pink": (240, 60, 200), "turquoise": (0, 205, 205), "orange": (250, 130, 0), "black": (0, 0, 0),
 }  # fmt: skip
+"""As far apart as they can be, so that none that comes out a little pale or dark is taken for another."""
 PALETTE = np.array([(255, 255, 255), *COLOURS.values()], np.uint8)
 """Colours by number; 0 is the white between things."""
 PLURALS = {
@@ -131,7 +132,7 @@ def read_scene(pixels: npt.NDArray[np.uint8], tolerance: float = 0.0) -> Scene |
 
 
 def write_caption(scene: Scene, draw: np.random.Generator) -> str:
-    """Says what a scene shows, in one of several ways: "two red rings", "a red ring above a grey moon"."""
+    """Says what a scene shows, in one of several ways: "two red rings", "a red ring above a pink moon"."""
     if len({thing[:3] for thing in scene}) == 1:
         return _phrase(scene[0], len(scene), draw.random() < SIZE_IS_SAID)
     first, second = scene if draw.random() < 0.5 else scene[::-1]
@@ -166,7 +167,7 @@ def combination(scene: Scene) -> tuple[str, ...]:
 
 
 def name_things(scene: Scene) -> str:
-    """All that a scene shows, row by row: "a big red ring, a small grey moon"."""
+    """All that a scene shows, row by row: "a big red ring, a small pink moon"."""
     return ", ".join(_phrase(thing, 1, True) for thing in scene) or "nothing"
 
 
