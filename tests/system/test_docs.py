@@ -13,6 +13,8 @@ import typer.main
 from interlingua.cli.main import app
 from interlingua.runs.experiment import Experiment
 from interlingua.runs.run import start
+from tests.system.test_pictures import painting
+from tests.tiles import write_tiles
 from tests.tones import write_melodies
 
 ROOT = Path(__file__).parents[2]
@@ -116,10 +118,18 @@ def calls(directory: Path) -> Path:
     return directory / "run"
 
 
+def emoji(directory: Path) -> Path:
+    """A model that paints and has learnt nothing."""
+    pairs = write_tiles(directory, 40)
+    list(start(painting(pairs, max_steps=2), directory / "run"))
+    return directory / "run"
+
+
 def test_python_runs(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "en-de").symlink_to(model)
     (tmp_path / "runs" / "calls").symlink_to(calls(tmp_path / "calls"))
+    (tmp_path / "runs" / "emoji").symlink_to(emoji(tmp_path / "emoji"))
     (tmp_path / "in.txt").write_text("1 2 3\n")
     (tmp_path / "pairs.tsv").write_text("".join(f"{n} 1\t1 {n}\n" for n in range(60)))
     monkeypatch.chdir(tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -11,11 +12,20 @@ import pytest
 from rich.console import Console
 
 import interlingua
-from interlingua.cli import dictionary, espeak, quickstart, quickstart_sound, spoken
+from interlingua.cli import (
+    dictionary,
+    espeak,
+    quickstart,
+    quickstart_pictures,
+    quickstart_sound,
+    scene_files,
+    spoken,
+)  # fmt: skip
 from interlingua.cli.drawing import attention_map, loudness_curve
 from interlingua.cli.shell import activation
+from interlingua.pictures.reading import measure_picture
 
-from .conftest import call
+from .conftest import TINY_OPTIONS, call
 
 SOUNDS = {"a": "AA", "b": "B", "d": "D", "o": "OW", "t": "T"}
 
@@ -106,6 +116,74 @@ def test_it_learns_from_a_synthesizer_and_shows_voices_never_heard(
     words = call("quickstart", "words", "--out", "runs/quickstart-sound")
     assert words.code == 2
     assert "another model" in words.err
+
+
+@pytest.fixture
+def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little to see, and a model too small to paint it; time counts once the pictures are there."""
+    monkeypatch.setattr(scene_files, "PARTS", {"train": 120, "valid": 12, "test": 20})
+    tiny = {"dim": 32, "heads": 2, "feed_forward": 64, "encoder_layers": 1, "decoder_layers": 1}
+
+    def make_pictures(data: Path, console: Console) -> None:
+        quickstart_pictures.make_pictures(data, console)
+        monkeypatch.setattr(interlingua, "STARTED", time.monotonic())
+
+    lesson = quickstart.LESSONS["pictures"]
+    settings = {**lesson.settings, "model": tiny, "pictures": {"levels": [4, 3], "width": 16, "blocks": 1}}
+    lesson = lesson._replace(settings=settings, write_data=make_pictures)
+    monkeypatch.setitem(quickstart.LESSONS, "pictures", lesson)
+
+
+def test_it_learns_to_paint_and_shows_captions_never_seen(
+    few_pictures: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = call("quickstart", "pictures", "--minutes", 0.1)
+    assert first.code == 0, first.err
+    for expected in (
+        "Drawing 152 scenes", "Captions it has never seen", "20 captions of combinations", "made true", "±",
+        "closed world", "runs/quickstart-pictures-painted.png", "runs/quickstart-pictures-data",
+    ):  # fmt: skip
+        assert expected in first.out
+    data = tmp_path / "runs/quickstart-pictures-data"
+    captions = [line.split("\t")[1] for line in (data / "test.tsv").read_text().strip().split("\n")]
+    table = first.out.split("Captions it")[1].split("These pictures")[0]
+    assert sum(caption in table for caption in captions) >= 9
+    width, height = measure_picture(tmp_path / "runs/quickstart-pictures-painted.png")
+    assert width == height > 3 * 32  # three by three
+
+    commands = [line.strip() for line in first.out.split("Next:")[1].split("\n") if "interlingua" in line]
+    assert [command.split()[1] for command in commands] == ["paint", "look", "serve", "train"]
+    painted = call(*shlex.split(commands[0])[1:])
+    assert painted.code == 0, painted.err
+    assert measure_picture(tmp_path / "moons.png") == (width, height)
+    train = shlex.split(commands[3], comments=True)[1:]
+    (tmp_path / "pairs.tsv").symlink_to(data / "train.tsv")
+    options = ["--set", "data.source_root=runs/quickstart-pictures-data", "--max-steps", 1, *TINY_OPTIONS]
+    own = call(*train, *options)
+    assert own.code == 0, own.err
+
+    made = {path: path.stat().st_mtime_ns for path in data.rglob("*")}
+    again = call("quickstart", "pictures")
+    assert again.code == 0, again.err
+    assert "Nothing is trained" in again.out
+    assert again.out.split("Captions it")[1] == first.out.split("Captions it")[1]
+    assert made == {path: path.stat().st_mtime_ns for path in data.rglob("*")}
+
+    words = call("quickstart", "--out", "runs/quickstart-pictures")
+    assert words.code == 2
+    assert "another model" in words.err
+
+
+def test_without_the_library_for_pictures_nothing_is_begun(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    result = call("quickstart", "pictures", "--out", tmp_path / "run")
+    assert result.code == 2
+    assert "interlingua[pictures]" in result.err
+    assert not result.out
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_unknown_quickstart_is_refused_with_those_there_are() -> None:

@@ -46,6 +46,22 @@ SIDE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n
 )
 
 
+def test_names_of_files_count_from_the_file_that_holds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "data" / "pairs.tsv", " a.png \tone\n/b/c.png\ttwo\nd/e.png\tthree\n")
+    for source_root, where in ((None, "data"), ("other", "other"), ("/root", "/root")):
+        kinds = CorpusSettings(source_kind="picture", target_kind="text", source_root=source_root)
+        names = [f"{tmp_path / where}/a.png", "/b/c.png", f"{tmp_path / where}/d/e.png"]
+        assert read("data/pairs.tsv", settings=kinds) == list(
+            zip(names, ("one", "two", "three"), strict=True)
+        )
+    both = CorpusSettings(source_kind="text", target_kind="picture", columns=((2,), 1))
+    assert read("data/pairs.tsv", settings=both)[0] == ("one", f"{tmp_path}/data/a.png")
+
+
 class TestReading:
     @pytest.mark.parametrize("suffix", ["", ".gz", ".xz"])
     @pytest.mark.parametrize("end", ["\n", "\r\n"])

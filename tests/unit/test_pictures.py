@@ -75,6 +75,15 @@ def test_formats_are_told_apart_by_their_content(name: str, options: dict[str, A
     assert (read_picture(tmp_path / "wrong.txt", 32) == pixels).all()
 
 
+def test_colours_are_counted(tmp_path: Path) -> None:
+    colours = [(0, 0, 1), (0, 1, 0), (1, 0, 0), (255, 255, 255), (255, 0, 0), (0, 0, 255)]
+    image = Image.fromarray(np.array([colours[i % 6] for i in range(1024)], np.uint8).reshape(32, 32, 3))
+    assert inspect_picture(save(image, tmp_path / "a.png"), 32)[1].colours == 6
+    blank = inspect_picture(save(Image.new("RGB", (32, 32), RED), tmp_path / "b.png"), 32)[1]
+    assert blank.colours == 1
+    assert blank.warnings() == ["of one colour alone: there is nothing to see"]
+
+
 def test_what_is_not_square_lies_on_white_in_the_middle(tmp_path: Path) -> None:
     pixels = read_picture(save(Image.new("RGB", (64, 32), RED), tmp_path / "a.png"), 32)
     assert (pixels[:8] == 255).all()

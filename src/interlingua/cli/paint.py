@@ -19,7 +19,7 @@ from interlingua.search.settings import SearchSettings
 if TYPE_CHECKING:
     from interlingua.inference.painter import Painter, Painting
 
-__all__ = ["paint"]
+__all__ = ["paint", "write_sheet"]
 
 CAPTIONS_AT_ONCE = 64
 SHEET_PIXELS = 128
@@ -106,7 +106,7 @@ def paint(
     if output is not None and not rows:
         raise ConfigurationError("there are no captions", where=str(input or "standard input"))
     if output is not None:
-        _write_sheet(output, rows, scale or max(1, SHEET_PIXELS // painter.codec.size))
+        write_sheet(output, rows, scale or max(1, SHEET_PIXELS // painter.codec.size))
     _report(painter, empty, list(unknown))
 
 
@@ -134,7 +134,8 @@ def _check_places(output: Path | None, out_dir: Path | None, model: Path) -> Non
             raise OutputError("the directory cannot be made", where=out_dir, found=error.strerror) from error
 
 
-def _write_sheet(path: Path, rows: Sequence[Sequence[Painting]], scale: int) -> None:
+def write_sheet(path: Path, rows: Sequence[Sequence[Painting]], scale: int) -> None:
+    """Writes a PNG file: a row for each caption, or, of one caption, all its pictures in a square."""
     import numpy as np
 
     first = rows[0][0].pixels

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import wave
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from interlingua.cli import commands, espeak, room
-from interlingua.errors import OutputError
-from interlingua.files import write_error
+from interlingua.cli.data_directory import make_data_directory
 from interlingua.sound.conversion import SAMPLE_RATE
 
 __all__ = ["PARTS", "make_parts"]
@@ -60,23 +58,7 @@ def make_parts(directory: Path, seed: int = 1) -> None:
         DataError: espeak-ng is not installed, or fails.
         OutputError: it cannot be written.
     """
-    if (directory / "test.tsv").exists() and (directory / "sounds").is_dir():
-        return
-    if directory.exists():
-        raise OutputError(
-            "there is something else already", where=directory,
-            accepted="The sounds would go there: choose another --out.",
-        )  # fmt: skip
-    aside = directory.with_name(f".{directory.name}.part")
-    try:
-        shutil.rmtree(aside, ignore_errors=True)  # of one that was killed
-        (aside / "sounds").mkdir(parents=True)
-        _write_all(aside, seed)
-        aside.rename(directory)
-    except OSError as error:
-        raise write_error(error, directory) from None
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
+    make_data_directory(directory, "sounds", lambda aside: _write_all(aside, seed))
 
 
 def draw_utterances(part: str, seed: int) -> Iterator[espeak.Utterance]:

@@ -104,18 +104,26 @@ def read_pairs(
     pairs = map(Pair._make, _read(file, settings, changes))
     if not any(settings.names_files):
         return pairs
-    return (_with_whole_names(pair, file, settings) for pair in pairs)
+    roots = [_root(file, side, settings) for side in (0, 1)]  # once, not for each pair
+    return (_with_whole_names(pair, roots) for pair in pairs)
 
 
-def _with_whole_names(pair: Pair, file: PairFile, settings: CorpusSettings) -> Pair:
+def _root(file: PairFile, side: int, settings: CorpusSettings) -> Path | None:
+    """Where the names on a side count from; None where these are no names."""
+    if not settings.names_files[side]:
+        return None
+    if settings.source_root is not None:
+        return Path(settings.source_root).absolute()
+    named_in = Path(file if isinstance(file, str) else file[side])
+    return (Path() if file == "-" else named_in.parent).absolute()
+
+
+def _with_whole_names(pair: Pair, roots: Sequence[Path | None]) -> Pair:
     """The pair with absolute names where a side names files."""
-    sides = list(pair)
-    for side, names_files in enumerate(settings.names_files):
-        if names_files and (name := sides[side].strip()):
-            named_in = Path(file if isinstance(file, str) else file[side])
-            root = Path() if file == "-" else named_in.parent
-            root = root if settings.source_root is None else Path(settings.source_root)
-            sides[side] = str((root / name).absolute())
+    sides = [
+        side if root is None or not (name := side.strip()) else str(root / name)
+        for side, root in zip(pair, roots, strict=True)
+    ]
     return Pair(*sides)
 
 

@@ -45,6 +45,8 @@ _OTHERS = {
     rb"\x1f\x8b": "a gzip file",
     rb"RIFF....WAVE|fLaC|OggS|ID3": "a sound",
 }
+_ONE_NUMBER = np.array([1 << 16, 1 << 8, 1], np.uint32)
+"""Makes one number of red, green and blue: whole rows are sorted fifty times as slowly."""
 _CONVERSION = "convert it first, for example to PNG"
 
 
@@ -218,7 +220,7 @@ def _decode(stream: BinaryIO, size: int, place: str) -> tuple[Pixels, PictureRep
     except Exception as error:
         what = "the picture is cut off" if "truncated" in str(error) else "the picture is damaged"
         raise DataError(what, where=place, found=_reason(error)) from error
-    colours = len(np.unique(pixels.reshape(-1, 3), axis=0))
+    colours = len(np.unique(pixels @ _ONE_NUMBER))
     return pixels, PictureReport(width, height, size, colours)
 
 
