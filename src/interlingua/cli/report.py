@@ -183,7 +183,7 @@ def _validation_pairs(runs: list[Path]) -> list[Pair] | None:
             pairs = _read(corpus) if settings.valid_files else list(split(corpus)[1])
             of_sound = settings.source_kind == "sound"
             if settings.names_files[0] and not all(Path(pair.source).is_file() for pair in pairs):
-                reason = "the files of the validation pairs are not where they were"
+                reason = f"the {settings.source_kind}s of the validation pairs are not where they were"
             else:
                 found.append(drop_unused_sounds(pairs, corpus) if of_sound else pairs)
                 if found[-1] != found[0]:
