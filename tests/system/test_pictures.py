@@ -289,3 +289,11 @@ def test_mistakes_are_said(
     assert what in done.stderr
     assert "Traceback" not in done.stderr
     assert not [*tmp_path.iterdir()]
+
+
+def test_pictures_are_painted_of_texts_alone(pairs: Path, tmp_path: Path) -> None:
+    names = [line.split("\t")[0] for line in pairs.read_text().split("\n") if line]
+    both = pairs.with_name("both.tsv")
+    both.write_text("".join(f"{name}\t{name}\n" for name in names))
+    with pytest.raises(ConfigurationError, match="pictures are painted of texts"):
+        carry_out(start(values(both, training={"max_steps": 2}), tmp_path / "run"))

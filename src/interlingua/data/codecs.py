@@ -95,6 +95,11 @@ def train_codecs(
     if data.source_kind == "text" and data.target_kind == "text":
         return train_tokenizers(pairs, settings, tags)
     source, target = data.source_kind, data.target_kind
+    if source != "text" and target != "text":
+        raise ConfigurationError(
+            "pictures are painted of texts", where="data.source_kind", found=f"{source}s as sources",
+            accepted="A column of captions as source, with --columns, or of texts as target.",
+        )  # fmt: skip
     if data.source_kind != "text":
         _refuse_text_settings(settings, tags, "source", f"{data.source_kind}s")
     if data.target_kind != "text":
@@ -108,11 +113,8 @@ def train_codecs(
         return TokenizerPair(cast(Tokenizer, reader), learnt), f"source: {source}; target: {described}"
     codec = cast(Tokenizer, PictureCodec(data.picture_size or 64, pictures))
     about = f"pictures of {codec.vocabulary}"
-    if source == "text":
-        learnt, described = train_source_tokenizer(pairs, settings, tags)
-        return TokenizerPair(learnt, codec), f"source: {described}; target: {about}"
-    reader = SoundCodec() if source == "sound" else PictureSource(data.picture_size or 64)
-    return TokenizerPair(cast(Tokenizer, reader), codec), f"source: {source}; target: {about}"
+    learnt, described = train_source_tokenizer(pairs, settings, tags)
+    return TokenizerPair(learnt, codec), f"source: {described}; target: {about}"
 
 
 def _refuse_text_settings(settings: TokenizerSettings, tags: Collection[str], side: str, what: str) -> None:
