@@ -109,11 +109,13 @@ def decode_picture(data: bytes, size: int, name: str = "picture") -> Pixels:
     return _decode(io.BytesIO(data), size, name)[0]
 
 
-def inspect_picture(path: str | Path, size: int, where: str | None = None) -> tuple[Pixels, PictureReport]:
-    """As `read_picture`, with what the picture is like."""
+def inspect_picture(
+    path: str | Path, size: int, where: str | None = None, max_pixels: int = MAX_PIXELS
+) -> tuple[Pixels, PictureReport]:
+    """As `read_picture`, with what the picture is like; refuses a file of more than `max_pixels`."""
     place = str(path) if where is None else f"{where}: {path}"
     with _open(path, place) as stream:
-        return _decode(stream, size, place)
+        return _decode(stream, size, place, max_pixels)
 
 
 def measure_picture(path: str | Path) -> tuple[int, int]:
@@ -176,7 +178,7 @@ def _open(path: str | Path, place: str) -> BinaryIO:
         raise DataError("the file cannot be read", where=place, found=found, accepted=accepted) from error
 
 
-def _identify(stream: BinaryIO, place: str) -> Any:
+def _identify(stream: BinaryIO, place: str, max_pixels: int = MAX_PIXELS) -> Any:
     """The picture of a stream, not unpacked yet, whose header is plausible."""
     image_module = require_pictures()
     head = stream.read(512)
@@ -190,12 +192,12 @@ def _identify(stream: BinaryIO, place: str) -> Any:
     except MemoryError:
         raise
     except image_module.DecompressionBombError as error:
-        raise _too_large(place, str(error)) from error
+        raise _too_large(place, str(error), max_pixels) from error
     except Exception as error:  # decoders raise whatever a damaged header makes of them
         raise _not_a_picture(head, error, place) from error
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise _too_large(place, f"{width:,} x {height:,} pixels")
+    if width * height > max_pixels:
+        raise _too_large(place, f"{width:,} x {height:,} pixels", max_pixels)
     if max(width, height) > MAX_RATIO * min(width, height):
         raise DataError("the picture is nothing but a line", where=place,
                         found=f"{width:,} x {height:,} pixels",
@@ -203,8 +205,10 @@ def _identify(stream: BinaryIO, place: str) -> Any:
     return image
 
 
-def _decode(stream: BinaryIO, size: int, place: str) -> tuple[Pixels, PictureReport]:
-    image = _identify(stream, place)
+def _decode(
+    stream: BinaryIO, size: int, place: str, max_pixels: int = MAX_PIXELS
+) -> tuple[Pixels, PictureReport]:
+    image = _identify(stream, place, max_pixels)
     width, height = image.size
     try:
         with warnings.catch_warnings():
@@ -247,8 +251,8 @@ def _fit(image: Any, size: int) -> Pixels:
     return np.asarray(image, dtype=np.uint8).copy()
 
 
-def _too_large(place: str, found: str) -> DataError:
-    accepted = f"At most {MAX_PIXELS // 1_000_000} million pixels are."
+def _too_large(place: str, found: str, max_pixels: int) -> DataError:
+    accepted = f"At most {max_pixels / 1_000_000:g} million pixels are."
     return DataError("the picture is too large", where=place, found=found, accepted=accepted)
 
 
