@@ -18,7 +18,7 @@ import numpy.typing as npt
 from interlingua.errors import ConfigurationError, DataError
 
 __all__ = [
-    "PictureReport", "Pixels", "decode_picture", "encode_png", "fit", "inspect_picture",
+    "PictureReport", "Pixels", "decode_picture", "encode_png", "fit", "inspect_picture", "inspect_stream",
     "measure_picture", "read_picture", "require_pictures",
 ]  # fmt: skip
 
@@ -106,16 +106,43 @@ def decode_picture(data: bytes, size: int, name: str = "picture") -> Pixels:
         size: of the square's edge, in pixels.
         name: for messages.
     """
-    return _decode(io.BytesIO(data), size, name)[0]
+    return inspect_stream(io.BytesIO(data), size, name)[0]
 
 
-def inspect_picture(
-    path: str | Path, size: int, where: str | None = None, max_pixels: int = MAX_PIXELS
-) -> tuple[Pixels, PictureReport]:
-    """As `read_picture`, with what the picture is like; refuses a file of more than `max_pixels`."""
+def inspect_picture(path: str | Path, size: int, where: str | None = None) -> tuple[Pixels, PictureReport]:
+    """As `read_picture`, with what the picture is like."""
     place = str(path) if where is None else f"{where}: {path}"
     with _open(path, place) as stream:
-        return _decode(stream, size, place, max_pixels)
+        return inspect_stream(stream, size, place)
+
+
+def inspect_stream(
+    stream: BinaryIO, size: int, place: str, max_pixels: int = MAX_PIXELS
+) -> tuple[Pixels, PictureReport]:
+    """As `inspect_picture`, of a file that is open.
+
+    Args:
+        stream: the file, at its beginning.
+        size: of the square's edge, in pixels.
+        place: what names it, for messages.
+        max_pixels: a larger picture is refused before it is unpacked.
+    """
+    image = _identify(stream, place, max_pixels)
+    width, height = image.size
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if image.format == "JPEG":
+                image.draft("RGB", (2 * size, 2 * size))  # unpacks a large one at a fraction of its size
+            image.load()
+            pixels = _fit(image, size)
+    except MemoryError:
+        raise
+    except Exception as error:
+        what = "the picture is cut off" if "truncated" in str(error) else "the picture is damaged"
+        raise DataError(what, where=place, found=_reason(error)) from error
+    colours = len(np.unique(pixels.reshape(-1, 3), axis=0))
+    return pixels, PictureReport(width, height, size, colours)
 
 
 def measure_picture(path: str | Path) -> tuple[int, int]:
@@ -203,27 +230,6 @@ def _identify(stream: BinaryIO, place: str, max_pixels: int = MAX_PIXELS) -> Any
                         found=f"{width:,} x {height:,} pixels",
                         accepted=f"One edge may be {MAX_RATIO} times the other.")  # fmt: skip
     return image
-
-
-def _decode(
-    stream: BinaryIO, size: int, place: str, max_pixels: int = MAX_PIXELS
-) -> tuple[Pixels, PictureReport]:
-    image = _identify(stream, place, max_pixels)
-    width, height = image.size
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if image.format == "JPEG":
-                image.draft("RGB", (2 * size, 2 * size))  # unpacks a large one at a fraction of its size
-            image.load()
-            pixels = _fit(image, size)
-    except MemoryError:
-        raise
-    except Exception as error:
-        what = "the picture is cut off" if "truncated" in str(error) else "the picture is damaged"
-        raise DataError(what, where=place, found=_reason(error)) from error
-    colours = len(np.unique(pixels.reshape(-1, 3), axis=0))
-    return pixels, PictureReport(width, height, size, colours)
 
 
 def _fit(image: Any, size: int) -> Pixels:

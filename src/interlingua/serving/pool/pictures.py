@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from interlingua.errors import DataError
-from interlingua.pictures.reading import Pixels, encode_png, inspect_picture
+from interlingua.pictures.reading import PictureReport, Pixels, encode_png, inspect_stream
 from interlingua.serving.pool.records import explain, record_translation
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ Drafts = Callable[[], dict[tuple[int, int], Any]]
 """Gives pictures so far by the number of their order, and 0."""
 _MAX_SCANS = 100
 """Of a JPEG. Each goes through the whole picture; those of usual files are ten, and a thousand take 50 KB."""
+_MAX_READ_S = 5.0
+"""Of the processor; the largest of usual files takes a second."""
 _READING = threading.Lock()
 """One file at a time is unpacked: a large one takes hundreds of megabytes."""
 
@@ -103,21 +107,34 @@ def warm_up_captioner(model: Captioner) -> Translation:
     return model.translate([white], beam=1, attention=model.engine.has_attention)[0]
 
 
-def _read(path: str, size: int, max_pixels: int) -> Any:
+def _read(path: str, size: int, max_pixels: int) -> tuple[Pixels, PictureReport]:
     with _READING:
-        if _counts_scans(path) > _MAX_SCANS:
+        try:
+            content = Path(path).read_bytes()
+        except FileNotFoundError:  # its client has gone
+            content = b""
+        # A JPEG's data holds the sign of a scan nowhere else.
+        if content.startswith(b"\xff\xd8") and content.count(b"\xff\xda") > _MAX_SCANS:
             raise DataError("the picture is in too many parts", found=f"over {_MAX_SCANS} scans",
                             accepted="Save it again as a usual JPEG or PNG.")  # fmt: skip
-        return inspect_picture(path, size, max_pixels=max_pixels)
+        return inspect_stream(_TimedFile(content), size, "picture", max_pixels)
 
 
-def _counts_scans(path: str) -> int:
-    """How often a JPEG begins a scan; 0 of other files, in whose data the sign for it means nothing."""
-    try:
-        content = Path(path).read_bytes()
-    except FileNotFoundError:  # its client has gone
-        return 0
-    return content.count(b"\xff\xda") if content.startswith(b"\xff\xd8") else 0
+class _TimedFile(io.BytesIO):
+    """A file that cannot be read any more once that has taken too long.
+
+    There are many ways to keep a decoder busy: comments of one byte each, runs of one pixel each.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.until = time.thread_time() + _MAX_READ_S
+
+    def read(self, size: int | None = -1) -> bytes:
+        """Some bytes."""
+        if time.thread_time() > self.until:
+            raise OSError("it takes too long to read")
+        return super().read(size)
 
 
 def _draw(
