@@ -1,21 +1,20 @@
-"""Pictures through the service, with workers that only pretend to see and paint: limits, queue, what is left."""
+"""Pictures through the service, with workers that only pretend to see and paint: limits, queue, leftovers."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
-import numpy as np
 import pytest
-from PIL import Image
 
 from interlingua.errors import ConfigurationError
-from interlingua.serving.app import build_app
+from interlingua.serving.app import Sounds, build_app
 from interlingua.serving.metrics import Metrics
 from interlingua.serving.models.catalogue import Catalogue, refuse_same_names
 from interlingua.serving.models.pictures import (
@@ -25,6 +24,7 @@ from interlingua.serving.models.pictures import (
     is_of_pictures,
     read_picture_model,
 )
+from interlingua.serving.models.sounds import SoundCatalogue, SoundModel
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.pool.process import AboutModel, WorkerGoneError
 from interlingua.serving.pool.queue import PictureFile
@@ -123,11 +123,6 @@ def order(b64: str) -> list[Any]:
 def events(text: str) -> list[tuple[str, Any]]:
     lines = [message.split("\n") for message in text.split("\n\n") if message]
     return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in lines]
-
-
-@pytest.fixture
-def png(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("png") / "a.png"
 
 
 def test_each_picture_has_its_seed_and_its_size(visit):
@@ -436,7 +431,7 @@ def test_a_model_too_large_to_be_enlarged_has_one_size(visit):
 
 def test_keys_and_logs(visit, tmp_path_factory, caplog):
     keys = tmp_path_factory.mktemp("keys") / "keys"
-    keys.write_text(__import__("hashlib").sha256(b"secret").hexdigest())
+    keys.write_text(hashlib.sha256(b"secret").hexdigest())
 
     async def work(client):
         key = {"Authorization": "Bearer secret"}
@@ -504,6 +499,35 @@ def test_only_what_there_is_a_model_for_can_be_asked(visit):
         assert (await client.post("/v1/describe", content=b"x" * 2000)).status_code == 413
 
     visit(work_too, describers=[], max_body_bytes=1000)
+
+
+def test_models_of_every_kind_stand_side_by_side(monkeypatch, tmp_path):
+    settings = ServeSettings.parse({"workers": 1})
+    sounds = Sounds(SoundCatalogue([SoundModel("calls", Path(), "en", "en", 1)]), tmp_path)
+    pictures = Pictures(PictureCatalogue(PAINTERS, ANY_PAINTER), PictureCatalogue(DESCRIBERS), tmp_path)
+
+    async def main() -> None:
+        monkeypatch.setattr("interlingua.serving.pool.pool.Worker", Seeing)
+        metrics = Metrics()
+        pool = Pool({}, settings, metrics)
+        await pool.start()
+        app = build_app(
+            Catalogue(test_serving_api.MODELS), pool, settings, metrics, sounds=sounds, pictures=pictures
+        )
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            listed = (await client.get("/v1/models")).json()["data"]
+            assert [each["id"] for each in listed] == ["calls", "emoji", "large", "says"]
+            for asked, found in {"whisper-1": "calls", "dall-e-2": "emoji", "says": "says"}.items():
+                assert (await client.get(f"/v1/models/{asked}")).json()["id"] == found
+            paths = set((await client.get("/openapi.json")).json()["paths"])
+            assert paths > {"/translate", "/v1/transcribe", "/v1/paint", "/v1/describe"}
+            headers = (await client.get("/")).headers
+            assert "img-src 'self' data: blob:;" in headers["content-security-policy"]
+            assert "media-src blob:" in headers["content-security-policy"]
+        await pool.stop()
+
+    asyncio.run(main())
 
 
 def write_model(directory: Path, source: str, target: str, languages: str = "") -> Path:

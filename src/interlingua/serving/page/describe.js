@@ -54,7 +54,7 @@ function showText({ text, tokens, attention, flags, width, height }, seconds) {
   byId("describe-hint").hidden = !attention || !text;
   byId("describe-copy").disabled = !text;
   note([...flags.map((flag) => FLAGS[flag] ?? flag), ...(text ? [] : ["The model says nothing about it."])]);
-  tell(`${width} × ${height} in ${seconds.toFixed(1)} s`);
+  tell(`${width} × ${height} in ${seconds.toFixed(2)} s`);
 }
 
 // Describes a file.

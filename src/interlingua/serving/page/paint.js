@@ -6,6 +6,7 @@ import * as trouble from "./trouble.js";
 import { tokensOfWords } from "./words.js";
 
 const COUNTS = [1, 4, 9]; // of pictures
+const SEEDS = 1_000_000; // of those that are drawn here: numbers that can be told and typed
 const DOWNLOADED = 512; // pixels of an edge, about: what a model paints is small
 const [gallery, caption, select, guidance, seed] = ["gallery", "caption", "paint-model", "guidance", "seed"].map(byId);
 let settings = null;
@@ -95,8 +96,8 @@ async function paintNow() {
   prepare(model());
   tell("Painting");
   byId("paint-cancel").hidden = false;
-  const request = { prompt, model: name, n: count, guidance: Number(guidance.value), attention };
-  if (seed.value) request.seed = Number(seed.value);
+  const own = seed.value ? Number(seed.value) : Math.floor(SEEDS * Math.random());
+  const request = { prompt, model: name, n: count, guidance: Number(guidance.value), seed: own, attention };
   try {
     const answer = await paint(request, { signal: mine.signal, progress: ({ index, painted, b64_json: png }) => {
       if (running !== mine) return;

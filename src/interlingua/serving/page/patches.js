@@ -1,7 +1,7 @@
 // Pictures with patches that can be lit by the words that belong to them.
 import { make } from "./dom.js";
 
-const DIMMED = 0.86; // of what did not look, at most
+const [GREY, DIMMED] = [128, 0.9]; // what did not look turns grey, nearly
 
 // Puts a layer over a picture that dims its patches.
 export function cover(frame) {
@@ -18,7 +18,7 @@ export function light(layer, weights) {
   if (!weights) return;
   const context = layer.getContext("2d");
   const image = context.createImageData(edge, edge);
-  weights.forEach((weight, i) => { image.data[4 * i + 3] = 255 * DIMMED * (1 - weight / most); });
+  weights.forEach((weight, i) => image.data.set([GREY, GREY, GREY, 255 * DIMMED * (1 - (weight / most) ** 2)], 4 * i));
   context.putImageData(image, 0, 0);
 }
 
