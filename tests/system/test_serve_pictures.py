@@ -7,6 +7,7 @@ import functools
 import io
 import struct
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,7 @@ def jpeg_of_scans(count: int) -> bytes:
 def huge_header() -> bytes:
     content = bytearray(png())
     content[16:24] = struct.pack(">II", 100_000, 100_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
     return bytes(content)
 
 

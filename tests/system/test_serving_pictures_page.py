@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import re
 from collections.abc import Iterator
@@ -212,3 +213,24 @@ def test_it_fits_every_screen(visit, width, scheme):
     drop(page, f"{'a long name ' * 20}.png", png())
     expect(page.locator("#description")).to_have_text(CAPTION)
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_page_that_only_paints_asks_for_its_key(browser, picture_models, tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text(hashlib.sha256(b"secret").hexdigest() + "\n")
+    service = Served(tmp_path / "log", picture_models.paints, "--workers", 1, "--api-keys", keys)
+    try:
+        page = browser.new_page()
+        page.goto(service.url)
+        expect(page.locator("#paint")).to_be_visible()
+        expect(page.locator("#modes")).to_be_hidden()
+        page.fill("#caption", CAPTION)
+        page.click("#paint-now")
+        expect(page.locator("#trouble")).to_contain_text("API key")
+        page.fill("#key", "secret")
+        page.locator("#key").blur()
+        page.click("#paint-now")
+        painted(page)
+        page.close()
+    finally:
+        assert service.stop() == 0
