@@ -484,6 +484,18 @@ def test_models_are_listed_and_chosen(visit):
         refuse_same_names([*PAINTERS, *DESCRIBERS], ["de-en", "says"])
 
 
+def test_the_description_tells_the_limits(visit):
+    async def work(client):
+        paths = (await client.get("/openapi.json")).json()["paths"]
+        for path in ("/v1/paint", "/v1/images/generations"):
+            body = paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+            assert body["properties"]["prompt"]["maxLength"] == 77
+            assert body["properties"]["n"]["maximum"] == 3
+            assert body["required"] == ["prompt"]
+
+    visit(work, max_pictures=3, max_caption_characters=77)
+
+
 def test_only_what_there_is_a_model_for_can_be_asked(visit):
     async def work(client):
         paths = (await client.get("/openapi.json")).json()["paths"]

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from interlingua.serving.http.fields import require_json
 from interlingua.serving.http.limits import AccessControl
-from interlingua.serving.routes.pictures import PaintFields, PictureService, log_caption
+from interlingua.serving.routes.pictures import PaintFields, PictureService, log_caption, paint_body
 
 __all__ = ["routes"]
 
@@ -53,7 +53,7 @@ def routes(service: PictureService, access: AccessControl) -> APIRouter:
 
     @router.post(
         "/images/generations", summary="Paint pictures of a caption", response_model=ImagesAnswer,
-        dependencies=[Depends(require_json)],
+        dependencies=[Depends(require_json)], openapi_extra=paint_body(service.settings, ImagesRequest),
     )  # fmt: skip
     async def generate(request: Request, asked: ImagesRequest) -> Any:
         access.check_request(request, None)

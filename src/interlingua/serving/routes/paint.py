@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from interlingua.serving.http.fields import require_json
 from interlingua.serving.http.limits import AccessControl
 from interlingua.serving.routes.events import Tell, stream_events
-from interlingua.serving.routes.pictures import PaintFields, PictureService, log_caption
+from interlingua.serving.routes.pictures import PaintFields, PictureService, log_caption, paint_body
 from interlingua.serving.routes.schema import ApiKey, answers
 
 __all__ = ["routes"]
@@ -70,6 +70,7 @@ def routes(service: PictureService, access: AccessControl) -> APIRouter:
     @router.post(
         "/paint", summary="Paint, with all that the model says", response_model=PaintAnswer,
         response_model_exclude_unset=True, dependencies=[Depends(require_json)],
+        openapi_extra=paint_body(service.settings, PaintRequest),
         responses={
             200: {"content": {"text/event-stream": {"schema": _EVENT}}},
             **answers(400, 403, 404, 429, 500, 503, body=True),

@@ -18,11 +18,11 @@ from interlingua.serving.models.pictures import PictureCatalogue, PictureModel
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.pool.queue import Job, PaintOrder, PictureFile, RequestTurn
 from interlingua.serving.refusal import RefusalError, deadline_missed
-from interlingua.serving.routes.schema import Text
+from interlingua.serving.routes.schema import JSON, Text
 from interlingua.serving.routes.uploads import overwrite
 from interlingua.serving.settings import ServeSettings
 
-__all__ = ["OnDraft", "PaintFields", "PaintTask", "PictureService", "Pictures", "log_caption"]
+__all__ = ["OnDraft", "PaintFields", "PaintTask", "PictureService", "Pictures", "log_caption", "paint_body"]
 
 OnDraft = Callable[[int, dict[str, Any]], object]
 """Called with the number of a picture and what there is of it: `painted` tokens, and a `png`."""
@@ -85,6 +85,14 @@ class PaintTask(NamedTuple):
     served: PictureModel
     orders: Sequence[PaintOrder]
     search: dict[str, Any]
+
+
+def paint_body(settings: ServeSettings, model: type[PaintFields]) -> dict[str, Any]:
+    """The description of a route's body, with what the settings limit."""
+    schema = model.model_json_schema()
+    schema["properties"]["prompt"]["maxLength"] = settings.max_caption_characters
+    schema["properties"]["n"]["maximum"] = settings.max_pictures
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
 
 
 def log_caption(request: Request, settings: ServeSettings, task: PaintTask) -> None:
