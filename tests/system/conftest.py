@@ -133,6 +133,6 @@ def picture_models(tmp_path_factory: pytest.TempPathFactory) -> PictureModels:
         patch.setenv("INTERLINGUA_CACHE", str(directory / "cache"))
         torch.set_num_threads(1)
         pairs = write_tiles(directory, 400)
-        list(start(values(pairs, training={"max_steps": 120}), directory / "says"))
+        list(start(values(pairs, training={"max_steps": 200}), directory / "says"))
         list(start(painting(pairs, max_steps=240), directory / "paints"))
     return PictureModels(directory / "says", directory / "paints")
