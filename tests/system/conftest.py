@@ -15,6 +15,7 @@ import torch
 
 from interlingua.cli.main import main
 from interlingua.runs.run import start
+from tests.tiles import write_tiles
 from tests.tones import write_melodies
 
 TINY = (
@@ -112,3 +113,26 @@ def sound_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         given["augmentation"] = {"frequency_masks": 0, "time_masks": 0}
         list(start(given, directory / "melodies"))
     return directory / "melodies"
+
+
+class PictureModels(NamedTuple):
+    """Directories of models of coloured tiles."""
+
+    says: Path
+    """Names their colours."""
+    paints: Path
+    """Paints them."""
+
+
+@pytest.fixture(scope="session")
+def picture_models(tmp_path_factory: pytest.TempPathFactory) -> PictureModels:
+    from tests.system.test_pictures import painting, values
+
+    directory = tmp_path_factory.mktemp("tiles")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INTERLINGUA_CACHE", str(directory / "cache"))
+        torch.set_num_threads(1)
+        pairs = write_tiles(directory, 400)
+        list(start(values(pairs, training={"max_steps": 200}), directory / "says"))
+        list(start(painting(pairs, max_steps=240), directory / "paints"))
+    return PictureModels(directory / "says", directory / "paints")

@@ -231,7 +231,7 @@ def test_a_full_disk_is_told(visit, monkeypatch):
             raise OSError(28, "No space left on device")
 
         with monkeypatch.context() as patch:
-            patch.setattr("interlingua.serving.routes.transcription._overwrite", fail)
+            patch.setattr("interlingua.serving.routes.transcription.overwrite", fail)
             answer = await ask(client, [2])
         assert answer.status_code == 503
         assert "could not be kept" in answer.json()["error"]

@@ -15,7 +15,8 @@ __all__ = ["serve"]
 
 def serve(
     models: Annotated[
-        list[Path], typer.Argument(help="Model directories: one for each pair of languages, any of sounds.")
+        list[Path],
+        typer.Argument(help="Model directories: one for each pair of languages, any of sounds and pictures."),
     ],
     host: Annotated[str | None, typer.Option(help="Where to listen; by default only this machine.")] = None,
     port: Annotated[int | None, typer.Option(help="5000 when not given; 0 takes a free one.")] = None,

@@ -81,15 +81,15 @@ class Painter:
         return codec
 
     def paint(
-        self, captions: Iterable[str], *, samples: int = 1, seed: int | None = None, attention: bool = False,
-        observe: PaintObserver | None = None, **changes: Any,
+        self, captions: Iterable[str], *, samples: int = 1, seed: int | Sequence[int] | None = None,
+        attention: bool = False, observe: PaintObserver | None = None, **changes: Any,
     ) -> list[list[Painting]]:  # fmt: skip
         """Paints pictures; neither the order nor the company of a caption matters to its pictures.
 
         Args:
             captions: any number of them.
             samples: pictures of each: those of the seeds seed, seed + 1, and so on.
-            seed: of the first; the settings' when not given.
+            seed: of the first, or one for each caption; the settings' when not given.
             attention: whether to give all attention weights.
             observe: called after every token, perhaps from several threads.
             **changes: fields of SearchSettings: guidance, temperature, top_k, top_p.
@@ -103,15 +103,17 @@ class Painter:
                             accepted="A list of texts; of one text: [text].")  # fmt: skip
         values = {**self.settings.model_dump(), "sample": True, "beam": 1, "n_best": 1, **changes}
         settings = SearchSettings.parse(values, where="search")
-        first = settings.seed if seed is None else seed
         texts = [_text(caption, number) for number, caption in enumerate(captions)]
         sources = self.captions.encode_batch([self.captions.normalise(text) for text in texts])
+        first = settings.seed if seed is None else seed
+        firsts = first if isinstance(first, Sequence) else [first] * len(texts)
         jobs = [(number, sample) for number in range(len(texts)) for sample in range(samples)]
 
         def paint_batch(batch: list[int]) -> list[Painting]:
             chosen = [jobs[i] for i in batch]
+            seeds = [firsts[number] + sample for number, sample in chosen]
             return self._paint(
-                [sources[number] for number, _ in chosen], chosen, first, settings, attention, observe
+                [sources[number] for number, _ in chosen], chosen, seeds, settings, attention, observe
             )
 
         lengths = [len(sources[number]) + 1 for number, _ in jobs]
@@ -138,16 +140,16 @@ class Painter:
         return (found for part in parts for found in score(self.engine, self.tokenizers, part))
 
     def _paint(
-        self, sources: Sequence[list[int]], jobs: Sequence[tuple[int, int]], first: int,
+        self, sources: Sequence[list[int]], jobs: Sequence[tuple[int, int]], seeds: Sequence[int],
         settings: SearchSettings, attention: bool, observe: PaintObserver | None,
     ) -> list[Painting]:  # fmt: skip
         device = self.engine.device
         values, mask = make_source(sources, "text")
         source = Source(values.to(device), mask.to(device))
         limits = torch.full((len(sources),), self.codec.tokens, device=device)
-        seeds = tuple(first + sample for _, sample in jobs)
         observe_step = None if observe is None else self._step_observer(jobs, observe)
-        found = self.engine.search(SearchInput(source, limits, seeds, fixed=True), settings, observe_step)
+        batch = SearchInput(source, limits, tuple(seeds), fixed=True)
+        found = self.engine.search(batch, settings, observe_step)
         ids = [hypotheses[0].ids for hypotheses in found]
         pictures = self.codec.decode_batch(ids)
         paintings = [

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from interlingua.errors import ConfigurationError, DataError
 
 __all__ = [
-    "PictureReport", "Pixels", "decode_picture", "encode_png", "fit", "inspect_picture",
+    "PictureReport", "Pixels", "decode_picture", "encode_png", "fit", "inspect_picture", "inspect_stream",
     "measure_picture", "read_picture", "require_pictures",
 ]  # fmt: skip
 
@@ -108,14 +108,43 @@ def decode_picture(data: bytes, size: int, name: str = "picture") -> Pixels:
         size: of the square's edge, in pixels.
         name: for messages.
     """
-    return _decode(io.BytesIO(data), size, name)[0]
+    return inspect_stream(io.BytesIO(data), size, name)[0]
 
 
 def inspect_picture(path: str | Path, size: int, where: str | None = None) -> tuple[Pixels, PictureReport]:
     """As `read_picture`, with what the picture is like."""
     place = str(path) if where is None else f"{where}: {path}"
     with _open(path, place) as stream:
-        return _decode(stream, size, place)
+        return inspect_stream(stream, size, place)
+
+
+def inspect_stream(
+    stream: BinaryIO, size: int, place: str, max_pixels: int = MAX_PIXELS
+) -> tuple[Pixels, PictureReport]:
+    """As `inspect_picture`, of a file that is open.
+
+    Args:
+        stream: the file, at its beginning.
+        size: of the square's edge, in pixels.
+        place: what names it, for messages.
+        max_pixels: a larger picture is refused before it is unpacked.
+    """
+    image = _identify(stream, place, max_pixels)
+    width, height = image.size
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if image.format == "JPEG":
+                image.draft("RGB", (2 * size, 2 * size))  # unpacks a large one at a fraction of its size
+            image.load()
+            pixels = _fit(image, size)
+    except MemoryError:
+        raise
+    except Exception as error:
+        what = "the picture is cut off" if "truncated" in str(error) else "the picture is damaged"
+        raise DataError(what, where=place, found=_reason(error)) from error
+    colours = len(np.unique(pixels @ _ONE_NUMBER))
+    return pixels, PictureReport(width, height, size, colours)
 
 
 def measure_picture(path: str | Path) -> tuple[int, int]:
@@ -178,7 +207,7 @@ def _open(path: str | Path, place: str) -> BinaryIO:
         raise DataError("the file cannot be read", where=place, found=found, accepted=accepted) from error
 
 
-def _identify(stream: BinaryIO, place: str) -> Any:
+def _identify(stream: BinaryIO, place: str, max_pixels: int = MAX_PIXELS) -> Any:
     """The picture of a stream, not unpacked yet, whose header is plausible."""
     image_module = require_pictures()
     head = stream.read(512)
@@ -192,36 +221,17 @@ def _identify(stream: BinaryIO, place: str) -> Any:
     except MemoryError:
         raise
     except image_module.DecompressionBombError as error:
-        raise _too_large(place, str(error)) from error
+        raise _too_large(place, str(error), max_pixels) from error
     except Exception as error:  # decoders raise whatever a damaged header makes of them
         raise _not_a_picture(head, error, place) from error
     width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise _too_large(place, f"{width:,} x {height:,} pixels")
+    if width * height > max_pixels:
+        raise _too_large(place, f"{width:,} x {height:,} pixels", max_pixels)
     if max(width, height) > MAX_RATIO * min(width, height):
         raise DataError("the picture is nothing but a line", where=place,
                         found=f"{width:,} x {height:,} pixels",
                         accepted=f"One edge may be {MAX_RATIO} times the other.")  # fmt: skip
     return image
-
-
-def _decode(stream: BinaryIO, size: int, place: str) -> tuple[Pixels, PictureReport]:
-    image = _identify(stream, place)
-    width, height = image.size
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if image.format == "JPEG":
-                image.draft("RGB", (2 * size, 2 * size))  # unpacks a large one at a fraction of its size
-            image.load()
-            pixels = _fit(image, size)
-    except MemoryError:
-        raise
-    except Exception as error:
-        what = "the picture is cut off" if "truncated" in str(error) else "the picture is damaged"
-        raise DataError(what, where=place, found=_reason(error)) from error
-    colours = len(np.unique(pixels @ _ONE_NUMBER))
-    return pixels, PictureReport(width, height, size, colours)
 
 
 def _fit(image: Any, size: int) -> Pixels:
@@ -249,8 +259,8 @@ def _fit(image: Any, size: int) -> Pixels:
     return np.asarray(image, dtype=np.uint8).copy()
 
 
-def _too_large(place: str, found: str) -> DataError:
-    accepted = f"At most {MAX_PIXELS // 1_000_000} million pixels are."
+def _too_large(place: str, found: str, max_pixels: int) -> DataError:
+    accepted = f"At most {max_pixels / 1_000_000:g} million pixels are."
     return DataError("the picture is too large", where=place, found=found, accepted=accepted)
 
 

@@ -26,8 +26,21 @@ from interlingua.serving.models.documents import DocumentStore
 from interlingua.serving.models.sounds import SoundCatalogue
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.refusal import RefusalError
-from interlingua.serving.routes import corrections, files, libretranslate, native, openai, page, transcribe
+from interlingua.serving.routes import (
+    corrections,
+    describe,
+    files,
+    images,
+    libretranslate,
+    models,
+    native,
+    openai,
+    page,
+    paint,
+    transcribe,
+)
 from interlingua.serving.routes import documents as document_routes
+from interlingua.serving.routes.pictures import Pictures, PictureService
 from interlingua.serving.routes.schema import answers
 from interlingua.serving.routes.service import Service
 from interlingua.serving.routes.transcription import TranscriptionService
@@ -56,6 +69,7 @@ class Health(BaseModel):
 def build_app(
     catalogue: Catalogue, pool: Pool, settings: ServeSettings, metrics: Metrics,
     store: Corrections | None = None, documents: DocumentStore | None = None, sounds: Sounds | None = None,
+    pictures: Pictures | None = None,
 ) -> ASGIApp:  # fmt: skip
     """Puts the application together; with routes for texts only where there are models of texts.
 
@@ -70,7 +84,7 @@ def build_app(
     )  # fmt: skip
     service, access = Service(catalogue, pool, settings), AccessControl(settings)
     of_sounds = [*sounds.catalogue.models.values()] if sounds else []
-    app.include_router(page.routes(service, access, of_sounds))
+    app.include_router(page.routes(service, access, of_sounds, pictures.models if pictures else []))
     if catalogue.models:
         app.include_router(libretranslate.routes(service, access))
         app.include_router(files.routes(service, access))
@@ -82,6 +96,16 @@ def build_app(
         transcription = TranscriptionService(sounds.catalogue, pool, settings, sounds.directory)
         app.include_router(openai.routes(transcription, access))
         app.include_router(transcribe.routes(transcription, access))
+    if pictures:
+        picture_service = PictureService(pictures, pool, settings)
+        if pictures.painters.models:
+            app.include_router(images.routes(picture_service, access))
+            app.include_router(paint.routes(picture_service, access))
+        if pictures.describers.models:
+            app.include_router(describe.routes(picture_service, access))
+    catalogues = [*((sounds.catalogue,) if sounds else ()), *(pictures.catalogues if pictures else ())]
+    if catalogues:
+        app.include_router(models.routes(catalogues, access))
 
     @app.get("/health", tags=["operation"], response_model=Health, responses=answers(503))
     async def health() -> Any:
@@ -101,7 +125,10 @@ def build_app(
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _failed)
     _add_page(app)
-    guarded: ASGIApp = Reception(app, settings, metrics, pool, with_sounds=sounds is not None)
+    guarded: ASGIApp = Reception(
+        app, settings, metrics, pool, with_sounds=sounds is not None,
+        with_pictures=pictures is not None and bool(pictures.describers.models),
+    )  # fmt: skip
     if settings.cors:  # around it, so that other sites' pages can read its refusals as well
         guarded = CORSMiddleware(
             guarded, allow_origins=settings.cors, allow_methods=["GET", "POST"],
@@ -131,7 +158,8 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return RefusalError(400, explain(error)).response(path_of(request.scope))
+    message, field = explain(error)
+    return RefusalError(400, message, field=field).response(path_of(request.scope))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

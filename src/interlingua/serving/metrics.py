@@ -39,6 +39,8 @@ class Metrics:
         self.sentences = counter("sentences", "Sentences translated.")
         self.sounds = counter("sounds", "Sounds transcribed.")
         self.sound_seconds = counter("sound_seconds", "Seconds of sound transcribed.")
+        self.painted = counter("pictures_painted", "Pictures painted.")
+        self.described = counter("pictures_described", "Pictures described.")
         self.tokens = counter("tokens", "Target tokens generated; their rate is tokens a second.")
         self.batches = histogram("batch_sentences", "Sentences decoded together.", buckets=_SENTENCES)
         self.decoding = histogram("decode_seconds", "Time that a worker takes for a batch.", buckets=_SECONDS)

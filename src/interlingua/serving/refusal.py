@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from pydantic import BaseModel
 from starlette.responses import JSONResponse
 
-__all__ = ["ErrorAnswer", "RefusalError", "deadline_missed"]
+__all__ = ["ErrorAnswer", "RefusalError", "deadline_missed", "unknown_model"]
 
 
-_OPENAI_PATHS = ("/v1/audio/", "/v1/models")
+_OPENAI_PATHS = ("/v1/audio/", "/v1/images/", "/v1/models")
 _OPENAI_ERRORS = {
     401: ("invalid_request_error", "invalid_api_key"),
     429: ("requests", "rate_limit_exceeded"),
@@ -61,3 +62,11 @@ class RefusalError(Exception):
 def deadline_missed() -> RefusalError:
     """For a request whose deadline has passed, or cannot be kept."""
     return RefusalError(503, "This took too long. Please try again.", retry_after_s=5)
+
+
+def unknown_model(name: object, known: Iterable[str]) -> RefusalError:
+    """For a request that names a model which is not served for this."""
+    return RefusalError(
+        404, f"There is no model {str(name)[:40]!r}. Known: {', '.join(known)}.", field="model",
+        code="model_not_found",
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
     request ─ reception (body, limits, log) ─ libretranslate | native (fields, keys) ─ service (text -> parts)
                                             ─ openai | transcribe ─ transcription (sound -> pieces)
+                                            ─ images | paint | describe ─ pictures (captions, files)
       ─ pool (queue, batches) ─ worker processes (models)
 
 The service itself never loads PyTorch: it stays small, and starts while the workers load the models.
@@ -25,11 +26,19 @@ from interlingua.serving.http.hosts import HostCheck
 from interlingua.serving.http.listening import AcceptErrors, address_of, listen, reserve_file_handles
 from interlingua.serving.http.protocol import bounded
 from interlingua.serving.metrics import Metrics
-from interlingua.serving.models.catalogue import Catalogue, read_model
+from interlingua.serving.models.catalogue import Catalogue, read_model, refuse_same_names
 from interlingua.serving.models.corrections import Corrections
 from interlingua.serving.models.documents import DocumentStore
+from interlingua.serving.models.pictures import (
+    ANY_PAINTER,
+    PictureCatalogue,
+    PictureModel,
+    is_of_pictures,
+    read_picture_model,
+)
 from interlingua.serving.models.sounds import SoundCatalogue, is_of_sounds, read_sound_model
 from interlingua.serving.pool.pool import Pool
+from interlingua.serving.routes.pictures import Pictures
 from interlingua.serving.settings import ServeSettings
 
 __all__ = ["open_documents", "serve"]
@@ -52,8 +61,10 @@ def serve(directories: Sequence[Path], settings: ServeSettings, announce: Callab
         DataError: a glossary is not one.
         OutputError: corrections or documents cannot be saved.
     """
-    of_sounds = [read_sound_model(directory) for directory in directories if is_of_sounds(directory)]
-    models = [read_model(directory) for directory in directories if not is_of_sounds(directory)]
+    of_pictures = [read_picture_model(directory) for directory in directories if is_of_pictures(directory)]
+    rest = [directory for directory in directories if not is_of_pictures(directory)]
+    of_sounds = [read_sound_model(directory) for directory in rest if is_of_sounds(directory)]
+    models = [read_model(directory) for directory in rest if not is_of_sounds(directory)]
     catalogue = Catalogue(models, pivot=settings.pivot)
     names = [model.name for model in catalogue.models.values()]
     corrections = Corrections(settings.corrections, names) if settings.corrections else None
@@ -61,7 +72,9 @@ def serve(directories: Sequence[Path], settings: ServeSettings, announce: Callab
     try:
         with logs.json_lines(), tempfile.TemporaryDirectory(prefix="interlingua-") as private:
             sounds = Sounds(SoundCatalogue(of_sounds, names), Path(private)) if of_sounds else None
-            asyncio.run(_serve(catalogue, settings, corrections, documents, sounds, announce))
+            taken = [*names, *(model.name for model in of_sounds)]
+            pictures = _pictures(of_pictures, taken, Path(private)) if of_pictures else None
+            asyncio.run(_serve(catalogue, settings, corrections, documents, sounds, pictures, announce))
     finally:
         if corrections:
             corrections.close()
@@ -81,18 +94,28 @@ def open_documents(settings: ServeSettings) -> DocumentStore | None:
     return DocumentStore(settings.documents, settings.max_documents, settings.documents_bytes, keep_s)
 
 
+def _pictures(models: Sequence[PictureModel], taken: Sequence[str], directory: Path) -> Pictures:
+    refuse_same_names(models, taken)
+    painters = PictureCatalogue([model for model in models if model.paints], ANY_PAINTER)
+    return Pictures(painters, PictureCatalogue([model for model in models if not model.paints]), directory)
+
+
 async def _serve(
     catalogue: Catalogue, settings: ServeSettings, corrections: Corrections | None,
-    documents: DocumentStore | None, sounds: Sounds | None, announce: Callable[[str], None],
+    documents: DocumentStore | None, sounds: Sounds | None, pictures: Pictures | None,
+    announce: Callable[[str], None],
 ) -> None:  # fmt: skip
     metrics = Metrics()
-    served = [*catalogue.models.values(), *(sounds.catalogue.models.values() if sounds else ())]
+    served = [
+        *catalogue.models.values(), *(sounds.catalogue.models.values() if sounds else ()),
+        *(pictures.models if pictures else ()),
+    ]  # fmt: skip
     models = {model.name: str(model.directory.absolute()) for model in served}
     pool = Pool(models, settings, metrics)
-    app = HostCheck(build_app(catalogue, pool, settings, metrics, corrections, documents, sounds), settings)
+    app = build_app(catalogue, pool, settings, metrics, corrections, documents, sounds, pictures)
     asyncio.get_running_loop().set_exception_handler(AcceptErrors())
     listener = listen(settings)
-    server = uvicorn.Server(_configure(app, settings, sounds is not None))
+    server = uvicorn.Server(_configure(HostCheck(app, settings), settings, sounds, pictures))
     try:
         await _load(pool, server)
         if server.should_exit:
@@ -114,12 +137,17 @@ async def _serve(
         logs.log_event(log, "stopped")
 
 
-def _configure(app: ASGIApp, settings: ServeSettings, sounds: bool) -> uvicorn.Config:
+def _configure(
+    app: ASGIApp, settings: ServeSettings, sounds: Sounds | None, pictures: Pictures | None
+) -> uvicorn.Config:
     # Who can open a Unix socket is a proxy of this machine; it has no address to be known by.
     trusted = "*" if settings.uds is not None else None
     if settings.forwarded_allow_ips is not None:
         trusted = ",".join(settings.forwarded_allow_ips)
-    longest_s = max(settings.timeout_s + settings.body_timeout_s, settings.sound_timeout_s if sounds else 0)
+    longest_s = max(
+        settings.timeout_s + settings.body_timeout_s, settings.sound_timeout_s if sounds else 0,
+        settings.picture_timeout_s if pictures else 0,
+    )  # fmt: skip
     return uvicorn.Config(
         app, http=bounded(reserve_file_handles(settings)), ws="none",
         lifespan="off", log_config=None, access_log=False, server_header=False, timeout_keep_alive=15,

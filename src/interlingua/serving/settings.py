@@ -124,6 +124,16 @@ class ServeSettings(Settings):
     """A request with a sound that takes longer is ended with 503."""
     queue_seconds: Annotated[float, Field(gt=0, le=10_000_000)] = 3600
     """How many seconds of sound may wait or be transcribed; beyond it sounds are refused with 503."""
+    max_caption_characters: Annotated[int, Field(ge=1, lt=2**31)] = 1000
+    """The most characters of a caption that is painted."""
+    max_pictures: Annotated[int, Field(ge=1, le=256)] = 16
+    """The most pictures that a request may have painted."""
+    max_picture_bytes: Annotated[int, Field(ge=1, lt=2**31)] = 10 << 20
+    """The largest file of a picture."""
+    max_picture_pixels: Annotated[int, Field(ge=1, le=64_000_000)] = 25_000_000
+    """The most pixels of such a file; each takes up to 32 bytes while it is read."""
+    picture_timeout_s: Annotated[float, Field(gt=0, le=86_400)] = 120
+    """A request that has pictures painted or described and takes longer is ended with 503."""
     max_connections: Annotated[int, Field(ge=1, lt=2**31)] = 1000
     """The most connections at a time."""
     requests_per_minute: Annotated[int, Field(ge=0, lt=2**31)] = 0

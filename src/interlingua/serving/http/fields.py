@@ -75,16 +75,17 @@ async def read_fields(
         raise RequestValidationError(errors) from None
 
 
-def explain(error: RequestValidationError) -> str:
-    """The first thing that is wrong, for the user."""
+def explain(error: RequestValidationError) -> tuple[str, str | None]:
+    """The first thing that is wrong, for the user, and the field that it is about."""
     first: Mapping[str, Any] = error.errors()[0]
     names = first["loc"][1:]  # after "body"
+    field = str(names[0]) if names else None
     if first["type"] == "json_invalid" or (first["type"] == "missing" and not names):
-        return "Invalid request: the body is not valid JSON"
+        return "Invalid request: the body is not valid JSON", None
     if first["type"] == "missing":
-        return f"Invalid request: missing {names[0]} parameter"
+        return f"Invalid request: missing {field} parameter", field
     message = first["msg"].removeprefix("Value error, ").replace("a valid dictionary", "an object")
-    return f"Invalid request: {names[0]}: {message}" if names else f"Invalid request: {message}"
+    return f"Invalid request: {field}: {message}" if names else f"Invalid request: {message}", field
 
 
 def _content_type(request: Request) -> str:

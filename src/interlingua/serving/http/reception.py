@@ -30,10 +30,14 @@ _CONTENT_POLICY = (
 )
 _SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 _SOUND_PATHS = frozenset({"/v1/audio/transcriptions", "/v1/transcribe"})
-_TRANSLATION_PATHS = _SOUND_PATHS | {"/translate", "/translate_file", "/v1/translate"}
+_PICTURE_PATH = "/v1/describe"
+_PAINT_PATHS = frozenset({"/v1/images/generations", "/v1/paint"})
+_TRANSLATION_PATHS = (
+    _SOUND_PATHS | _PAINT_PATHS | {_PICTURE_PATH, "/translate", "/translate_file", "/v1/translate"}
+)
 _DOCUMENT_PATH = "/v2/document"
 _FORM_BYTES = 4096  # of the upload of a document that are not its own
-_MAX_HELD_SOUNDS = 8  # of the largest size that requests may hold in memory together
+_MAX_HELD = 8  # sounds, or pictures, of the largest size that requests may hold in memory together
 _DISCARDED_BODIES = 8  # times the body limit that is read and thrown away, so that the client sees the answer
 
 log = logging.getLogger("interlingua.requests")
@@ -44,13 +48,17 @@ class Reception:
 
     def __init__(
         self, app: ASGIApp, settings: ServeSettings, metrics: Metrics, pool: Pool, *,
-        with_sounds: bool = False,
+        with_sounds: bool = False, with_pictures: bool = False,
     ) -> None:  # fmt: skip
         self.app, self.settings, self.metrics, self.pool = app, settings, metrics, pool
-        self.with_sounds = with_sounds
-        self.headers = [*_SECURITY_HEADERS, *_policies(with_sounds)]
-        self._held_bytes = 0
-        """Of uploaded sounds."""
+        self.headers = [*_SECURITY_HEADERS, *_policies(with_sounds, with_pictures)]
+        self.uploads: dict[str, tuple[str, int]] = {}
+        """What is uploaded at some paths, and the most bytes of one."""
+        if with_sounds:
+            self.uploads |= dict.fromkeys(_SOUND_PATHS, ("sound", settings.max_sound_bytes))
+        if with_pictures:
+            self.uploads[_PICTURE_PATH] = "picture", settings.max_picture_bytes
+        self._held_bytes = {"sound": 0, "picture": 0}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request."""
@@ -71,15 +79,16 @@ class Reception:
             await send(message)
 
         held = 0
+        what, max_bytes = self.uploads.get(path, ("", 0))
 
         def hold(size: int) -> None:
             nonlocal held
             held += size
-            self._held_bytes += size
-            if self._held_bytes > _MAX_HELD_SOUNDS * self.settings.max_sound_bytes:
+            self._held_bytes[what] += size
+            if self._held_bytes[what] > _MAX_HELD * max_bytes:
                 self.metrics.refused.labels("queue full").inc()
                 raise _closing(
-                    RefusalError(503, "Too many sounds are waiting. Please try again.", retry_after_s=10)
+                    RefusalError(503, f"Too many {what}s are waiting. Please try again.", retry_after_s=10)
                 )
 
         try:
@@ -99,7 +108,8 @@ class Reception:
                 answer = RefusalError(500, "Something went wrong here.").response(path)
                 await answer(scope, receive, send_secured)
         finally:
-            self._held_bytes -= held
+            if held:
+                self._held_bytes[what] -= held
         self._record(scope, method, path, status, time.monotonic() - started)
 
     def _routed(self, scope: Scope) -> tuple[Scope, str]:
@@ -113,7 +123,7 @@ class Reception:
     async def _read_body(
         self, scope: Scope, path: str, receive: Receive, hold: Callable[[int], object]
     ) -> bytes:
-        """The whole body; `hold` is told of each part of an uploaded sound.
+        """The whole body; `hold` is told of each part of an uploaded sound or picture.
 
         Raises:
             RefusalError: it is compressed, too large or too slow.
@@ -123,11 +133,11 @@ class Reception:
             raise _closing(RefusalError(415, "Compressed requests are not accepted."))
         settings = self.settings
         max_bytes, timeout_s = settings.max_body_bytes, settings.body_timeout_s
-        is_sound = self.with_sounds and path in _SOUND_PATHS
+        what, limit = self.uploads.get(path, ("request", 0))
         if settings.documents and scope["path"].endswith(_DOCUMENT_PATH):  # also below a prefix
             max_bytes = max(max_bytes, settings.max_document_bytes + _FORM_BYTES)
-        elif is_sound:
-            max_bytes = settings.max_sound_bytes + _FORM_BYTES
+        elif limit:
+            max_bytes = limit + _FORM_BYTES
         timeout_s *= max(1, max_bytes / settings.max_body_bytes)
         body = bytearray()
         size = 0
@@ -140,7 +150,7 @@ class Reception:
                     content = message.get("body", b"")
                     size += len(content)
                     if size <= max_bytes:
-                        if is_sound:
+                        if limit:
                             hold(len(content))
                         body += content
                     if not message.get("more_body") or size > _DISCARDED_BODIES * max_bytes:
@@ -148,8 +158,7 @@ class Reception:
         except TimeoutError:
             raise _closing(RefusalError(408, "The request came too slowly.")) from None
         if size > max_bytes:
-            what, limit = ("sound", settings.max_sound_bytes) if is_sound else ("request", max_bytes)
-            raise _closing(RefusalError(413, f"The {what} is larger than {limit:,} bytes."))
+            raise _closing(RefusalError(413, f"The {what} is larger than {limit or max_bytes:,} bytes."))
         return bytes(body)
 
     async def _run_app(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
@@ -196,11 +205,15 @@ def path_of(scope: Scope) -> str:
     return path.removeprefix(scope.get("root_path", ""))
 
 
-def _policies(with_sounds: bool) -> list[tuple[bytes, bytes]]:
-    """What the page may do: to hear the microphone and play a recording, only with a model of sounds."""
+def _policies(with_sounds: bool, with_pictures: bool) -> list[tuple[bytes, bytes]]:
+    """What the page may do: to hear the microphone and play a recording, only with a model of sounds.
+
+    To show a file that was chosen, only with a model of pictures.
+    """
     media, microphone = (b"; media-src blob:", b"(self)") if with_sounds else (b"", b"()")
+    images = b" blob:" if with_pictures else b""
     return [
-        (b"content-security-policy", _CONTENT_POLICY + media),
+        (b"content-security-policy", _CONTENT_POLICY.replace(b" data:", b" data:" + images) + media),
         (b"permissions-policy", b"camera=(), geolocation=(), microphone=" + microphone),
     ]
 

@@ -6,7 +6,7 @@ import json
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import langcodes
 
@@ -19,7 +19,9 @@ from interlingua.text.normalise import normalise
 from interlingua.text.tokenizer import Tokenizer
 from interlingua.text.tokenizer_files import load_tokenizer
 
-__all__ = ["AUTO", "Catalogue", "ServedModel", "name_of", "read_languages", "read_model"]
+__all__ = [
+    "AUTO", "Catalogue", "ServedModel", "name_of", "read_languages", "read_model", "refuse_same_names",
+]  # fmt: skip
 
 AUTO = "auto"
 MANY = "mul"
@@ -313,6 +315,34 @@ def _find_pivots(models: Sequence[ServedModel]) -> dict[tuple[str, str], ServedM
                 way = first._replace(name=name, target=second.target, steps=(first, second))
                 found.setdefault(pair, way)
     return found
+
+
+class NamedModel(Protocol):
+    """A model that is called as its directory is."""
+
+    @property
+    def name(self) -> str:
+        """That of the directory."""
+
+    @property
+    def directory(self) -> Path:
+        """Where it is."""
+
+
+def refuse_same_names(models: Sequence[NamedModel], taken: Sequence[str]) -> None:
+    """Refuses models of sounds or pictures of which two have the same name, or that of another one.
+
+    Raises:
+        ConfigurationError: there are such.
+    """
+    names = [*(model.name for model in models), *taken]
+    if len(set(names)) < len(names):
+        duplicate = next(name for name in names if names.count(name) > 1)
+        raise ConfigurationError(
+            f"two models are called {duplicate}", where="serve",
+            found=[str(model.directory) for model in models if model.name == duplicate],
+            accepted="A model of sounds or pictures is called as its directory is: rename that.",
+        )  # fmt: skip
 
 
 def name_of(code: str) -> str:

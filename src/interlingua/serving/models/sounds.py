@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from interlingua.errors import ConfigurationError
-from interlingua.serving.models.catalogue import read_languages
+from interlingua.serving.models.catalogue import read_languages, refuse_same_names
 from interlingua.serving.models.detection import base_of
-from interlingua.serving.refusal import RefusalError
+from interlingua.serving.refusal import RefusalError, unknown_model
 
 __all__ = ["ANY_MODEL", "SoundCatalogue", "SoundModel", "is_of_sounds", "read_sound_model"]
 
@@ -65,16 +64,9 @@ class SoundCatalogue:
 
     def __init__(self, models: Sequence[SoundModel], taken: Sequence[str] = ()) -> None:
         self.models = {model.name: model for model in models}
-        names = [*(model.name for model in models), *taken]
-        if len(set(names)) < len(names):
-            duplicate = next(name for name in names if names.count(name) > 1)
-            raise ConfigurationError(
-                f"two models are called {duplicate}", where="serve",
-                found=[str(model.directory) for model in models if model.name == duplicate],
-                accepted="A model of sounds is called as its directory is: rename that.",
-            )  # fmt: skip
+        refuse_same_names(models, taken)
 
-    def choose(self, name: str | None, language: str | None) -> SoundModel:
+    def choose(self, name: str | None, language: str | None = None) -> SoundModel:
         """The model of that name, or else one for a language, or the first.
 
         Args:
@@ -89,10 +81,7 @@ class SoundCatalogue:
         elif name in (None, "", ANY_MODEL):
             found = [*self.models.values()]
         else:
-            raise RefusalError(
-                404, f"There is no model {str(name)[:40]!r}. Known: {', '.join(self.models)}.", field="model",
-                code="model_not_found",
-            )  # fmt: skip
+            raise unknown_model(name, self.models)
         fitting = [model for model in found if _is_for(model, language)]
         if not fitting:
             known = ", ".join(dict.fromkeys(model.source for model in found if model.source))

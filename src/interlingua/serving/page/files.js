@@ -2,7 +2,7 @@
 import { byId, make } from "./dom.js";
 import { chosen } from "./languages.js";
 import { translateFile } from "./service.js";
-import { isSound } from "./sounds.js";
+import * as modes from "./modes.js";
 
 const [list, input, cover] = ["files", "file", "drop"].map(byId);
 const FORM_BYTES = 4096; // of a request that are not the file's
@@ -40,12 +40,13 @@ async function take(file) {
 
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
 
-// Lets files be given if the service takes them; `takeSound` is called with a sound that was dropped.
-export function acceptFiles(settings, takeSound) {
+// Lets files be given if the service takes them. `takers` are parts of the page that take others: each says which
+// files are for it, and is called with one that was dropped.
+export function acceptFiles(settings, takers) {
   limits = settings;
   byId("choose").hidden = !settings.filesTranslation;
   if (settings.filesTranslation) offerToChoose();
-  if (settings.filesTranslation || settings.sounds.length) acceptDrops(takeSound);
+  if (settings.filesTranslation || takers.length) acceptDrops(takers);
 }
 
 function offerToChoose() {
@@ -58,8 +59,9 @@ function offerToChoose() {
   input.addEventListener("change", () => { [...input.files].forEach(take); input.value = ""; });
 }
 
-function acceptDrops(takeSound) {
-  const isFor = (file) => limits.sounds.length > 0 && (!limits.filesTranslation || isSound(file));
+function acceptDrops(takers) {
+  const shown = () => takers.find(({ part }) => part === modes.shown()) ?? takers[0];
+  const takerOf = (file) => takers.find(({ isFor }) => isFor(file)) ?? (limits.filesTranslation ? undefined : shown());
   addEventListener("dragover", (event) => {
     if (!carriesFiles(event)) return;
     event.preventDefault();
@@ -71,8 +73,12 @@ function acceptDrops(takeSound) {
     event.preventDefault();
     cover.hidden = true;
     const files = [...event.dataTransfer.files];
-    const sound = files.find(isFor); // one at a time
-    if (sound) takeSound(sound);
-    files.filter((file) => !isFor(file)).forEach(take);
+    const other = files.find(takerOf); // one at a time
+    if (other) {
+      const { part, take: hand } = takerOf(other);
+      modes.show(part);
+      hand(other);
+    }
+    files.filter((file) => !takerOf(file)).forEach(take);
   });
 }

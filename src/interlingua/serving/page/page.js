@@ -1,11 +1,13 @@
 // The page: type on the left, read on the right.
 import { announce, byId, copyText } from "./dom.js";
+import * as describe from "./describe.js";
 import { acceptFiles } from "./files.js";
 import { chosen, detect, offer, swapLanguages } from "./languages.js";
 import * as corrections from "./corrections.js";
 import * as glossary from "./glossary.js";
 import * as modes from "./modes.js";
 import * as output from "./output.js";
+import * as paint from "./paint.js";
 import * as panel from "./panel.js";
 import { get, hasKey, translate, useKey } from "./service.js";
 import * as sounds from "./sounds.js";
@@ -149,7 +151,13 @@ async function start() {
   modes.offer(settings);
   listenEverywhere();
   if (settings.sounds.length) sounds.start(settings);
-  acceptFiles(settings, (sound) => { modes.show("sounds"); sounds.take(sound); });
+  const [painters, describers] = [true, false].map((paints) => settings.pictures.filter((each) => each.paints === paints));
+  if (painters.length) paint.start(settings, painters);
+  if (describers.length) describe.start(settings, describers);
+  acceptFiles(settings, [
+    ...(settings.sounds.length ? [{ part: "sounds", isFor: sounds.isSound, take: sounds.take }] : []),
+    ...(describers.length ? [{ part: "describe", isFor: describe.isPicture, take: describe.take }] : []),
+  ]);
   if (settings.language) startTexts(languages);
 }
 

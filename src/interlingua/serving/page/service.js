@@ -67,6 +67,18 @@ export async function transcribe(sound, model, { signal, progress }) {
   return follow(await ask(`v1/transcribe?${query}`, { method: "POST", headers, signal, body: sound }), progress);
 }
 
+// Paints a caption, telling of each picture so far; gives the whole answer.
+export async function paint(request, { signal, progress }) {
+  return follow(await post({ ...request, stream: true }, signal, "v1/paint"), progress);
+}
+
+// Says what a picture shows, with the attention if there is any.
+export async function describe(picture, { model, attention }, signal) {
+  const headers = key ? { Authorization: `Bearer ${key}` } : {};
+  const query = new URLSearchParams({ model, attention });
+  return (await ask(`v1/describe?${query}`, { method: "POST", headers, signal, body: picture })).json();
+}
+
 async function follow(answer, progress) {
   try {
     for await (const [name, content] of events(answer.body)) {

@@ -59,4 +59,14 @@ export function words(text, hypothesis, language) {
   });
 }
 
+// The words of a text and what lies between, each with the numbers of the tokens that it is made of.
+export function tokensOfWords(text, tokens) {
+  const known = places(text, tokens);
+  return [...new Intl.Segmenter(undefined, { granularity: "word" }).segment(text)].map(({ segment, index }) => {
+    const end = index + segment.length;
+    const own = tokens.map((_, i) => i).filter((i) => known[i][0] < end && index < known[i][1]);
+    return { text: segment, tokens: segment.trim() ? own : [] };
+  });
+}
+
 export const percent = (share) => (share < 0.01 ? "under 1%" : `${Math.min(99, Math.round(100 * share))}%`);

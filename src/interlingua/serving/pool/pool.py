@@ -14,7 +14,7 @@ from interlingua.errors import InterlinguaError
 from interlingua.serving.logs import log_event
 from interlingua.serving.metrics import Metrics
 from interlingua.serving.pool.process import AboutModel, Worker, WorkerGoneError
-from interlingua.serving.pool.queue import SHORT_COST, Job, Queue, SoundPiece
+from interlingua.serving.pool.queue import SHORT_COST, Job, PaintOrder, PictureFile, Queue, SoundPiece
 from interlingua.serving.pool.wait import WaitEstimate
 from interlingua.serving.refusal import RefusalError, deadline_missed
 from interlingua.serving.settings import ServeSettings
@@ -194,7 +194,7 @@ class Pool:
             "draft_s": self.settings.draft_ms / 1000,
         }  # fmt: skip
 
-        def on_drafts(drafts: dict[int, str]) -> None:
+        def on_drafts(drafts: dict[int, Any]) -> None:
             for number, draft in drafts.items():
                 job = batch[number]
                 if job.on_draft and not job.done.done():
@@ -207,8 +207,7 @@ class Pool:
         self._busy += 1
         try:
             # Every request has timed out by then: a worker that still computes will not come back.
-            timeout_s = self.settings.sound_timeout_s if batch[0].reads else self.settings.timeout_s
-            async with asyncio.timeout(timeout_s + 5):
+            async with asyncio.timeout(self._longest_s(batch[0]) + 5):
                 answers = await worker.translate(task, on_drafts, abandoned)
         except (WorkerGoneError, TimeoutError):
             deadly = [job for job in batch if job.attempts + 1 >= _MAX_ATTEMPTS]
@@ -228,6 +227,13 @@ class Pool:
         for job, answer in zip(batch, answers, strict=True):
             _answer(job, answer)
 
+    def _longest_s(self, job: Job) -> float:
+        """How long a request may take that a job is of."""
+        if job.reads:
+            return self.settings.sound_timeout_s
+        of_picture = isinstance(job.text, PaintOrder | PictureFile)
+        return self.settings.picture_timeout_s if of_picture else self.settings.timeout_s
+
 
 def _drop(worker: Worker, number: int, text: int, done: asyncio.Future[Any]) -> None:
     if done.cancelled():
@@ -239,8 +245,16 @@ def _answer(job: Job, answer: dict[str, Any]) -> None:
         return
     if "error" in answer:
         log_event(log, "decoding_failed", **answer)
-        is_sound = job.reads or isinstance(job.text, SoundPiece)
-        what = "sound could not be transcribed" if is_sound else "text could not be translated"
-        job.done.set_exception(RefusalError(500, f"The {what}."))
+        job.done.set_exception(RefusalError(500, f"The {_failure(job)}."))
     else:
         job.done.set_result(answer)
+
+
+def _failure(job: Job) -> str:
+    if job.reads or isinstance(job.text, SoundPiece):
+        return "sound could not be transcribed"
+    if isinstance(job.text, PaintOrder):
+        return "picture could not be painted"
+    if isinstance(job.text, PictureFile):
+        return "picture could not be described"
+    return "text could not be translated"

@@ -17,8 +17,8 @@ __all__ = ["AboutModel", "OnDrafts", "Worker", "WorkerGoneError"]
 
 _MAX_MESSAGE_BYTES = 1 << 30
 
-OnDrafts = Callable[[dict[int, str]], object]
-"""Given translations so far, by the number of their text in the batch."""
+OnDrafts = Callable[[dict[int, Any]], object]
+"""Given translations so far, by the number of their text in the batch; or pictures."""
 
 
 class AboutModel(NamedTuple):
@@ -32,6 +32,12 @@ class AboutModel(NamedTuple):
     """How many it has whose attention can be shown."""
     facts: TextFacts = TextFacts()
     """What kind of text it is for."""
+    picture_size: int = 0
+    """The edge of its pictures, in pixels."""
+    picture_grid: int = 0
+    """Tokens on an edge of what it paints."""
+    guidance: float = 1.0
+    """How much more a caption counts than by itself, unless a request says otherwise."""
 
 
 class WorkerGoneError(Exception):
@@ -86,8 +92,9 @@ class Worker:
         """Has some texts translated together; one answer for each, or none when they were abandoned.
 
         Args:
-            task: its number, model, texts and their glossaries, the numbers of the texts that are watched,
-                options of the search, `detail`; `reads` where the texts are files of sounds to be read.
+            task: its number, model, texts (or what stands for one, see queue.py) and their glossaries, the
+                numbers of the texts that are watched, options of the search, `detail`; `reads` where the
+                texts are files of sounds to be read.
             on_drafts: is given the translations so far of the texts that are watched.
             abandoned: done when nobody waits for any of them any more.
 

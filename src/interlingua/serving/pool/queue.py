@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["SHORT_COST", "Job", "Queue", "RequestTurn", "SoundPiece"]
+__all__ = ["SHORT_COST", "Job", "PaintOrder", "PictureFile", "Queue", "RequestTurn", "SoundPiece"]
 
 SHORT_COST = 32.0
 """The cost of a sentence that need not wait for the end of a longer one.
@@ -42,6 +42,23 @@ class SoundPiece(NamedTuple):
     end: int
 
 
+class PaintOrder(NamedTuple):
+    """A picture to be painted."""
+
+    caption: str
+    seed: int
+    scale: int
+    """How many times as large as the model paints it."""
+
+
+class PictureFile(NamedTuple):
+    """An uploaded picture, to be read and described."""
+
+    path: str
+    max_pixels: int
+    """One with more is refused."""
+
+
 def _new_future() -> asyncio.Future[dict[str, Any]]:
     return asyncio.get_running_loop().create_future()
 
@@ -50,22 +67,22 @@ def _new_future() -> asyncio.Future[dict[str, Any]]:
 class Job:
     """A sentence to translate."""
 
-    text: str | SoundPiece
+    text: str | SoundPiece | PaintOrder | PictureFile
     """Within the model's limit; of a sound that is to be read, its file."""
     cost: float
     """Its tokens, and more of them if more than the usual number of hypotheses are asked for."""
     model: str
     """Its name."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """What `Translator.translate` takes beside the texts."""
+    """What `Translator.translate`, or whatever uses the model, takes beside the texts."""
     detail: bool = False
     """Whether tokens and log-probabilities are asked for."""
     glossary: Mapping[str, str] = field(default_factory=dict)
     """{source term: target term}; it need not be that of the other jobs."""
     deadline: float = math.inf
     """When its translation is of no use any more, by the monotonic clock."""
-    on_draft: Callable[[str], object] | None = None
-    """Called with the translation so far."""
+    on_draft: Callable[[Any], object] | None = None
+    """Called with the translation so far; of a picture with its `painted` tokens and its `png`."""
     reads: bool = False
     """Whether it is a file with a sound, which is only to be read and cut into pieces; it goes alone."""
     done: asyncio.Future[dict[str, Any]] = field(default_factory=_new_future)

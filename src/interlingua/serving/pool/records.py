@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from interlingua.errors import DataError
+
 if TYPE_CHECKING:
     from interlingua.inference.translation import Translation
 
-__all__ = ["record_translation"]
+__all__ = ["explain", "record_translation"]
 
 _MAX_WEIGHTS = 1 << 20  # attention weights of a text that are sent: more would be tens of megabytes of JSON
 
@@ -40,3 +42,10 @@ def record_translation(translation: Translation, detail: bool) -> dict[str, Any]
             for name, weights in translation.attention._asdict().items()
         }
     return record
+
+
+def explain(error: DataError) -> str:
+    """What is wrong with what a user gave, without the name of its file, which says nothing to the client."""
+    found = "" if error.found is None or isinstance(error.found, bytes) else f" ({error.found})"
+    what = f"{error.what[0].upper()}{error.what[1:]}{found}."
+    return f"{what} {error.accepted}" if error.accepted else what

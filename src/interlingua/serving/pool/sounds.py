@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from interlingua.errors import DataError
 from interlingua.serving.logs import describe_error
+from interlingua.serving.pool.records import explain
 from interlingua.sound.reading import SAMPLE_RATE, measure_seconds, read_blocks
 from interlingua.sound.report import MIN_SECONDS, describe_sound
 from interlingua.sound.silence import cut_blocks
@@ -68,7 +69,7 @@ def read_upload(
             "unreadable": "The sound takes too long to read: it has too many channels or samples a second."
         }
     except DataError as error:
-        return {"unreadable": _explain(error)}
+        return {"unreadable": explain(error)}
     except Exception as error:
         return describe_error(error)
     return {"pieces": pieces}
@@ -116,13 +117,6 @@ def _bounded(
 def _is_silent(samples: Samples) -> bool:
     """Whether there is nothing to hear, of which a model would make something up."""
     return len(samples) < MIN_SECONDS * SAMPLE_RATE or describe_sound(samples, SAMPLE_RATE, 1, 0.0).silent
-
-
-def _explain(error: DataError) -> str:
-    """What is wrong, without the file's name, which says nothing to the client."""
-    found = "" if error.found is None or isinstance(error.found, bytes) else f" ({error.found})"
-    what = f"{error.what[0].upper()}{error.what[1:]}{found}."
-    return f"{what} {error.accepted}" if error.accepted else what
 
 
 class _TooLongError(Exception):

@@ -2,9 +2,9 @@
 
 `python -m interlingua.serving.pool.worker` reads JSON objects from standard input and writes them to standard
 output, one a line. The first says which models to load; then each holds a batch, or the number of one to
-cancel, or to drop a text of. Sounds are in files, which it is told of. A batch is answered once, and before
-that with drafts of the texts that are watched. A worker ends when its standard input does: it never outlives
-the service.
+cancel, or to drop a text of. Sounds and pictures are in files, which it is told of. A batch is answered once,
+and before that with drafts of the texts that are watched. A worker ends when its standard input does: it
+never outlives the service.
 """
 
 from __future__ import annotations
@@ -27,10 +27,20 @@ import torch
 
 import interlingua
 from interlingua.errors import ConfigurationError, InterlinguaError
+from interlingua.inference.captioner import Captioner
+from interlingua.inference.painter import Painter
 from interlingua.inference.transcriber import Transcriber
 from interlingua.inference.translation import Translation
 from interlingua.inference.translator import DraftObserver, Drafts, Translator
+from interlingua.inference.using import AnyUse
+from interlingua.model.protocol import Attention
+from interlingua.pictures.reading import require_pictures
 from interlingua.serving.logs import describe_error
+from interlingua.serving.pool.pictures import (
+    describe_files,
+    paint_captions,
+    warm_up_captioner,
+)
 from interlingua.serving.pool.records import record_translation
 from interlingua.serving.pool.sounds import read_upload, transcribe_pieces, warm_up
 from interlingua.sound.codec import POSITION_SAMPLES
@@ -42,6 +52,7 @@ from interlingua.text.columns import COLUMN_END
 __all__ = ["main"]
 
 _PR_SET_PDEATHSIG = 1
+_DRAFT_TIMES = 5  # the time that making drafts takes, until they are made again
 _TRIM_S = 3.0  # between times that freed memory is given back: it takes some time to get it again
 
 
@@ -71,18 +82,19 @@ def main() -> None:
     _Worker(models, answers).run(messages)
 
 
-def _load(path: str, setup: dict[str, Any]) -> Translator | Transcriber:
+def _load(path: str, setup: dict[str, Any]) -> AnyUse:
     model = interlingua.load(path, device=setup["device"], threads=1, precision=setup["precision"])
     if isinstance(model, Transcriber):
         require_sound()
-    assert isinstance(model, Translator | Transcriber), "others are refused before"
+    if isinstance(model, Captioner | Painter):
+        require_pictures()
     return model
 
 
 class _Worker:
     """The models, and the batches that are being decoded."""
 
-    def __init__(self, models: Mapping[str, Translator | Transcriber], answers: BinaryIO) -> None:
+    def __init__(self, models: Mapping[str, AnyUse], answers: BinaryIO) -> None:
         self.models, self.answers = models, answers
         self.running: dict[int, _Watch] = {}
         self.worked = threading.Event()
@@ -112,6 +124,7 @@ class _Worker:
         model = self.models[task["model"]]
         try:
             if task["reads"]:
+                assert isinstance(model, Transcriber)
                 done = _read_uploads(model, task, watch)
             else:
                 done = _translate(model, task, watch, range(len(task["texts"])))
@@ -143,21 +156,29 @@ def _write(stream: BinaryIO, message: dict[str, Any]) -> None:
     stream.flush()
 
 
-def _about(model: Translator | Transcriber) -> dict[str, Any]:
+def _about(model: AnyUse) -> dict[str, Any]:
     """What the service must know of a model; also its first call, which is slow."""
-    heads = 0
-    if isinstance(model, Transcriber):
-        warm_up(model)
+    about: dict[str, Any] = {"max_source_length": 0, "attention_heads": 0, "beam": model.settings.beam}
+    if isinstance(model, Painter):
+        ((painting,),) = model.paint([_first_text(model)], attention=model.engine.has_attention)
+        about |= {
+            "picture_size": model.codec.size, "picture_grid": model.codec.settings.grid,
+            "guidance": model.settings.guidance, "attention_heads": _count_heads(painting.attention),
+        }  # fmt: skip
+    elif isinstance(model, Captioner):
+        seen = warm_up_captioner(model)
+        about |= {"picture_size": model.size, "attention_heads": _count_heads(seen.attention)}
     else:
-        model.translate([_first_text(model)], beam=1, whole=True)
-        heads = _count_attention_heads(model)
-    return {
-        "max_source_length": model.max_source_length, "beam": model.settings.beam, "attention_heads": heads,
-        "facts": model.facts._asdict(),
-    }  # fmt: skip
+        about["max_source_length"] = model.max_source_length
+        if isinstance(model, Transcriber):
+            warm_up(model)
+        else:
+            model.translate([_first_text(model)], beam=1, whole=True)
+            about["attention_heads"] = _count_attention_heads(model)
+    return {**about, "facts": model.facts._asdict()}
 
 
-def _first_text(model: Translator) -> str:
+def _first_text(model: Translator | Painter) -> str:
     """A text of as many columns as the model's sources have."""
     source = model.tokenizers.source
     return COLUMN_END.join("." * len(source.columns)) if isinstance(source, ColumnTokenizer) else "."
@@ -166,9 +187,12 @@ def _first_text(model: Translator) -> str:
 def _count_attention_heads(model: Translator) -> int:
     with suppress(ConfigurationError):  # it has no attention
         (translation,) = model.translate([_first_text(model)], beam=1, attention=True, whole=True)
-        assert translation.attention is not None
-        return sum(len(weights) * weights.shape[1] for weights in translation.attention)
+        return _count_heads(translation.attention)
     return 0
+
+
+def _count_heads(attention: Attention | None) -> int:
+    return sum(len(weights) * weights.shape[1] for weights in attention or ())
 
 
 def _trim_memory(worked: threading.Event) -> None:
@@ -193,7 +217,7 @@ class _Watch:
 
     def __init__(self, task: dict[str, Any], answer: Callable[[dict[str, Any]], None]) -> None:
         self.number, self.answer, self.cancelled = task["number"], answer, False
-        self.sent: dict[int, str] = dict.fromkeys(task["watched"], "")
+        self.sent: dict[int, Any] = dict.fromkeys(task["watched"], "")
         """By the number of a text, what was last said of it."""
         self.every_s = task["draft_s"]
         self.sent_at = time.monotonic()
@@ -209,6 +233,7 @@ class _Watch:
         if self.cancelled:
             raise _CancelledError
         if self.sent and time.monotonic() - self.sent_at >= self.every_s:
+            started = time.monotonic()
             # The service sends no text that would be split.
             new = {numbers[text]: draft for (text, part), draft in drafts().items() if part == 0}
             changed = {
@@ -218,12 +243,12 @@ class _Watch:
                 self.answer({"number": self.number, "drafts": list(changed.items())})
             self.sent |= changed
             self.sent_at = time.monotonic()
+            # Pictures so far take some time to paint: most of it is for the picture itself.
+            self.every_s = max(self.every_s, _DRAFT_TIMES * (self.sent_at - started))
         return [text for text, number in enumerate(numbers) if number in self.unwanted]
 
 
-def _read_uploads(
-    model: Translator | Transcriber, task: dict[str, Any], watch: _Watch
-) -> list[dict[str, Any]]:
+def _read_uploads(model: Transcriber, task: dict[str, Any], watch: _Watch) -> list[dict[str, Any]]:
     """Reads uploaded sounds and cuts them into what the model takes."""
     max_piece_s = model.max_source_length * POSITION_SAMPLES / SAMPLE_RATE
     return [
@@ -235,7 +260,7 @@ def _read_uploads(
 
 
 def _translate(
-    model: Translator | Transcriber, task: dict[str, Any], watch: _Watch, numbers: Sequence[int]
+    model: AnyUse, task: dict[str, Any], watch: _Watch, numbers: Sequence[int]
 ) -> list[dict[str, Any]]:
     """Translates together; when that fails one by one, so that a failure is only its own text's.
 
@@ -252,6 +277,10 @@ def _translate(
         options["glossary"] = glossaries
     observe = functools.partial(watch, numbers)
     try:
+        if isinstance(model, Painter):
+            return paint_captions(model, texts, lambda i: numbers[i] in watch.sent, observe, options)
+        if isinstance(model, Captioner):
+            return describe_files(model, texts, numbers, watch, options)
         if isinstance(model, Transcriber):
             found = transcribe_pieces(model, texts, observe, options)
         else:

@@ -18,7 +18,7 @@ from interlingua.serving.models.sounds import SoundModel
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.routes.schema import MULTIPART
 from interlingua.serving.routes.transcription import Segment, Transcript, TranscriptionService
-from interlingua.serving.routes.uploads import read_sound_form
+from interlingua.serving.routes.uploads import read_file_form
 
 __all__ = ["log_sound", "routes", "validate_fields"]
 
@@ -44,7 +44,7 @@ class TranscriptionForm(BaseModel):
 
 
 def routes(service: TranscriptionService, access: AccessControl) -> APIRouter:
-    """OpenAI's routes for models of sounds."""
+    """OpenAI's route for models of sounds."""
     router = APIRouter(tags=["OpenAI"], prefix="/v1")
     schema = TranscriptionForm.model_json_schema()
     file = {"type": "string", "format": "binary"}
@@ -56,7 +56,7 @@ def routes(service: TranscriptionService, access: AccessControl) -> APIRouter:
     )  # fmt: skip
     async def transcribe(request: Request) -> Response:
         access.check_request(request, None)
-        upload = await read_sound_form(request)
+        upload = await read_file_form(request)
         fields: dict[str, Any] = {name: values[-1] for name, values in upload.fields.items()}
         for name in ("timestamp_granularities[]", "timestamp_granularities"):
             if name in fields:
@@ -68,16 +68,6 @@ def routes(service: TranscriptionService, access: AccessControl) -> APIRouter:
         )
         log_sound(request, service, served, found)
         return _answer(found, asked, served)
-
-    @router.get("/models", summary="List the models of sounds")
-    async def list_models(request: Request) -> Any:
-        access.check_request(request, None)
-        return {"object": "list", "data": [_describe(model) for model in service.catalogue.models.values()]}
-
-    @router.get("/models/{name}", summary="Describe a model of sounds")
-    async def show_model(request: Request, name: str) -> Any:
-        access.check_request(request, None)
-        return _describe(service.catalogue.choose(name, None))
 
     return router
 
@@ -106,10 +96,6 @@ def _search(asked: TranscriptionForm, service: TranscriptionService) -> dict[str
     if asked.temperature >= _COLDEST:
         return {"sample": True, "temperature": asked.temperature}
     return {} if service.settings.beam is None else {"beam": service.settings.beam}
-
-
-def _describe(model: SoundModel) -> dict[str, Any]:
-    return {"id": model.name, "object": "model", "created": model.created, "owned_by": "interlingua"}
 
 
 def _answer(found: Transcript, asked: TranscriptionForm, served: SoundModel) -> Response:

@@ -12,7 +12,9 @@ from pydantic.alias_generators import to_camel
 from interlingua.documents.file_formats import SUFFIXES
 from interlingua.serving.http.limits import AccessControl
 from interlingua.serving.models.catalogue import name_of
+from interlingua.serving.models.pictures import PictureModel
 from interlingua.serving.models.sounds import SoundModel
+from interlingua.serving.pool.process import AboutModel
 from interlingua.serving.routes.service import Service
 
 __all__ = ["routes"]
@@ -55,6 +57,21 @@ class SoundModelName(BaseModel):
     target: str | None
 
 
+class PictureModelName(BaseModel):
+    """A model of pictures."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+    model: str
+    paints: Annotated[bool, Field(description="Whether it paints pictures, else it says what they show.")]
+    size: Annotated[int, Field(description="The edge of its pictures, in pixels.")]
+    grid: Annotated[int, Field(description="Tokens on an edge of what it paints.")]
+    guidance: Annotated[
+        float, Field(description="How much more a caption counts, unless one says otherwise.")
+    ]
+    attention: Annotated[bool, Field(description="Whether it has any to tell of.")]
+
+
 class FrontendSettings(BaseModel):
     """What a web page must know of the service."""
 
@@ -78,9 +95,15 @@ class FrontendSettings(BaseModel):
     sounds: Annotated[list[SoundModelName], Field(description="The models of sounds.")]
     max_sound_seconds: float
     max_sound_bytes: int
+    pictures: Annotated[list[PictureModelName], Field(description="The models of pictures.")]
+    max_pictures: Annotated[int, Field(description="The most pictures that are painted at a time.")]
+    max_caption_characters: int
+    max_picture_bytes: int
 
 
-def routes(service: Service, access: AccessControl, sounds: Sequence[SoundModel]) -> APIRouter:
+def routes(
+    service: Service, access: AccessControl, sounds: Sequence[SoundModel], pictures: Sequence[PictureModel]
+) -> APIRouter:
     """The routes that say what there is; they are there even without a model of texts."""
     router = APIRouter(tags=["LibreTranslate"])
     catalogue, settings = service.catalogue, service.settings
@@ -122,6 +145,14 @@ def routes(service: Service, access: AccessControl, sounds: Sequence[SoundModel]
                  "target": model.target and name_of(model.target)}
                 for model in sounds
             ],
+            "pictures": [_describe(model, service.pool.about[model.name]) for model in pictures],
         }  # fmt: skip
 
     return router
+
+
+def _describe(model: PictureModel, about: AboutModel) -> dict[str, Any]:
+    return {
+        "model": model.name, "paints": model.paints, "size": about.picture_size, "grid": about.picture_grid,
+        "guidance": about.guidance, "attention": about.attention_heads > 0,
+    }  # fmt: skip

@@ -13,7 +13,7 @@ from interlingua.serving.routes.native import FLAGS_DESCRIPTION
 from interlingua.serving.routes.openai import log_sound, validate_fields
 from interlingua.serving.routes.schema import MULTIPART, answers
 from interlingua.serving.routes.transcription import Segment, SpokenWord, Transcript, TranscriptionService
-from interlingua.serving.routes.uploads import read_uploaded_sound
+from interlingua.serving.routes.uploads import read_uploaded_file
 
 __all__ = ["routes"]
 
@@ -77,7 +77,7 @@ def routes(service: TranscriptionService, access: AccessControl) -> APIRouter:
         responses=answers(400, 403, 404, 422, 429, 500, 503, body=True),
     )  # fmt: skip
     async def transcribe(request: Request) -> Any:
-        upload = await read_uploaded_sound(request)
+        upload = await read_uploaded_file(request, "sound")
         asked = validate_fields(TranscribeRequest, {name: each[-1] for name, each in upload.fields.items()})
         access.check_request(request, asked.api_key)
         served = service.catalogue.choose(asked.model, asked.language)

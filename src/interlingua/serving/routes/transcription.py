@@ -14,6 +14,7 @@ from interlingua.serving.pool.pool import Pool
 from interlingua.serving.pool.queue import SHORT_COST, Job, RequestTurn, SoundPiece
 from interlingua.serving.pool.sounds import SAMPLES_SUFFIX
 from interlingua.serving.refusal import RefusalError, deadline_missed
+from interlingua.serving.routes.uploads import overwrite
 from interlingua.serving.settings import ServeSettings
 from interlingua.sound.reading import SAMPLE_RATE
 
@@ -130,7 +131,7 @@ class TranscriptionService:
                 # Who writes late, after the request has gone, finds no file to write to.
                 upload.touch(mode=0o600)
                 samples.touch(mode=0o600)
-                await asyncio.to_thread(_overwrite, upload, sound)
+                await asyncio.to_thread(overwrite, upload, sound)
                 cost = 1 + len(sound) * _READING_COST
                 async with self._reading_short if cost <= SHORT_COST else self._reading:
                     pieces = await self._read(upload, cost, served, deadline)
@@ -218,8 +219,3 @@ class TranscriptionService:
 
     def _cost(self, start: int, end: int, served: SoundModel, search: dict[str, Any]) -> float:
         return self.pool.cost(served.name, 1, search) * (1 + _SECOND_COST * (end - start) / SAMPLE_RATE)
-
-
-def _overwrite(path: Path, content: bytes) -> None:
-    with path.open("r+b") as file:
-        file.write(content)
