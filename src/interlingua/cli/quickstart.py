@@ -60,7 +60,6 @@ OF_COMMANDS = {
 
 OF_SCENES = {
     "data": {"columns": "2,1"},  # the caption, which stands second, is the source
-    "pictures": {"budget_share": 0.25},  # all shapes are sharp, and are to stay so
     "model": {"dim": 128, "feed_forward": 512, "encoder_layers": 2, "decoder_layers": 3, "dropout": 0.0},
 }
 """Settings for minutes of training on 20,000 scenes."""

@@ -65,26 +65,27 @@ class Autoencoder(nn.Module):
 
 
 class _Block(nn.Module):
-    """x + two layers, the first of which sees the eight neighbours, too."""
+    """x + two layers, of which the first sees the eight neighbours, too.
+
+    It sees a ninth of the channels of each (as Wu et al. 2018 shift them): that costs a ninth of what seeing
+    all of them does.
+    """
 
     def __init__(self, width: int, grid: int) -> None:
         super().__init__()
         self.grid = grid
         self.norm = nn.LayerNorm(width)
-        self.around = nn.Linear(9 * width, width)
-        self.outer = nn.Linear(width, width)
+        self.inner = nn.Linear(width, 2 * width)
+        self.outer = nn.Linear(2 * width, width)
         nn.init.zeros_(self.outer.weight)
         nn.init.zeros_(self.outer.bias)
 
     def forward(self, x: Float[Tensor, "batch patches width"]) -> Float[Tensor, "batch patches width"]:
         """As many vectors; beyond the edge of the picture there are zeros."""
-        squares = self.norm(x).unflatten(1, (self.grid, self.grid))
-        padded = F.pad(squares, (0, 0, 1, 1, 1, 1))
+        squares = F.pad(self.norm(x).unflatten(1, (self.grid, self.grid)), (0, 0, 1, 1, 1, 1))
         shifted = [
-            padded[:, row : row + self.grid, column : column + self.grid]
-            for row in range(3)
-            for column in range(3)
+            part[:, place // 3 : place // 3 + self.grid, place % 3 : place % 3 + self.grid]
+            for place, part in enumerate(squares.tensor_split(9, dim=3))
         ]
-        inner = F.gelu(self.around(torch.cat(shifted, dim=3)))
-        added: Tensor = self.outer(inner).flatten(1, 2)
+        added: Tensor = self.outer(F.gelu(self.inner(torch.cat(shifted, dim=3)))).flatten(1, 2)
         return x + added

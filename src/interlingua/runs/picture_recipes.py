@@ -4,44 +4,51 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from interlingua.data.preparation import Prepared
 from interlingua.errors import ConfigurationError, nearest
 from interlingua.model.presets import PRESETS
 from interlingua.pictures.codec import PictureCodec
-from interlingua.runs.recipes import Recipe
+from interlingua.runs.recipes import DEFAULT_LEARNING_RATE, LEARNING_RATES, WEIGHT_DECAY, Recipe
 from interlingua.training.settings import TrainingSettings
 
 __all__ = ["choose_picture_recipe"]
 
-PRESET, OPTIMIZER = "small", "muon"
-LEARNING_RATE = {"adamw": 1.5e-3, "muon": 6e-3}
-WEIGHT_DECAY = {"adamw": 0.01, "muon": 0.1}
+PRESET, SHORT_PRESET, OPTIMIZER = "small", "mini", "muon"
+SHORT_MINUTES = 15.0
+"""On a CPU a narrow model paints better after five minutes (benchmarks/results/pictures.md); nothing is learnt
+by heart in so short a time."""
 PAINTING: dict[str, Any] = {"sample": True, "beam": 1}
 """How targets that are pictures are looked for: drawn; the most probable picture is a dull one."""
 
 
-def choose_picture_recipe(preset: str | None, training: TrainingSettings, prepared: Prepared) -> Recipe:
+def choose_picture_recipe(
+    preset: str | None, training: TrainingSettings, prepared: Prepared, device: torch.device
+) -> Recipe:
     """The recipe that fits pictures, of the sizes asked for if any were.
 
     Args:
         preset: sizes by name; None where the data shall decide.
-        training: of which the optimizer counts, where the user chose one.
+        training: of which the budget counts, and the optimizer, where the user chose one.
         prepared: the data.
+        device: what will train.
 
     Raises:
         ConfigurationError: there is no such preset.
     """
-    preset = preset or PRESET
+    short = device.type == "cpu" and training.minutes is not None and training.minutes < SHORT_MINUTES
+    preset = preset or (SHORT_PRESET if short else PRESET)
     if preset not in PRESETS:
         raise ConfigurationError("there is no such preset", where="preset", found=preset,
                                  accepted=nearest(preset, PRESETS))  # fmt: skip
     optimizer = training.optimizer if "optimizer" in training.model_fields_set else OPTIMIZER
-    model = PRESETS[preset].model_dump()
+    model = {**PRESETS[preset].model_dump(), **({"dropout": 0.0} if short else {})}
     values: dict[str, Any] = {
         "model": model,
         "training": {
             "optimizer": optimizer,
-            "learning_rate": LEARNING_RATE[optimizer],
+            "learning_rate": LEARNING_RATES[optimizer].get(preset, DEFAULT_LEARNING_RATE[optimizer]),
             "weight_decay": WEIGHT_DECAY[optimizer],
             "max_tokens": 2048,
         },

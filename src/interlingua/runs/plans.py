@@ -212,7 +212,7 @@ def _suggest(
         measure = functools.cache(functools.partial(measure_preset, given.training, prepared, device))
         recipe = choose_sound_recipe(given.preset, given.training, prepared.train, measure)
     elif "picture" in (prepared.train.source_kind, prepared.train.target_kind):
-        recipe = choose_picture_recipe(given.preset, given.training, prepared)
+        recipe = choose_picture_recipe(given.preset, given.training, prepared, device)
     else:
         recipe = choose_recipe(given.preset, architecture, given.training, prepared, device)
     # the user's penalty, or a paper's, is kept
