@@ -73,7 +73,7 @@ def make(name: str, kind: str) -> Seq2Seq:
     source_kind = of_files.get(kind, "text")
     model = build_model(SETTINGS[name], *sizes, shared=kind == "joint", source_kind=source_kind)
     for grid in (getattr(model, "grid", None), getattr(model.frontend, "grid", None)):
-        if grid is not None:  # which starts as zero
+        if grid is not None:
             nn.init.normal_(grid.rows)
             nn.init.normal_(grid.columns)
     return model.eval()

@@ -71,9 +71,14 @@ class LearnedPositions(nn.Module):
         return x + self.table[wanted.clamp(max=len(self.table) - 1)]
 
 
+SPREAD = 0.5
+"""Standard deviation of the numbers of rows' and columns' vectors at the start."""
+
+
 class GridPositions(nn.Module):
     """A trained vector for each row and one for each column of a square grid that is read row by row
-    (Parmar et al. 2018, 3.1, learn theirs alike). Both start as zero.
+    (Parmar et al. 2018, 3.1, learn theirs alike). Both start at random, about as large as sinusoids: what
+    starts as zero is noticed late.
 
     Args:
         dim: width of the model.
@@ -83,7 +88,7 @@ class GridPositions(nn.Module):
     def __init__(self, dim: int, edge: int) -> None:
         super().__init__()
         self.edge = edge
-        self.rows, self.columns = (nn.Parameter(torch.zeros(edge, dim)) for _ in range(2))
+        self.rows, self.columns = (nn.Parameter(torch.randn(edge, dim) * SPREAD) for _ in range(2))
 
     def forward(
         self, x: Float[Tensor, "batch length dim"], first: int = 0

@@ -104,7 +104,7 @@ class Transformer(nn.Module):
 
     def _initialise(self) -> None:
         for name, parameter in self.named_parameters():
-            if name == "positions.table" or "grid." in name:  # learnt from zero
+            if name == "positions.table" or "grid." in name:  # which start in their own way
                 continue
             if "embedding" in name:
                 nn.init.normal_(parameter, std=self.settings.dim**-0.5)

@@ -17,8 +17,8 @@ __all__ = ["choose_picture_recipe"]
 
 PRESET, SHORT_PRESET, OPTIMIZER = "small", "mini", "muon"
 SHORT_MINUTES = 15.0
-"""On a CPU a narrow model paints better after five minutes (benchmarks/results/pictures.md); nothing is learnt
-by heart in so short a time."""
+"""On a CPU a narrow model paints better after five minutes (benchmarks/results/pictures.md); nothing is
+learnt by heart in so short a time."""
 PAINTING: dict[str, Any] = {"sample": True, "beam": 1}
 """How targets that are pictures are looked for: drawn; the most probable picture is a dull one."""
 
