@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from interlingua.inference import tensors
+from interlingua.data import tensors
 from interlingua.runs.run import start
 from tests.tiny import last_checkpoint, resume_tiny, tiny_values, weights, write_reversals
 

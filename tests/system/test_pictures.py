@@ -72,7 +72,7 @@ def says(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def paints(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("runs") / "paints"
-    carry_out(start(painting(pairs, max_steps=240), out))
+    carry_out(start(painting(pairs, max_steps=400), out))
     return out
 
 

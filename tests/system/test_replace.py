@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import torch
 
+from interlingua.data import tensors
 from interlingua.errors import BundleError, ConfigurationError, InterlinguaError, OutputError
-from interlingua.inference import tensors
 from interlingua.inference.bundle import load_bundle
 from interlingua.runs.events import EARLIER_STAYS, Ended, Note, Progress, Validated
 from interlingua.runs.run import start
