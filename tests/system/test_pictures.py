@@ -17,7 +17,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import interlingua
-from interlingua.errors import ConfigurationError, DataError
+from interlingua.errors import BundleError, CheckpointError, ConfigurationError, DataError
 from interlingua.inference.captioner import Captioner
 from interlingua.inference.painter import Painter
 from interlingua.pictures.reading import read_picture
@@ -297,3 +297,18 @@ def test_pictures_are_painted_of_texts_alone(pairs: Path, tmp_path: Path) -> Non
     both.write_text("".join(f"{name}\t{name}\n" for name in names))
     with pytest.raises(ConfigurationError, match="pictures are painted of texts"):
         carry_out(start(values(both, training={"max_steps": 2}), tmp_path / "run"))
+
+
+def test_a_codec_that_is_gone_is_told_and_not_made_up(paints: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(paints, copy)
+    (copy / "target.safetensors").unlink()
+    with pytest.raises(BundleError, match="codec of pictures is missing"):
+        interlingua.load(copy)
+    with pytest.raises(CheckpointError, match="codec of this run is gone"):
+        carry_out(resume(copy, {"training": {"max_steps": 500}}))
+
+
+def test_guidance_is_for_painting(captioner: Captioner) -> None:
+    with pytest.raises(ConfigurationError, match="guidance is for models that paint"):
+        captioner.translate([tiles(["red"] * 4)], guidance=2)

@@ -26,6 +26,7 @@ from interlingua.errors import BundleError
 from interlingua.files import write_text
 from interlingua.model.architectures import parse_model_settings
 from interlingua.model.protocol import Model
+from interlingua.pictures.codec import PictureCodec
 from interlingua.search.settings import SearchSettings
 from interlingua.text.facts import TextFacts, assume_facts
 from interlingua.text.lengths import length_limit
@@ -113,6 +114,9 @@ def load_bundle(path: str | Path, device: torch.device | str = "cpu") -> Bundle:
             found=str(error),
             accepted="Copy the file again from where it came, or resume its training.",
         ) from None
+    if isinstance(tokenizers.target, PictureCodec) and not tokenizers.target.trained:
+        raise BundleError("the codec of pictures is missing", where=directory / CODEC_WEIGHTS,
+                          accepted="Copy it from where the model came.")  # fmt: skip
     model = build_model_for(tokenizers, model_settings)
     _fill(model, weights, directory / WEIGHTS)
     return Bundle(model.to(device).eval(), tokenizers, search, lengths, facts, config, read_info(directory))

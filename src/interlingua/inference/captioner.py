@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from interlingua.data.batch import make_source
 from interlingua.engine.protocol import Engine
 from interlingua.engine.workload import batches, chunks, side_by_side
 from interlingua.errors import DataError
-from interlingua.flags import Flag
 from interlingua.inference.alignment import attention_of
+from interlingua.inference.drafts import translation_of, watch_drafts
 from interlingua.inference.inputs import check_chunk, read_pairs
 from interlingua.inference.scoring import score, score_encoded
 from interlingua.inference.translation import PairScore, Translation
@@ -26,10 +25,9 @@ from interlingua.kinds import Source
 from interlingua.pictures.patches import GRID
 from interlingua.pictures.reading import fit, read_picture
 from interlingua.pictures.source import FlatPixels, PictureSource
-from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
+from interlingua.search.hypothesis import Hypothesis, SearchInput
 from interlingua.search.settings import SearchSettings
 from interlingua.text.facts import TextFacts
-from interlingua.text.repetition import repeats
 from interlingua.text.tokenizer import TokenizerPair
 
 __all__ = ["Captioner", "Picture"]
@@ -143,7 +141,9 @@ class Captioner:
         values, mask = make_source(pixels, "picture")
         source = Source(values.to(device), mask.to(device))
         limits = torch.full((len(pixels),), self.limit, device=device)
-        observe_step = None if observe is None else self._step_observer(numbers, limits, observe)
+        observe_step = (
+            None if observe is None else watch_drafts(self.tokenizers.target.decode, numbers, limits, observe)
+        )
         found = self.engine.search(SearchInput(source, limits), settings, observe_step)
         translations = [self._translation(hypotheses) for hypotheses in found]
         if attention:
@@ -158,22 +158,5 @@ class Captioner:
         return replace(first, alternatives=tuple(others)) if others else first
 
     def _hypothesis_to_translation(self, hypothesis: Hypothesis) -> Translation:
-        tokens = tuple(self.tokenizers.target.pieces(hypothesis.ids))
-        flags: list[Flag] = ["limit"] if hypothesis.limited else []
-        if not self.facts.repetitive and repeats(tokens):
-            flags.append("repeated")
-        text = self.tokenizers.target.decode(hypothesis.ids).strip()
-        return Translation(text, hypothesis.score, tokens, tuple(hypothesis.log_probs), tuple(flags))
-
-    def _step_observer(self, numbers: Sequence[int], limits: Tensor, observe: DraftObserver) -> StepObserver:
-        def observe_step(rows: Tensor, ids: Tensor) -> None:
-            def drafts() -> dict[tuple[int, int], str]:
-                shown = zip(rows.tolist(), ids.tolist(), strict=True)
-                return {(numbers[row], row): self.tokenizers.target.decode(of_row) for row, of_row in shown}
-
-            unwanted = observe(drafts) or ()
-            stopped = [row for row, number in enumerate(numbers) if number in unwanted]
-            if stopped:
-                limits[stopped] = limits[stopped].clamp(max=ids.shape[1])
-
-        return observe_step
+        target = self.tokenizers.target
+        return translation_of(target, hypothesis, repetitive=self.facts.repetitive)

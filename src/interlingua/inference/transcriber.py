@@ -10,29 +10,26 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from jaxtyping import Int
-from torch import Tensor
 
 from interlingua.data.batch import make_source
 from interlingua.engine.protocol import Engine
 from interlingua.engine.workload import batches, chunks, side_by_side
 from interlingua.errors import DataError
-from interlingua.flags import Flag
 from interlingua.inference.alignment import attention_of
+from interlingua.inference.drafts import translation_of, watch_drafts
 from interlingua.inference.inputs import check_chunk, read_pairs
 from interlingua.inference.scoring import score
 from interlingua.inference.translation import EMPTY, PairScore, Translation, Word
 from interlingua.inference.translator import DraftObserver
 from interlingua.inference.words import find_words, widen
 from interlingua.kinds import Source
-from interlingua.search.hypothesis import Hypothesis, SearchInput, StepObserver
+from interlingua.search.hypothesis import Hypothesis, SearchInput
 from interlingua.search.settings import SearchSettings
 from interlingua.sound.codec import POSITION_SAMPLES
 from interlingua.sound.reading import SAMPLE_RATE, read_sound
 from interlingua.sound.report import is_silent
 from interlingua.sound.utterances import find_utterances
 from interlingua.text.facts import TextFacts
-from interlingua.text.repetition import repeats
 from interlingua.text.tokenizer import TokenizerPair
 
 __all__ = ["Piece", "Sound", "Transcriber"]
@@ -209,7 +206,9 @@ class Transcriber:
         source = Source(values.to(device), mask.to(device))
         limits = torch.tensor([self.length_limit(piece.positions) for piece in pieces], device=device)
         numbers = [piece.sound for piece in pieces]
-        observe_step = None if observe is None else self._step_observer(numbers, limits, observe)
+        observe_step = (
+            None if observe is None else watch_drafts(self.tokenizers.target.decode, numbers, limits, observe)
+        )
         found = self.engine.search(SearchInput(source, limits), settings, observe_step)
         translations = [
             self._translation(piece, hypotheses) for piece, hypotheses in zip(pieces, found, strict=True)
@@ -234,29 +233,8 @@ class Transcriber:
         return replace(first, alternatives=tuple(others)) if others else first
 
     def _hypothesis_to_translation(self, piece: Piece, hypothesis: Hypothesis) -> Translation:
-        tokens = tuple(self.tokenizers.target.pieces(hypothesis.ids))
-        flags: list[Flag] = ["limit"] if hypothesis.limited else []
-        if not self.facts.repetitive and repeats(tokens):
-            flags.append("repeated")
-        return Translation(
-            self.tokenizers.target.decode(hypothesis.ids).strip(), hypothesis.score, tokens,
-            tuple(hypothesis.log_probs), tuple(flags), span_s=piece.span_s,
-        )  # fmt: skip
-
-    def _step_observer(
-        self, numbers: Sequence[int], limits: Int[Tensor, " batch"], observe: DraftObserver
-    ) -> StepObserver:
-        def observe_step(rows: Tensor, ids: Tensor) -> None:
-            def drafts() -> dict[tuple[int, int], str]:
-                shown = zip(rows.tolist(), ids.tolist(), strict=True)
-                return {(numbers[row], row): self.tokenizers.target.decode(of_row) for row, of_row in shown}
-
-            unwanted = observe(drafts) or ()
-            stopped = [row for row, number in enumerate(numbers) if number in unwanted]
-            if stopped:
-                limits[stopped] = limits[stopped].clamp(max=ids.shape[1])
-
-        return observe_step
+        target = self.tokenizers.target
+        return translation_of(target, hypothesis, repetitive=self.facts.repetitive, span_s=piece.span_s)
 
 
 def take_samples(sound: Sound, where: str) -> Samples:

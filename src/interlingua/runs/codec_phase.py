@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from interlingua.data.codecs import save_tokenizers
+from interlingua.data.codecs import CODEC_WEIGHTS, save_tokenizers
 from interlingua.data.store import Store
 from interlingua.engine.device import choose_dtype
+from interlingua.errors import CheckpointError
 from interlingua.pictures.codec import PictureCodec
 from interlingua.pictures.reconstruction import measure_codec
 from interlingua.runs.checkpoint import Checkpoint, load_newest, save_checkpoint
@@ -65,6 +66,9 @@ def _learn(trainer: Trainer, codec: PictureCodec, stopped: threading.Event) -> G
         trainer.clock,
     )
     place = journal.out / "training" / PHASE
+    if trainer.learner.step:  # the model knows the tokens of the codec that is gone
+        raise CheckpointError("the codec of this run is gone", where=journal.out / CODEC_WEIGHTS,
+                              accepted="Put the file back, or begin anew with --force.")  # fmt: skip
     device = trainer.validator.device
     dtype = choose_dtype(settings.precision, device)
     learner = CodecLearner(codec, _reader(store), len(store), settings.seed, device, dtype)

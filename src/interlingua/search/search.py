@@ -6,6 +6,7 @@ from typing import cast
 
 import torch
 
+from interlingua.errors import ConfigurationError
 from interlingua.model.protocol import Memory, Seq2Seq
 from interlingua.search.beam import BeamObserver, Constraint, beam_search
 from interlingua.search.ctc import CTCPrefixScorer
@@ -37,6 +38,9 @@ def search(
         constraint: on what must come out, if anything; not for sampling.
     """
     if settings.guidance != 1:
+        if not batch.fixed:
+            raise ConfigurationError("guidance is for models that paint", where="search.guidance",
+                                     found=settings.guidance, accepted="1, or leave it out.")  # fmt: skip
         model = cast(Seq2Seq, Guided(model, settings.guidance))
     if settings.sample:
         return sample(model, batch, settings, observe)
