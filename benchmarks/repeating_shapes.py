@@ -79,7 +79,7 @@ def main() -> None:
         for _ in range(options.rounds):
             for side in SIDES:
                 command = [sys.executable, *sys.argv, "--side", side, "--cache", cache]
-                speeds[side].append(float(subprocess.check_output(command, text=True).splitlines()[-1]))
+                speeds[side].append(float(subprocess.check_output(command, text=True)))
     print("| | target tokens a second |\n|---|---:|")
     for side, values in speeds.items():
         print(f"| {side} | {', '.join(f'{value:,.0f}' for value in values)} |")
