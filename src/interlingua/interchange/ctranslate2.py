@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from interlingua.data.codecs import save_tokenizers
-from interlingua.engine.ctranslate2 import import_ctranslate2
+from interlingua.engine.foreign import import_ctranslate2
 from interlingua.errors import ConfigurationError
 from interlingua.files import write_directory
 from interlingua.inference.bundle import Bundle, load_bundle
@@ -28,7 +28,10 @@ from interlingua.model.layers import FeedForward, Sublayer
 from interlingua.model.transformer import Transformer
 from interlingua.version import __version__
 
-__all__ = ["ABOUT", "QUANTIZATIONS", "Quantization", "convert", "convert_bundle", "why_not"]
+__all__ = [
+    "ABOUT", "FORMAT", "QUANTIZATIONS", "Quantization", "convert", "convert_bundle", "count_positions",
+    "why_not",
+]  # fmt: skip
 
 Quantization = Literal[
     "float32", "float16", "bfloat16", "int16", "int8", "int8_float32", "int8_float16", "int8_bfloat16"
@@ -88,7 +91,7 @@ def convert_bundle(
             accepted="It runs Transformers from text to text. This model works with `interlingua` itself.",
         )  # fmt: skip
     names = [name_tokens(tokenizer) for tokenizer in bundle.tokenizers]
-    positions = _count_positions(bundle)
+    positions = count_positions(bundle)
     specification = _specify(bundle, names, positions)
     specification.validate()
     specification.optimize(quantization=quantization or "float32")
@@ -128,7 +131,7 @@ def _check_quantization(quantization: str | None) -> None:
         )  # fmt: skip
 
 
-def _count_positions(bundle: Bundle) -> int | None:
+def count_positions(bundle: Bundle) -> int | None:
     """How many positions have a code in the converted model; None: all have one."""
     assert isinstance(bundle.model, Transformer)
     if bundle.model.positions is None:
@@ -222,7 +225,7 @@ def _set_norm(theirs: Any, ours: Any) -> None:
 
 def _copy(weight: Tensor) -> Tensor:
     """CTranslate2 rounds what it is given in its place."""
-    return weight.detach().clone()
+    return weight.detach().cpu().clone()
 
 
 def _position_table(model: Transformer, positions: int) -> Tensor:
