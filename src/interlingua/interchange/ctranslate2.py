@@ -22,6 +22,7 @@ from interlingua.engine.foreign import import_ctranslate2
 from interlingua.errors import ConfigurationError
 from interlingua.files import write_directory
 from interlingua.inference.bundle import Bundle, load_bundle
+from interlingua.interchange.fitting import ACTIVATIONS, why_not
 from interlingua.interchange.token_names import name_tokens
 from interlingua.model.frontends import TokenFrontend
 from interlingua.model.layers import FeedForward, Sublayer
@@ -30,7 +31,6 @@ from interlingua.version import __version__
 
 __all__ = [
     "ABOUT", "FORMAT", "QUANTIZATIONS", "Quantization", "convert", "convert_bundle", "count_positions",
-    "why_not",
 ]  # fmt: skip
 
 Quantization = Literal[
@@ -45,9 +45,6 @@ LEAST_POSITIONS = 1024
 """So many positions have a code at least, in case other programs do not split long texts."""
 USUAL_LENGTH = 20
 """Target tokens, where no sample of the training tells."""
-
-ACTIVATIONS = {"relu": "RELU", "gelu": "GELU", "swiglu": "SWISH"}
-"""Their names in CTranslate2."""
 
 
 def convert(
@@ -85,7 +82,9 @@ def convert_bundle(
         where: what the model is called in errors.
     """
     _check_quantization(quantization)
-    if reason := why_not(bundle):
+    kinds = [tokenizer.kind for tokenizer in bundle.tokenizers]
+    model: Any = bundle.model
+    if reason := why_not(model.settings.model_dump(), *kinds):
         raise ConfigurationError(
             f"CTranslate2 cannot run this model: {reason}", where=where,
             accepted="It runs Transformers from text to text. This model works with `interlingua` itself.",
@@ -103,24 +102,6 @@ def convert_bundle(
         (directory / ABOUT).write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", "utf-8")
 
     write_directory(out, write, mark=ABOUT, force=force)
-
-
-def why_not(bundle: Bundle) -> str | None:
-    """What about a model CTranslate2 cannot express; None: nothing."""
-    model, settings = bundle.model, getattr(bundle.model, "settings", None)
-    if bundle.tokenizers.source.kind in ("sound", "picture"):
-        return f"its sources are {bundle.tokenizers.source.kind}s"
-    if bundle.tokenizers.target.kind == "picture":
-        return "its targets are pictures"
-    if not isinstance(model, Transformer) or not isinstance(model.frontend, TokenFrontend):
-        return f"its architecture is {getattr(settings, 'architecture', 'another')}"
-    if model.settings.convolution:
-        return "its encoder convolves (model.convolution)"
-    if model.grid is not None:
-        return "its targets are a grid (model.target_grid)"
-    if model.settings.activation not in ACTIVATIONS:
-        return f"its activation is {model.settings.activation}"
-    return None
 
 
 def _check_quantization(quantization: str | None) -> None:
