@@ -14,6 +14,7 @@ __all__ = [
     "Beam",
     "Columns",
     "Device",
+    "Engine",
     "Guidance",
     "Json",
     "Keys",
@@ -32,6 +33,7 @@ __all__ = [
 ]  # fmt: skip
 
 PRECISIONS = ("auto", "fp32", "bf16", "int8")
+ENGINES = ("interlingua", "ctranslate2")
 
 
 def _known_device(value: str) -> str:
@@ -55,6 +57,15 @@ def _known_precision(value: str | None) -> str | None:
     return value
 
 
+def _known_engine(value: str | None) -> str | None:
+    if value not in (None, *ENGINES):
+        raise ConfigurationError(
+            "there is no such engine", where="--engine", found=value,
+            accepted=f"One of: {', '.join(ENGINES)}.",
+        )  # fmt: skip
+    return value
+
+
 def _possible_beam(value: int | None) -> int | None:
     if value is not None:
         SearchSettings.parse({"beam": value}, where="command line")
@@ -69,6 +80,12 @@ Precision = Annotated[
     str | None,
     typer.Option(
         help="What to compute in: auto, fp32, bf16; for using a model also int8.", callback=_known_precision
+    ),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        help="What computes: interlingua, the default, or ctranslate2, an extra.", callback=_known_engine
     ),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="Of everything random.")]
