@@ -20,6 +20,7 @@ from interlingua.cli.options import (
     Device,
     Json,
     Keys,
+    Languages,
     OnEmpty,
     Precision,
     Tag,
@@ -80,6 +81,7 @@ def evaluate(
     json_output: Json = False,
     columns: Columns = None,
     keys: Keys = None,
+    languages: Languages = None,
     on_empty: OnEmpty = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -99,7 +101,7 @@ def evaluate(
     from interlingua.data.corpus import Corpus, CorpusSettings
     from interlingua.evaluation.references import choose_repeated, describe_repeated
 
-    reading = read_as_trained(Path(models[0]), pair_options(columns, keys, on_empty))
+    reading = read_as_trained(Path(models[0]), pair_options(columns, keys, on_empty, languages=languages))
     settings = CorpusSettings.parse(reading, where="command line")
     pairs_of = {test: list(Corpus([test], settings)) for test in tests}
     counted_of = {}

@@ -53,7 +53,10 @@ def train(
         typer.Argument(help="A TOML file that says all; options go before it. Or a file of pairs."),
     ] = None,
     train: Annotated[
-        list[str] | None, typer.Option(help="A file of pairs: .tsv or .jsonl, plain, .gz or .xz; - is stdin.")
+        list[str] | None,
+        typer.Option(
+            help="A file of pairs: .tsv, .jsonl, .csv, .tmx, .xliff, .po, .zip, .parquet; - is stdin."
+        ),
     ] = None,
     train_target: Annotated[
         list[str] | None, typer.Option(help="The target file, when --train is one of two parallel files.")

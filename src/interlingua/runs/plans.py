@@ -12,6 +12,7 @@ import torch
 from interlingua.data.account import summarise
 from interlingua.data.codecs import load_tokenizers
 from interlingua.data.corpus import CorpusSettings
+from interlingua.data.formats.table import with_languages
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.sources import recognise_kinds
 from interlingua.engine.device import choose_device
@@ -92,7 +93,8 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
     if base is not None:
         refuse_other_model(values, base, where)
     _refuse_overlap(out, given)
-    inputs = copy_streams(given.data, copies)
+    languages = given.languages or (base and base.config.get("languages"))
+    inputs = copy_streams(with_languages(given.data, languages), copies)
     with inputs.named():
         inputs = _recognise_kinds(inputs)
         prepared = _prepare(inputs.data, given.tokenizer, base.tokenizers if base else None, given.pictures)
