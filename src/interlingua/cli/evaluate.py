@@ -27,7 +27,7 @@ from interlingua.cli.options import (
     Threads,
     pair_options,
 )
-from interlingua.cli.streams import require_input
+from interlingua.cli.streams import require_input, show_reading
 from interlingua.errors import ConfigurationError
 from interlingua.text.columns import add_tag, check_tag
 
@@ -103,7 +103,10 @@ def evaluate(
 
     reading = read_as_trained(Path(models[0]), pair_options(columns, keys, on_empty, languages=languages))
     settings = CorpusSettings.parse(reading, where="command line")
-    pairs_of = {test: list(Corpus([test], settings)) for test in tests}
+    corpora = {test: Corpus([test], settings) for test in tests}
+    for corpus in corpora.values():
+        show_reading(corpus.report())
+    pairs_of = {test: list(corpus) for test, corpus in corpora.items()}
     counted_of = {}
     for test, pairs in pairs_of.items():
         if not pairs:

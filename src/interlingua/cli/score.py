@@ -23,7 +23,7 @@ from interlingua.cli.options import (
     Threads,
     pair_options,
 )
-from interlingua.cli.streams import require_input
+from interlingua.cli.streams import require_input, show_reading
 from interlingua.text.columns import add_tag, check_tag
 
 __all__ = ["score"]
@@ -58,7 +58,8 @@ def score(
     reading = read_as_trained(model, pair_options(columns, keys, on_empty, languages=languages))
     settings = CorpusSettings.parse(reading, where="command line")
     corpus = Corpus([pairs], settings)
-    corpus.report()  # a mistake in the last line is reported before the first is scored
+    # A mistake in the last line is reported before the first is scored.
+    show_reading(corpus.report())
     translator = load_model(model, device, threads, precision, of=None)
     if tag is not None:
         check_tag(tag, translator.tokenizers.source, "--tag")

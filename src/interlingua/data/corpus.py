@@ -83,11 +83,18 @@ class CorpusReport:
         """Returns plain values for JSON."""
         return {**asdict(self), "kept": self.kept}
 
-    def __str__(self) -> str:
-        lines = [f"{', '.join(self.files)}: {self.read:,} pairs read, {self.kept:,} used"]
-        lines += [f"  left out: {count:,} ({reason})" for reason, count in self.left_out.items() if count]
+    def describe_reading(self) -> list[str]:
+        """Returns lines on what was left out, and what was seen in the files and not told by the user."""
+        lines = [f"  left out: {count:,} ({reason})" for reason, count in self.left_out.items() if count]
         for number, note in self.notes:
             lines.append(f"  {self.files[number]}: {note}" if len(self.files) > 1 else f"  {note}")
+        if lines:
+            lines.insert(0, f"{', '.join(self.files)}: {self.read:,} pairs read, {self.kept:,} used")
+        return lines
+
+    def __str__(self) -> str:
+        lines = [f"{', '.join(self.files)}: {self.read:,} pairs read, {self.kept:,} used"]
+        lines += self.describe_reading()[1:]
         if self.duplicates and DUPLICATE not in self.left_out:
             lines.append(f"  exact duplicates: {self.duplicates:,} (used)")
         lines += [f"  {line}" for line in describe_findings(self.findings, self.files, self.read)]

@@ -24,6 +24,7 @@ from interlingua.data.corpus import Corpus, CorpusReport, CorpusSettings, Pair, 
 from interlingua.data.formats.table import uses_languages
 from interlingua.data.inspection import are_swapped
 from interlingua.data.mixture import Part, count_parts, refuse_epoch, report_corpora
+from interlingua.data.opening import ChangeDetector
 from interlingua.data.settings import CorpusFile
 from interlingua.data.sources import recognise_kinds
 from interlingua.data.split import SplitPart, split
@@ -93,7 +94,10 @@ def prepare(
     if any(corpus_settings.names_files):  # the same names may stand for other files
         content += [part.digest_files() for part in (train, valid) if part]
     pictures = pictures or PictureSettings()
-    learning = {**tokenizer_settings.model_dump(), **_of_codec(corpus_settings, pictures)}
+    learning = {
+        **tokenizer_settings.model_dump(), **_of_codec(corpus_settings, pictures),
+        **_digest_models(tokenizer_settings, must_exist=given_tokenizers is None),
+    }  # fmt: skip
     key = _cache_key(content, corpus_settings, learning, given_tokenizers)
     try:
         entries, notes = _writable_cache(cache)
@@ -183,6 +187,15 @@ def _cache_key(
     formats = [*files, FORMAT, sentencepiece.__version__]
     key = json.dumps([content, reading, tokenization, formats], sort_keys=True)
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+
+
+def _digest_models(settings: TokenizerSettings, *, must_exist: bool) -> dict[str, str]:
+    """A hash of each SentencePiece model that is given, in place of its name."""
+    return {
+        key: ChangeDetector().digest(Path(file)).hex()
+        for key, file in settings.own_models().items()
+        if must_exist or Path(file).is_file()
+    }
 
 
 def _languages_of(file: CorpusFile, settings: CorpusSettings) -> tuple[str, str] | None:

@@ -49,6 +49,10 @@ from interlingua.text.tokenizer import Tokenizer, TokenizerPair, TokenizerSettin
 __all__ = ["Plan", "load_plan", "load_racing_plans", "make_plans"]
 
 
+TOKENIZER_KEYS = {"source", "target", "vocabulary_size", "joint", "source_model", "target_model"}
+"""Those that choose a tokenization."""
+
+
 class Plan(NamedTuple):
     """An experiment with nothing left open."""
 
@@ -84,6 +88,10 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
     """
     values = fill_in_architecture(rename_old_keys(values))
     given = parse_given(values, where)
+    if named := given.tokenizer.own_models():
+        absolute = {key: str(Path(file).absolute()) for key, file in named.items()}
+        values = merge(values, {"tokenizer": absolute})
+        given = parse_given(values, where)
     device = choose_device(given.training.device)  # what is wrong is found now, before anything is written
     if given.training.tensorboard:
         require_tensorboard()
@@ -179,7 +187,7 @@ def _compete(
     if not given.training.race:
         return plans
     training = plans[0].experiment.training
-    any_tokenizer = not given.tokenizer.model_fields_set & {"source", "target", "vocabulary_size", "joint"}
+    any_tokenizer = not given.tokenizer.model_fields_set & TOKENIZER_KEYS
     others: list[Candidate] = []
     if isinstance(description, SoundDescription):
         others = propose_for_sound(description, any_tokenizer=any_tokenizer)
