@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from interlingua.data.columns import Columns, find_columns
+from interlingua.data.columns import Columns, find_columns, has_names
 from interlingua.data.file_account import FileAccount
 from interlingua.data.formats.languages import describe_languages, is_code, match
 from interlingua.data.opening import ChangeDetector
@@ -208,12 +208,23 @@ def _choose(
 ) -> tuple[list[Chosen], Chosen]:  # fmt: skip
     names = list(schema.names)
     texts = [name for name in names if _is_text(schema.field(name).type)]
+    translation = TRANSLATION in names and _is_struct(schema.field(TRANSLATION).type)
+    if (
+        translation
+        and columns is not None
+        and has_names(columns)
+        and not {*columns[0], columns[1]} & {*names}
+    ):
+        # Names of languages, meant for what is in this column.
+        return _choose_languages(
+            schema.field(TRANSLATION).type, (str(columns[0][0]), str(columns[1])), file, account
+        )
     if columns is not None:
         sources, target = find_columns(columns, names, file)
         if max(*sources, target) >= len(names):
             raise DataError(f"there are {len(names)} columns", where=file, found=", ".join(names))
         named = [names[number] for number in (*sources, target)]
-    elif TRANSLATION in names and _is_struct(schema.field(TRANSLATION).type):
+    elif translation:
         return _choose_languages(schema.field(TRANSLATION).type, languages, file, account)
     elif {*keys[0], keys[1]} <= set(names):
         named = [*keys[0], keys[1]]
