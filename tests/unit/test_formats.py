@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import csv
 import gzip
 import io
@@ -599,6 +600,12 @@ class TestTables:
         with pytest.raises(DataError, match="'german' is there several times"):
             read(write(tmp_path / "b.csv", "german,german,english\n"), settings=named)
 
+    def test_a_header_that_is_used_is_told(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.csv", "english,german\nYes,Ja\n")
+        assert "looks like a header, which is used as a pair; to leave it out, choose columns by" in str(
+            report(path)
+        )
+
     def test_columns_by_number(self, tmp_path: Path) -> None:
         table = write(tmp_path / "a.csv", '1,one,"eins, eine"\n2,two,zwei\n')
         assert read(table, settings=CorpusSettings(columns=((3,), 2))) == [
@@ -721,6 +728,7 @@ class TestDatasets:
             read(path)
         saved = as_translation([("one", "eins")], tmp_path)
         assert read(saved, settings=CorpusSettings(languages=("de", "en"))) == [("eins", "one")]
+        assert read(saved, settings=CorpusSettings.parse({"columns": "de,en"})) == [("eins", "one")]
         with pytest.raises(DataError, match=r"not clear which texts .*en, de"):
             read(saved, settings=CorpusSettings(languages=("en", "fr")))
 
@@ -751,6 +759,15 @@ class TestDatasets:
         (both / "train" / "state.json").write_text("{}")
         with pytest.raises(DataError, match="damaged"):
             read(both / "train")
+
+    def test_damage_reads_no_other_memory(self, tmp_path: Path) -> None:
+        saved = as_translation([(f"one {i}", f"eins {i}") for i in range(4)], tmp_path)
+        file = saved / "data-00000-of-00001.arrow"
+        whole = file.read_bytes()
+        for position in range(0, len(whole), 4):
+            file.write_bytes(whole[:position] + b"\xff\xff\xff\x7f" + whole[position + 4 :])
+            with contextlib.suppress(DataError):
+                report(saved, settings=CorpusSettings(on_empty="skip"))
 
     def test_memory_is_flat(self, tmp_path: Path) -> None:
         def peak(rows: int) -> int:

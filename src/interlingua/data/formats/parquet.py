@@ -180,6 +180,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _slices(batch: Any) -> Iterator[Any]:
+    batch.validate(full=True)  # else damage would have memory read that is not the batch's
     return (batch.slice(start, ROWS) for start in range(0, batch.num_rows, ROWS))
 
 
@@ -209,16 +210,8 @@ def _choose(
     names = list(schema.names)
     texts = [name for name in names if _is_text(schema.field(name).type)]
     translation = TRANSLATION in names and _is_struct(schema.field(TRANSLATION).type)
-    if (
-        translation
-        and columns is not None
-        and has_names(columns)
-        and not {*columns[0], columns[1]} & {*names}
-    ):
-        # Names of languages, meant for what is in this column.
-        return _choose_languages(
-            schema.field(TRANSLATION).type, (str(columns[0][0]), str(columns[1])), file, account
-        )
+    if translation and columns and has_names(columns) and not {*columns[0], columns[1]} & {*names}:
+        languages, columns = (str(columns[0][0]), str(columns[1])), None  # of what is in that column
     if columns is not None:
         sources, target = find_columns(columns, names, file)
         if max(*sources, target) >= len(names):
