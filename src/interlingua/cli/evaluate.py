@@ -21,13 +21,14 @@ from interlingua.cli.options import (
     Engine,
     Json,
     Keys,
+    Languages,
     OnEmpty,
     Precision,
     Tag,
     Threads,
     pair_options,
 )
-from interlingua.cli.streams import require_input
+from interlingua.cli.streams import require_input, show_reading
 from interlingua.errors import ConfigurationError
 from interlingua.text.columns import add_tag, check_tag
 
@@ -81,6 +82,7 @@ def evaluate(
     json_output: Json = False,
     columns: Columns = None,
     keys: Keys = None,
+    languages: Languages = None,
     on_empty: OnEmpty = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -101,9 +103,12 @@ def evaluate(
     from interlingua.data.corpus import Corpus, CorpusSettings
     from interlingua.evaluation.references import choose_repeated, describe_repeated
 
-    reading = read_as_trained(Path(models[0]), pair_options(columns, keys, on_empty))
+    reading = read_as_trained(Path(models[0]), pair_options(columns, keys, on_empty, languages=languages))
     settings = CorpusSettings.parse(reading, where="command line")
-    pairs_of = {test: list(Corpus([test], settings)) for test in tests}
+    corpora = {test: Corpus([test], settings) for test in tests}
+    for corpus in corpora.values():
+        show_reading(corpus.report())
+    pairs_of = {test: list(corpus) for test, corpus in corpora.items()}
     counted_of = {}
     for test, pairs in pairs_of.items():
         if not pairs:

@@ -11,24 +11,8 @@ from interlingua.errors import ConfigurationError
 from interlingua.search.settings import SearchSettings
 
 __all__ = [
-    "Beam",
-    "Columns",
-    "Device",
-    "Engine",
-    "Guidance",
-    "Json",
-    "Keys",
-    "MinP",
-    "OnEmpty",
-    "Precision",
-    "Seed",
-    "SourceKind",
-    "Tag",
-    "Temperature",
-    "Threads",
-    "TopK",
-    "TopP",
-    "comma_separated",
+    "Beam", "Columns", "Device", "Engine", "Guidance", "Json", "Keys", "Languages", "MinP", "OnEmpty",
+    "Precision", "Seed", "SourceKind", "Tag", "Temperature", "Threads", "TopK", "TopP", "comma_separated",
     "pair_options",
 ]  # fmt: skip
 
@@ -111,9 +95,17 @@ MinP = Annotated[
     float | None, typer.Option(help="Draw from tokens at least this share as probable as the best; 0 = all.")
 ]
 Columns = Annotated[
-    str | None, typer.Option(help="Source and target column of files with more than two, such as 1,2.")
+    str | None,
+    typer.Option(
+        help="Source and target column of files with more than two, such as 1,2, or their names in the first "
+        "line, such as english,german."
+    ),
 ]
 Keys = Annotated[str | None, typer.Option(help="Source and target key of JSON lines, such as src,tgt.")]
+Languages = Annotated[
+    tuple[str, str] | None,
+    typer.Option(help="Codes of source and target in files of several, such as TMX: en de. The model's."),
+]
 OnEmpty = Annotated[
     str | None, typer.Option(help="What to do about pairs with an empty side: error (default) or skip.")
 ]
@@ -131,7 +123,11 @@ def comma_separated(value: str) -> list[str]:
 
 
 def pair_options(
-    columns: str | None, keys: str | None, on_empty: str | None, source_kind: str | None = None
+    columns: str | None,
+    keys: str | None,
+    on_empty: str | None,
+    source_kind: str | None = None,
+    languages: tuple[str, str] | None = None,
 ) -> dict[str, Any]:
     """The options on how pairs are written, as keys of the [data] section; only those given."""
     given = {
@@ -139,5 +135,6 @@ def pair_options(
         "keys": comma_separated(keys) if keys else None,
         "on_empty": on_empty,
         "source_kind": source_kind,
+        "languages": languages and [*languages],
     }
     return {key: value for key, value in given.items() if value is not None}

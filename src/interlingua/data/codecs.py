@@ -120,8 +120,9 @@ def _refuse_text_settings(settings: TokenizerSettings, tags: Collection[str], si
     if tags:
         raise ConfigurationError(f"sources that are {what} have no tags", where="data.corpora",
                                  found=min(tags))  # fmt: skip
-    if settings.joint is True or getattr(settings, side) != "auto":
-        key = "joint" if settings.joint is True else side
+    asked = {"joint": settings.joint is True, side: getattr(settings, side) != "auto",
+             f"{side}_model": getattr(settings, f"{side}_model") is not None}  # fmt: skip
+    if key := next((key for key, is_asked in asked.items() if is_asked), None):
         raise ConfigurationError(f"{side}s are {what}, which need no tokenizer", where=f"tokenizer.{key}",
                                  found=getattr(settings, key), accepted="Leave it out.")  # fmt: skip
 

@@ -21,7 +21,7 @@ SHORT_MINUTES = 30.0
 learnt by heart in so short a time."""
 SHALLOW: dict[str, dict[str, Any]] = {
     "picture": {"encoder_layers": 1},
-    "text": {"encoder_layers": 1, "decoder_layers": 2},
+    "text": {"encoder_layers": 1, "decoder_layers": 3},
 }
 """Layers for a short time, by what targets are: more pictures are seen, at half the rate. What is beside
 what is learnt from fewer of them where the patches' places are hardly mixed before they are looked at."""
