@@ -41,7 +41,8 @@ __all__ = ["train"]
 
 COMMAND_LINE = "command line"
 OPTIONS = {"base_model": "--from", "train": "--train", "corpora": "--train, --weight",
-           "valid": "--valid", "seed": "--seed", "preset": "--preset", "languages": "--languages",
+           "valid": "--valid", "mix": "--mix", "seed": "--seed", "preset": "--preset",
+           "languages": "--languages",
            "columns": "--columns", "keys": "--keys", "on_empty": "--on-empty", "source_kind": "--source-kind",
            "race": "--race"}  # fmt: skip
 """The options of some keys."""
@@ -69,6 +70,12 @@ def train(
     ] = None,
     valid_target: Annotated[
         list[str] | None, typer.Option(help="The target file, when --valid is one of two parallel files.")
+    ] = None,
+    mix: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --from: old pairs, seen as often as the new ones (--set data.mix_share=0.5)."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The directory to make; runs/NAME for NAME.toml.")] = None,
     languages: Annotated[
@@ -123,6 +130,7 @@ def train(
     data = {
         **_weigh(_files([*pairs, *(train or [])], train_target, "--train"), weight),
         "valid": _files(valid, valid_target, "--valid"),
+        "mix": _files(mix, None, "--mix"),
         **pair_options(columns, keys, on_empty, source_kind),
     }
     options = _without_empty({
@@ -136,7 +144,7 @@ def train(
     if resume is not None:
         find_model(resume, weights=False)
     named = [*pairs, *(train or []), *(train_target or []), *(valid or []), *(valid_target or [])]
-    for path in map(Path, named):
+    for path in map(Path, [*named, *(mix or [])]):
         if str(path) != "-":
             check_input(path)
     if resume is not None:

@@ -15,6 +15,7 @@ from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.sources import recognise_kinds
 from interlingua.engine.device import choose_device
+from interlingua.errors import ConfigurationError
 from interlingua.inference.bundle import LengthStatistics, load_bundle
 from interlingua.kinds import FileCodec
 from interlingua.pictures.settings import PictureSettings
@@ -91,6 +92,12 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
     base = None if given.base_model is None else load_bundle(given.base_model)
     if base is not None:
         refuse_other_model(values, base, where)
+    elif any(given.data.mixed_in):
+        raise ConfigurationError(
+            "old pairs are mixed in only where a model is trained further", where="data.mix",
+            found=pair_files(given.data)[given.data.mixed_in.index(True)],
+            accepted="Name that model: --from. To train anew on both, name both with --train, and --weight.",
+        )  # fmt: skip
     _refuse_overlap(out, given)
     inputs = copy_streams(given.data, copies)
     with inputs.named():
