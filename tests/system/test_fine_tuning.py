@@ -106,9 +106,9 @@ def pretend(
 @pytest.mark.parametrize(
     ("found", "best_step"),
     [
-        ([(10, 30), (20, 29.6), (30, 29.4)], 10),  # the last one lost more than half a point
-        ([(10, 30), (20, 20), (30, 30)], 20),
-        ([(10, 30), (20, 20), (30, 20)], 0),  # so the base model it is
+        ([(10, 30), (20, 21), (30, 17)], 10),  # of 20 pairs, what two of them make may be lost by chance
+        ([(10, 30), (20, 10), (30, 30)], 20),
+        ([(10, 30), (20, 10), (30, 10)], 0),  # so the base model it is
         ([(10, 30), (9, 40), (8, 40)], 0),  # better on old pairs is no aim
     ],
 )
@@ -124,7 +124,7 @@ def test_what_is_saved_is_no_worse_on_old_pairs(
     best = [event.step for event in events if isinstance(event, Validated) and event.best]
     assert best[-1] == best_step
     notes = [event.text for event in events if isinstance(event, Note)]
-    assert any("lost more than 0.5 points on the old pairs" in text for text in notes) == (
+    assert any("lost too much on the old pairs" in text for text in notes) == (
         best_step == 0 and found[-1][1] < 30
     )
     if best_step == 0:
@@ -136,7 +136,7 @@ def test_what_is_saved_is_no_worse_on_old_pairs(
 def test_it_stops_when_either_gets_no_better(
     worse: str, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    falling = [(10.0, 30.0), *((10.0 - i, 30.0) if worse == "new" else (10.0 + i, 20.0) for i in range(1, 9))]
+    falling = [(10.0, 30.0), *((10.0 - i, 30.0) if worse == "new" else (10.0 + i, 10.0) for i in range(1, 9))]
     pretend(monkeypatch, falling)
     *_, ended = start(further(base, max_steps=40, validations=8, patience=3), tmp_path / "run")
     assert isinstance(ended, Ended)

@@ -37,7 +37,7 @@ from interlingua.errors import ConfigurationError, DataError
 if TYPE_CHECKING:
     from interlingua.runs.events import Ended, Event
 
-__all__ = ["train"]
+__all__ = ["parse_setting", "train"]
 
 COMMAND_LINE = "command line"
 OPTIONS = {"base_model": "--from", "train": "--train", "corpora": "--train, --weight",
@@ -237,7 +237,7 @@ def _override(values: dict[str, Any], settings: list[str], options: dict[str, An
     model_options = {key: value for key, value in options.items() if key in ("preset", "base_model")}
     given: dict[str, Any] = {}
     for setting in settings:
-        given = merge(given, rename_old_keys(_setting(setting)))
+        given = merge(given, rename_old_keys(parse_setting(setting)))
         tried = merge(merge(without_replaced(values, given), given), model_options)
         parse_given(tried, f"--set {setting}")
     refuse_contradiction(given, options)
@@ -332,7 +332,7 @@ def _read_experiment(path: Path) -> dict[str, Any]:
         ) from None  # fmt: skip
 
 
-def _setting(text: str) -> dict[str, Any]:
+def parse_setting(text: str) -> dict[str, Any]:
     """section.key=value as nested tables; a value that is not TOML is a text."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():

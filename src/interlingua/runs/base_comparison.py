@@ -10,6 +10,9 @@ from interlingua.runs.validation import Validation, Validator
 
 __all__ = ["BaseComparison", "KnownScores"]
 
+FEW = 2
+"""What so many pairs make of the score may be lost in any case: of few pairs, a score moves by chance."""
+
 
 @dataclass(frozen=True)
 class KnownScores:
@@ -59,12 +62,13 @@ class BaseComparison:
             return True
         now, before = validation.old_score, self._old_score
         shared = min(len(validation.outputs), len(self._outputs))
+        compared = self.validator.count_old(shared)
         if len(validation.outputs) != len(self._outputs):  # there was not the same time for both
             now, before = (
                 self.validator.judge(outputs[:shared], old=True)
                 for outputs in (validation.outputs, self._outputs)
             )
-        return now >= before - self.tolerance
+        return now >= before - max(self.tolerance, 100 * FEW / max(1, compared))
 
     def __str__(self) -> str:
         """In a line, for people."""

@@ -190,9 +190,7 @@ def _kept_base(trainer: Trainer) -> str:
     """Says that the run saves the model that it started from, and why."""
     why = "no validation was better than the model to start from"
     if trainer.lost_old:
-        why += (
-            f", or those that were lost more than {trainer.settings.mix_tolerance:g} points on the old pairs"
-        )
+        why += ", or those that were lost too much on the old pairs (training.mix_tolerance)"
     return f"{why}, so that is what is saved; for the last weights all the same: --set training.save=last"
 
 

@@ -250,6 +250,10 @@ class Validator:
         (score,) = self._evaluate(self.metrics[:1], found, pairs, 0)
         return _larger_is_better(score)
 
+    def count_old(self, translated: int) -> int:
+        """How many of the first pairs are old ones."""
+        return sum(i in self._old for i in self.order[:translated])
+
     def first_sources(self, count: int) -> list[str]:
         """The sources of the first pairs, in the order in which pairs are taken."""
         return [self.store.source_text(i) for i in self.order[:count]]
