@@ -231,7 +231,7 @@ def _read_test(model: Path, test: Path, old: OldPairs, given: dict[str, Any]) ->
     pairs = list(Corpus([str(test)], CorpusSettings.parse(reading, where="command line")))
     if len(pairs) < LEAST_TEST:
         raise ConfigurationError("too few test pairs to tell whether a model is worse", where=test,
-                                 found=len(pairs), accepted=f"{LEAST_TEST} or, better, hundreds.")  # fmt: skip
+                                 found=len(pairs), accepted=f"{LEAST_TEST}; better, hundreds.")  # fmt: skip
     return pairs
 
 
@@ -277,4 +277,7 @@ def _show_verdict(verdict: Verdict, tested: int, corrected: int, console: Consol
     rows = [Compared("the test set", tested, verdict.test),
             Compared("corrections kept aside", corrected, verdict.corrections)]  # fmt: skip
     console.print(comparison_table(rows, "old model", "new model", "old and new model"))
-    console.print(f"\n{verdict}", soft_wrap=True, markup=False)
+    _line(f"\n{verdict}", console)
+    if needed := verdict.pairs_to_tell(tested):
+        _line(f"{tested:,} test pairs are too few to tell: with about {needed:,} it might be otherwise.",
+              console)  # fmt: skip

@@ -46,15 +46,12 @@ class BaseComparison:
         self.best: KnownScores | None = None
         """Of the weights that are saved."""
         self._outputs: tuple[str, ...] = ()
-        self._old_score = 0.0
+        self._old_score = self._best_old_score = 0.0
 
     def start_from(self, validation: Validation) -> None:
         """Takes in how the base model was validated."""
         self.base = KnownScores.of(validation)
-        self._outputs, self._old_score = (
-            validation.outputs,
-            validation.old_score if validation.old_scores else 0.0,
-        )
+        self._outputs, self._old_score = validation.outputs, _old_score(validation)
 
     def keeps_old(self, validation: Validation) -> bool:
         """Whether old pairs are translated about as well as by the base model; true where there are none."""
@@ -69,6 +66,14 @@ class BaseComparison:
                 for outputs in (validation.outputs, self._outputs)
             )
         return now >= before - max(self.tolerance, 100 * FEW / max(1, compared))
+
+    def is_preferred(self, validation: Validation) -> bool:
+        """Whether weights of the same score on new pairs are to be saved in place of those that are."""
+        return _old_score(validation) >= self._best_old_score
+
+    def save(self, validation: Validation) -> None:
+        """Takes in how the weights that are saved were validated."""
+        self.best, self._best_old_score = KnownScores.of(validation), _old_score(validation)
 
     def __str__(self) -> str:
         """In a line, for people."""
@@ -88,7 +93,10 @@ class BaseComparison:
 
     def state(self) -> dict[str, Any]:
         """Plain values, for a checkpoint."""
-        return {**self.as_info(), "outputs": self._outputs, "old_score": self._old_score}
+        return {
+            **self.as_info(), "outputs": self._outputs, "old_score": self._old_score,
+            "best_old_score": self._best_old_score,
+        }  # fmt: skip
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continues from what `state` returned."""
@@ -96,6 +104,11 @@ class BaseComparison:
             KnownScores(**state[name]) if name in state else None for name in ("base", "saved")
         )
         self._outputs, self._old_score = tuple(state["outputs"]), state["old_score"]
+        self._best_old_score = state["best_old_score"]
+
+
+def _old_score(validation: Validation) -> float:
+    return validation.old_score if validation.old_scores else 0.0
 
 
 def _changes(before: Mapping[str, float], after: Mapping[str, float]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -220,20 +221,37 @@ class Verdict:
     """Whether a new model takes the place of the old one."""
 
     test: list[Comparison]
-    """On the test set, by each metric; the first decides."""
+    """On the test set, by each metric."""
     corrections: list[Comparison]
-    """On corrections that neither has learnt from."""
+    """On corrections that neither has learnt from; the first metric decides."""
+
+    @property
+    def deciding(self) -> Comparison:
+        """By which metric nothing may be lost: the first, or by symbols where outputs are right or wrong.
+
+        Of a few hundred outputs a single wrong one would be more than may be lost.
+        """
+        by_name = {comparison.name: comparison for comparison in self.test}
+        return by_name["symbol_error"] if self.test[0].name == "sequence_error" else self.test[0]
 
     @property
     def lost(self) -> float:
         """Points by which the new model may be worse on the test set; negative where it is better."""
-        first = self.test[0]
+        first = self.deciding
         return -first.difference.low if first.higher_is_better else first.difference.high
 
     @property
     def no_worse(self) -> bool:
         """Whether it has lost nothing of what counts on the test set."""
         return self.lost < MOST_LOST
+
+    def pairs_to_tell(self, pairs: int) -> int | None:
+        """How many test pairs could show that nothing is lost, where so many could not."""
+        first = self.deciding
+        gained = (first.score - first.baseline) * (1 if first.higher_is_better else -1)
+        if self.no_worse or gained <= -MOST_LOST:
+            return None
+        return math.ceil(pairs * ((self.lost + gained) / (MOST_LOST + gained)) ** 2)
 
     @property
     def better(self) -> bool:
@@ -248,13 +266,14 @@ class Verdict:
         return self.no_worse and self.better
 
     def __str__(self) -> str:
-        metric = self.test[0].name
+        metric = self.deciding.name
         worst = f"{max(0.0, self.lost):.2f} points of {metric} at worst (the 95% interval's end)"
         allowed = f"{'less' if self.no_worse else 'not less'} than the {MOST_LOST:g} that it may"
         test = f"On the test set it loses {worst}, {allowed}."
         first = self.corrections[0]
         change = f"{first.baseline:.2f} → {first.score:.2f}, p = {first.p_value:.3f}"
-        corrected = f"On corrections that were kept aside it is {'' if self.better else 'not surely '}better"
+        surely = "" if self.better else "not surely "
+        corrected = f"On corrections that were kept aside it is {surely}better"
         verdict = (
             "The new model takes the old one's place."
             if self.accepted

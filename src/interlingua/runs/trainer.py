@@ -18,7 +18,7 @@ from interlingua.data.loader import (
     max_source,
     read_ahead,
 )
-from interlingua.runs.base_comparison import BaseComparison, KnownScores
+from interlingua.runs.base_comparison import BaseComparison
 from interlingua.runs.checkpoint import Checkpoint, restore_generators
 from interlingua.runs.events import Event, Validated, skipped_note
 from interlingua.runs.journal import Journal
@@ -214,9 +214,10 @@ class Trainer:
             self.comparison.start_from(validation)
         keeps_old = self.comparison.keeps_old(validation)
         self.lost_old |= not keeps_old and score > self.selection.best_score
-        if self.selection.add(score, self.learner.step, acceptable=keeps_old):
+        ties = score == self.selection.best_score and not self.comparison.is_preferred(validation)
+        if self.selection.add(score, self.learner.step, acceptable=keeps_old and not ties):
             self.selection.best_score, self.best_outputs = validation.selection_score, ours
-            self.comparison.best = KnownScores.of(validation)
+            self.comparison.save(validation)
             return True
         self.selection.best_score = best_score
         return False
