@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import statistics
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,17 +31,19 @@ FEWEST_LETTERS = 20
 """Of fewer characters it is not told which language they are in."""
 FEWEST_TOKENS = 4
 """Fewer are not judged by how probable they are: a new word alone may well be improbable."""
-IMPROBABLE, HALF = 0.05, 0.5
-"""A token is improbable that is less probable than so many of the test set's, and than one in ten; noise has
-them in more than half of its places. Of a good correction only what the model did not know is improbable."""
-AT_MOST = math.log(0.1)
+HALF = 0.5
+IMPROBABLE, AT_MOST = 0.01, math.log(0.1)
+"""A translation makes no sense to the model whose tokens are, in the median, less probable than those of all
+but this share of the test set, and than one in ten. Of a good correction only what the model did not know is
+improbable, and that is hardly most of it."""
 
 COPY = "a copy of the source"
 UNKNOWN = "symbols that the model cannot write"
 SCRIPT = "another script than the model writes"
 LANGUAGE = "in the language of the sources"
 TOO_LONG, TOO_SHORT = "far too long for its source", "far too short for its source"
-NOISE = "most of it makes no sense to the model: keyboard noise, or another language"
+LETTERS = "letters as the model's targets never have them: keyboard noise, or another language"
+NOISE = "most of it makes no sense to the model: noise, another language, or of another sentence"
 
 Check = Callable[[Sequence[Correction]], Iterator[tuple[Correction, str]]]
 Pair = tuple[str, str]
@@ -65,21 +68,32 @@ class Usual:
         self.shortest_ratio = float(np.quantile(long, LOW)) / MARGIN if long else 0.0
         self._sides = [_Trigrams(side) for side in zip(*pairs[::2], strict=True)]
         # Of pairs that were not counted: a text that was is more like its own side than another one.
-        leaning = [self.leaning(text) for text in targets[1::2] if len(text) >= FEWEST_LETTERS]
-        self.least_leaning = min(0.0, float(np.quantile(leaning, LOW))) if leaning else -math.inf
-        tokens = [value for score in scores for value in score.log_probs]
-        self.improbable = min(float(np.quantile(tokens, IMPROBABLE)), AT_MOST)
-        self.most_improbable = max(HALF, float(np.quantile([*map(self.noise, scores)], HIGH)))
+        rest = [pair for pair in pairs[1::2] if min(map(len, pair)) >= FEWEST_LETTERS]
+        fits = [(self.fit(0, _text(source)), self.fit(1, target), self.leaning(target))
+                for source, target in rest]  # fmt: skip
+        of_sources, of_targets, leaning = zip(*fits, strict=True) if fits else ((), (), ())
+        self.least_source_fit = _far_below(of_sources, 0)
+        self.least_fit = _far_below(of_targets, 2)
+        self.least_leaning = min(0.0, _far_below(leaning, 0.5))
+        medians = [self.sense(score) for score in scores if len(score.log_probs) > 1]
+        self.least_sense = min(float(np.quantile(medians, IMPROBABLE)), AT_MOST) if medians else -math.inf
 
-    def leaning(self, target: str) -> float:
+    def fit(self, side: int, text: str) -> float:
+        """How much a text is like those of a side, nats a character; 0 is the side of the sources."""
+        return self._sides[side].log_prob(text) / max(1, len(text))
+
+    def share_known(self, text: str) -> float:
+        """The share of a text's trigrams that own targets have; where words are few, any new one fits badly."""
+        known = [part in self._sides[1].counts for part in _trigrams(text)]
+        return sum(known) / max(1, len(known))
+
+    def leaning(self, text: str) -> float:
         """By how much a text is more like targets than like sources, nats a character."""
-        source_side, target_side = self._sides
-        return (target_side.log_prob(target) - source_side.log_prob(target)) / max(1, len(target))
+        return self.fit(1, text) - self.fit(0, text)
 
-    def noise(self, score: PairScore) -> float:
-        """The share of the tokens of a translation that are improbable; its end counts as none."""
-        values = score.log_probs[:-1]
-        return sum(value < self.improbable for value in values) / max(1, len(values))
+    def sense(self, score: PairScore) -> float:
+        """The median of the log-probabilities of the tokens of a translation, without its end."""
+        return statistics.median(score.log_probs[:-1])
 
 
 def build_checks(usual: Usual, translator: Translator) -> list[Check]:
@@ -131,9 +145,13 @@ def _check_language(
     usual: Usual, corrections: Sequence[Correction], *, natural: bool
 ) -> Iterator[tuple[Correction, str]]:
     for correction in corrections:
-        long = natural and len(correction.target) >= FEWEST_LETTERS
-        if long and usual.leaning(correction.target) < usual.least_leaning:
+        text = correction.target
+        if not natural or len(text) < FEWEST_LETTERS:
+            continue
+        if usual.leaning(text) < usual.least_leaning and usual.fit(0, text) >= usual.least_source_fit:
             yield correction, LANGUAGE
+        elif usual.fit(1, text) < usual.least_fit and usual.share_known(text) < HALF:
+            yield correction, LETTERS
 
 
 def _check_noise(
@@ -141,8 +159,16 @@ def _check_noise(
 ) -> Iterator[tuple[Correction, str]]:
     scores = translator.score_pairs((each.source, each.target) for each in corrections)
     for correction, score in zip(corrections, scores, strict=True):
-        if len(score.log_probs) > FEWEST_TOKENS and usual.noise(score) > usual.most_improbable:
+        if len(score.log_probs) > FEWEST_TOKENS and usual.sense(score) < usual.least_sense:
             yield correction, NOISE
+
+
+def _far_below(values: Sequence[float], times: float) -> float:
+    """What is below nearly all values by so many times as much as these are below their median."""
+    if not values:
+        return -math.inf
+    low, middle = (float(np.quantile(values, share)) for share in (LOW, 0.5))
+    return low - times * (middle - low)
 
 
 class _Trigrams:
