@@ -83,7 +83,7 @@ class Usual:
         return self._sides[side].log_prob(text) / max(1, len(text))
 
     def share_known(self, text: str) -> float:
-        """The share of a text's trigrams that own targets have; where words are few, any new one fits badly."""
+        """The share of a text's trigrams that own targets have; with few words any new one fits badly."""
         known = [part in self._sides[1].counts for part in _trigrams(text)]
         return sum(known) / max(1, len(known))
 
