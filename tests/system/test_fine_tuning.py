@@ -106,8 +106,9 @@ def pretend(
 @pytest.mark.parametrize(
     ("found", "best_step"),
     [
-        ([(10, 30), (20, 21), (30, 17)], 10),  # of 20 pairs, what two of them make may be lost by chance
+        ([(10, 30), (20, 21), (30, 5)], 10),  # of so few pairs, what two of them make may be lost by chance
         ([(10, 30), (20, 10), (30, 30)], 20),
+        ([(10, 30), (20, 30), (20, 25)], 10),  # of the same on new pairs, what keeps the old ones better
         ([(10, 30), (20, 10), (30, 10)], 0),  # so the base model it is
         ([(10, 30), (9, 40), (8, 40)], 0),  # better on old pairs is no aim
     ],
