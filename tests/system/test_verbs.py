@@ -287,6 +287,24 @@ def test_texts_are_translated_as_arguments(model: Path) -> None:
     assert call("translate", model, "1 2 3\n4 5").out == piped.out
 
 
+def test_a_model_is_compared_with_another_on_all_tests_in_one_table(
+    model: Path, data: Path, tmp_path: Path
+) -> None:
+    tests = data / "test.tsv", data / "valid.tsv"
+    other = tmp_path / "other"
+    shutil.copytree(model, other)
+    shown = call("evaluate", other, "--against", model, *tests)
+    assert shown.code == 0, shown.err
+    table = shown.out[shown.out.index("95% interval") :]
+    rows = [line for line in table.split("\n") if "tsv" in line]
+    assert len(rows) == 4  # by two metrics
+    assert all("+0.00 to +0.00" in row and "1.000" in row for row in rows)
+    for line in call("evaluate", other, "--against", model, *tests, "--json").out.splitlines():
+        assert json.loads(line)[0]["system"] in (str(model), str(other))
+    refused = call("evaluate", other, "--against", tmp_path / "gone", *tests)
+    assert (refused.code, "gone" in refused.err) == (2, True)
+
+
 def test_models_and_tests_are_told_apart(model: Path, data: Path) -> None:
     test, valid = data / "test.tsv", data / "valid.tsv"
     usual = call("evaluate", model, test, "--json")

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ from interlingua.data import preparation
 from interlingua.data.codecs import load_tokenizers, save_tokenizers
 from interlingua.data.corpus import Corpus, CorpusSettings
 from interlingua.data.loader import Position, load_batches
-from interlingua.data.mixture import Part
+from interlingua.data.mixture import Part, count_parts
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.sampler import epoch_batches
+from interlingua.data.settings import MixedCorpus
 from interlingua.data.split import split
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.runs.experiment import Experiment
@@ -39,6 +41,75 @@ def seen(parts: list[Part], epoch: int, seed: int = 3) -> Counter[int]:
     lengths = np.arange(sum(part.pairs for part in parts)) % 11 + 1
     batches = epoch_batches(lengths, lengths[::-1], 50, seed, epoch, parts)
     return Counter(i for batch in batches for i in batch.tolist())
+
+
+class TestOldPairs:
+    """Pairs that are mixed in beside those that a model is trained further on."""
+
+    @settings(deadline=None)
+    @given(st.integers(1, 400), st.lists(st.tuples(st.integers(1, 400), WEIGHTS), min_size=1, max_size=3),
+           st.floats(0.1, 0.9))  # fmt: skip
+    def test_their_share_of_what_is_seen_is_as_stated(
+        self, new: int, old: list[tuple[int, float]], share: float
+    ) -> None:
+        mixture = [MixedCorpus(files=("new",))]
+        mixture += [MixedCorpus(files=("old",), weight=weight, mixed_in=True) for _, weight in old]
+        counts = [new, *(pairs for pairs, _ in old)]
+        first, *others = count_parts(counts, mixture, share)
+        assert first == Part(new, 1.0)
+        seen_old = sum(pairs * weight for pairs, weight in others)
+        assert seen_old / (new + seen_old) == pytest.approx(share)
+        for (_, weight), (_, given_weight) in zip(others, old, strict=True):  # among themselves as before
+            assert weight / others[0].weight == pytest.approx(given_weight / old[0][1])
+        parts = [first, *others]
+        lengths = np.ones(sum(counts), np.int64)
+        first_epoch, again = (list(map(list, epoch_batches(lengths, lengths, 50, 3, 2, parts))) for _ in "ab")
+        assert first_epoch == again
+        drawn = [i for batch in first_epoch for i in batch]
+        assert abs(sum(i >= new for i in drawn) - seen_old) <= len(old)
+
+    @settings(max_examples=25, deadline=None)
+    @given(st.integers(30, 120), st.integers(30, 3000), st.integers(0, 30))
+    def test_each_kind_holds_out_some_of_its_own_and_no_source_is_on_both_sides(
+        self, new: int, old: int, shared: int
+    ) -> None:
+        with TemporaryDirectory() as name:
+            files = [write(Path(name) / "new", *numbered("n", new), *numbered("s", shared)),
+                     write(Path(name) / "old", *numbered("o", old), *numbered("s", shared))]  # fmt: skip
+            data = CorpusSettings(train=(files[0],), mix=(files[1],))
+            corpus = Corpus.of(data.train_files, data)
+            train, valid = map(list, split(corpus))
+        every = [*numbered("n", new), *numbered("o", old), *numbered("s", shared), *numbered("s", shared)]
+        assert sorted([*train, *valid]) == sorted(every)
+        assert not {pair.source for pair in train} & {pair.source for pair in valid}
+        for letter in "no":
+            assert any(pair.source.startswith(letter) for pair in valid)
+
+    def test_validation_files_are_of_the_new_pairs_and_old_ones_are_held_out(self, tmp_path: Path) -> None:
+        new, old, valid = (write(tmp_path / name, *numbered(name[0], 60)) for name in ("new", "old", "valid"))
+        data = CorpusSettings(train=(new,), mix=(old,), valid=(valid,))
+        prepared = prepare(data, CHARACTERS, tmp_path / "cache")
+        assert prepared.report["valid_mixed_in"] == [False, True, False]
+        none, held_out, given_ones = prepared.valid_by_file
+        assert (none, given_ones) == (0, 60)
+        assert 0 < held_out < 60
+        assert [part.pairs for part in prepared.parts] == [60, 60 - held_out]
+        sources = [prepared.valid.source_text(i) for i in range(len(prepared.valid))]
+        assert all(source.startswith("o") for source in sources[:held_out])
+        assert all(source.startswith("v") for source in sources[held_out:])
+
+    @pytest.mark.parametrize(
+        ("data", "message"),
+        [
+            ({"corpora": [{"files": "a", "mixed_in": True}]}, "no new pairs"),
+            ({"corpora": [{"files": "a", "tag": "x"}], "mix": "b"}, "mix has no tag"),
+            ({"train": "a", "mix": "b", "mix_share": 1}, "mix_share"),
+            ({"train": "a", "mix": "b", "mix_share": 0}, "mix_share"),
+        ],
+    )
+    def test_what_they_cannot_be_is_explained(self, data: dict[str, Any], message: str) -> None:
+        with pytest.raises(ConfigurationError, match=message):
+            Experiment.parse({"data": data}, "exp.toml")
 
 
 class TestSampling:

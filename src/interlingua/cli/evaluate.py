@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from interlingua.cli.comparisons import Compared, comparison_table
 from interlingua.cli.evaluate_pictures import evaluate_painters
 from interlingua.cli.lines import check_output, open_output
 from interlingua.cli.models import find_model, load_text_model, models_and_tests, paints, read_as_trained
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from interlingua.data.corpus import CorpusSettings, Pair
     from interlingua.evaluation.metrics import Metric
     from interlingua.evaluation.references import Repeated
-    from interlingua.evaluation.scores import Score
+    from interlingua.evaluation.scores import Comparison, Score
     from interlingua.inference.using import TextUse
 
 __all__ = ["System", "evaluate", "score_table"]
@@ -49,6 +50,8 @@ class System(NamedTuple):
     scores: list[Score]
     p_values: list[float] | None = None
     """Of each score's difference to the first model's being chance."""
+    comparisons: Sequence[Comparison] = ()
+    """With the first model, by each metric."""
 
 
 def evaluate(
@@ -64,6 +67,10 @@ def evaluate(
         typer.Option(
             help="BLEU, chrF, WER, CER, sequence_error or symbol_error; chosen by the task when not given."
         ),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="The model to compare with, such as the one trained further: all in one table."),
     ] = None,
     repeated: Annotated[
         str | None,
@@ -93,10 +100,16 @@ def evaluate(
 
     Example: `interlingua evaluate runs/en-de test.tsv --train pairs.tsv`
 
+    What was lost and won by training further:
+    `interlingua evaluate runs/mine --against runs/en-de old.tsv mine.tsv`
+
     With --json: for each test and model a line, a list of scores in sacreBLEU's form; "repeated" tells what
     repeated sources are counted as, null where there are none.
     """
     models, tests = models_and_tests(models_and_test)
+    if against is not None:
+        find_model(against)
+        models = [str(against), *models]
     check_output(None)
     if "-" in tests:
         require_input()
@@ -135,6 +148,7 @@ def evaluate(
     about = {"engine": engine} if engine else {}
     if engine == "ctranslate2":
         options["log_probs"] = False  # which are not looked at
+    compared: list[Compared] = []
     for test, pairs in pairs_of.items():
         counted = counted_of[test]
         metrics = _metrics(metric, pairs, loaded[0])
@@ -146,6 +160,7 @@ def evaluate(
         of_text = not settings.names_files[0]  # a file can be neither copied nor looked up
         baselines = _baselines(train, settings, pairs, metrics, counted) if of_text else []
         said = describe_repeated(pairs, counted)
+        compared += [Compared(test, len(pairs), system.comparisons, system.name) for system in systems[1:]]
         if json_output:
             of_test = {"test": test} if len(tests) > 1 else {}
             with open_output(None) as write:
@@ -157,6 +172,10 @@ def evaluate(
                     write(json.dumps(shown, ensure_ascii=False) + "\n")
         else:
             _show([*systems, *baselines], f"{test}: {len(pairs):,} pairs", said)
+    if against is not None and not json_output:
+        title = f"before: {against}" + (f"\nafter: {models[1]}" if len(models) == 2 else "")
+        table = comparison_table(compared, "before", "after", title)
+        Console(highlight=False).print(table)
 
 
 def score_table(systems: Sequence[System], title: str) -> Table:
@@ -214,17 +233,17 @@ def _systems(
     names: Sequence[str], outputs: Sequence[list[str]], pairs: Sequence[Pair], metrics: list[Metric],
     repeated: Repeated,
 ) -> list[System]:  # fmt: skip
-    from interlingua.evaluation.scores import compare
+    from interlingua.evaluation.scores import Comparison, compare
     from interlingua.evaluation.scores import evaluate as score_outputs
 
     systems: list[System] = []
     for name, output in zip(names, outputs, strict=True):
         scores = score_outputs(output, pairs, metrics=metrics, repeated=repeated)
-        p_values = None
+        p_values, compared = None, list[Comparison]()
         if systems:
             compared = compare(outputs[0], output, pairs, metrics=metrics, repeated=repeated)
             p_values = [comparison.p_value for comparison in compared]
-        systems.append(System(name, scores, p_values))
+        systems.append(System(name, scores, p_values, compared))
     return systems
 
 

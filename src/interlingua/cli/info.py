@@ -105,7 +105,8 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
                       f"{made['precision']}, {made['threads']} threads, seed {training.get('seed')}"),
     ]  # fmt: skip
     if base_model := config.get("base_model", config.get("start")):  # as it is called today, and was before
-        rows.append(("started from", base_model))
+        compared = made.get("base_comparison", {}).get("summary")
+        rows.append(("started from", f"{base_model}\n{compared}" if compared else base_model))
     return rows
 
 

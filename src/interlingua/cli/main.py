@@ -15,6 +15,7 @@ import typer
 import interlingua
 from interlingua.cli.cache import cache
 from interlingua.cli.evaluate import evaluate
+from interlingua.cli.improve import improve
 from interlingua.cli.info import info
 from interlingua.cli.look import look
 from interlingua.cli.paint import paint
@@ -49,6 +50,7 @@ for verb in (
     look,
     report,
     serve,
+    improve,
     cache,
 ):
     app.command()(verb)

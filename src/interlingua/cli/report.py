@@ -186,13 +186,15 @@ def _validation_pairs(runs: list[Path]) -> list[Pair] | None:
         return None
     for run in runs:
         settings, reason = _corpus_settings(run), None
-        if not _readable(settings.valid_files or settings.train_files):
+        held_out = settings.train_files if any(settings.held_out) else ()
+        if not _readable([*held_out, *settings.valid_files]):
             reason = "the validation pairs are not where they were"
         elif not (run / WEIGHTS).exists():
             reason = "no weights are saved yet"
         else:
             corpus = Corpus.of(settings.valid_files or settings.train_files, settings)
-            pairs = _read(corpus) if settings.valid_files else list(split(corpus)[1])
+            pairs = list(split(Corpus.of(held_out, settings))[1]) if held_out else []
+            pairs += _read(corpus) if settings.valid_files else []
             of_sound = settings.source_kind == "sound"
             if settings.names_files[0] and not all(Path(pair.source).is_file() for pair in pairs):
                 reason = f"the {settings.source_kind}s of the validation pairs are not where they were"

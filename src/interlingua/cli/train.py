@@ -37,11 +37,12 @@ from interlingua.errors import ConfigurationError, DataError
 if TYPE_CHECKING:
     from interlingua.runs.events import Ended, Event
 
-__all__ = ["train"]
+__all__ = ["parse_setting", "train"]
 
 COMMAND_LINE = "command line"
 OPTIONS = {"base_model": "--from", "train": "--train", "corpora": "--train, --weight",
-           "valid": "--valid", "seed": "--seed", "preset": "--preset", "languages": "--languages",
+           "valid": "--valid", "mix": "--mix", "seed": "--seed", "preset": "--preset",
+           "languages": "--languages",
            "columns": "--columns", "keys": "--keys", "on_empty": "--on-empty", "source_kind": "--source-kind",
            "tokenizer": "--tokenizer", "race": "--race"}  # fmt: skip
 """The options of some keys."""
@@ -74,6 +75,12 @@ def train(
     ] = None,
     valid_target: Annotated[
         list[str] | None, typer.Option(help="The target file, when --valid is one of two parallel files.")
+    ] = None,
+    mix: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --from: old pairs, seen as often as the new ones (--set data.mix_share=0.5)."
+        ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The directory to make; runs/NAME for NAME.toml.")] = None,
     languages: Annotated[
@@ -139,6 +146,7 @@ def train(
     data = {
         **_weigh(_files([*pairs, *(train or [])], train_target, "--train"), weight),
         "valid": _files(valid, valid_target, "--valid"),
+        "mix": _files(mix, None, "--mix"),
         **pair_options(columns, keys, on_empty, source_kind),
     }
     options = _without_empty({
@@ -153,7 +161,7 @@ def train(
     if resume is not None:
         find_model(resume, weights=False)
     named = [*pairs, *(train or []), *(train_target or []), *(valid or []), *(valid_target or [])]
-    for path in map(Path, named):
+    for path in map(Path, [*named, *(mix or [])]):
         if str(path) != "-":
             check_input(path)
     if resume is not None:
@@ -246,7 +254,7 @@ def _override(values: dict[str, Any], settings: list[str], options: dict[str, An
     model_options = {key: value for key, value in options.items() if key in ("preset", "base_model")}
     given: dict[str, Any] = {}
     for setting in settings:
-        given = merge(given, rename_old_keys(_setting(setting)))
+        given = merge(given, rename_old_keys(parse_setting(setting)))
         tried = merge(merge(without_replaced(values, given), given), model_options)
         parse_given(tried, f"--set {setting}")
     refuse_contradiction(given, options)
@@ -352,7 +360,7 @@ def _read_experiment(path: Path) -> dict[str, Any]:
         ) from None  # fmt: skip
 
 
-def _setting(text: str) -> dict[str, Any]:
+def parse_setting(text: str) -> dict[str, Any]:
     """section.key=value as nested tables; a value that is not TOML is a text."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():

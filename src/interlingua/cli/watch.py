@@ -108,4 +108,6 @@ def _validated(event: Validated) -> str:
     if not event.step:
         saved = " · the model to start from"
     loss = f"validation loss {event.loss:.3f}"
-    return f"{duration(event.elapsed_s):>7}  step {event.step:,}  {loss}{metrics}{saved}"
+    old = "".join(f" · {name} {score:.2f}" for name, score in event.old_metrics.items())
+    kinds = f" · new pairs:{metrics[2:]} · old pairs:{old[2:]}" if old else metrics
+    return f"{duration(event.elapsed_s):>7}  step {event.step:,}  {loss}{kinds}{saved}"

@@ -45,7 +45,7 @@ def summarise(report: dict[str, Any], shown: Sequence[str] = ()) -> str:
 def _describe_corpus(corpus: dict[str, Any]) -> str:
     files = "" if corpus["files"] == [corpus["name"]] else f" ({', '.join(corpus['files'])})"
     repeated = f"; exact duplicates: {corpus['duplicates']:,}" if corpus["duplicates"] else ""
-    often = f"weight {corpus['weight']:g}, {corpus['seen']:,} seen an epoch"
+    often = f"weight {corpus['weight']:.4g}, {corpus['seen']:,} seen an epoch"
     return f"  {corpus['name']}{files}: {corpus['pairs']:,} training pairs, {often}{repeated}"
 
 

@@ -23,15 +23,26 @@ class Part(NamedTuple):
     """How many times each is seen in an epoch, on average."""
 
 
-def count_parts(by_file: Sequence[int], mixture: Sequence[MixedCorpus]) -> list[Part]:
+def count_parts(by_file: Sequence[int], mixture: Sequence[MixedCorpus], mix_share: float) -> list[Part]:
     """The parts of a store.
 
     Args:
         by_file: how many of its pairs are of each file.
         mixture: the corpora that the files are of.
+        mix_share: of the pairs seen in an epoch, the share that is of corpora that are mixed in, if any are.
     """
     counts = iter(by_file)
-    return [Part(sum(islice(counts, len(corpus.files))), corpus.weight) for corpus in mixture]
+    parts = [Part(sum(islice(counts, len(corpus.files))), corpus.weight) for corpus in mixture]
+    new, old = (
+        sum(pairs * weight for (pairs, weight), corpus in zip(parts, mixture, strict=True)
+            if corpus.mixed_in == mixed_in)
+        for mixed_in in (False, True)
+    )  # fmt: skip
+    factor = new * mix_share / (1 - mix_share) / old if old else 1.0
+    return [
+        Part(pairs, weight * factor if corpus.mixed_in else weight)
+        for (pairs, weight), corpus in zip(parts, mixture, strict=True)
+    ]
 
 
 def report_corpora(
@@ -41,7 +52,7 @@ def report_corpora(
     duplicates = iter(duplicates_by_file)
     return [
         {
-            "name": corpus.name, "files": [*map(display_name, corpus.files)], "weight": corpus.weight,
+            "name": corpus.name, "files": [*map(display_name, corpus.files)], "weight": part.weight,
             "pairs": part.pairs, "seen": round(part.pairs * part.weight),
             "duplicates": sum(islice(duplicates, len(corpus.files))),
         }

@@ -52,12 +52,14 @@ class Prepared(NamedTuple):
     """Plain values: content (hashes of the files), tokenizers (the choice in a line), train and valid (what
     was read, left out by reason, repeated), held_out (share and seed) when there was no validation file,
     train_stored and valid_stored (pairs), unknown (symbols by part and side), swapped, corpora
-    (those that are mixed), valid_corpora (which one each file is of that `valid_by_file` counts), and summary
-    (all of it for people)."""
+    (those that are mixed), valid_corpora (which one each file is of that `valid_by_file` counts),
+    valid_mixed_in (whether these are old pairs that are mixed in, where some are), and summary (all of it for
+    people)."""
     parts: tuple[Part, ...] = ()
     """How often the pairs of `train` are seen; none when each is seen once in an epoch."""
     valid_by_file: tuple[int, ...] = ()
-    """How many of the pairs of `valid`, in order, are of each file; of training when there was no other."""
+    """How many of the pairs of `valid`, in order, are of each file: of training files, if some of their pairs
+    are held out, then of validation files."""
     account: str = ""
     """The summary with what is only worth showing now: the first pairs, and notes on the cache."""
 
@@ -172,7 +174,8 @@ def _cache_key(
     learning: dict[str, Any],
     given_tokenizers: TokenizerPair | None,
 ) -> str:
-    reading = corpus_settings.model_dump(exclude={"train", "valid", "corpora", "languages"})
+    apart = {"train", "valid", "corpora", "languages", "mix", "mix_share"}
+    reading = corpus_settings.model_dump(exclude=apart)
     if given_tokenizers:
         tokenization: Any = [digest(side) for side in given_tokenizers]
     else:
@@ -184,7 +187,8 @@ def _cache_key(
         ]
         for part in (corpus_settings.train_files, corpus_settings.valid_files)
     ]
-    formats = [*files, FORMAT, sentencepiece.__version__]
+    kinds = [*corpus_settings.mixed_in, *corpus_settings.valid_mixed_in]
+    formats = [*files, *([kinds] if any(kinds) else []), FORMAT, sentencepiece.__version__]
     key = json.dumps([content, reading, tokenization, formats], sort_keys=True)
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
 
@@ -223,10 +227,10 @@ def _write(
     report: dict[str, Any] = {"content": content}
     rest: Iterable[Pair] = train
     held_out = None
-    if valid is None:
+    if any(train.settings.held_out):
         rest, held_out = split(train)
         report["held_out"] = {"share": held_out.share, "seed": held_out.seed}
-    elif are_swapped(train.first_pairs, valid.first_pairs):
+    if valid and are_swapped(train.first_pairs, valid.first_pairs):
         report["swapped"] = True
     if given_tokenizers is None:
         tokenizers, report["tokenizers"] = train_codecs(
@@ -235,7 +239,7 @@ def _write(
     else:
         tokenizers, report["tokenizers"] = given_tokenizers, "given"
     save_tokenizers(tokenizers, directory)
-    report["by_file"] = _write_stores(directory, train, held_out or valid, tokenizers)
+    report["by_file"] = _write_stores(directory, train, held_out, valid, tokenizers)
     report["unknown"] = {}
     for name in ("train", "valid"):
         store = Store(directory / name)
@@ -261,15 +265,17 @@ def _read_through(train: Corpus, valid: Corpus | None) -> dict[str, CorpusReport
 
 
 def _write_stores(
-    directory: Path, train: Corpus, valid: SplitPart | Corpus | None, tokenizers: TokenizerPair
-) -> list[list[int]]:
+    directory: Path, train: Corpus, held_out: SplitPart | None, valid: Corpus | None,
+    tokenizers: TokenizerPair,
+) -> list[list[int]]:  # fmt: skip
     """Writes both stores; pairs that are held out are written in the same pass as the others.
 
     Returns:
-        How many pairs of each file are in the store of training, and in that of validation.
+        How many pairs of each file are in the store of training, and in that of validation: of training files
+        where some pairs are held out, then of validation files.
     """
     settings, writers = train.settings, []
-    sources = train, valid if isinstance(valid, Corpus) else train
+    sources = train, valid or train
     for name, kind, corpus in zip(("train", "valid"), ("training", "validation"), sources, strict=True):
         (directory / name).mkdir()
         taken = Files(settings.max_seconds, settings.on_empty == "skip", corpus.find_file)
@@ -279,14 +285,13 @@ def _write_stores(
         )
     with writers[1], writers[0]:  # that there is nothing to train on is said first
         for file, pair in train.by_file():
-            held_out = isinstance(valid, SplitPart) and valid.holds(pair)
-            writers[held_out].add(pair, file)
-        for file, pair in valid.by_file() if isinstance(valid, Corpus) else ():
-            writers[1].add(pair, file)
-    return [
-        [writer.by_file[file] for file in range(len(corpus.names))]
-        for writer, corpus in zip(writers, sources, strict=True)
-    ]
+            writers[held_out is not None and held_out.holds(pair)].add(pair, file)
+        first_valid = len(train.names) if held_out else 0
+        for file, pair in valid.by_file() if valid else ():
+            writers[1].add(pair, first_valid + file)
+    counted = len(train.names), first_valid + (len(valid.names) if valid else 0)
+    return [[writer.by_file[file] for file in range(files)]
+            for writer, files in zip(writers, counted, strict=True)]  # fmt: skip
 
 
 def _refuse_unknown(
@@ -318,13 +323,17 @@ def _open(directory: Path, train: Corpus, valid: Corpus | None, corpus_settings:
         report["train"]["files"] = train.names
         if valid:
             report["valid"]["files"] = valid.names
-        parts = tuple(count_parts(by_file[0], corpus_settings.mixture))
-        if corpus_settings.corpora:
+        mixed = any(corpus_settings.mixed_in)
+        parts = tuple(count_parts(by_file[0], corpus_settings.mixture, corpus_settings.mix_share))
+        if corpus_settings.corpora or mixed:
             report["corpora"] = report_corpora(
                 parts, report["train"]["duplicates_by_file"], corpus_settings.mixture
             )
-            valid_files = corpus_settings.valid_files or corpus_settings.train_files
-            report["valid_corpora"] = [file.corpus for file in valid_files]
+            held_out = corpus_settings.train_files if any(corpus_settings.held_out) else ()
+            report["valid_corpora"] = [each.corpus for each in (*held_out, *corpus_settings.valid_files)]
+        if mixed:
+            kinds = corpus_settings.mixed_in if any(corpus_settings.held_out) else ()
+            report["valid_mixed_in"] = [*kinds, *corpus_settings.valid_mixed_in]
         account = summarise(report, show_pairs(first_pairs))
         report["summary"] = summarise(report)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -84,6 +84,9 @@ class MixedCorpus(Settings):
     """A first column that its sources get, such as the language to translate into; all corpora or none."""
     valid: Files = ()
     """Validation files of its own, which get its tag."""
+    mixed_in: bool = False
+    """Whether these are old pairs, seen beside the new ones when a model is trained further: data.mix_share
+    of all pairs seen are of such corpora, and weights tell only how they differ among themselves."""
 
     @property
     def name(self) -> str:
@@ -116,6 +119,10 @@ class CorpusSettings(Settings):
     """The same for validation; without any, a share of the training pairs is held out."""
     corpora: MixedCorpora = ()
     """Instead of train: several corpora with weights or tags."""
+    mix: Files = ()
+    """Old pairs, beside which a model is trained further on new ones; held out from where none are given."""
+    mix_share: float = Field(0.5, gt=0, lt=1)
+    """The share of the pairs seen that are old ones, where some are mixed in."""
     format: Literal["auto", "tsv", "jsonl", "csv", "tmx", "xliff", "po", "parquet"] = "auto"
     """auto goes by the end of the name, such as .jsonl, .csv or .tmx; what is not known is tab-separated."""
     languages: Languages | None = None
@@ -158,6 +165,10 @@ class CorpusSettings(Settings):
             raise ValueError(f"either all corpora have a tag or none has: {without} has none")
         if self.tagged and self.valid:
             raise ValueError("valid has no tag: with tags, each corpus names its own validation files")
+        if self.tagged and self.mix:
+            raise ValueError("mix has no tag: with tags, old pairs are corpora with mixed_in = true")
+        if self.corpora and all(corpus.mixed_in for corpus in self.corpora):
+            raise ValueError("all corpora are mixed in, so there are no new pairs to train on")
         return self
 
     @property
@@ -177,7 +188,27 @@ class CorpusSettings(Settings):
     @property
     def mixture(self) -> tuple[MixedCorpus, ...]:
         """The corpora to train on; data.train is one that is seen once in an epoch."""
-        return self.corpora or ((MixedCorpus(files=self.train),) if self.train else ())
+        new = self.corpora or ((MixedCorpus(files=self.train),) if self.train else ())
+        return (*new, MixedCorpus(files=self.mix, mixed_in=True)) if self.mix else new
+
+    @property
+    def mixed_in(self) -> tuple[bool, ...]:
+        """Of each of `train_files`, whether its pairs are old ones that are mixed in."""
+        return tuple(corpus.mixed_in for corpus in self.mixture for _ in corpus.files)
+
+    @property
+    def valid_mixed_in(self) -> tuple[bool, ...]:
+        """The same of each of `valid_files`."""
+        own = [corpus.mixed_in for corpus in self.corpora for _ in corpus.valid]
+        return (*(False for _ in self.valid), *own)
+
+    @property
+    def held_out(self) -> tuple[bool, ...]:
+        """Of each of `train_files`, whether pairs of it are held out, since its kind has no validation file.
+
+        New pairs and old ones that are mixed in are each validated on some of their own.
+        """
+        return tuple(each not in self.valid_mixed_in for each in self.mixed_in)
 
     @property
     def train_files(self) -> tuple[CorpusFile, ...]:

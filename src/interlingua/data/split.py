@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
-from interlingua.data.corpus import Corpus, Pair
+from interlingua.data.corpus import Corpus, CorpusSettings, Pair
 from interlingua.errors import DataError
 from interlingua.text.normalise import normalise
 
@@ -18,8 +19,8 @@ class SplitPart:
     """The pairs of a corpus whose sources are held out, or those whose are not.
 
     All pairs of one source are in one part of the split, whatever their tags, so nothing held out has been
-    trained on. A hash of the seed and of the NFC form of the source decides: no memory, and the same whatever
-    the order.
+    trained on. A hash of the seed and of the NFC form of the source decides: hardly any memory, and the same
+    whatever the order.
     """
 
     corpus: Corpus
@@ -27,16 +28,17 @@ class SplitPart:
     """Of the distinct sources, on average."""
     seed: int
     held_out: bool
+    sources: Set[int] | None = None
+    """Hashes of the sources that are held out, where not all files hold out the same share."""
 
     def __iter__(self) -> Iterator[Pair]:
         return filter(self.holds, self.corpus)
 
     def holds(self, pair: Pair) -> bool:
         """Whether a pair is in this part."""
-        source = normalise(self.corpus.untagged(pair), "NFC").encode()
-        key = self.seed.to_bytes(8, "little", signed=True)
-        value = int.from_bytes(hashlib.blake2b(source, digest_size=8, key=key).digest(), "little")
-        return (value < int(self.share * 2**64)) == self.held_out
+        value = _hash_source(self.corpus, pair, self.seed)
+        chosen = value < int(self.share * 2**64) if self.sources is None else value in self.sources
+        return chosen == self.held_out
 
 
 COUNTED_PAIRS = 100_000
@@ -53,9 +55,9 @@ def split(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
         DataError: the corpus is too small to hold out anything.
     """
     settings, pairs = corpus.settings, corpus.report().kept
-    share = settings.valid_share
-    if share is None:
-        share = max(min(0.05, 2_000 / pairs), min(0.5, 10 / pairs))
+    if any(settings.mixed_in):
+        return _split_kinds(corpus)
+    share = _choose_share(settings, pairs)
     train, valid = (SplitPart(corpus, share, settings.split_seed, held_out) for held_out in (False, True))
     for part in (train, valid):
         if next(iter(part), None) is None:
@@ -66,6 +68,49 @@ def split(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
                 accepted="Give a validation file, or another share.",
             )
     return train, valid
+
+
+def _split_kinds(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
+    """Holds out some of the new pairs, and some of the old ones that are mixed in, each by their own number.
+
+    A source that is held out of one kind is not trained on in the other.
+    """
+    settings, kinds = corpus.settings, corpus.settings.mixed_in
+    counts = Counter(kinds[file] for file, _ in corpus.by_file())
+    shares = {kind: _choose_share(settings, counts[kind])
+              for kind, held_out in zip(kinds, settings.held_out, strict=True) if held_out}  # fmt: skip
+    sources = set[int]()
+    chosen = Counter[bool]()
+    for file, pair in corpus.by_file():
+        value = _hash_source(corpus, pair, settings.split_seed)
+        if value < int(shares.get(kinds[file], 0) * 2**64):
+            sources.add(value)
+    for file, pair in corpus.by_file():
+        chosen[kinds[file]] += _hash_source(corpus, pair, settings.split_seed) in sources
+    for kind in set(kinds):
+        if chosen[kind] == counts[kind] or (kind in shares and not chosen[kind]):
+            files = [name for name, each in zip(corpus.names, kinds, strict=True) if each == kind]
+            raise DataError(
+                "there are too few sources to hold some out for validation", where=", ".join(files),
+                found=f"{counts[kind]:,} pairs", accepted="Give a validation file, or another share.",
+            )  # fmt: skip
+    share = chosen.total() / counts.total()
+    train, valid = (
+        SplitPart(corpus, share, settings.split_seed, held_out, sources) for held_out in (False, True)
+    )
+    return train, valid
+
+
+def _choose_share(settings: CorpusSettings, pairs: int) -> float:
+    if settings.valid_share is not None:
+        return settings.valid_share
+    return max(min(0.05, 2_000 / max(1, pairs)), min(0.5, 10 / max(1, pairs)))
+
+
+def _hash_source(corpus: Corpus, pair: Pair, seed: int) -> int:
+    source = normalise(corpus.untagged(pair), "NFC").encode()
+    key = seed.to_bytes(8, "little", signed=True)
+    return int.from_bytes(hashlib.blake2b(source, digest_size=8, key=key).digest(), "little")
 
 
 def _count_sources(corpus: Corpus, pairs: int) -> str:

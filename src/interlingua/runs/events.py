@@ -85,6 +85,8 @@ class Validated:
     samples: list[Sample] = field(default_factory=list)
     bits_per_character: float | None = None
     """The loss in bits a character of the target, which compares across tokenizations."""
+    old_metrics: dict[str, float] = field(default_factory=dict)
+    """Of old pairs that are mixed in, where some are; the other metrics are then of the new pairs."""
 
 
 @dataclass(frozen=True)

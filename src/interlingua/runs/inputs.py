@@ -246,7 +246,12 @@ def _rename_files(data: CorpusSettings, rename: Callable[[str], str]) -> CorpusS
         for corpus in data.corpora
     )
     return data.model_copy(
-        update={"train": renamed(data.train), "valid": renamed(data.valid), "corpora": corpora}
+        update={
+            "train": renamed(data.train),
+            "valid": renamed(data.valid),
+            "corpora": corpora,
+            "mix": renamed(data.mix),
+        }
     )
 
 

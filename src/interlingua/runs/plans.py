@@ -16,6 +16,7 @@ from interlingua.data.formats.table import with_languages
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.sources import recognise_kinds
 from interlingua.engine.device import choose_device
+from interlingua.errors import ConfigurationError
 from interlingua.inference.bundle import LengthStatistics, load_bundle
 from interlingua.kinds import FileCodec
 from interlingua.pictures.settings import PictureSettings
@@ -100,6 +101,12 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
     base = None if given.base_model is None else load_bundle(given.base_model)
     if base is not None:
         refuse_other_model(values, base, where)
+    elif any(given.data.mixed_in):
+        raise ConfigurationError(
+            "old pairs are mixed in only where a model is trained further", where="data.mix",
+            found=pair_files(given.data)[given.data.mixed_in.index(True)],
+            accepted="Name that model: --from. To train anew on both, name both with --train, and --weight.",
+        )  # fmt: skip
     _refuse_overlap(out, given)
     languages = given.languages or (base and base.config.get("languages"))
     inputs = copy_streams(with_languages(given.data, languages), copies)

@@ -27,12 +27,13 @@ class Selection:
         """Whether there were as many validations without a better one as `patience` allows."""
         return 0 < self.patience <= self.without_better
 
-    def add(self, score: float, step: int) -> bool:
+    def add(self, score: float, step: int, *, acceptable: bool = True) -> bool:
         """Takes a validation in; returns whether it is the best so far.
 
-        Of equal ones the later is, but it is not better, which is what patience waits for.
+        Of equal ones the later is, but it is not better, which is what patience waits for. One that is not
+        acceptable, whatever its score, is neither.
         """
-        best, better = score >= self.best_score, score > self.best_score
+        best, better = acceptable and score >= self.best_score, acceptable and score > self.best_score
         if best:
             self.best_score, self.best_step = score, step
         self.without_better = 0 if better else self.without_better + 1

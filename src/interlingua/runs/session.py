@@ -118,10 +118,12 @@ def build_learner(plan: Plan, resumed: bool) -> tuple[Learner, Machine]:
 def _build_validator(plan: Plan, device: torch.device) -> Validator:
     settings, prepared = plan.experiment.training, plan.prepared
     corpora = zip(prepared.report.get("valid_corpora", ()), prepared.valid_by_file, strict=False)
+    kinds = zip(prepared.report.get("valid_mixed_in", ()), prepared.valid_by_file, strict=False)
+    old = [is_old for is_old, pairs in kinds for _ in range(pairs)]
     return Validator(
         prepared.valid, prepared.tokenizers, plan.lengths, plan.experiment.search,
         settings.choose_length_penalty, settings.decode_pairs, settings.max_tokens, device, plan.facts,
-        [*corpora], max_source(prepared.valid, settings.batch_seconds),
+        [*corpora], max_source(prepared.valid, settings.batch_seconds), old,
     )  # fmt: skip
 
 
@@ -177,10 +179,19 @@ def _train(trainer: Trainer, session: Session, stopped: threading.Event) -> Iter
     if finished and not (trainer.journal.out / WEIGHTS).exists():  # the time was over before
         yield trainer.validate(1.0)
     if finished and trainer.fine_tuning and not selection.best_step and trainer.settings.save == "best":
-        yield Note("no validation was better than the model to start from, so that is what is saved; for the "
-                   "last weights all the same: --set training.save=last", warning=True)  # fmt: skip
+        yield Note(_kept_base(trainer), warning=True)
+    elif finished and (compared := str(trainer.comparison)):
+        yield Note(compared)
     scores = (yield from _finish(trainer, session, reason)) if finished else []
     yield Ended(learner.step, trainer.clock(), reason, finished, selection.best_step, scores)
+
+
+def _kept_base(trainer: Trainer) -> str:
+    """Says that the run saves the model that it started from, and why."""
+    why = "no validation was better than the model to start from"
+    if trainer.lost_old:
+        why += ", or those that were lost too much on the old pairs (training.mix_tolerance)"
+    return f"{why}, so that is what is saved; for the last weights all the same: --set training.save=last"
 
 
 def _time_left(trainer: Trainer) -> Iterator[Event]:
@@ -226,6 +237,8 @@ def _finish(trainer: Trainer, session: Session, reason: str) -> Generator[Event,
         "numbers_copied": validator.measure_numbers_copied(),
         "data": trainer.plan.prepared.report,
     }
+    if trainer.fine_tuning:
+        info["base_comparison"] = trainer.comparison.as_info()
     if validation.by_corpus:
         info["scores_by_corpus"] = {
             name: [score.as_json() for score in of_corpus] for name, of_corpus in validation.by_corpus.items()

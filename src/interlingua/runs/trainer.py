@@ -18,6 +18,7 @@ from interlingua.data.loader import (
     max_source,
     read_ahead,
 )
+from interlingua.runs.base_comparison import BaseComparison
 from interlingua.runs.checkpoint import Checkpoint, restore_generators
 from interlingua.runs.events import Event, Validated, skipped_note
 from interlingua.runs.journal import Journal
@@ -78,6 +79,10 @@ class Trainer:
         """Of the weights that are saved, if this process has validated them."""
         self.best_outputs: tuple[str, ...] = ()
         """What the best weights made of the validation pairs, in the order in which these are taken."""
+        self.comparison = BaseComparison(validator, self.settings.mix_tolerance)
+        """With the model that the run starts from, if it does from one."""
+        self.lost_old = False
+        """Whether weights were refused that were better on new pairs, but lost too much on old ones."""
         self.saving_s = 0.0
         """How long the last checkpoint took to be written."""
 
@@ -195,6 +200,7 @@ class Trainer:
             best=best or self.settings.save == "last",
             samples=validation.samples,
             bits_per_character=validation.bits_per_character,
+            old_metrics={score.name: score.score for score in validation.old_scores},
         )
 
     def _compare(self, validation: Validation) -> bool:
@@ -204,8 +210,14 @@ class Trainer:
         shared = min(len(ours), len(best))
         if shared and len(ours) != len(best):
             score, self.selection.best_score = (self.validator.judge(each[:shared]) for each in (ours, best))
-        if self.selection.add(score, self.learner.step):
+        if self.fine_tuning and not self.learner.step:
+            self.comparison.start_from(validation)
+        keeps_old = self.comparison.keeps_old(validation)
+        self.lost_old |= not keeps_old and score > self.selection.best_score
+        ties = score == self.selection.best_score and not self.comparison.is_preferred(validation)
+        if self.selection.add(score, self.learner.step, acceptable=keeps_old and not ties):
             self.selection.best_score, self.best_outputs = validation.selection_score, ours
+            self.comparison.save(validation)
             return True
         self.selection.best_score = best_score
         return False
@@ -233,6 +245,7 @@ class Trainer:
             "decode_pairs": self.validator.decode_pairs,
             "best_outputs": self.best_outputs,
             "others_s": self.budget.others_used_s,
+            "base": self.comparison.state(),
         }
         return Checkpoint(self.learner.tensors(), about)
 
@@ -247,6 +260,8 @@ class Trainer:
         self.validations_done = about["validated"]
         self.validator.decode_pairs = about.get("decode_pairs", self.validator.decode_pairs)
         self.best_outputs = tuple(about.get("best_outputs", ()))
+        if "base" in about:
+            self.comparison.restore(about["base"])
 
     def _batches(self) -> Iterator[tuple[Batch, Position]]:
         settings, prepared, pictures = self.settings, self.plan.prepared, self.plan.experiment.pictures

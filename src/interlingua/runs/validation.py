@@ -75,11 +75,18 @@ class Validation(NamedTuple):
     """See TextFacts; 0 when there was no time."""
     by_corpus: Mapping[str, list[Score]] = {}
     """The scores of each corpus, by its name, where the pairs are of several."""
+    old_scores: Sequence[Score] = ()
+    """Of old pairs that are mixed in, where there are some; the other scores are then of new pairs alone."""
 
     @property
     def selection_score(self) -> float:
         """What the best weights are chosen by, larger is better; -inf when there is no score."""
         return _larger_is_better(self.scores[0]) if self.scores else -math.inf
+
+    @property
+    def old_score(self) -> float:
+        """The same of old pairs."""
+        return _larger_is_better(self.old_scores[0]) if self.old_scores else -math.inf
 
 
 class StoppedError(Exception):
@@ -119,18 +126,20 @@ class Validator:
         device: where the model is.
         facts: what kind of text the model is for: it is tried as it will be used.
         corpora: names, and how many of the pairs, in order, are of each; none where that is not asked.
+        old: of each pair, whether it is an old one that is mixed in; none where no such are.
     """
 
     def __init__(
         self, store: Store, tokenizers: TokenizerPair, lengths: LengthStatistics, search: SearchSettings,
         choose_length_penalty: bool, decode_pairs: int, max_tokens: int, device: torch.device,
         facts: TextFacts | None = None, corpora: Sequence[tuple[str, int]] = (),
-        max_source: int | None = None,
+        max_source: int | None = None, old: Sequence[bool] = (),
     ) -> None:  # fmt: skip
         self.facts, self.max_source = facts, max_source
         self.corpora = [name for name, pairs in corpora for _ in range(pairs)]
         """Of each pair."""
-        self.order = np.random.default_rng(0).permutation(len(store))[:MAX_PAIRS].tolist()
+        self._old = frozenset(i for i, is_old in enumerate(old) if is_old)
+        self.order = self._alternate(np.random.default_rng(0).permutation(len(store)).tolist())[:MAX_PAIRS]
         self.store, self.max_tokens, self.device = store, max_tokens, device
         self.decode_pairs = self.max_decode_pairs = min(decode_pairs, len(self.order))
         """How many the next validation translates, and the most that it may grow to."""
@@ -228,17 +237,22 @@ class Validator:
             return len(self.store.target_pixels(i)) // 3
         return len(self.store.target_text(i))
 
-    def judge(self, outputs: Sequence[str]) -> float:
+    def judge(self, outputs: Sequence[str], *, old: bool = False) -> float:
         """The `selection_score` of translations of the first pairs.
 
         Args:
             outputs: in the order in which pairs are taken; -inf when there are none.
+            old: whether those of old pairs are judged.
         """
-        if not outputs:
+        pairs, found = self._of_kind(*self._sorted(self.order, list(outputs)), old=old)
+        if not found:
             return -math.inf
-        pairs, found = self._sorted(self.order, list(outputs))
         (score,) = self._evaluate(self.metrics[:1], found, pairs, 0)
         return _larger_is_better(score)
+
+    def count_old(self, translated: int) -> int:
+        """How many of the first pairs are old ones."""
+        return sum(i in self._old for i in self.order[:translated])
 
     def first_sources(self, count: int) -> list[str]:
         """The sources of the first pairs, in the order in which pairs are taken."""
@@ -293,11 +307,31 @@ class Validator:
         pairs = [(self.store.source_text(i), self.store.target_text(i)) for i, _ in done]
         return pairs, [output for _, output in done]
 
+    def _of_kind(
+        self, pairs: list[Pair], outputs: list[T], *, old: bool = False
+    ) -> tuple[list[Pair], list[T]]:
+        """Of the first pairs, in the data's order, the new ones, or the old ones; with their outputs."""
+        if not self._old:
+            return ([], []) if old else (pairs, outputs)
+        numbers = sorted(self.order[: len(outputs)])
+        kept = [place for place, i in enumerate(numbers) if (i in self._old) == old]
+        return [pairs[place] for place in kept], [outputs[place] for place in kept]
+
+    def _alternate(self, order: list[int]) -> list[int]:
+        """New and old pairs in turns, while there are both, so that a validation of few is of either."""
+        new, old = ([i for i in order if (i in self._old) == kind] for kind in (False, True))
+        together = min(len(new), len(old))
+        turns = [i for both in zip(new, old, strict=False) for i in both]
+        return [*turns, *new[together:], *old[together:]]
+
     def _validation(
         self, loss: Loss, search: SearchSettings, pairs: list[Pair], outputs: list[str], started: float,
         n_bootstrap: int = 1000,
     ) -> Validation:  # fmt: skip
-        scores = self._evaluate(self.metrics, outputs, pairs, n_bootstrap) if pairs else []
+        new, old = (self._of_kind(pairs, outputs, old=kind) for kind in (False, True))
+        scores, old_scores = (
+            self._evaluate(self.metrics, found, own, n_bootstrap) if own else [] for own, found in (new, old)
+        )
         if self.store.target_kind == "picture" and math.isfinite(loss.per_token):
             scores = [bits_per_token(loss.per_token)]
         shown = zip(pairs[:SHOWN_SAMPLES], outputs[:SHOWN_SAMPLES], strict=True)
@@ -308,7 +342,8 @@ class Validator:
         ]
         seconds = time.monotonic() - started
         counted = len(self.order) if self.store.target_kind == "picture" else len(pairs)
-        return Validation(*loss, scores, samples, search, counted, seconds)
+        found = Validation(*loss, scores, samples, search, counted, seconds)
+        return found._replace(old_scores=tuple(old_scores))
 
     def _score_corpora(self, validation: Validation, outputs: list[str]) -> Validation:
         """The same with the scores of each corpus.

@@ -36,6 +36,7 @@ from interlingua.serving.models.pictures import (
     is_of_pictures,
     read_picture_model,
 )
+from interlingua.serving.models.reload import watch_versions
 from interlingua.serving.models.sounds import SoundCatalogue, is_of_sounds, read_sound_model
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.routes.pictures import Pictures
@@ -116,6 +117,7 @@ async def _serve(
     asyncio.get_running_loop().set_exception_handler(AcceptErrors())
     listener = listen(settings)
     server = uvicorn.Server(_configure(HostCheck(app, settings), settings, sounds, pictures))
+    watching: asyncio.Task[None] | None = None
     try:
         await _load(pool, server)
         if server.should_exit:
@@ -129,8 +131,13 @@ async def _serve(
             logs.log_event(log, "started", host=host, port=port, models=list(models), workers=pool.processes,
                            engine=settings.engine)  # fmt: skip
             announce(address)
+        if settings.reload_s and not running.done():
+            watching = asyncio.create_task(watch_versions(models, pool.reload, settings.reload_s))
         await running
     finally:
+        if watching:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
         listener.close()
         if settings.uds is not None:
             settings.uds.unlink(missing_ok=True)

@@ -148,6 +148,8 @@ class ServeSettings(Settings):
     """The most terms of a request's own glossary."""
     max_term_characters: Annotated[int, Field(ge=1, lt=2**31)] = 100
     """The most characters of such a term and of its translation."""
+    reload_s: Annotated[float, Field(ge=0, le=86_400)] = 2
+    """Seconds between two looks whether interlingua improve has replaced a model, to load it; 0: never."""
     cache_bytes: Annotated[int, Field(ge=0, lt=2**63)] = 16 << 20
     """How much memory translations are kept in, for texts that come again; 0 keeps none."""
     pivot: bool = True

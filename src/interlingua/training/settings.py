@@ -76,6 +76,10 @@ class TrainingSettings(Settings):
     """Which weights are saved: those of the best score on the validation pairs, or of the last validation."""
     patience: Annotated[int, Field(ge=0, lt=2**31)] = 4
     """Stop after so many validations in a row without a better score; 0 and under minutes: never."""
+    mix_tolerance: Annotated[float, Field(ge=0, le=1e6)] = 0.5
+    """Points of the task's metric by which validation pairs of data.mix may be translated worse than by the
+    base model, or what two of them make if that is more; weights that lose more are not saved, and are waited
+    through by patience."""
     checkpoint_every_s: Annotated[float, Field(gt=0, le=1e9)] = 60.0
     """Seconds between checkpoints, beside those at validations."""
     tensorboard: bool = False

@@ -185,6 +185,8 @@ def _facts(
         facts["parameters"] = f"{info.get('parameters', 0):,}"
         facts["training"] = f"{info.get('steps', 0):,} steps in {info.get('elapsed_s', 0) / 60:.1f} minutes"
         facts["weights of step"] = f"{info.get('best_step', 0):,}"
+        if base := info.get("base_comparison", {}).get("summary"):
+            facts["started from"] = f"{config.get('base_model', '')}; {base}"
         facts["ended"] = str(info.get("ended", ""))
         facts["device"] = f"{info.get('device')}, {info.get('precision')}, {info.get('threads')} threads"
     elif progress:

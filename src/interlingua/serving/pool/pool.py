@@ -26,9 +26,27 @@ _USUAL_BEAM = 5  # hypotheses a sentence that batches are made for; more of them
 _TOKENS_PER_TERM = 2  # about; each adds a hypothesis
 _SHORT_INTERVAL_S = 0.05  # how often short sentences are looked for that wait behind a long one
 _MAX_ATTEMPTS = 2  # workers that may die over a sentence before it fails
+_RELOAD_INTERVAL_S = 0.05  # how often it is looked whether a new worker has taken its place
 _RESTART_S = (0.0, 1.0, 5.0, 30.0)  # pauses before a worker is replaced that does not even start
 
 log = logging.getLogger(__name__)
+
+
+class Seat:
+    """A place for a worker on some device."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.successor: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
+        """A worker that is to take the place of the one that has it, once that has nothing to do."""
+
+    def take_successor(self) -> Worker | None:
+        """The worker that waits for the place, if one does."""
+        if not self.successor.done():
+            return None
+        worker = self.successor.result()
+        self.successor = asyncio.get_running_loop().create_future()
+        return worker
 
 
 class Pool:
@@ -42,6 +60,7 @@ class Pool:
         self._busy = 0
         self._batch_numbers = itertools.count(1)
         self._tasks: list[asyncio.Task[None]] = []
+        self._seats: list[Seat] = []
         self._wait = WaitEstimate(self.queue)
         metrics.watch(lambda: len(self.queue), lambda: len(self._workers))
 
@@ -79,9 +98,10 @@ class Pool:
                 ) from error  # fmt: skip
             raise
         self.about = workers[0].about
+        self._seats = [Seat(device) for device in devices]
         self._tasks = [
-            asyncio.create_task(self._run_worker(worker, device))
-            for worker, device in zip(workers, devices, strict=True)
+            asyncio.create_task(self._run_worker(worker, seat))
+            for worker, seat in zip(workers, self._seats, strict=True)
         ]
         self._tasks.append(asyncio.create_task(self._wait.watch(self._workers)))
 
@@ -90,6 +110,25 @@ class Pool:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        waiting = [worker for seat in self._seats if (worker := seat.take_successor())]
+        await asyncio.gather(*(worker.stop() for worker in waiting))
+
+    async def reload(self) -> None:
+        """Replaces the workers, one after the other, by some that have loaded the models as they are now.
+
+        The old ones first end what they do, so that no request notices; there is one worker more meanwhile.
+
+        Raises:
+            InterlinguaError: a model cannot be loaded; the workers not yet replaced go on.
+            WorkerGoneError: a new worker ended while it loaded.
+        """
+        for seat in self._seats:
+            worker = await self._start_worker(seat.device)
+            self._workers.add(worker)  # there is always one that is up
+            seat.successor.set_result(worker)
+            while seat.successor.done():  # until it was taken
+                await asyncio.sleep(_RELOAD_INTERVAL_S)
+            self.about = worker.about
 
     def admit(self, cost: float = 0.0, sentences: int = 1) -> None:
         """Refuses a request when too many sentences wait already, or it would wait for too long.
@@ -122,18 +161,18 @@ class Pool:
     async def _start_worker(self, device: str) -> Worker:
         return await Worker.start(self.models, self.settings.precision, device, self.settings.engine)
 
-    async def _run_worker(self, worker: Worker, device: str) -> None:
+    async def _run_worker(self, worker: Worker, seat: Seat) -> None:
         """Feeds a worker for ever, and the one that takes its place when it dies."""
         while True:
             self._workers.add(worker)
             try:
-                await self._feed(worker)
+                await self._feed(worker, seat)
             except Exception as error:  # whatever it was, a new worker knows nothing of it
                 log_event(log, "worker_lost", error=type(error).__name__)
             finally:
                 self._workers.discard(worker)
                 await worker.stop()
-            worker = await self._replace_worker(device)
+            worker = seat.take_successor() or await self._replace_worker(seat.device)
 
     async def _replace_worker(self, device: str) -> Worker:
         failures = 0
@@ -148,16 +187,19 @@ class Pool:
                 self.metrics.restarts.inc()
                 return worker
 
-    async def _feed(self, worker: Worker) -> None:
-        while True:
+    async def _feed(self, worker: Worker, seat: Seat) -> None:
+        """Gives a worker batches until another one is to take its place."""
+        while not seat.successor.done():
             ready = asyncio.ensure_future(self.queue.wait_for_batch())
             try:
-                await asyncio.wait({ready, worker.gone}, return_when=asyncio.FIRST_COMPLETED)
+                waited_for: set[asyncio.Future[Any]] = {ready, worker.gone, seat.successor}
+                await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 ready.cancel()
             if worker.gone.done():
                 raise WorkerGoneError
-            await self._decode_next(worker)
+            if ready.done() and not seat.successor.done():
+                await self._decode_next(worker)
 
     async def _decode_next(self, worker: Worker, *, short_only: bool = False) -> None:
         """Has a worker decode the next batch, and short sentences beside a long one."""
