@@ -67,6 +67,10 @@ def write_directory(out: Path, write: Callable[[Path], None], *, mark: str, forc
     """
     try:
         out = out.expanduser()
+    except RuntimeError as error:
+        raise OutputError("there is no such home directory", where=out,
+                          accepted="Choose another directory.") from error  # fmt: skip
+    try:
         out = out.resolve() if out.name in ("", "..") else out
         if os.path.lexists(out) and not out.is_dir():
             raise OutputError("this is not a directory", where=out, accepted="Choose another directory.")
@@ -90,7 +94,7 @@ def write_directory(out: Path, write: Callable[[Path], None], *, mark: str, forc
                     old.rename(out)
                 raise
         _sync_directory(out.parent)
-    except (OSError, RuntimeError, SafetensorError) as error:
+    except (OSError, SafetensorError) as error:
         raise write_error(error, out) from error
 
 
