@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 
 from interlingua.errors import ConfigurationError, OutputError
@@ -106,6 +107,8 @@ def check_file(out: Path, suffix: str, force: bool) -> None:
     try:
         if out.is_dir():
             raise OutputError("this is a directory", where=out, accepted="Choose another file.")
+        if os.path.lexists(out) and not zipfile.is_zipfile(out):
+            raise OutputError("there is something else already", where=out, accepted="Choose another file.")
         if os.path.lexists(out) and not force:
             raise OutputError("the file exists", where=out, accepted="To replace it: --force.")
         with tempfile.TemporaryFile(dir=out.parent):
