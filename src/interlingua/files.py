@@ -66,11 +66,6 @@ def write_directory(out: Path, write: Callable[[Path], None], *, mark: str, forc
         OutputError: there is something in `out`, or it cannot be written; nothing is changed then.
     """
     try:
-        out = out.expanduser()
-    except RuntimeError as error:
-        raise OutputError("there is no such home directory", where=out,
-                          accepted="Choose another directory.") from error  # fmt: skip
-    try:
         out = out.resolve() if out.name in ("", "..") else out
         if os.path.lexists(out) and not out.is_dir():
             raise OutputError("this is not a directory", where=out, accepted="Choose another directory.")
@@ -85,7 +80,7 @@ def write_directory(out: Path, write: Callable[[Path], None], *, mark: str, forc
                 if path.is_file():
                     with path.open("rb+") as file:
                         os.fsync(file.fileno())
-            if out.is_dir():
+            if force and out.is_dir():
                 out.rename(old)
             try:
                 new.rename(out)

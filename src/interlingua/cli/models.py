@@ -89,30 +89,31 @@ def read_as_trained(model: Path, given: dict[str, Any]) -> dict[str, Any]:
 @overload
 def load_model(
     directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ...,
-    *, of: Literal["text"] = ...,
+    engine: str | None = ..., *, of: Literal["text"] = ...,
 ) -> Translator: ...  # fmt: skip
 @overload
 def load_model(
     directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ...,
-    *, of: Literal["sound"],
+    engine: str | None = ..., *, of: Literal["sound"],
 ) -> Transcriber: ...  # fmt: skip
 @overload
 def load_model(
     directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ...,
-    *, of: Literal["picture"],
+    engine: str | None = ..., *, of: Literal["picture"],
 ) -> Captioner: ...  # fmt: skip
 @overload
 def load_model(
     directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ...,
-    *, of: Literal["paint"],
+    engine: str | None = ..., *, of: Literal["paint"],
 ) -> Painter: ...  # fmt: skip
 @overload
 def load_model(
-    directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ..., *, of: None
-) -> AnyUse: ...
+    directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ...,
+    engine: str | None = ..., *, of: None,
+) -> AnyUse: ...  # fmt: skip
 def load_model(
     directory: Path, device: str = "auto", threads: int | None = None, precision: str | None = None,
-    *, of: Use | None = "text",
+    engine: str | None = None, *, of: Use | None = "text",
 ) -> AnyUse:  # fmt: skip
     """Loads a model; it computes with all CPUs unless told otherwise.
 
@@ -121,6 +122,7 @@ def load_model(
         device: where it computes.
         threads: CPU threads.
         precision: what it computes in.
+        engine: what computes.
         of: what its sources must be, or that its targets must be pictures; None where any will do.
 
     Raises:
@@ -133,16 +135,20 @@ def load_model(
         made_for, verb = USES[use]
         raise BundleError(f"this model is for {made_for}, not for {USES[of][0]}", where=directory,
                           accepted=f"Its verb is: interlingua {verb} {directory}")  # fmt: skip
-    return load(directory, device=device, threads=threads or default_threads(), precision=precision or "fp32")
+    return load(
+        directory, device=device, threads=threads or default_threads(), precision=precision or "fp32",
+        engine=engine or "interlingua",
+    )  # fmt: skip
 
 
 def load_text_model(
-    directory: Path, device: str = "auto", threads: int | None = None, precision: str | None = None
-) -> TextUse:
+    directory: Path, device: str = "auto", threads: int | None = None, precision: str | None = None,
+    engine: str | None = None,
+) -> TextUse:  # fmt: skip
     """As `load_model`, of any sources, whose targets must be texts."""
     if paints(directory):
         raise BundleError("this model is for painting, and others here write texts", where=directory)
-    model = load_model(directory, device, threads, precision, of=None)
+    model = load_model(directory, device, threads, precision, engine, of=None)
     return cast("TextUse", model)
 
 

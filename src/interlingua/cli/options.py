@@ -11,11 +11,12 @@ from interlingua.errors import ConfigurationError
 from interlingua.search.settings import SearchSettings
 
 __all__ = [
-    "Beam", "Columns", "Device", "Guidance", "Json", "Keys", "OnEmpty", "Precision", "Seed", "SourceKind",
-    "Tag", "Temperature", "Threads", "TopK", "TopP", "comma_separated", "pair_options",
+    "Beam", "Columns", "Device", "Engine", "Guidance", "Json", "Keys", "OnEmpty", "Precision", "Seed",
+    "SourceKind", "Tag", "Temperature", "Threads", "TopK", "TopP", "comma_separated", "pair_options",
 ]  # fmt: skip
 
 PRECISIONS = ("auto", "fp32", "bf16", "int8")
+ENGINES = ("interlingua", "ctranslate2")
 
 
 def _known_device(value: str) -> str:
@@ -39,6 +40,15 @@ def _known_precision(value: str | None) -> str | None:
     return value
 
 
+def _known_engine(value: str | None) -> str | None:
+    if value not in (None, *ENGINES):
+        raise ConfigurationError(
+            "there is no such engine", where="--engine", found=value,
+            accepted=f"One of: {', '.join(ENGINES)}.",
+        )  # fmt: skip
+    return value
+
+
 def _possible_beam(value: int | None) -> int | None:
     if value is not None:
         SearchSettings.parse({"beam": value}, where="command line")
@@ -53,6 +63,12 @@ Precision = Annotated[
     str | None,
     typer.Option(
         help="What to compute in: auto, fp32, bf16; for using a model also int8.", callback=_known_precision
+    ),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        help="What computes: interlingua, the default, or ctranslate2, an extra.", callback=_known_engine
     ),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="Of everything random.")]

@@ -14,6 +14,7 @@ from interlingua.cli.models import find_model, load_model, read_as_trained
 from interlingua.cli.options import (
     Columns,
     Device,
+    Engine,
     Json,
     Keys,
     OnEmpty,
@@ -39,6 +40,7 @@ def score(
     device: Device = "auto",
     threads: Threads = None,
     precision: Precision = None,
+    engine: Engine = None,
 ) -> None:
     """Say how probable given targets are: for each pair its log-probability, a tab, and that per token.
 
@@ -55,7 +57,7 @@ def score(
     settings = CorpusSettings.parse(reading, where="command line")
     corpus = Corpus([pairs], settings)
     corpus.report()  # a mistake in the last line is reported before the first is scored
-    translator = load_model(model, device, threads, precision, of=None)
+    translator = load_model(model, device, threads, precision, engine, of=None)
     if tag is not None:
         check_tag(tag, translator.tokenizers.source, "--tag")
     scored, shown = tee(corpus)  # holds only the pairs whose scores are being computed

@@ -18,17 +18,20 @@ import torch
 from torch import Tensor, nn
 
 from interlingua.data.codecs import save_tokenizers
-from interlingua.engine.ctranslate2 import import_ctranslate2
+from interlingua.engine.foreign import import_ctranslate2
 from interlingua.errors import ConfigurationError
 from interlingua.files import write_directory
 from interlingua.inference.bundle import Bundle, load_bundle
+from interlingua.interchange.fitting import ACTIVATIONS, why_not
 from interlingua.interchange.token_names import name_tokens
 from interlingua.model.frontends import TokenFrontend
 from interlingua.model.layers import FeedForward, Sublayer
 from interlingua.model.transformer import Transformer
 from interlingua.version import __version__
 
-__all__ = ["ABOUT", "QUANTIZATIONS", "Quantization", "convert", "convert_bundle", "why_not"]
+__all__ = [
+    "ABOUT", "FORMAT", "QUANTIZATIONS", "Quantization", "convert", "convert_bundle", "count_positions",
+]  # fmt: skip
 
 Quantization = Literal[
     "float32", "float16", "bfloat16", "int16", "int8", "int8_float32", "int8_float16", "int8_bfloat16"
@@ -42,9 +45,6 @@ LEAST_POSITIONS = 1024
 """So many positions have a code at least, in case other programs do not split long texts."""
 USUAL_LENGTH = 20
 """Target tokens, where no sample of the training tells."""
-
-ACTIVATIONS = {"relu": "RELU", "gelu": "GELU", "swiglu": "SWISH"}
-"""Their names in CTranslate2."""
 
 
 def convert(
@@ -82,13 +82,15 @@ def convert_bundle(
         where: what the model is called in errors.
     """
     _check_quantization(quantization)
-    if reason := why_not(bundle):
+    kinds = [tokenizer.kind for tokenizer in bundle.tokenizers]
+    model: Any = bundle.model
+    if reason := why_not(model.settings.model_dump(), *kinds):
         raise ConfigurationError(
             f"CTranslate2 cannot run this model: {reason}", where=where,
             accepted="It runs Transformers from text to text. This model works with `interlingua` itself.",
         )  # fmt: skip
     names = [name_tokens(tokenizer) for tokenizer in bundle.tokenizers]
-    positions = _count_positions(bundle)
+    positions = count_positions(bundle)
     specification = _specify(bundle, names, positions)
     specification.validate()
     specification.optimize(quantization=quantization or "float32")
@@ -102,24 +104,6 @@ def convert_bundle(
     write_directory(out, write, mark=ABOUT, force=force)
 
 
-def why_not(bundle: Bundle) -> str | None:
-    """What about a model CTranslate2 cannot express; None: nothing."""
-    model, settings = bundle.model, getattr(bundle.model, "settings", None)
-    if bundle.tokenizers.source.kind in ("sound", "picture"):
-        return f"its sources are {bundle.tokenizers.source.kind}s"
-    if bundle.tokenizers.target.kind == "picture":
-        return "its targets are pictures"
-    if not isinstance(model, Transformer) or not isinstance(model.frontend, TokenFrontend):
-        return f"its architecture is {getattr(settings, 'architecture', 'another')}"
-    if model.settings.convolution:
-        return "its encoder convolves (model.convolution)"
-    if model.grid is not None:
-        return "its targets are a grid (model.target_grid)"
-    if model.settings.activation not in ACTIVATIONS:
-        return f"its activation is {model.settings.activation}"
-    return None
-
-
 def _check_quantization(quantization: str | None) -> None:
     if quantization is not None and quantization not in QUANTIZATIONS:
         raise ConfigurationError(
@@ -128,7 +112,7 @@ def _check_quantization(quantization: str | None) -> None:
         )  # fmt: skip
 
 
-def _count_positions(bundle: Bundle) -> int | None:
+def count_positions(bundle: Bundle) -> int | None:
     """How many positions have a code in the converted model; None: all have one."""
     assert isinstance(bundle.model, Transformer)
     if bundle.model.positions is None:
@@ -222,7 +206,7 @@ def _set_norm(theirs: Any, ours: Any) -> None:
 
 def _copy(weight: Tensor) -> Tensor:
     """CTranslate2 rounds what it is given in its place."""
-    return weight.detach().clone()
+    return weight.detach().cpu().clone()
 
 
 def _position_table(model: Transformer, positions: int) -> Tensor:
