@@ -223,7 +223,7 @@ def export(
     directory = _path(path, "path", "The name of a model directory.")
     place = _path(out, "out", "The name of what to make.")
     pairs = None if valid is None else _path(valid, "valid", "The name of a file of pairs.")
-    options = ExportOptions(to, quantization, languages, license, name=place.stem)
+    options = ExportOptions(to, quantization, languages, license, name=place.resolve().stem)
     return compute(lambda: export_model(directory, place, options, valid=pairs, force=force), None)
 
 

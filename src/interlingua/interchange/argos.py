@@ -19,7 +19,7 @@ from interlingua.interchange.argos_model import ArgosModel
 from interlingua.interchange.comparison import Comparison
 from interlingua.interchange.options import ExportOptions, read_languages
 from interlingua.interchange.search import usual_length
-from interlingua.text.subwords import SubwordTokenizer
+from interlingua.interchange.vocabularies import sentencepiece_model
 
 __all__ = ["pack", "write", "write_readme"]
 
@@ -36,8 +36,8 @@ def write(bundle: Bundle, out: Path, options: ExportOptions) -> ArgosModel:
         ConfigurationError: Argos Translate cannot cut as the model does, or the languages are not known.
     """
     metadata = _metadata(bundle, options)
-    source = bundle.tokenizers.source
-    if not all(isinstance(tokenizer, SubwordTokenizer) for tokenizer in bundle.tokenizers):
+    model = sentencepiece_model(bundle.tokenizers.source)
+    if model is None or sentencepiece_model(bundle.tokenizers.target) is None:
         kinds = [tokenizer.kind for tokenizer in bundle.tokenizers]
         raise ConfigurationError(
             "Argos Translate cuts texts with SentencePiece alone", where="--to argos",
@@ -45,11 +45,10 @@ def write(bundle: Bundle, out: Path, options: ExportOptions) -> ArgosModel:
             accepted="A model that fits: interlingua train … --set tokenizer.source=unigram "
             "--set tokenizer.target=unigram --set tokenizer.joint=true",
         )  # fmt: skip
-    assert isinstance(source, SubwordTokenizer)
     (out / "model").mkdir()
     ctranslate2.convert_bundle(bundle, out / "model", options.quantization)
     # One of both sides' models must do: pieces that it does not know come through as they are written.
-    (out / "sentencepiece.model").write_bytes(source.model)
+    (out / "sentencepiece.model").write_bytes(model)
     (out / "metadata.json").write_text(
         json.dumps(metadata, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
     )

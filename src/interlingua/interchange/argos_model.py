@@ -42,7 +42,9 @@ class ArgosModel(CTranslate2Model):
 
     def count_cut_otherwise(self, texts: Sequence[str], ids: Sequence[list[int]]) -> int:
         """How many sources get other ids there than ours, which are given."""
-        return sum(self.processor.encode(text) != own for text, own in zip(texts, ids, strict=True))
+        names = self.source.names
+        cut = [self.processor.encode(text, out_type=str) for text in texts]
+        return sum(found != [names[i] for i in own] for found, own in zip(cut, ids, strict=True))
 
     def translate(self, texts: Sequence[str], most_tokens: int, *, greedy: bool = False) -> list[str]:
         """Texts in, texts out, by the search that its users get, or by the most probable token every time."""

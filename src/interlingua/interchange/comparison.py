@@ -156,10 +156,10 @@ def random_sample(bundle: Bundle) -> Sample:
     """Texts of random tokens, for a model whose pairs are gone."""
     numbers = random.Random(0)
     known = [
-        [i for i in range(len(SPECIALS), len(tokenizer)) if not tokenizer.pieces([i])[0].startswith("<0x")]
+        [i for i in range(len(SPECIALS), len(tokenizer)) if _is_text(tokenizer.pieces([i])[0])]
         or range(len(SPECIALS), len(tokenizer))
         for tokenizer in bundle.tokenizers
-    ]  # bytes at random are no text
+    ]
     longest = max(1, min(RANDOM_LENGTH, bundle.lengths.max_source_length // 2))
     pairs = []
     for _ in range(RANDOM_PAIRS):
@@ -249,6 +249,11 @@ def lost_points(comparison: Comparison) -> float:
         return 0.0
     lost = comparison.score - comparison.exported_score
     return lost if comparison.higher_is_better else -lost
+
+
+def _is_text(piece: str) -> bool:
+    """Whether a piece is something else than a byte, which is no text by itself, or half a character."""
+    return not piece.startswith("<0x") and piece == piece.encode(errors="replace").decode()
 
 
 def _difference(one: float, other: float) -> float:

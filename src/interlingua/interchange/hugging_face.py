@@ -43,7 +43,9 @@ CLASSES: Mapping[tuple[str, str], ModelClass] = {
 }
 """By model.norm and model.positions. No class has RMSNorm or rotary positions, nor learned ones without a
 norm of the embeddings where norms come after the sublayers."""
-ACTIVATIONS = ("relu", "gelu")
+ACTIVATIONS = ("relu", "gelu", "swish")
+EPSILON = 1e-5
+"""Of their norms."""
 """That these classes know by our names; none has a gate."""
 
 LAYER_NAMES = {
@@ -74,10 +76,11 @@ def convert(bundle: Bundle, out: Path) -> Vocabularies:
     import transformers
 
     model, class_ = choose_class(bundle)
+    positions = positions_needed(bundle)
     vocabularies = Vocabularies.of(bundle, two_tables=class_.model == "MarianMTModel")
-    config = getattr(transformers, class_.config)(**_config(bundle, model, vocabularies))
+    config = getattr(transformers, class_.config)(**_config(model, vocabularies, positions))
     theirs = getattr(transformers, class_.model)(config)
-    weights = dict(_weights(model)) | _tables(model, vocabularies, class_)
+    weights = dict(_weights(model, positions)) | _tables(model, vocabularies, class_)
     missing, unexpected = theirs.load_state_dict(weights, strict=False)
     assert not unexpected, unexpected
     left = {name for name in missing if "embed_positions" not in name}
@@ -85,7 +88,7 @@ def convert(bundle: Bundle, out: Path) -> Vocabularies:
     theirs.tie_weights()
     theirs.generation_config = transformers.GenerationConfig(**_generation(bundle, vocabularies))
     theirs.eval().save_pretrained(out)
-    save_tokenizer(bundle, vocabularies, out, longest=config.max_position_embeddings)
+    save_tokenizer(bundle, vocabularies, out, longest=positions)
     return vocabularies
 
 
@@ -106,6 +109,15 @@ def choose_class(bundle: Bundle) -> tuple[Transformer, ModelClass]:
         changes.append(("model.activation", settings.activation, "relu"))
     if settings.convolution:
         changes.append(("model.convolution", str(settings.convolution), "0"))
+    has_final_norm, wanted = not isinstance(model.encoder_norm, nn.Identity), settings.norm == "pre"
+    if has_final_norm != wanted:
+        changes.append(("model.final_norm", str(has_final_norm).lower(), str(wanted).lower()))
+    if getattr(model.positions, "layout", "paper") == "tensor2tensor":
+        changes.append(("model.sinusoids", "tensor2tensor", "halves"))
+    if settings.normalisation == "layer" and model.encoder[0].attention_sublayer.norm.eps != EPSILON:
+        changes.append(
+            ("model.norm_epsilon", str(model.encoder[0].attention_sublayer.norm.eps), str(EPSILON))
+        )
     if changes:
         raise ConfigurationError(
             "Hugging Face Transformers has no class that computes what this model does",
@@ -118,13 +130,12 @@ def choose_class(bundle: Bundle) -> tuple[Transformer, ModelClass]:
     return model, CLASSES[settings.norm, settings.positions]
 
 
-def _config(bundle: Bundle, model: Transformer, vocabularies: Vocabularies) -> dict[str, Any]:
+def _config(model: Transformer, vocabularies: Vocabularies, positions: int) -> dict[str, Any]:
     settings = model.settings
-    learned = isinstance(model.positions, LearnedPositions)
-    of_sides = {
-        f"{side}_{name}": value for side in ("encoder", "decoder")
-        for name, value in (("attention_heads", settings.heads), ("ffn_dim", settings.feed_forward))
-    }  # fmt: skip
+    of_sides: dict[str, int] = {}
+    for side, layers in (("encoder", model.encoder), ("decoder", model.decoder)):
+        of_sides[f"{side}_attention_heads"] = settings.heads
+        of_sides[f"{side}_ffn_dim"] = layers[0].feed_forward.inner.out_features
     given: dict[str, Any] = {
         **of_sides,
         "d_model": settings.dim,
@@ -134,8 +145,8 @@ def _config(bundle: Bundle, model: Transformer, vocabularies: Vocabularies) -> d
         "dropout": settings.dropout,
         "attention_dropout": settings.attention_dropout,
         "activation_dropout": settings.activation_dropout,
-        "scale_embedding": True,
-        "max_position_embeddings": settings.max_positions if learned else positions_needed(bundle),
+        "scale_embedding": getattr(settings, "scale_embeddings", True),
+        "max_position_embeddings": positions,
         "vocab_size": vocabularies.size,
         "tie_word_embeddings": settings.tied,
         "pad_token_id": PAD,
@@ -165,7 +176,7 @@ def _generation(bundle: Bundle, vocabularies: Vocabularies) -> dict[str, Any]:
     }
 
 
-def _weights(model: Transformer) -> Iterator[tuple[str, Tensor]]:
+def _weights(model: Transformer, positions: int) -> Iterator[tuple[str, Tensor]]:
     """All but embeddings and what is made of them, by their names there."""
     order = _width_order(model)
     yield from _layers("encoder", model.encoder, order)
@@ -174,8 +185,10 @@ def _weights(model: Transformer) -> Iterator[tuple[str, Tensor]]:
         for name, tensor in norm.named_parameters():
             yield f"model.{side}.layer_norm.{name}", tensor.detach()[order]
     if isinstance(model.positions, LearnedPositions):
+        table = model.positions.table.detach()  # whose last vector goes on
+        table = table[torch.arange(positions).clamp(max=len(table) - 1)]
         for side in ("encoder", "decoder"):
-            yield f"model.{side}.embed_positions.weight", model.positions.table.detach()
+            yield f"model.{side}.embed_positions.weight", table
 
 
 def _width_order(model: Transformer) -> Tensor:
@@ -186,7 +199,9 @@ def _width_order(model: Transformer) -> Tensor:
     """
     order = torch.arange(model.settings.dim)
     learned = isinstance(model.positions, LearnedPositions)
-    return order if learned else torch.cat([order[0::2], order[1::2]])
+    if learned or getattr(model.positions, "layout", "paper") != "paper":
+        return order
+    return torch.cat([order[0::2], order[1::2]])
 
 
 def _layers(side: str, layers: Any, order: Tensor) -> Iterator[tuple[str, Tensor]]:
@@ -228,13 +243,14 @@ def _tables(model: Transformer, vocabularies: Vocabularies, class_: ModelClass) 
         for table in (model.frontend.embedding.weight, model.target_embedding.weight, model.projection.weight)
     )
     bias = torch.zeros(1, len(output))
+    if model.projection.bias is not None:
+        bias = model.projection.bias.detach().unsqueeze(0)
     tables = {"encoder.embed_tokens": source, "decoder.embed_tokens": target}
     if vocabularies.layout == "stacked":
         both = torch.cat([source, target])
         tables = {"encoder.embed_tokens": both, "decoder.embed_tokens": both}
         output = torch.cat([torch.zeros_like(source), output]) if not model.settings.tied else both
-        bias = torch.zeros(1, len(both))
-        bias[:, : len(source)] = FORBIDDEN
+        bias = torch.cat([torch.full((1, len(source)), FORBIDDEN), bias], dim=1)
     if vocabularies.layout != "two":
         tables["shared"] = tables["encoder.embed_tokens"]
     named = {f"model.{name}.weight": table for name, table in tables.items()}

@@ -9,9 +9,8 @@ from typing import Any
 from interlingua.errors import ConfigurationError
 from interlingua.inference.bundle import Bundle
 from interlingua.interchange.symbol_tokenizer import build_tokenizer, name_specials
-from interlingua.interchange.vocabularies import Vocabularies
+from interlingua.interchange.vocabularies import Vocabularies, sentencepiece_model
 from interlingua.kinds import SPECIALS
-from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.tokenizer import TokenizerPair
 
 __all__ = ["save_tokenizer"]
@@ -32,7 +31,7 @@ def save_tokenizer(bundle: Bundle, vocabularies: Vocabularies, out: Path, *, lon
         ConfigurationError: one tokenizer there cannot do for both sides.
     """
     tokenizers = bundle.tokenizers
-    of_subwords = [isinstance(tokenizer, SubwordTokenizer) for tokenizer in tokenizers]
+    of_subwords = [sentencepiece_model(tokenizer) is not None for tokenizer in tokenizers]
     settings: dict[str, Any] = {
         "model_max_length": longest,
         "clean_up_tokenization_spaces": False,
@@ -55,10 +54,8 @@ def save_tokenizer(bundle: Bundle, vocabularies: Vocabularies, out: Path, *, lon
 def _save_marian(bundle: Bundle, vocabularies: Vocabularies, out: Path, settings: dict[str, Any]) -> None:
     """SentencePiece's models and their vocabularies, which the Marian tokenizer looks pieces up in."""
     source, target = bundle.tokenizers
-    assert isinstance(source, SubwordTokenizer)
-    assert isinstance(target, SubwordTokenizer)
-    (out / "source.spm").write_bytes(source.model)
-    (out / "target.spm").write_bytes(target.model)
+    for side, tokenizer in (("source", source), ("target", target)):
+        (out / f"{side}.spm").write_bytes(sentencepiece_model(tokenizer) or b"")
     _write_json(out / "vocab.json", {piece: i for i, piece in enumerate(source.pieces(range(len(source))))})
     apart = vocabularies.layout != "shared"
     if apart:

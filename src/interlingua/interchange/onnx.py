@@ -26,7 +26,6 @@ from interlingua.interchange.search import longest_target
 from interlingua.interchange.symbol_tokenizer import build_tokenizer
 from interlingua.interchange.token_names import name_tokens
 from interlingua.kinds import BOS, EOS, PAD, UNK
-from interlingua.model.positions import LearnedPositions
 from interlingua.text.column_tokenizer import ColumnTokenizer
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.tokenizer import Tokenizer
@@ -106,8 +105,6 @@ def _save_tokenizer(tokenizer: Tokenizer, out: Path, side: str) -> None:
 
 
 def _write_about(bundle: Bundle, names: Sequence[str], out: Path) -> None:
-    model = bundle.model
-    positions = getattr(model, "positions", None)
     lengths = bundle.lengths
     about = {
         "pad_token_id": PAD, "unk_token_id": UNK, "decoder_start_token_id": BOS, "eos_token_id": EOS,
@@ -115,7 +112,6 @@ def _write_about(bundle: Bundle, names: Sequence[str], out: Path) -> None:
         "source_ends_with": EOS,
         "max_source_length": lengths.max_source_length,
         "max_length": longest_target(bundle),
-        "max_positions": len(positions.table) if isinstance(positions, LearnedPositions) else None,
         "past": list(names),
         "languages": bundle.config.get("languages"),
         "source_tokens": name_tokens(bundle.tokenizers.source),

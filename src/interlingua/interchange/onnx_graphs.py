@@ -39,29 +39,32 @@ class Graph(nn.Module):
 
     def embed(self, table: Tensor, ids: Tensor, past: int) -> Tensor:
         """Embeddings with their positions, which begin after those of the past."""
-        x = F.embedding(ids, table) * math.sqrt(self.dim)
+        assert isinstance(self.model.frontend, TokenFrontend)
+        x = F.embedding(ids, table) * self.model.frontend.scale
         where = torch.arange(ids.shape[1]) + past
         if isinstance(self.model.positions, LearnedPositions):
             learned = self.model.positions.table
             return x + learned[where.clamp(max=len(learned) - 1)]
         if self.model.positions is None:
             return x
-        turned = _angles(where, self.dim)
-        return x + torch.stack([turned.sin(), turned.cos()], dim=-1).flatten(1)
+        layout = getattr(self.model.positions, "layout", "paper")
+        turned = _angles(where, self.dim, self.dim - 2 if layout == "tensor2tensor" else self.dim)
+        if layout == "paper":
+            return x + torch.stack([turned.sin(), turned.cos()], dim=-1).flatten(1)
+        return x + torch.cat([turned.sin(), turned.cos()], dim=1)
 
     def keys_values(self, attention: MultiHeadAttention, x: Tensor, past: int) -> tuple[Tensor, Tensor]:
         """Keys and values, each (batch, heads, length, head_dim)."""
-        keys, values = attention.key_value(x).chunk(2, dim=2)
+        keys, values = _linear(attention.key_value, x).chunk(2, dim=2)
         return self.turn(attention, self.by_head(keys), past), self.by_head(values)
 
     def attend(
         self, attention: MultiHeadAttention, x: Tensor, keys: Tensor, values: Tensor, bias: Tensor, past: int
     ) -> Tensor:
         """Attention of x to keys and values; `bias` is added to the scores."""
-        queries = self.turn(attention, self.by_head(attention.query(x)), past)
+        queries = self.turn(attention, self.by_head(_linear(attention.query, x)), past)
         weights = torch.softmax(queries @ keys.transpose(2, 3) * attention.scale + bias, dim=-1)
-        context: Tensor = attention.output((weights @ values).transpose(1, 2).flatten(2))
-        return context
+        return _linear(attention.output, (weights @ values).transpose(1, 2).flatten(2))
 
     def by_head(self, x: Tensor) -> Tensor:
         """(batch, heads, length, head_dim) of (batch, length, dim)."""
@@ -73,7 +76,7 @@ class Graph(nn.Module):
         if attention.rotary is None:
             return x
         width = self.dim // self.heads
-        turned = _angles(torch.arange(x.shape[2]) + past, width)
+        turned = _angles(torch.arange(x.shape[2]) + past, width, width)
         cosines, sines = turned.cos().repeat(1, 2), torch.cat([-turned.sin(), turned.sin()], dim=1)
         halves = torch.cat([x[..., width // 2 :], x[..., : width // 2]], dim=3)
         return x * cosines + halves * sines
@@ -137,7 +140,7 @@ class DecoderWithPast(Graph):
             x = _after(layer.feed_forward_sublayer, x, y)
             present.append((keys, values, memory_keys, memory_values))
         projection = model.projection
-        return F.linear(_norm(model.decoder_norm, x), projection.weight, projection.bias), present
+        return _linear(projection, _norm(model.decoder_norm, x)), present
 
 
 class Decoder(DecoderWithPast):
@@ -155,9 +158,9 @@ class Decoder(DecoderWithPast):
         return logits, *(tensor for layer in present for tensor in layer)
 
 
-def _angles(positions: Tensor, dim: int) -> Tensor:
+def _angles(positions: Tensor, dim: int, slowest: int) -> Tensor:
     """What positions are turned by, (length, dim / 2), as model.positions.angles."""
-    rates = torch.exp(torch.arange(0, dim, 2) * (-math.log(10000.0) / dim))
+    rates = torch.exp(torch.arange(0, dim, 2) * (-math.log(10000.0) / slowest))
     return positions.unsqueeze(1) * rates
 
 
@@ -183,19 +186,21 @@ def _norm(norm: nn.Module, x: Tensor) -> Tensor:
     return x
 
 
+def _linear(layer: nn.Linear, x: Tensor) -> Tensor:
+    return F.linear(x, layer.weight, layer.bias)
+
+
 def _feed(layer: FeedForward, x: Tensor) -> Tensor:
-    bent = layer.activation(layer.inner(x))
+    bent = layer.activation(_linear(layer.inner, x))
     if layer.gated is not None:
-        bent = bent * layer.gated(x)
-    y: Tensor = layer.outer(bent)
-    return y
+        bent = bent * _linear(layer.gated, x)
+    return _linear(layer.outer, bent)
 
 
 def _convolve(module: ConvolutionModule, x: Tensor, hidden: Tensor) -> Tensor:
-    x = F.glu(module.gated(x), dim=2).masked_fill(hidden.unsqueeze(2), 0)
+    x = F.glu(_linear(module.gated, x), dim=2).masked_fill(hidden.unsqueeze(2), 0)
     kernels = module.depthwise.kernels
     x = F.conv1d(x.transpose(1, 2), kernels, padding=kernels.shape[2] // 2, groups=len(kernels)).transpose(
         1, 2
     )
-    y: Tensor = module.output(F.silu(_norm(module.norm, x + module.depthwise.bias)))
-    return y
+    return _linear(module.output, F.silu(_norm(module.norm, x + module.depthwise.bias)))

@@ -40,9 +40,13 @@ def choose_sample(bundle: Bundle, directory: Path, valid: Path | None) -> Sample
         return sample
     try:
         sample = sample_pairs(bundle, _validation_pairs(bundle, directory), "validation pairs")
-    except InterlinguaError:
-        return random_sample(bundle)  # what was there is not any more what it was
-    return sample if sample.pairs else random_sample(bundle)
+    except InterlinguaError:  # what was there is not any more what it was
+        sample = random_sample(bundle)
+    sample = sample if sample.pairs else random_sample(bundle)
+    if not sample.pairs:
+        raise DataError("there is nothing to compare the exported model on", where=directory,
+                        accepted="Name pairs: --valid FILE")  # fmt: skip
+    return sample
 
 
 def _read_file(bundle: Bundle, directory: Path, file: Path) -> list[tuple[str, str]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import statistics
 
 from interlingua.inference.bundle import Bundle
-from interlingua.model.positions import LearnedPositions
-from interlingua.model.transformer import Transformer
 
 __all__ = ["length_exponent", "longest_target", "positions_needed", "usual_length"]
 
@@ -35,12 +33,7 @@ def usual_length(bundle: Bundle) -> float:
 
 def longest_target(bundle: Bundle) -> int:
     """The most target tokens of the longest source that is translated as a whole, EOS counted."""
-    limit = bundle.lengths.limit(bundle.lengths.max_source_length)
-    model = bundle.model
-    assert isinstance(model, Transformer)
-    if isinstance(model.positions, LearnedPositions):
-        return min(limit, model.settings.max_positions - 1)
-    return limit
+    return bundle.lengths.limit(bundle.lengths.max_source_length)
 
 
 def positions_needed(bundle: Bundle) -> int:

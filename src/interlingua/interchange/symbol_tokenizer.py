@@ -24,9 +24,13 @@ def name_specials(tokenizer: Tokenizer) -> list[str]:
 
 def symbols_of(tokenizer: Tokenizer) -> Sequence[str]:
     """What stands for each id but the special ones in a tokenizer.json."""
-    if isinstance(tokenizer, SymbolTokenizer):
-        return tokenizer.vocabulary.symbols
-    return _byte_letters()
+    if not isinstance(tokenizer, SymbolTokenizer):
+        return _byte_letters()
+    symbols = list(tokenizer.vocabulary.symbols)
+    for number, symbol in enumerate(symbols):
+        if symbol != symbol.encode(errors="replace").decode():  # a lone surrogate, which no text there holds
+            symbols[number] = _free(f"<{number}>", symbols)
+    return symbols
 
 
 def build_tokenizer(source: Tokenizer, target: Tokenizer | None = None) -> Any:

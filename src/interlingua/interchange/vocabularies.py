@@ -6,13 +6,19 @@ from typing import Literal, NamedTuple
 
 from interlingua.inference.bundle import Bundle
 from interlingua.model.transformer import Transformer
-from interlingua.text.subwords import SubwordTokenizer
+from interlingua.text.tokenizer import Tokenizer
 
-__all__ = ["Layout", "Vocabularies"]
+__all__ = ["Layout", "Vocabularies", "sentencepiece_model"]
 
 Layout = Literal["shared", "two", "stacked"]
 """shared: one vocabulary, as here; two: one for each side, as here; stacked: one with the source's and then
 the target's, whose special tokens are apart, too."""
+
+
+def sentencepiece_model(tokenizer: Tokenizer) -> bytes | None:
+    """The model of SentencePiece that a tokenizer cuts with; None: it does without."""
+    model = getattr(tokenizer, "model", None)
+    return model if isinstance(model, bytes) else None
 
 
 class Vocabularies(NamedTuple):
@@ -35,7 +41,7 @@ class Vocabularies(NamedTuple):
         layout: Layout = "stacked"
         if tokenizers.joint and bundle.model.settings.tied:
             layout = "shared"
-        elif two_tables and all(isinstance(tokenizer, SubwordTokenizer) for tokenizer in tokenizers):
+        elif two_tables and all(map(sentencepiece_model, tokenizers)):
             layout = "two"  # only of these can one tokenizer there tell its two sides apart
         return cls(layout, len(tokenizers.source), len(tokenizers.target))
 
