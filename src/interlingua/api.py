@@ -23,6 +23,7 @@ from interlingua.inference.bundle import Bundle, load_bundle
 from interlingua.inference.inputs import read_pairs
 from interlingua.inference.painter import Painter
 from interlingua.inference.transcriber import Transcriber
+from interlingua.inference.translator import Translator
 from interlingua.inference.using import AnyUse, build_user
 from interlingua.interchange.comparison import Comparison
 from interlingua.interchange.conversions import find_or_convert
@@ -188,6 +189,8 @@ def evaluate(
     known = list(read_pairs(pairs, "pairs"))
     if not known:
         raise DataError("there are no pairs", where="pairs")
+    if isinstance(model, Translator):
+        options = {"log_probs": False, **options}  # which are not looked at
     outputs = [
         translation.text for translation in model.translate([source for source, _ in known], **options)
     ]

@@ -66,6 +66,11 @@ def write_directory(out: Path, write: Callable[[Path], None], *, mark: str, forc
         OutputError: there is something in `out`, or it cannot be written; nothing is changed then.
     """
     try:
+        out = out.expanduser()
+    except RuntimeError as error:
+        raise OutputError("there is no such home directory", where=out,
+                          accepted="Choose another directory.") from error  # fmt: skip
+    try:
         out = out.resolve() if out.name in ("", "..") else out
         if os.path.lexists(out) and not out.is_dir():
             raise OutputError("this is not a directory", where=out, accepted="Choose another directory.")

@@ -114,6 +114,27 @@ def test_the_converted_model_is_the_same_function(tmp_path, options, shared):
     assert len({tuple(names) for names in expected_names}) > 1
 
 
+@pytest.mark.parametrize("norm", ["pre", "post"])
+def test_what_the_model_does_decides(tmp_path, norm):
+    """Models that came from elsewhere have biases of the logits, other scales, epsilons and final norms."""
+    bundle = bundle_of({"norm": norm, "positions": "rotary"}, TokenizerPair(letters("xyz"), letters()))
+    model: Any = bundle.model
+    model.projection.bias = torch.nn.Parameter(torch.randn(14))
+    final = [torch.nn.Identity(), torch.nn.Identity()]
+    if norm == "post":
+        final = [torch.nn.LayerNorm(16, eps=0.1), torch.nn.LayerNorm(16, eps=0.1)]
+    model.encoder_norm, model.decoder_norm = final
+    for module in model.modules():
+        if isinstance(module, torch.nn.LayerNorm):
+            module.eps = 0.1
+    convert_bundle(bundle, tmp_path / "out")
+    theirs = open_translator(tmp_path / "out")
+    source, target = sequences(7, 4), sequences(14, 4, seed=1)
+    scored = theirs.score_batch(named(bundle.tokenizers.source, source), named(letters(), target))
+    for found, expected in zip(scored, forced(bundle, source, target), strict=True):
+        assert found.log_probs == pytest.approx(expected, abs=1e-4, rel=1e-5)
+
+
 @pytest.mark.parametrize("name", ["transformer", "joint-tied", "rotary-separate-joint-subwords"])
 def test_saved_models_are_converted(tmp_path, name):
     convert(BUNDLES / name, tmp_path / "out")

@@ -9,6 +9,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,10 @@ from interlingua.interchange.ctranslate2 import convert_bundle
 from interlingua.kinds import BOS, EOS, PAD, Source
 from interlingua.search.hypothesis import Hypothesis, SearchInput
 from interlingua.search.settings import SearchSettings
+from interlingua.text.column_tokenizer import ColumnTokenizer
+from interlingua.text.symbols import SymbolTokenizer
 from interlingua.text.tokenizer import TokenizerPair
+from interlingua.views.look import look
 
 from .test_ctranslate2 import BUNDLES, bundle_of, letters, named, sequences
 
@@ -207,6 +211,38 @@ def test_texts_come_out_as_with_our_engine(model):
         *(each.score_pairs([("abc", "cba"), ("a", "")]) for each in (ours, theirs)), strict=True
     ):
         assert one.log_probs == pytest.approx(other.log_probs, abs=1e-4)
+
+
+def test_sources_of_columns_and_tags_come_out_as_with_our_engine(tmp_path):
+    columns = ColumnTokenizer([SymbolTokenizer.of_tags(["a", "b"], "none"), letters("abc"), letters("abc")])
+    bundle = bundle_of({"positions": "rotary"}, TokenizerPair(columns, letters()))
+    theirs = Translator(engine_of(bundle, tmp_path / "out"), bundle.tokenizers)
+    ours = theirs.with_engine(theirs.engine.own)
+    texts = [f"{tag}\t{first}\t{second}" for tag in "ab" for first in ("a", "bc") for second in ("ab", "cca")]
+    found, expected = (each.translate(texts, beam=1) for each in (theirs, ours))
+    assert [(one.text, one.flags) for one in found] == [(one.text, one.flags) for one in expected]
+    assert {one.engine for one in found} == {"ctranslate2"}
+    assert len({one.text for one in found}) > 1
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_many_threads_and_a_stream_of_lines_change_nothing(model, threads):
+    loaded = interlingua.load(model, threads=threads, engine="ctranslate2")
+    assert isinstance(loaded, Translator)
+    lines = [f"{a}{b}{c}" for a in "abcd" for b in "efgh" for c in "abcdefgh"] * 3
+    expected = [one.text for one in loaded.translate(lines, beam=2)]
+    found = [one.text for one in loaded.translate_lines(iter(lines), chunk=50, beam=2)]
+    assert found == expected
+    with ThreadPoolExecutor(3) as pool:
+        again = list(pool.map(lambda _: [one.text for one in loaded.translate(lines, beam=2)], range(3)))
+    assert again == [expected] * 3
+
+
+def test_it_is_looked_into_with_our_own_model(model):
+    seen, expected = (
+        look(each, "abc", name="model") for each in (load(model), interlingua.load(model, threads=1))
+    )
+    assert seen.outputs == expected.outputs
 
 
 def test_a_model_is_converted_once_and_again_when_it_changed(model, monkeypatch):

@@ -11,8 +11,25 @@ from interlingua.errors import ConfigurationError
 from interlingua.search.settings import SearchSettings
 
 __all__ = [
-    "Beam", "Columns", "Device", "Engine", "Guidance", "Json", "Keys", "OnEmpty", "Precision", "Seed",
-    "SourceKind", "Tag", "Temperature", "Threads", "TopK", "TopP", "comma_separated", "pair_options",
+    "Beam",
+    "Columns",
+    "Device",
+    "Engine",
+    "Guidance",
+    "Json",
+    "Keys",
+    "MinP",
+    "OnEmpty",
+    "Precision",
+    "Seed",
+    "SourceKind",
+    "Tag",
+    "Temperature",
+    "Threads",
+    "TopK",
+    "TopP",
+    "comma_separated",
+    "pair_options",
 ]  # fmt: skip
 
 PRECISIONS = ("auto", "fp32", "bf16", "int8")
@@ -89,6 +106,9 @@ Temperature = Annotated[float | None, typer.Option(help="Below 1 is more careful
 TopK = Annotated[int | None, typer.Option(help="Draw from the so many most probable tokens; 0 = all.")]
 TopP = Annotated[
     float | None, typer.Option(help="Draw from the fewest tokens that hold this share of probability.")
+]
+MinP = Annotated[
+    float | None, typer.Option(help="Draw from tokens at least this share as probable as the best; 0 = all.")
 ]
 Columns = Annotated[
     str | None, typer.Option(help="Source and target column of files with more than two, such as 1,2.")

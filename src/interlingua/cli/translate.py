@@ -70,6 +70,10 @@ def translate(
     top_p: Annotated[
         float | None, typer.Option(help="Of --sample: only from the most probable that sum up to p.")
     ] = None,
+    min_p: Annotated[
+        float | None,
+        typer.Option(help="Of --sample: only from tokens this share as probable as the best."),
+    ] = None,
     scores: Annotated[bool, typer.Option("--scores", help="The score and a tab before each line.")] = False,
     json_lines: Json = False,
     alignment: Annotated[
@@ -99,11 +103,13 @@ def translate(
 
     As JSON, with alternatives: `echo "A dog runs." | interlingua translate runs/en-de --n-best 3`
     """
-    sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
     if sample and glossary is not None:
         raise ConfigurationError("a glossary does not go with sampling", where="--glossary, --sample")
     if not sample and any(value is not None for value in sampling.values()):
-        raise ConfigurationError("this only goes with --sample", where="--temperature, --top-k, --top-p")
+        raise ConfigurationError(
+            "this only goes with --sample", where="--temperature, --top-k, --top-p, --min-p"
+        )
     given = {"beam": beam, "n_best": n_best, "sample": sample or None, "seed": seed, **sampling}
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     wide = {"beam": n_best} if n_best is not None and beam is None else {}

@@ -20,6 +20,7 @@ from interlingua.pictures.codec import PictureCodec
 from interlingua.pictures.settings import PictureSettings
 from interlingua.pictures.source import PictureSource
 from interlingua.sound.codec import SoundCodec
+from interlingua.text.choice import choose_kind, choose_spoken_kind
 from interlingua.text.tokenizer import (
     Tokenizer,
     TokenizerPair,
@@ -105,10 +106,8 @@ def train_codecs(
     if data.target_kind != "text":
         _refuse_text_settings(settings, (), "target", "pictures")
     if target == "text":
-        kind = settings.target
-        if kind == "auto" and source == "sound":
-            kind = "characters"  # which sounds spell out
-        learnt, described = train_target_tokenizer(pairs, settings.model_copy(update={"target": kind}))
+        choose = choose_spoken_kind if source == "sound" else choose_kind
+        learnt, described = train_target_tokenizer(pairs, settings, choose=choose)
         reader = SoundCodec() if source == "sound" else PictureSource(data.picture_size or 64)
         return TokenizerPair(cast(Tokenizer, reader), learnt), f"source: {source}; target: {described}"
     codec = cast(Tokenizer, PictureCodec(data.picture_size or 64, pictures))

@@ -228,7 +228,8 @@ class CTranslate2Engine:
 
     def _open(self) -> Any:
         ctranslate2 = import_ctranslate2()
-        parallel = max(LEAST_PARALLEL, choose_threads(self.threads)) if self.device.type == "cpu" else 1
+        threads = min(choose_threads(self.threads), self.capacity.workers)
+        parallel = max(LEAST_PARALLEL, threads) if self.device.type == "cpu" else 1
         try:
             return ctranslate2.Translator(
                 str(self.converted.directory), self.device.type, device_index=self.device.index or 0,

@@ -68,6 +68,13 @@ class Translator:
             engine, tokenizers, encoder, self.length_limit, self.facts, self.text_column
         )
 
+    def with_engine(self, engine: Engine) -> Translator:
+        """The same with another engine of the same model."""
+        return Translator(
+            engine, self.tokenizers, settings=self.settings, max_ratio=self.max_ratio,
+            max_source_length=self.max_source_length, facts=self.facts, extra_tokens=self.extra_tokens,
+        )  # fmt: skip
+
     def length_limit(self, source_length: int) -> int:
         """The most target tokens looked for, of a source of so many tokens."""
         return self.tokenizers.target.length_limit(source_length, self.max_ratio, self.extra_tokens)

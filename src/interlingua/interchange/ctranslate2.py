@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -129,7 +130,9 @@ def _specify(bundle: Bundle, names: Sequence[Sequence[str]], positions: int | No
     settings = model.settings
     options = {
         "num_heads": settings.heads,
-        "pre_norm": settings.norm == "pre",
+        "pre_norm": not isinstance(
+            model.encoder_norm, nn.Identity
+        ),  # there this decides on a final norm, too
         "activation": common_spec.Activation[ACTIVATIONS[settings.activation]],
         "ffn_glu": settings.activation == "swiglu",
         "rms_norm": settings.normalisation == "rms",
@@ -139,6 +142,10 @@ def _specify(bundle: Bundle, names: Sequence[Sequence[str]], positions: int | No
     encoder = transformer_spec.TransformerEncoderSpec(settings.encoder_layers, **options)
     decoder = transformer_spec.TransformerDecoderSpec(settings.decoder_layers, **options)
     assert isinstance(model.frontend, TokenFrontend)
+    scales = model.frontend.scale, getattr(settings, "embedding_scale", model.frontend.scale)
+    for side, scale in zip((encoder, decoder), scales, strict=True):
+        side.pre_norm = settings.norm == "pre"
+        side.scale_embeddings = np.float32(scale)
     encoder.embeddings[0].weight = _copy(model.frontend.embedding.weight)
     decoder.embeddings.weight = _copy(model.target_embedding.weight)
     _set_linear(decoder.projection, model.projection)
@@ -151,13 +158,13 @@ def _specify(bundle: Bundle, names: Sequence[Sequence[str]], positions: int | No
     specification.register_source_vocabulary(list(names[0]))
     specification.register_target_vocabulary(list(names[1]))
     specification.config.add_source_eos = True
-    # Null is CTranslate2's default, which is PyTorch's of layer norm: 1e-5.
-    specification.config.layer_norm_epsilon = 1e-6 if settings.normalisation == "rms" else None
+    norm: Any = model.encoder[0].attention_sublayer.norm
+    specification.config.layer_norm_epsilon = norm.eps
     return specification
 
 
 def _set_layers(encoder: Any, decoder: Any, model: Transformer) -> None:
-    if model.settings.norm == "pre":
+    if not isinstance(model.encoder_norm, nn.Identity):
         _set_norm(encoder.layer_norm, model.encoder_norm)
         _set_norm(decoder.layer_norm, model.decoder_norm)
     for theirs, ours in zip(encoder.layer, model.encoder, strict=True):

@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = ["ACTIVATIONS", "why_not"]
 
-ACTIVATIONS = {"relu": "RELU", "gelu": "GELU", "swiglu": "SWISH"}
+ACTIVATIONS = {"relu": "RELU", "gelu": "GELU", "swish": "SWISH", "swiglu": "SWISH"}
 """Their names in CTranslate2."""
 
 

@@ -180,7 +180,7 @@ def _compete(
     any_tokenizer = not given.tokenizer.model_fields_set & {"source", "target", "vocabulary_size", "joint"}
     others: list[Candidate] = []
     if isinstance(description, SoundDescription):
-        others = propose_for_sound(description, any_tokenizer=any_tokenizer)
+        others = propose_for_sound(description, prepared.tokenizers, any_tokenizer=any_tokenizer)
     elif isinstance(description, Description):
         others = propose(
             description, prepared.tokenizers, len(prepared.train), plans[0].experiment.model.architecture,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
@@ -151,14 +151,16 @@ def train_source_tokenizer(
 
 
 def train_target_tokenizer(
-    pairs: Iterable[tuple[str, str]], settings: TokenizerSettings, seed: int = 0
-) -> tuple[Tokenizer, str]:
+    pairs: Iterable[tuple[str, str]], settings: TokenizerSettings, seed: int = 0,
+    choose: Callable[[SideStatistics], TokenizerKind] = choose_kind,
+) -> tuple[Tokenizer, str]:  # fmt: skip
     """Learns a tokenizer of the targets alone, of pairs whose sources are no texts.
 
     Args:
         pairs: (source, target), read once.
         settings: of the target, whose kind may be "auto".
         seed: draws the sample.
+        choose: the kind, where it is "auto".
 
     Returns:
         The tokenizer, and what it is in words.
@@ -171,7 +173,7 @@ def train_target_tokenizer(
     if not sample:
         raise DataError("there are no pairs to learn a vocabulary from")
     targets, rule = [target for _, target in sample], rule_for_targets(settings.normalisation)
-    kind = choose_kind(SideStatistics.of(targets)) if settings.target == "auto" else settings.target
+    kind = choose(SideStatistics.of(targets)) if settings.target == "auto" else settings.target
     tokenizer = _train(kind, targets, rule, settings.vocabulary_size, characters[1])
     return tokenizer, _describe(tokenizer)
 
