@@ -93,7 +93,7 @@ class CTranslate2Model:
         found = self.translator.translate_batch(
             [self.source.encode(text) for text in texts],
             max_batch_size=ROWS, beam_size=1 if greedy else self.beam, length_penalty=self.length_penalty,
-            max_decoding_length=most_tokens, disable_unk=True,
+            min_decoding_length=0, max_decoding_length=most_tokens, disable_unk=True,
             suppress_sequences=[[SPECIALS[PAD]], [SPECIALS[BOS]]],
             end_token=SPECIALS[EOS],
         )  # fmt: skip

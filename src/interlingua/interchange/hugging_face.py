@@ -123,9 +123,9 @@ def choose_class(bundle: Bundle) -> tuple[Transformer, ModelClass]:
             "Hugging Face Transformers has no class that computes what this model does",
             where="--to huggingface",
             found=", ".join(f"{name} {found}" for name, found, _ in changes),
-            accepted="A model that fits, by the same command as this one with: "
+            accepted="Train one that fits: "
             f"interlingua train … {' '.join(f'--set {name}={wanted}' for name, _, wanted in changes)}\n"
-            "  --to onnx and --to ctranslate2 take the model as it is.",
+            "  --to onnx takes the model as it is.",
         )  # fmt: skip
     return model, CLASSES[settings.norm, settings.positions]
 
