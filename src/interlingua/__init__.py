@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from interlingua.version import __version__
 
 if TYPE_CHECKING:
-    from interlingua.api import evaluate, load, train
+    from interlingua.api import evaluate, export, load, train
     from interlingua.errors import InterlinguaError
     from interlingua.inference.translator import Translation, Translator
 
-__all__ = ["InterlinguaError", "Translation", "Translator", "__version__", "evaluate", "load", "train"]
+__all__ = ["InterlinguaError", "Translation", "Translator", "__version__", "evaluate", "export", "load",
+           "train"]  # fmt: skip
 
 STARTED = time.monotonic()
 """About when the process started: what a budget in minutes counts from."""
@@ -39,6 +40,7 @@ _HOMES = {
     "Translation": "interlingua.inference.translator",
     "Translator": "interlingua.inference.translator",
     "evaluate": "interlingua.api",
+    "export": "interlingua.api",
     "load": "interlingua.api",
     "train": "interlingua.api",
 }

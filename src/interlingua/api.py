@@ -25,12 +25,15 @@ from interlingua.inference.painter import Painter
 from interlingua.inference.transcriber import Transcriber
 from interlingua.inference.translator import Translator
 from interlingua.inference.using import AnyUse, build_user
+from interlingua.interchange.comparison import Comparison
 from interlingua.interchange.conversions import find_or_convert
+from interlingua.interchange.export import export_model
+from interlingua.interchange.options import ExportOptions
 from interlingua.runs.events import Ended
 from interlingua.runs.experiment import cache_directory
 from interlingua.runs.run import start
 
-__all__ = ["evaluate", "load", "train"]
+__all__ = ["evaluate", "export", "load", "train"]
 
 PRECISIONS = ("auto", "fp32", "bf16", "int8")
 ENGINES = ("interlingua", CTRANSLATE2)
@@ -194,6 +197,37 @@ def evaluate(
     transcripts = isinstance(model, Transcriber)
     metrics = task_metrics([target for _, target in known], model.tokenizers.target, transcripts=transcripts)
     return evaluate_outputs(outputs, known, metrics=metrics, repeated=repeated)
+
+
+def export(
+    path: str | Path, *, to: str, out: str | Path, valid: str | Path | None = None,
+    quantization: str | None = None, languages: tuple[str, str] | None = None, license: str | None = None,
+    force: bool = False,
+) -> Comparison:  # fmt: skip
+    """Writes a model in another program's form, and keeps it only if it gives the same answers there.
+
+    Args:
+        path: of the model's directory.
+        to: ctranslate2, argos, huggingface or onnx.
+        out: the directory to make; for argos a file, .argosmodel.
+        valid: a file of pairs to compare both models on; by default the run's validation pairs, if they are
+            still there, else random tokens.
+        quantization: what weights are rounded to, where the format does that, such as int8.
+        languages: codes of source and target; by default the model's.
+        license: of the model, for its card.
+        force: whether an earlier export in `out` is replaced.
+
+    Returns:
+        The figures of the comparison, which are also written: comparison.json.
+
+    Raises:
+        InterlinguaError: whatever the user can put right; see interlingua.errors.
+    """
+    directory = _path(path, "path", "The name of a model directory.")
+    place = _path(out, "out", "The name of what to make.")
+    pairs = None if valid is None else _path(valid, "valid", "The name of a file of pairs.")
+    options = ExportOptions(to, quantization, languages, license, name=place.resolve().stem)
+    return compute(lambda: export_model(directory, place, options, valid=pairs, force=force), None)
 
 
 def _path(value: object, name: str, accepted: str) -> Path:

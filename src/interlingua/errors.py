@@ -6,6 +6,7 @@
     ├── BundleError            a model directory is missing, incomplete or damaged
     ├── CheckpointError        no whole checkpoint is left to resume from, or it does not fit the data
     ├── OutputError            the output directory exists, is in use, or cannot be written (disk full)
+    ├── ExportError            a model in another program's format does not give the same answers
     └── TrainingError          training diverged or cannot go on
 
 Every other exception that leaves the package is a mistake of the project itself.
@@ -21,6 +22,7 @@ __all__ = [
     "CheckpointError",
     "ConfigurationError",
     "DataError",
+    "ExportError",
     "InterlinguaError",
     "OutputError",
     "TrainingError",
@@ -68,6 +70,10 @@ class CheckpointError(InterlinguaError):
 
 class OutputError(InterlinguaError):
     """The output directory exists, is in use, or cannot be written."""
+
+
+class ExportError(InterlinguaError):
+    """A model in another program's format does not give the same answers."""
 
 
 class TrainingError(InterlinguaError):

@@ -15,6 +15,7 @@ import typer
 import interlingua
 from interlingua.cli.cache import cache
 from interlingua.cli.evaluate import evaluate
+from interlingua.cli.export import export
 from interlingua.cli.improve import improve
 from interlingua.cli.info import info
 from interlingua.cli.look import look
@@ -45,6 +46,7 @@ for verb in (
     transcribe,
     paint,
     evaluate,
+    export,
     score,
     info,
     look,

@@ -9,7 +9,6 @@ interlingua.json                   what the model is, and what CTranslate2 does 
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -24,6 +23,7 @@ from interlingua.errors import ConfigurationError
 from interlingua.files import write_directory
 from interlingua.inference.bundle import Bundle, load_bundle
 from interlingua.interchange.fitting import ACTIVATIONS, why_not
+from interlingua.interchange.search import length_exponent
 from interlingua.interchange.token_names import name_tokens
 from interlingua.model.frontends import TokenFrontend
 from interlingua.model.layers import FeedForward, Sublayer
@@ -44,8 +44,6 @@ ABOUT = "interlingua.json"
 FORMAT = 1
 LEAST_POSITIONS = 1024
 """So many positions have a code at least, in case other programs do not split long texts."""
-USUAL_LENGTH = 20
-"""Target tokens, where no sample of the training tells."""
 
 
 def convert(
@@ -237,22 +235,10 @@ def _about(
         "languages": list(bundle.config.get("languages") or ()),
         "quantization": quantization,
         "beam_size": bundle.search.beam,
-        "length_penalty": _their_length_penalty(bundle),
+        "length_penalty": length_exponent(bundle),
         "max_source_length": bundle.lengths.max_source_length,
         "max_ratio": bundle.lengths.max_ratio,
         "extra_tokens": bundle.lengths.extra_tokens,
         "positions": positions,
         "renamed_tokens": {side: ids for side, ids in renamed.items() if ids},
     }
-
-
-def _their_length_penalty(bundle: Bundle) -> float:
-    """The exponent of CTranslate2's length penalty that ranks like ours about the usual length of a target.
-
-    Theirs divides by length^alpha, ours by ((5 + length) / 6)^alpha (Wu et al. 2016, Eq. 14). How fast these
-    grow with the length, in logarithms of both: alpha there, alpha length / (5 + length) here.
-    """
-    samples = [str(sample.get("target", "")) for sample in bundle.info.get("samples", ())]
-    lengths = [len(ids) + 1 for ids in bundle.tokenizers.target.encode_batch(samples)] or [USUAL_LENGTH]
-    usual = statistics.median(lengths)
-    return round(bundle.search.length_penalty * usual / (5 + usual), 3)

@@ -322,8 +322,8 @@ def _written(corrections: Sequence[Correction], tagged: bool, settings: CorpusSe
     """
     if settings.format not in ("auto", "tsv", "jsonl"):
         raise ConfigurationError(
-            "corrections cannot be written as the files that the model was trained on", where="data.format",
-            found=settings.format, accepted="Train the model with data.format = auto, which goes by the names.",
+            "corrections cannot be written as this model's training files are", where="data.format",
+            found=settings.format, accepted="A model trained with data.format = auto.",
         )  # fmt: skip
     rows = [
         [*(each.source.partition(COLUMN_END)[2] if tagged else each.source).split(COLUMN_END), each.target]
@@ -345,7 +345,7 @@ def _written(corrections: Sequence[Correction], tagged: bool, settings: CorpusSe
 
 
 def _as_json(settings: CorpusSettings) -> bool:
-    """Whether lines of JSON are written: also where columns have names that a file of another kind has not."""
+    """Whether lines of JSON are written: also where columns have names, which not every kind of file has."""
     return settings.format == "jsonl" or (settings.format == "auto" and has_names(settings.columns))
 
 

@@ -1,0 +1,90 @@
+"""Pairs to compare models on: of a file, or those that a run was validated on, if they are still there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+
+from interlingua.data.corpus import Corpus, CorpusSettings
+from interlingua.data.settings import CorpusFile
+from interlingua.data.split import SplitPart
+from interlingua.errors import DataError, InterlinguaError
+from interlingua.inference.bundle import CONFIG, Bundle
+from interlingua.interchange.comparison import Sample, random_sample, sample_pairs
+
+__all__ = ["choose_sample"]
+
+MAX_READ = 1000
+"""Pairs to choose from: a large file is not read to its end."""
+
+
+def choose_sample(bundle: Bundle, directory: Path, valid: Path | None) -> Sample:
+    """What an exported model is compared on.
+
+    Args:
+        bundle: the model.
+        directory: it was loaded from.
+        valid: a file of pairs; None: the validation pairs of the model's run, or else random tokens.
+
+    Raises:
+        DataError: the file cannot be read, or has no pair that the model takes as a whole.
+    """
+    if valid is not None:
+        pairs = _read_file(bundle, directory, valid)
+        sample = sample_pairs(bundle, pairs, "pairs of the file given")
+        if not sample.pairs:
+            most = bundle.lengths.max_source_length
+            raise DataError("there is no pair that the model takes as a whole", where=valid,
+                            accepted=f"Sources of 1 to {most} tokens.")  # fmt: skip
+        return sample
+    try:
+        sample = sample_pairs(bundle, _validation_pairs(bundle, directory), "validation pairs")
+    except InterlinguaError:  # what was there is not any more what it was
+        sample = random_sample(bundle)
+    sample = sample if sample.pairs else random_sample(bundle)
+    if not sample.pairs:
+        raise DataError("there is nothing to compare the exported model on", where=directory,
+                        accepted="Name pairs: --valid FILE")  # fmt: skip
+    return sample
+
+
+def _read_file(bundle: Bundle, directory: Path, file: Path) -> list[tuple[str, str]]:
+    trained = _settings(bundle, directory)
+    several = {
+        key: getattr(trained, key) for key in ("columns", "keys") if isinstance(getattr(trained, key), tuple)
+    }
+    settings = CorpusSettings.parse(
+        {key: value for key, value in several.items() if value and isinstance(value[0], tuple)},
+        where="--valid",
+    )
+    return _first(Corpus([str(file)], settings))
+
+
+def _validation_pairs(bundle: Bundle, directory: Path) -> list[tuple[str, str]]:
+    """Those that the run's configuration names, or that it held out of its training pairs."""
+    settings = _settings(bundle, directory)
+    files = settings.valid_files or settings.train_files
+    if not _are_there(files):
+        return []
+    corpus = Corpus.of(files, settings)
+    if settings.valid_files:
+        return _first(corpus)
+    held_out = bundle.info.get("data", {}).get("held_out")
+    if not held_out:
+        return []
+    return _first(SplitPart(corpus, held_out["share"], held_out["seed"], held_out=True))
+
+
+def _first(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(source, target) for source, target in islice(pairs, MAX_READ)]
+
+
+def _settings(bundle: Bundle, directory: Path) -> CorpusSettings:
+    return CorpusSettings.parse(bundle.config.get("data", {}), where=f"{directory / CONFIG} [data]")
+
+
+def _are_there(files: Sequence[CorpusFile]) -> bool:
+    """Whether there are files, and all are still there; standard input is not."""
+    names = [part for each in files for part in ((each.file,) if isinstance(each.file, str) else each.file)]
+    return bool(names) and all(Path(name).is_file() for name in names)
