@@ -15,6 +15,7 @@ import typer
 import interlingua
 from interlingua.cli.cache import cache
 from interlingua.cli.evaluate import evaluate
+from interlingua.cli.import_model import import_model
 from interlingua.cli.info import info
 from interlingua.cli.look import look
 from interlingua.cli.paint import paint
@@ -52,6 +53,7 @@ for verb in (
     cache,
 ):
     app.command()(verb)
+app.command("import")(import_model)  # Python keeps the word for itself
 
 
 def main() -> None:
