@@ -19,6 +19,8 @@ from interlingua.errors import BundleError
 
 __all__ = ["info"]
 
+ORIGINS = ("ORIGIN-README.md", "ORIGIN-LICENSE")
+"""What the makers of an imported model say of it."""
 MODEL_KEYS = ("architecture", "cell", "encoder_layers", "decoder_layers", "dim", "heads", "attention")
 
 
@@ -83,6 +85,19 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
     if not made:
         return [*rows, ("state", f"not finished; to go on: interlingua train --resume {model}")]
     vocabulary = " and ".join(f"{size:,}" for size in made["vocabulary"])
+    origin = [name for name in ORIGINS if (model / name).is_file()]
+    if imported := made.get("imported"):
+        return [
+            *rows,
+            ("parameters", f"{made['parameters']:,}; vocabulary {vocabulary}"),
+            ("tokenizers", made["data"]["tokenizers"]),
+            ("imported from", f"{imported['from']}, a {imported['what']}"),
+            ("licence", imported["licence"] or "not said by the package"),
+            *([("its makers say", ", ".join(origin))] if origin else []),
+            ("same as there", imported["proof"]),
+            ("notes", "\n".join(imported["notes"])),
+            ("made with", f"interlingua {made['interlingua']}, torch {made['torch']}"),
+        ]
     budget = (
         f"{training['minutes']:g} minutes"
         if "minutes" in training
@@ -104,6 +119,8 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
     ]  # fmt: skip
     if base_model := config.get("base_model", config.get("start")):  # as it is called today, and was before
         rows.append(("started from", base_model))
+    if origin:  # of the model that it started from
+        rows.append(("its makers say", ", ".join(origin)))
     return rows
 
 
