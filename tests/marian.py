@@ -113,7 +113,15 @@ MARIAN: dict[str, Any] = {
     "tied-embeddings-all": True,
     "tied-embeddings": False, "tied-embeddings-src": False, "transformer-no-projection": False,
     "transformer-train-position-embeddings": False, "transformer-decoder-dim-ffn": 0, "input-types": [],
-    "version": "v1.7.6",
+    "bert-train-type-embeddings": True, "dec-cell": "gru", "dim-rnn": 1024, "enc-type": "bidirectional",
+    "factors-combine": "sum", "factors-dim-emb": 0, "layer-normalization": False, "lemma-dim-emb": 0,
+    "lemma-dependency": "", "output-omit-bias": False, "right-left": False, "skip": False,
+    "transformer-aan-activation": "swish", "transformer-aan-depth": 2,
+    "transformer-attention-mask": "default",
+    "transformer-decoder-ffn-depth": 0, "transformer-depth-scaling": False, "transformer-pool": False,
+    "transformer-guided-alignment-layer": "last", "transformer-tied-layers": [], "ulr": False,
+    "ulr-dim-emb": 0,
+    "version": "v1.10.0 6f6d4846 2021-02-06 15:35:16 -0800",
 }  # fmt: skip
 """What OPUS-MT's models say of themselves, as far as it matters; smaller."""
 

@@ -13,6 +13,7 @@ from interlingua.serving.models.catalogue import Catalogue, read_model
 from tests.marian import ENGLISH, GERMAN, write_hugging_face, write_marian
 
 from .conftest import Result, call
+from .served import Served
 
 KINDS = ("marian", "hugging_face")
 
@@ -162,3 +163,20 @@ def test_a_source_says_its_target_language(tmp_path: Path, pairs: Path) -> None:
                  "--set", f'data.corpora=[{{files="{pairs}", tag="deu"}}]', "--threads", "1",
                  "--set", "data.valid_share=0.2")  # fmt: skip
     assert tuned.code == 0, tuned.err
+
+
+def test_serving_an_imported_model_of_several_languages(tmp_path: Path) -> None:
+    write_hugging_face(tmp_path / "en-gmw", extra=(">>deu<<", ">>nds<<"))
+    made = call("import", tmp_path / "en-gmw", "--out", tmp_path / "model", "--languages", "en", "mul")
+    assert made.code == 0, made.err
+    model = interlingua.load(tmp_path / "model", threads=1)
+    texts = ["A dog runs.", "The cat is not here! The water was cold."]
+    service = Served(tmp_path / "log", tmp_path / "model", "--workers", 1)
+    try:
+        for code in ("deu", "nds"):
+            expected = [each.text for each in model.translate([f">>{code}<< {text}" for text in texts])]
+            assert service.translate(texts, target=code) == expected
+        marked = service.translate("A <b>dog</b> runs.", target="deu", format="html")
+        assert marked.count("<b>") == marked.count("</b>")
+    finally:
+        assert service.stop() == 0

@@ -532,7 +532,9 @@ def test_what_is_no_model_is_named(tmp_path: Path, out: Path, monkeypatch: pytes
     ('{"a": 0, "a": 1, "b\\n": 2}', [("a", "0"), ("a", "1"), ("b\n", "2")]),
     ("a:\n  - x\n  - y\nb: [1, 2]\nc:\n  []\nd: \"\"\n",
      [("a", ["x", "y"]), ("b", ["1", "2"]), ("c", []), ("d", "")]),
-    ("# note\n---\nkey: value\r\n", [("key", "value")]),
+    ("# note\n---\nkey: value\r\n...\n", [("key", "value")]),
+    ("...: 4\n---: 5\n%: 6\n?: 7\n'#': 8\n\u2581-: 9\n", [("...", "4"), ("---", "5"), ("%", "6"), ("?", "7"),
+                                                        ("#", "8"), ("\u2581-", "9")]),
 ])  # fmt: skip
 def test_yaml_entries_stay_what_is_written(text: str, entries: list[Any]) -> None:
     assert read_flat_yaml(text) == entries

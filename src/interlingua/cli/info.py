@@ -94,7 +94,7 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
             ("imported from", f"{imported['from']}, a {imported['what']}"),
             ("licence", imported["licence"] or "not said by the package"),
             *([("its makers say", ", ".join(origin))] if origin else []),
-            ("same as there", imported["proof"]),
+            ("checked", imported["proof"]),
             ("notes", "\n".join(imported["notes"])),
             ("made with", f"interlingua {made['interlingua']}, torch {made['torch']}"),
         ]

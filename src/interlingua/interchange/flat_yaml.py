@@ -49,7 +49,7 @@ def _entries(lines: list[str]) -> Iterator[tuple[str, Value]]:
     while number < len(lines):
         line = lines[number].rstrip("\r")
         number += 1
-        if not line.strip() or line.startswith(("#", "---", "...", "%YAML")):
+        if not line.strip() or line.strip() in ("---", "...") or line.startswith(("#", "%YAML ")):
             continue
         if line.startswith("? "):  # a long key, whose value is the next line's
             value_line = lines[number].rstrip("\r") if number < len(lines) else ""
