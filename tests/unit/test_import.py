@@ -250,6 +250,20 @@ def test_without_transformers_it_is_said_that_nothing_was_compared(
     assert "transformers, which is not installed" in import_model(tmp_path / "model", out).proof
 
 
+def test_what_transformers_cannot_load_is_not_compared(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import transformers
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise KeyError("an option of a newer version")
+
+    write_hugging_face(tmp_path / "model")
+    monkeypatch.setattr(transformers.MarianMTModel, "from_pretrained", refuse)
+    proof = import_model(tmp_path / "model", out).proof
+    assert "cannot load it (KeyError: 'an option of a newer version')" in proof
+
+
 @pytest.mark.parametrize("name", OPTIONS)
 def test_marians_models_give_what_they_gave(name: str, tmp_path: Path, out: Path) -> None:
     options = OPTIONS[name]
@@ -391,6 +405,39 @@ def test_every_weight_is_used_or_named(tmp_path: Path, out: Path) -> None:
     write_marian(tmp_path / "broken", weights=nan)
     with pytest.raises(BundleError, match=r"not finite numbers.*encoder_l1_ffn_W2"):
         import_model(tmp_path / "broken", out)
+
+
+def test_older_and_quantised_weights(tmp_path: Path, out: Path) -> None:
+    options = {"tied_embeddings_all": False}
+    weights = write_marian(tmp_path / "model", **options)
+    older = {name: each for name, each in weights.items() if name != "decoder_ff_logit_out_Wt"}
+    older["decoder_ff_logit_out_W"] = weights["decoder_ff_logit_out_Wt"].T
+    write_marian(tmp_path / "older", weights=older, **options)
+    expected, _ = bring(tmp_path / "model", tmp_path / "expected")
+    bundle, _ = bring(tmp_path / "older", out)
+    torch.testing.assert_close(
+        bundle.model.projection.weight, expected.model.projection.weight, atol=0, rtol=0
+    )
+    (path,) = (tmp_path / "model").glob("*.npz")
+    with np.load(path) as arrays:
+        quantised = {**arrays, "encoder_l1_ffn_W1": np.ones((16, 32), np.int8)}
+    np.savez(path, **quantised)
+    with pytest.raises(BundleError, match=r"encoder_l1_ffn_W1 is not of floating-point numbers.*'int8'"):
+        import_model(tmp_path / "model", tmp_path / "third")
+
+
+def test_a_token_that_is_there_twice_keeps_its_first_id(tmp_path: Path, out: Path) -> None:
+    """As Marian reads it; a library for YAML would keep the last."""
+    write_marian(tmp_path / "model")
+    (path,) = (tmp_path / "model").glob("*.vocab.yml")
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+    again = lines[7].rpartition(":")[0]
+    lines[20] = f"{again}: 20"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    expected, _ = bring(tmp_path / "model", out)
+    symbols = expected.tokenizers.source.vocabulary.symbols
+    assert symbols[7 - 2] == again.strip('"')
+    assert symbols[20 - 2] == "<unused 20>"
 
 
 def truncate(path: Path) -> None:
