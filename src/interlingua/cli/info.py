@@ -116,11 +116,10 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
         ),
         ("made with", f"interlingua {made['interlingua']}, torch {made['torch']}, {made['device']}, "
                       f"{made['precision']}, {made['threads']} threads, seed {training.get('seed')}"),
+        *([("its makers say", ", ".join(origin))] if origin else []),  # of the one that it started from
     ]  # fmt: skip
     if base_model := config.get("base_model", config.get("start")):  # as it is called today, and was before
         rows.append(("started from", base_model))
-    if origin:  # of the model that it started from
-        rows.append(("its makers say", ", ".join(origin)))
     return rows
 
 
