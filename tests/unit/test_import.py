@@ -314,6 +314,22 @@ def test_what_a_package_says_of_searching_is_taken_over(tmp_path: Path, out: Pat
     assert any("word-penalty = 0.5 was not taken over" in note for note in imported.notes)
 
 
+def test_languages_are_those_that_the_package_says(tmp_path: Path, out: Path) -> None:
+    write_marian(tmp_path / "marian", extra=(">>deu<<", ">>nds<<"))
+    readme = tmp_path / "marian" / "README.md"
+    readme.write_text("* source language(s): en\n* target language(s): deu nds\n")
+    bundle, imported = bring(tmp_path / "marian", out)
+    assert bundle.config["languages"] == ["en", "mul"]
+    assert any("2 target languages (deu, nds)" in note for note in imported.notes)
+    write_hugging_face(tmp_path / "other", about={"source_lang": "ROMANCE"})
+    bundle, imported = bring(tmp_path / "other", tmp_path / "not said")
+    assert "languages" not in bundle.config
+    assert any("languages: not said" in note for note in imported.notes)
+    bundle, _ = bring(tmp_path / "other", tmp_path / "given", languages=("fr", "en"))
+    assert bundle.config["languages"] == ["fr", "en"]
+    assert bundle.facts.language == "fr"
+
+
 def test_attribution_and_licence_stay_with_the_model(tmp_path: Path, out: Path) -> None:
     write_marian(tmp_path / "model")
     bundle, _ = bring(tmp_path / "model", out)

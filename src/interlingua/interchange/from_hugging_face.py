@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from interlingua.interchange.imported import (
     ImportedModel,
     about_tags,
     limits_of,
+    pair_languages,
     pair_tokenizers,
     read_bytes,
 )
@@ -84,10 +84,13 @@ def read_hugging_face(directory: Path) -> ImportedModel:
     tokenizers = pair_tokenizers((models[0], models[1]), vocabularies, shared=one)
     search, longest, notes = _search({**config, **generation})
     notes += about_tags(tokenizers)
+    languages = pair_languages(
+        [tokens.about.get(f"{side}_lang") for side in ("source", "target")], tokenizers
+    )
     longest = min(longest, int(config.get("max_position_embeddings", longest)))
     return ImportedModel(
         "Hugging Face MarianMT model", settings.model_dump(), tokenizers, converted, search,
-        limits_of(MAX_RATIO, longest - 1), _languages(tokens.about), orders, notes,
+        limits_of(MAX_RATIO, longest - 1), languages, orders, notes,
     )  # fmt: skip
 
 
@@ -232,10 +235,3 @@ def _search(generation: Mapping[str, Any]) -> tuple[dict[str, Any], int, list[st
         if generation.get(name, nothing) not in (nothing, None)
     )  # fmt: skip
     return values, longest, notes
-
-
-def _languages(about: Mapping[str, Any]) -> tuple[str, str] | None:
-    codes = [about.get("source_lang"), about.get("target_lang")]
-    if all(isinstance(code, str) and re.fullmatch(r"[a-z]{2,3}([-_][A-Za-z]+)*", code) for code in codes):
-        return str(codes[0]), str(codes[1])
-    return None

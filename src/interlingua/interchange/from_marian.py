@@ -18,6 +18,7 @@ from interlingua.interchange.imported import (
     about_tags,
     limits_of,
     order_ids,
+    pair_languages,
     pair_tokenizers,
     read_bytes,
 )
@@ -75,7 +76,7 @@ def read_marian(place: Path) -> ImportedModel:
     notes += [*options.notes, *_about_files(package), *about_tags(tokenizers)]
     return ImportedModel(
         "Marian package", settings.model_dump(), tokenizers, converted, search, limits_of(ratio, longest),
-        _languages(package.directory), orders, notes,
+        pair_languages(_languages(package.directory), tokenizers), orders, notes,
     )  # fmt: skip
 
 
@@ -181,14 +182,13 @@ def _about_files(package: MarianPackage) -> list[str]:
     return notes
 
 
-def _languages(directory: Path) -> tuple[str, str] | None:
-    """As OPUS-MT's README says them, where there is one on each side."""
+def _languages(directory: Path) -> list[str | None]:
+    """Of source and target, as OPUS-MT's README says them, where there is one."""
     for readme in sorted(directory.glob("README*")):
         text = readme.read_text(encoding="utf-8", errors="replace")
         found = [
-            re.search(rf"{side} language\(s\):[ \t]*([a-z]{{2,3}})[ \t]*$", text, re.MULTILINE)
+            re.search(rf"{side} language\(s\):[ \t]*(\w+)[ \t]*$", text, re.MULTILINE)
             for side in ("source", "target")
         ]
-        if all(found):
-            return tuple(match[1] for match in found if match)  # type: ignore[return-value]
-    return None
+        return [match and match[1] for match in found]
+    return [None, None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,11 +19,12 @@ from interlingua.text.vocabulary import Vocabulary
 
 __all__ = [
     "NEVER", "ForeignVocabulary", "ForeignWeights", "ImportedModel", "about_tags", "arrange_bias",
-    "arrange_rows", "limits_of", "order_ids", "pair_tokenizers", "read_bytes",
+    "arrange_rows", "limits_of", "order_ids", "pair_languages", "pair_tokenizers", "read_bytes",
 ]  # fmt: skip
 
 NEVER = -100.0
 """The bias of ids that the other toolkit does not have: no probability, but a number that can be trained."""
+_CODE = re.compile(r"[a-z]{2,3}([-_][A-Za-z]+)*")
 LIMIT_FACTOR = 1.5
 """What `length_limit` allows beyond the usual ratio."""
 
@@ -122,6 +124,15 @@ def about_tags(tokenizers: TokenizerPair) -> list[str]:
     shown = ", ".join(tags[:8]) + (", …" if len(tags) > 8 else "")
     return [f"{len(tags)} target languages ({shown}): a source begins with >>{tags[0]}<<, or --tag {tags[0]} "
             "says it"]  # fmt: skip
+
+
+def pair_languages(codes: Sequence[object], tokenizers: TokenizerPair) -> tuple[str, str] | None:
+    """What a package says its languages are, where these are codes; "mul" for several target languages."""
+    source, target = (code if isinstance(code, str) and _CODE.fullmatch(code) else None for code in codes)
+    tags: list[str] = getattr(tokenizers.source, "tags", [])
+    if tags and target not in tags:
+        target = "mul"  # what ISO 639 calls several
+    return None if source is None or target is None else (source, target)
 
 
 def limits_of(ratio: float, max_source_length: int) -> LengthStatistics:

@@ -75,7 +75,8 @@ def import_model(place: Path, out: Path, languages: tuple[str, str] | None = Non
         except OSError as error:
             raise write_error(error, out) from error
         try:
-            notes = _write(aside, model, place.name, origin, languages or model.languages, proof)
+            name = place.resolve().name
+            notes = _write(aside, model, name, origin, languages or model.languages, proof)
             load_bundle(aside)  # what was written is a model
             aside.chmod(0o777 & ~_umask())
             aside.replace(out)
