@@ -9,29 +9,37 @@ from typing import Any, cast
 
 import torch
 
+from interlingua.engine.ctranslate2 import CTRANSLATE2, CTranslate2Engine
 from interlingua.engine.device import choose_device, choose_dtype, compute
 from interlingua.engine.eager import EagerEngine
+from interlingua.engine.foreign import choose_compute_type, import_ctranslate2
 from interlingua.engine.packed import Precision, pack
+from interlingua.engine.protocol import Engine
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.evaluation.metrics import task_metrics
 from interlingua.evaluation.scores import Score
 from interlingua.evaluation.scores import evaluate as evaluate_outputs
-from interlingua.inference.bundle import load_bundle
+from interlingua.inference.bundle import Bundle, load_bundle
 from interlingua.inference.inputs import read_pairs
 from interlingua.inference.painter import Painter
 from interlingua.inference.transcriber import Transcriber
+from interlingua.inference.translator import Translator
 from interlingua.inference.using import AnyUse, build_user
+from interlingua.interchange.conversions import find_or_convert
 from interlingua.runs.events import Ended
+from interlingua.runs.experiment import cache_directory
 from interlingua.runs.run import start
 
 __all__ = ["evaluate", "load", "train"]
 
 PRECISIONS = ("auto", "fp32", "bf16", "int8")
+ENGINES = ("interlingua", CTRANSLATE2)
 
 
 def load(
-    path: str | Path, *, device: str = "auto", threads: int | None = None, precision: str = "fp32"
-) -> AnyUse:
+    path: str | Path, *, device: str = "auto", threads: int | None = None, precision: str = "fp32",
+    engine: str = "interlingua",
+) -> AnyUse:  # fmt: skip
     """Loads a model directory for use.
 
     Args:
@@ -40,34 +48,69 @@ def load(
         threads: CPU threads of its calls; when not given, as many as torch.set_num_threads says, but no more
             than there are CPUs for this process.
         precision: fp32, bf16, int8 (on CPUs), or auto for bf16 where the device gains.
+        engine: what computes: interlingua itself, or ctranslate2, which a Transformer from text to text is
+            converted for once.
 
     Raises:
         BundleError: it is missing, incomplete or damaged.
-        ConfigurationError: there is no such device or precision.
+        ConfigurationError: there is no such device, precision or engine, or the engine cannot run the model.
     """
     if precision not in PRECISIONS:
         raise ConfigurationError(
             "there is no such precision", where="precision", found=precision,
             accepted=f"One of: {', '.join(PRECISIONS)}.",
         )  # fmt: skip
+    if engine not in ENGINES:
+        raise ConfigurationError(
+            "there is no such engine", where="engine", found=engine,
+            accepted=f"One of: {', '.join(ENGINES)}.",
+        )  # fmt: skip
     if threads is not None and (not isinstance(threads, int) or threads < 1):
         raise ConfigurationError(
             "that many threads cannot compute", where="threads", found=threads, accepted="1 or more, or None."
         )
     directory = _path(path, "path", "The name of a model directory.")
-    return compute(lambda: _load(directory, str(device), threads, precision), threads)
+    return compute(lambda: _load(directory, str(device), threads, precision, engine), threads)
 
 
-def _load(path: Path, device: str, threads: int | None, precision: str) -> AnyUse:
+def _load(path: Path, device: str, threads: int | None, precision: str, engine: str) -> AnyUse:
+    if engine == CTRANSLATE2:
+        bundle, chosen = _load_for_ctranslate2(path, device, threads, precision)
+    else:
+        bundle, chosen = _load_for_own_engine(path, device, threads, precision)
+    return build_user(
+        chosen, bundle.tokenizers, settings=bundle.search, **bundle.lengths._asdict(), facts=bundle.facts
+    )
+
+
+def _load_for_own_engine(
+    path: Path, device: str, threads: int | None, precision: str
+) -> tuple[Bundle, Engine]:
     chosen = choose_device(device)
     bundle = load_bundle(path, chosen)
     if precision == "auto":
         precision = "bf16" if choose_dtype("auto", chosen) == torch.bfloat16 else "fp32"
     model = pack(bundle.model, cast(Precision, precision))
-    return build_user(
-        EagerEngine(model, chosen, threads), bundle.tokenizers, settings=bundle.search,
-        **bundle.lengths._asdict(), facts=bundle.facts,
-    )  # fmt: skip
+    return bundle, EagerEngine(model, chosen, threads)
+
+
+def _load_for_ctranslate2(
+    path: Path, device: str, threads: int | None, precision: str
+) -> tuple[Bundle, Engine]:
+    """The model twice: converted, and ours, in single precision, for what CTranslate2 cannot do."""
+    ctranslate2 = import_ctranslate2()
+    if device == "auto" and not ctranslate2.get_cuda_device_count():
+        device = "cpu"
+    chosen = choose_device(device)
+    compute_type = choose_compute_type(precision, chosen)
+    bundle = load_bundle(path)
+    converted = find_or_convert(bundle, path, cache_directory())
+    own = EagerEngine(pack(bundle.model.to(chosen), "fp32"), chosen, threads)
+    try:
+        return bundle, CTranslate2Engine(converted, own, compute_type)
+    except ConfigurationError:  # it is damaged, or was made by another version
+        converted = find_or_convert(bundle, path, cache_directory(), anew=True)
+        return bundle, CTranslate2Engine(converted, own, compute_type)
 
 
 def train(
@@ -143,6 +186,8 @@ def evaluate(
     known = list(read_pairs(pairs, "pairs"))
     if not known:
         raise DataError("there are no pairs", where="pairs")
+    if isinstance(model, Translator):
+        options = {"log_probs": False, **options}  # which are not looked at
     outputs = [
         translation.text for translation in model.translate([source for source, _ in known], **options)
     ]

@@ -1,9 +1,10 @@
-"""Files that are either whole or not there: written aside, synced, renamed."""
+"""Files and directories that are either whole or not there: written aside, synced, renamed."""
 
 from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from safetensors import SafetensorError
 
 from interlingua.errors import OutputError
 
-__all__ = ["write_error", "write_text", "write_whole"]
+__all__ = ["write_directory", "write_error", "write_text", "write_whole"]
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
@@ -50,6 +51,60 @@ def write_text(path: Path, text: str) -> None:
         aside.write_text(text, encoding="utf-8", newline="\n")
 
     write_whole(path, write)
+
+
+def write_directory(out: Path, write: Callable[[Path], None], *, mark: str, force: bool = False) -> None:
+    """Has `write` fill a directory aside, syncs its files and gives it its name.
+
+    Args:
+        out: a new or empty directory.
+        write: fills the directory that it is given.
+        mark: a file that everything written so has, by which an earlier one is known.
+        force: whether an earlier one is replaced.
+
+    Raises:
+        OutputError: there is something in `out`, or it cannot be written; nothing is changed then.
+    """
+    try:
+        out = out.expanduser()
+    except RuntimeError as error:
+        raise OutputError("there is no such home directory", where=out,
+                          accepted="Choose another directory.") from error  # fmt: skip
+    try:
+        out = out.resolve() if out.name in ("", "..") else out
+        if os.path.lexists(out) and not out.is_dir():
+            raise OutputError("this is not a directory", where=out, accepted="Choose another directory.")
+        if out.is_dir() and any(out.iterdir()):
+            _refuse_content(out, mark, force)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{out.name}.part-", dir=out.parent) as aside:
+            new, old = Path(aside, "new"), Path(aside, "old")
+            new.mkdir()  # within, for the umask decides who may read it
+            write(new)
+            for path in new.rglob("*"):
+                if path.is_file():
+                    with path.open("rb+") as file:
+                        os.fsync(file.fileno())
+            if force and out.is_dir():
+                out.rename(old)
+            try:
+                new.rename(out)
+            except OSError:
+                if old.exists():
+                    old.rename(out)
+                raise
+        _sync_directory(out.parent)
+    except (OSError, SafetensorError) as error:
+        raise write_error(error, out) from error
+
+
+def _refuse_content(out: Path, mark: str, force: bool) -> None:
+    if not (out / mark).is_file():
+        raise OutputError("the directory holds something else already", where=out,
+                          accepted="Choose another directory.")  # fmt: skip
+    if not force:
+        raise OutputError("the directory exists", where=out,
+                          accepted="To replace it: --force. Or choose another directory.")  # fmt: skip
 
 
 def write_error(error: Exception, where: object, hint: str | None = None) -> OutputError:

@@ -65,7 +65,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     ),
     "not UTF-8": (write("a.tsv", b"1\t1\n\xff\t1\n"), A_TSV, ["a.tsv:2", "UTF-8"]),
     "UTF-16": (write("a.tsv", "1\t1\n2\t2\n".encode("utf-16")), A_TSV, ["a.tsv", "iconv -f UTF-16 -t UTF-8"]),
-    "CSV": (write("a.tsv", b"1,1\n2,2\n3,3\n"), A_TSV, ["a.tsv:1", "looks like CSV", "csv.reader"]),
+    "CSV": (write("a.tsv", b"1,1\n2,2\n3,3\n"), A_TSV, ["a.tsv:1", "looks like CSV", "data.format=csv"]),
     "a workbook": (write("a.tsv", b"PK\x03\x04\x14\0\x06\0xl/a.xml"), A_TSV, ["a.tsv", "Excel workbook"]),
     "an experiment as data": (
         write("a.toml", b"[data]\ntrain = 'train.tsv'\n"), "train --train a.toml --out new",

@@ -20,6 +20,7 @@ from interlingua.model.transformer import Transformer, TransformerSettings
 from interlingua.search.beam import beam_search
 from interlingua.search.forced import forced_log_probs
 from interlingua.search.hypothesis import SearchInput, length_penalty
+from interlingua.search.sample import _draw
 from interlingua.search.search import search
 from interlingua.search.settings import SearchSettings
 from interlingua.search.topk import top_k
@@ -275,13 +276,24 @@ def test_frames_can_be_sampled_from_and_do_not_depend_on_their_batch():
     assert [h.ids for h in alone] == [h.ids for h in together[1]]
 
 
-def test_top_k_and_top_p_keep_the_most_probable():
+def test_top_k_top_p_and_min_p_keep_the_most_probable():
     table = Table(0)
     greedy = search(table, sources(), SearchSettings(beam=1))
-    for cut in ({"top_k": 1}, {"top_p": 1e-6}, {"temperature": 0.001}):
+    for cut in ({"top_k": 1}, {"top_p": 1e-6}, {"min_p": 1.0}, {"temperature": 0.001}):
         settings = SearchSettings(sample=True, **cut)
         sampled = search(table, sources(), settings)
         assert [h[0].ids for h in sampled] == [h[0].ids for h in greedy]
+
+
+@pytest.mark.parametrize("min_p", [0.0, 0.1, 0.5])
+def test_min_p_draws_what_is_probable_enough_beside_the_best(min_p):
+    probabilities = torch.tensor([0.5, 0.3, 0.15, 0.04, 0.01]).repeat(4000, 1)
+    numbers = torch.rand(4000, generator=torch.Generator().manual_seed(0))
+    drawn = _draw(probabilities.log(), numbers, SearchSettings(sample=True, min_p=min_p))
+    kept = probabilities[0] * (probabilities[0] >= min_p * 0.5)
+    shares = torch.bincount(drawn, minlength=5) / 4000
+    torch.testing.assert_close(shares, kept / kept.sum(), atol=0.03, rtol=0)
+    assert (shares > 0).tolist() == (kept > 0).tolist()
 
 
 def test_more_than_the_beam_holds_cannot_be_asked_for():

@@ -59,7 +59,7 @@ class Pretended:
         self.started.append(self)
 
     @classmethod
-    async def start(cls, models: Any, precision: str, device: str) -> Pretended:
+    async def start(cls, models: Any, precision: str, device: str, engine: str) -> Pretended:
         cls.devices.append(device)
         return cls()
 

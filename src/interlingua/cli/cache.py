@@ -1,4 +1,4 @@
-"""interlingua cache: shows prepared data that is kept for the next training, and clears it."""
+"""interlingua cache: shows what is kept for the next time, prepared data and converted models; clears it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def cache(
         float | None, typer.Option(min=0, help="With --clear: only what was not used for so many days.")
     ] = None,
 ) -> None:
-    """Show the prepared data that is kept for the next training, or clear it.
+    """Show the prepared data and converted models that are kept for the next time, or clear them.
 
-    Nothing is lost with it: a training prepares its data anew.
+    Nothing is lost with them: they are made anew when they are needed.
 
     Example: `interlingua cache --clear --older-than 30`
     """

@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from interlingua.data.formats.parquet import is_dataset
+from interlingua.data.formats.table import format_of
+from interlingua.data.settings import CorpusSettings
 from interlingua.errors import ConfigurationError
 
 __all__ = ["is_experiment", "refuse_contradiction", "without_replaced"]
@@ -13,6 +16,8 @@ __all__ = ["is_experiment", "refuse_contradiction", "without_replaced"]
 
 def is_experiment(file: Path) -> bool:
     """Whether a file is TOML, perhaps with mistakes, and not a file of pairs."""
+    if is_dataset(file):
+        return False
     if file.is_dir():
         raise ConfigurationError(
             "this is a directory", where=file,
@@ -20,7 +25,8 @@ def is_experiment(file: Path) -> bool:
         )  # fmt: skip
     if file.suffix == ".toml":
         return True
-    if not file.is_file():
+    name = format_of(str(file), CorpusSettings())
+    if not file.is_file() or name != "tsv":
         return False  # a pipe, or nothing: said when it is read
     with file.open("rb") as stream:
         beginning = stream.read(1 << 16)

@@ -18,15 +18,17 @@ from interlingua.cli.options import (
     Beam,
     Columns,
     Device,
+    Engine,
     Json,
     Keys,
+    Languages,
     OnEmpty,
     Precision,
     Tag,
     Threads,
     pair_options,
 )
-from interlingua.cli.streams import require_input
+from interlingua.cli.streams import require_input, show_reading
 from interlingua.errors import ConfigurationError
 from interlingua.text.columns import add_tag, check_tag
 
@@ -80,10 +82,12 @@ def evaluate(
     json_output: Json = False,
     columns: Columns = None,
     keys: Keys = None,
+    languages: Languages = None,
     on_empty: OnEmpty = None,
     device: Device = "auto",
     threads: Threads = None,
     precision: Precision = None,
+    engine: Engine = None,
 ) -> None:
     """Translate test sources and score the outputs, beside baselines that learn nothing.
 
@@ -99,9 +103,12 @@ def evaluate(
     from interlingua.data.corpus import Corpus, CorpusSettings
     from interlingua.evaluation.references import choose_repeated, describe_repeated
 
-    reading = read_as_trained(Path(models[0]), pair_options(columns, keys, on_empty))
+    reading = read_as_trained(Path(models[0]), pair_options(columns, keys, on_empty, languages=languages))
     settings = CorpusSettings.parse(reading, where="command line")
-    pairs_of = {test: list(Corpus([test], settings)) for test in tests}
+    corpora = {test: Corpus([test], settings) for test in tests}
+    for corpus in corpora.values():
+        show_reading(corpus.report())
+    pairs_of = {test: list(corpus) for test, corpus in corpora.items()}
     counted_of = {}
     for test, pairs in pairs_of.items():
         if not pairs:
@@ -113,16 +120,21 @@ def evaluate(
     if judge is not None and not all(painting):
         raise ConfigurationError("a judge is for models that paint", where="--judge", found=str(judge))
     if all(painting):
+        if engine == "ctranslate2":
+            raise ConfigurationError("CTranslate2 does not paint", where="--engine", found=engine)
         if judge is not None:
             find_model(judge)
         compute = {"device": device, "threads": threads, "precision": precision}
         evaluate_painters(models, pairs_of, train, judge, settings, json_output, compute)
         return
-    loaded = [load_text_model(Path(model), device, threads, precision) for model in models]
+    loaded = [load_text_model(Path(model), device, threads, precision, engine) for model in models]
     if tag is not None:
         for model in loaded:
             check_tag(tag, model.tokenizers.source, "--tag")
     options: dict[str, Any] = {} if beam is None else {"beam": beam}
+    about = {"engine": engine} if engine else {}
+    if engine == "ctranslate2":
+        options["log_probs"] = False  # which are not looked at
     for test, pairs in pairs_of.items():
         counted = counted_of[test]
         metrics = _metrics(metric, pairs, loaded[0])
@@ -135,10 +147,13 @@ def evaluate(
         baselines = _baselines(train, settings, pairs, metrics, counted) if of_text else []
         said = describe_repeated(pairs, counted)
         if json_output:
-            about = {"test": test} if len(tests) > 1 else {}
+            of_test = {"test": test} if len(tests) > 1 else {}
             with open_output(None) as write:
                 for system in systems:
-                    shown = [about | each for each in _as_json(system, baselines, counted if said else None)]
+                    shown = [
+                        of_test | about | each
+                        for each in _as_json(system, baselines, counted if said else None)
+                    ]
                     write(json.dumps(shown, ensure_ascii=False) + "\n")
         else:
             _show([*systems, *baselines], f"{test}: {len(pairs):,} pairs", said)

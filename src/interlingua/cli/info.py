@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import tomllib
 from pathlib import Path
@@ -82,6 +83,7 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
         ("languages", " to ".join(config.get("languages", [])) or "not said"),
         ("sizes", ", ".join(f"{key.replace('_', ' ')} {sizes[key]}" for key in MODEL_KEYS if key in sizes)),
     ]
+    rows.append(("engines", _engines(config)))
     if not made:
         return [*rows, ("state", f"not finished; to go on: interlingua train --resume {model}")]
     vocabulary = " and ".join(f"{size:,}" for size in made["vocabulary"])
@@ -121,6 +123,19 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
     if base_model := config.get("base_model", config.get("start")):  # as it is called today, and was before
         rows.append(("started from", base_model))
     return rows
+
+
+def _engines(config: dict[str, Any]) -> str:
+    """What can run the model."""
+    from interlingua.interchange.fitting import why_not
+
+    data = config.get("data", {})
+    kinds = [data.get(f"{side}_kind", "text") for side in ("source", "target")]
+    if reason := why_not(config.get("model", {}), *kinds):
+        return f"interlingua; not ctranslate2, for {reason}"
+    if importlib.util.find_spec("ctranslate2") is None:
+        return "interlingua; or ctranslate2, after pip install 'interlingua[ctranslate2]'"
+    return "interlingua, or --engine ctranslate2"
 
 
 def _described(description: dict[str, Any] | None) -> list[tuple[str, str]]:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from interlingua.cli.streams import discard_output, require_input, require_output
+from interlingua.data.formats.parquet import is_dataset
+from interlingua.data.opening import COMPRESSIONS
 from interlingua.data.reading import read_lines
 from interlingua.errors import ConfigurationError, DataError, OutputError
 from interlingua.files import write_error
@@ -22,7 +24,7 @@ from interlingua.files import write_error
 __all__ = ["check_input", "check_output", "count_lines", "line_chunks", "open_output", "refuse_same_file"]
 
 STANDARD_INPUT, STANDARD_OUTPUT = "standard input", "standard output"
-COMPRESSED = (".gz", ".xz")
+COMPRESSED = COMPRESSIONS
 BLOCK_BYTES = 1 << 16
 
 # A pause in the input is answered. The more lines have come, the longer they take, and the less it is noticed
@@ -110,6 +112,8 @@ def check_input(path: Path | None) -> None:
     """Raises DataError when the input can clearly not be read, before work is done for it."""
     if path is None:
         require_input()
+    elif is_dataset(path):
+        return
     elif path.is_dir() or not os.access(path, os.R_OK):
         next(read_lines(path))
 

@@ -12,7 +12,7 @@ import typer
 from interlingua.cli.lines import check_output, open_output, refuse_same_file
 from interlingua.cli.look_checks import check_looked_at, refuse_options
 from interlingua.cli.models import Use, find_model, find_use, load_model
-from interlingua.cli.options import Beam, Device, Guidance, Json, Tag, Temperature, Threads, TopK, TopP
+from interlingua.cli.options import Beam, Device, Guidance, Json, MinP, Tag, Temperature, Threads, TopK, TopP
 from interlingua.files import write_text
 from interlingua.search.settings import SearchSettings
 from interlingua.text.columns import add_tag, check_tag
@@ -49,6 +49,7 @@ def look(
     temperature: Temperature = None,
     top_k: TopK = None,
     top_p: TopP = None,
+    min_p: MinP = None,
     device: Device = "auto",
     threads: Threads = None,
 ) -> None:  # fmt: skip
@@ -67,7 +68,8 @@ def look(
 
     Of a painting: `interlingua look runs/emoji "a sad cat" --seed 3 --out cat.html`
     """
-    drawing = {"seed": seed, "guidance": guidance, "temperature": temperature, "top_k": top_k, "top_p": top_p}
+    drawing = {"seed": seed, "guidance": guidance, "temperature": temperature, "top_k": top_k, "top_p": top_p,
+               "min_p": min_p}  # fmt: skip
     drawing = {key: value for key, value in drawing.items() if value is not None}
     SearchSettings.parse({**drawing, "sample": True}, where="command line")
     find_model(model)

@@ -15,7 +15,7 @@ __all__ = ["check_looked_at", "refuse_options"]
 NAMES: dict[Use, str] = {"text": "text", "sound": "sound", "picture": "picture", "paint": "caption"}
 WORK: dict[Use, str] = {"text": "translates texts", "paint": "paints captions"}
 EXAMPLES: dict[Use, str] = {"text": '"A dog runs."', "paint": '"a red ring above a blue square"'}
-DRAWING = ("seed", "guidance", "temperature", "top_k", "top_p")
+DRAWING = ("seed", "guidance", "temperature", "top_k", "top_p", "min_p")
 """Options of models that paint."""
 
 

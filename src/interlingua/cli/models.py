@@ -8,6 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, overload
 
+from interlingua.data.formats.parquet import is_dataset
+from interlingua.data.formats.table import FORMATS, ZIP
+from interlingua.data.opening import COMPRESSIONS
 from interlingua.engine.cpus import default_threads
 from interlingua.errors import BundleError, ConfigurationError
 
@@ -34,7 +37,7 @@ USES: dict[Use, tuple[str, str]] = {
     "paint": ("painting", "paint"),
 }
 CONFIG, WEIGHTS = "config.toml", "model.safetensors"
-PAIRS = (".tsv", ".jsonl", ".ndjson", ".txt", ".csv", ".gz", ".xz", ".bz2")
+PAIRS = (ZIP, *COMPRESSIONS, *(suffix for format in FORMATS.values() for suffix in format.suffixes))
 """How the names of files of pairs end."""
 SHOWN = 3
 """Directories that are proposed at most."""
@@ -72,47 +75,50 @@ def find_model(path: Path, *, weights: bool = True) -> None:
 
 
 def read_as_trained(model: Path, given: dict[str, Any]) -> dict[str, Any]:
-    """How to read files of pairs for a model of several columns, of sounds or pictures: as its training did.
+    """How to read files of pairs for a model: where its training was told, as that did.
 
     Args:
         model: its directory.
         given: keys of the [data] section that the user gave, which go first.
     """
-    data = _read_data(model)
+    data, languages = _read_data(model), _read_config(model).get("languages")
     trained = {key: data[key] for key in ("columns", "keys") if isinstance(data.get(key, [0])[0], list)}
     if "picture" in (data.get("source_kind"), data.get("target_kind")) and data.get("columns"):
         trained["columns"] = data["columns"]
     kinds = {key: data[key] for key in ("source_kind", "target_kind", "picture_size") if data.get(key)}
+    if languages := data.get("languages", languages):
+        trained["languages"] = languages
     return {**trained, **{key: kind for key, kind in kinds.items() if kind != "text"}, **given}
 
 
 @overload
 def load_model(
     directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ...,
-    *, of: Literal["text"] = ...,
+    engine: str | None = ..., *, of: Literal["text"] = ...,
 ) -> Translator: ...  # fmt: skip
 @overload
 def load_model(
     directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ...,
-    *, of: Literal["sound"],
+    engine: str | None = ..., *, of: Literal["sound"],
 ) -> Transcriber: ...  # fmt: skip
 @overload
 def load_model(
     directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ...,
-    *, of: Literal["picture"],
+    engine: str | None = ..., *, of: Literal["picture"],
 ) -> Captioner: ...  # fmt: skip
 @overload
 def load_model(
     directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ...,
-    *, of: Literal["paint"],
+    engine: str | None = ..., *, of: Literal["paint"],
 ) -> Painter: ...  # fmt: skip
 @overload
 def load_model(
-    directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ..., *, of: None
-) -> AnyUse: ...
+    directory: Path, device: str = ..., threads: int | None = ..., precision: str | None = ...,
+    engine: str | None = ..., *, of: None,
+) -> AnyUse: ...  # fmt: skip
 def load_model(
     directory: Path, device: str = "auto", threads: int | None = None, precision: str | None = None,
-    *, of: Use | None = "text",
+    engine: str | None = None, *, of: Use | None = "text",
 ) -> AnyUse:  # fmt: skip
     """Loads a model; it computes with all CPUs unless told otherwise.
 
@@ -121,6 +127,7 @@ def load_model(
         device: where it computes.
         threads: CPU threads.
         precision: what it computes in.
+        engine: what computes.
         of: what its sources must be, or that its targets must be pictures; None where any will do.
 
     Raises:
@@ -133,16 +140,20 @@ def load_model(
         made_for, verb = USES[use]
         raise BundleError(f"this model is for {made_for}, not for {USES[of][0]}", where=directory,
                           accepted=f"Its verb is: interlingua {verb} {directory}")  # fmt: skip
-    return load(directory, device=device, threads=threads or default_threads(), precision=precision or "fp32")
+    return load(
+        directory, device=device, threads=threads or default_threads(), precision=precision or "fp32",
+        engine=engine or "interlingua",
+    )  # fmt: skip
 
 
 def load_text_model(
-    directory: Path, device: str = "auto", threads: int | None = None, precision: str | None = None
-) -> TextUse:
+    directory: Path, device: str = "auto", threads: int | None = None, precision: str | None = None,
+    engine: str | None = None,
+) -> TextUse:  # fmt: skip
     """As `load_model`, of any sources, whose targets must be texts."""
     if paints(directory):
         raise BundleError("this model is for painting, and others here write texts", where=directory)
-    model = load_model(directory, device, threads, precision, of=None)
+    model = load_model(directory, device, threads, precision, engine, of=None)
     return cast("TextUse", model)
 
 
@@ -164,12 +175,16 @@ def paints(model: Path) -> bool:
 
 def _read_data(model: Path) -> dict[str, Any]:
     """The [data] section of a model's configuration."""
+    data = _read_config(model).get("data", {})
+    return data if isinstance(data, dict) else {}
+
+
+def _read_config(model: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads((model / CONFIG).read_text(encoding="utf-8")).get("data", {})
+        return tomllib.loads((model / CONFIG).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         found = getattr(error, "strerror", None) or str(error)
         raise BundleError("the configuration cannot be read", where=model / CONFIG, found=found) from error
-    return data if isinstance(data, dict) else {}
 
 
 def use_all_cpus() -> None:
@@ -201,8 +216,10 @@ def models_and_tests(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether it is a file, a pipe perhaps, or is called as if it were."""
-    return not path.is_dir() and (path.exists() or path.suffix in PAIRS)
+    """Whether it is a file, a pipe perhaps, or is called as if it were; or a directory of a data set."""
+    if path.is_dir():
+        return not is_model(path) and is_dataset(path)
+    return path.exists() or path.suffix.lower() in PAIRS
 
 
 def _advice(path: Path) -> str:

@@ -11,11 +11,13 @@ from interlingua.errors import ConfigurationError
 from interlingua.search.settings import SearchSettings
 
 __all__ = [
-    "Beam", "Columns", "Device", "Guidance", "Json", "Keys", "OnEmpty", "Precision", "Seed", "SourceKind",
-    "Tag", "Temperature", "Threads", "TopK", "TopP", "comma_separated", "pair_options",
+    "Beam", "Columns", "Device", "Engine", "Guidance", "Json", "Keys", "Languages", "MinP", "OnEmpty",
+    "Precision", "Seed", "SourceKind", "Tag", "Temperature", "Threads", "TopK", "TopP", "comma_separated",
+    "pair_options",
 ]  # fmt: skip
 
 PRECISIONS = ("auto", "fp32", "bf16", "int8")
+ENGINES = ("interlingua", "ctranslate2")
 
 
 def _known_device(value: str) -> str:
@@ -39,6 +41,15 @@ def _known_precision(value: str | None) -> str | None:
     return value
 
 
+def _known_engine(value: str | None) -> str | None:
+    if value not in (None, *ENGINES):
+        raise ConfigurationError(
+            "there is no such engine", where="--engine", found=value,
+            accepted=f"One of: {', '.join(ENGINES)}.",
+        )  # fmt: skip
+    return value
+
+
 def _possible_beam(value: int | None) -> int | None:
     if value is not None:
         SearchSettings.parse({"beam": value}, where="command line")
@@ -53,6 +64,12 @@ Precision = Annotated[
     str | None,
     typer.Option(
         help="What to compute in: auto, fp32, bf16; for using a model also int8.", callback=_known_precision
+    ),
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        help="What computes: interlingua, the default, or ctranslate2, an extra.", callback=_known_engine
     ),
 ]
 Seed = Annotated[int | None, typer.Option(min=0, max=2**31 - 1, help="Of everything random.")]
@@ -74,10 +91,21 @@ TopK = Annotated[int | None, typer.Option(help="Draw from the so many most proba
 TopP = Annotated[
     float | None, typer.Option(help="Draw from the fewest tokens that hold this share of probability.")
 ]
+MinP = Annotated[
+    float | None, typer.Option(help="Draw from tokens at least this share as probable as the best; 0 = all.")
+]
 Columns = Annotated[
-    str | None, typer.Option(help="Source and target column of files with more than two, such as 1,2.")
+    str | None,
+    typer.Option(
+        help="Source and target column of files with more than two, such as 1,2, or their names in the first "
+        "line, such as english,german."
+    ),
 ]
 Keys = Annotated[str | None, typer.Option(help="Source and target key of JSON lines, such as src,tgt.")]
+Languages = Annotated[
+    tuple[str, str] | None,
+    typer.Option(help="Codes of source and target in files of several, such as TMX: en de. The model's."),
+]
 OnEmpty = Annotated[
     str | None, typer.Option(help="What to do about pairs with an empty side: error (default) or skip.")
 ]
@@ -95,7 +123,11 @@ def comma_separated(value: str) -> list[str]:
 
 
 def pair_options(
-    columns: str | None, keys: str | None, on_empty: str | None, source_kind: str | None = None
+    columns: str | None,
+    keys: str | None,
+    on_empty: str | None,
+    source_kind: str | None = None,
+    languages: tuple[str, str] | None = None,
 ) -> dict[str, Any]:
     """The options on how pairs are written, as keys of the [data] section; only those given."""
     given = {
@@ -103,5 +135,6 @@ def pair_options(
         "keys": comma_separated(keys) if keys else None,
         "on_empty": on_empty,
         "source_kind": source_kind,
+        "languages": languages and [*languages],
     }
     return {key: value for key, value in given.items() if value is not None}

@@ -11,7 +11,7 @@ import typer
 
 from interlingua.cli.lines import check_input, check_output, line_chunks
 from interlingua.cli.models import find_model, load_model
-from interlingua.cli.options import Device, Guidance, Precision, Temperature, Threads, TopK, TopP
+from interlingua.cli.options import Device, Guidance, MinP, Precision, Temperature, Threads, TopK, TopP
 from interlingua.errors import ConfigurationError, OutputError
 from interlingua.files import write_whole
 from interlingua.search.settings import SearchSettings
@@ -52,6 +52,7 @@ def paint(
     temperature: Temperature = None,
     top_k: TopK = None,
     top_p: TopP = None,
+    min_p: MinP = None,
     seed: Annotated[
         int | None, typer.Option(help="Of the first sample; the next ones have the next numbers.")
     ] = None,
@@ -69,7 +70,8 @@ def paint(
 
     A picture of each line: `interlingua paint runs/emoji --input captions.txt --out-dir pngs`
     """
-    given = {"guidance": guidance, "temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    given = {"guidance": guidance, "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p,
+             "seed": seed}  # fmt: skip
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     SearchSettings.parse({**options, "sample": True}, where="command line")
     input = None if input == Path("-") else input

@@ -12,7 +12,18 @@ import typer
 
 from interlingua.cli.lines import check_output, open_output
 from interlingua.cli.models import find_model, load_text_model, paints, read_as_trained, source_kind
-from interlingua.cli.options import Beam, Columns, Device, Json, Keys, OnEmpty, Tag, Threads, pair_options
+from interlingua.cli.options import (
+    Beam,
+    Columns,
+    Device,
+    Json,
+    Keys,
+    Languages,
+    OnEmpty,
+    Tag,
+    Threads,
+    pair_options,
+)
 from interlingua.errors import ConfigurationError
 from interlingua.files import write_text
 from interlingua.text.columns import add_tag, check_tag
@@ -45,6 +56,7 @@ def report(
     beam: Beam = None,
     columns: Columns = None,
     keys: Keys = None,
+    languages: Languages = None,
     on_empty: OnEmpty = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -70,7 +82,7 @@ def report(
     from interlingua.views.page import as_json
     from interlingua.views.report import read_report, report_page
 
-    reading = read_as_trained(runs[0], pair_options(columns, keys, on_empty))
+    reading = read_as_trained(runs[0], pair_options(columns, keys, on_empty, languages=languages))
     settings = CorpusSettings.parse(reading, where="command line")
     shown = read_report(runs)  # a mistake in a directory is reported before the models work
     if curves_only and test is not None:
@@ -208,7 +220,8 @@ def _train_pairs(
     corpus = _corpus_settings(run)
     if not _readable(corpus.train_files):
         return None
-    return (tagged(pair, tag) for file, _, tag in corpus.train_files for pair in read_pairs(file, corpus))
+    files = corpus.train_files
+    return (tagged(pair, each.tag) for each in files for pair in read_pairs(each.file, corpus.for_file(each)))
 
 
 def _corpus_settings(run: Path) -> CorpusSettings:
@@ -223,4 +236,4 @@ def _readable(files: Sequence[CorpusFile]) -> bool:
     """Whether there are files, and all are still there; standard input is not."""
     names = (each.file for each in files)
     paths = [Path(part) for file in names for part in ((file,) if isinstance(file, str) else file)]
-    return bool(paths) and all(path.is_file() for path in paths)
+    return bool(paths) and all(path.is_file() or path.is_dir() for path in paths)

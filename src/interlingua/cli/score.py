@@ -14,15 +14,17 @@ from interlingua.cli.models import find_model, load_model, read_as_trained
 from interlingua.cli.options import (
     Columns,
     Device,
+    Engine,
     Json,
     Keys,
+    Languages,
     OnEmpty,
     Precision,
     Tag,
     Threads,
     pair_options,
 )
-from interlingua.cli.streams import require_input
+from interlingua.cli.streams import require_input, show_reading
 from interlingua.text.columns import add_tag, check_tag
 
 __all__ = ["score"]
@@ -30,15 +32,19 @@ __all__ = ["score"]
 
 def score(
     model: Annotated[Path, typer.Argument(help="A model directory.")],
-    pairs: Annotated[str, typer.Argument(help="A file of pairs: .tsv or .jsonl; - is standard input.")],
+    pairs: Annotated[
+        str, typer.Argument(help="A file of pairs: .tsv, .jsonl, .tmx, …; - is standard input.")
+    ],
     tag: Tag = None,
     json_lines: Json = False,
     columns: Columns = None,
     keys: Keys = None,
+    languages: Languages = None,
     on_empty: OnEmpty = None,
     device: Device = "auto",
     threads: Threads = None,
     precision: Precision = None,
+    engine: Engine = None,
 ) -> None:
     """Say how probable given targets are: for each pair its log-probability, a tab, and that per token.
 
@@ -51,11 +57,12 @@ def score(
     refuse_same_file([None if pairs == "-" else Path(pairs)], None)
     from interlingua.data.corpus import Corpus, CorpusSettings
 
-    reading = read_as_trained(model, pair_options(columns, keys, on_empty))
+    reading = read_as_trained(model, pair_options(columns, keys, on_empty, languages=languages))
     settings = CorpusSettings.parse(reading, where="command line")
     corpus = Corpus([pairs], settings)
-    corpus.report()  # a mistake in the last line is reported before the first is scored
-    translator = load_model(model, device, threads, precision, of=None)
+    # A mistake in the last line is reported before the first is scored.
+    show_reading(corpus.report())
+    translator = load_model(model, device, threads, precision, engine, of=None)
     if tag is not None:
         check_tag(tag, translator.tokenizers.source, "--tag")
     scored, shown = tee(corpus)  # holds only the pairs whose scores are being computed

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from interlingua.cli.models import find_model
+from interlingua.cli.options import Engine
 from interlingua.errors import ConfigurationError
 
 __all__ = ["serve"]
@@ -44,6 +45,7 @@ def serve(
         list[str] | None, typer.Option(help="cpu, or GPUs such as cuda:0, each with a worker of its own.")
     ] = None,
     precision: Annotated[str | None, typer.Option(help="auto, fp32, bf16 or int8.")] = None,
+    engine: Engine = None,
     beam: Annotated[
         int | None, typer.Option(help="Hypotheses kept a sentence; 1 is fastest. By default the model's.")
     ] = None,
@@ -99,7 +101,7 @@ def serve(
         "allowed_host": tuple(allowed_host) if allowed_host else None,
         "device": tuple(device) if device else None,
         "forwarded_allow_ips": forwarded_allow_ips,
-        "workers": workers, "precision": precision, "beam": beam,
+        "workers": workers, "precision": precision, "engine": engine, "beam": beam,
         "api_keys": api_keys, "cors": tuple(cors) if cors else None, "queue": queue, "timeout_s": timeout,
         "requests_per_minute": requests_per_minute, "max_characters": max_characters,
         "log_texts": log_texts or None, "glossary": tuple(glossary) if glossary else None,

@@ -5,11 +5,22 @@ from __future__ import annotations
 import codecs
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from interlingua.errors import DataError, OutputError
 from interlingua.files import write_error
 
-__all__ = ["discard_output", "flush_output", "prepare_streams", "require_input", "require_output"]
+if TYPE_CHECKING:
+    from interlingua.data.corpus import CorpusReport
+
+__all__ = [
+    "discard_output",
+    "flush_output",
+    "prepare_streams",
+    "require_input",
+    "require_output",
+    "show_reading",
+]
 
 _STAND_INS = str.maketrans("✓✗↑↓→←±×μ·░▒▓█━…’“”–—", '+x^v><~xu-.:+#=~\'""--')
 """Of the same width, so that tables stay tables."""
@@ -28,6 +39,12 @@ def prepare_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
         elif number and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="stand-ins")
+
+
+def show_reading(report: CorpusReport) -> None:
+    """Tells on standard error what a file of pairs held that is not used, and how it was understood."""
+    for line in report.describe_reading():
+        print(line, file=sys.stderr)
 
 
 def require_input() -> None:

@@ -43,17 +43,22 @@ COMMAND_LINE = "command line"
 OPTIONS = {"base_model": "--from", "train": "--train", "corpora": "--train, --weight",
            "valid": "--valid", "seed": "--seed", "preset": "--preset", "languages": "--languages",
            "columns": "--columns", "keys": "--keys", "on_empty": "--on-empty", "source_kind": "--source-kind",
-           "race": "--race"}  # fmt: skip
+           "tokenizer": "--tokenizer", "race": "--race"}  # fmt: skip
 """The options of some keys."""
 
 
 def train(
-    file: Annotated[
-        Path | None,
-        typer.Argument(help="A TOML file that says all; options go before it. Or a file of pairs."),
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE]...", help="A TOML file that says all; options go before it. Or files of pairs."
+        ),
     ] = None,
     train: Annotated[
-        list[str] | None, typer.Option(help="A file of pairs: .tsv or .jsonl, plain, .gz or .xz; - is stdin.")
+        list[str] | None,
+        typer.Option(
+            help="A file of pairs: .tsv, .jsonl, .csv, .tmx, .xliff, .po, .zip, .parquet; - is stdin."
+        ),
     ] = None,
     train_target: Annotated[
         list[str] | None, typer.Option(help="The target file, when --train is one of two parallel files.")
@@ -90,6 +95,11 @@ def train(
     ] = None,
     resume: Annotated[Path | None, typer.Option(help="A run to go on with.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier run in --out.")] = False,
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="A SentencePiece model (.model) of your own, for both sides.")
+    ] = None,
+    source_tokenizer: Annotated[Path | None, typer.Option(help="The same, for sources alone.")] = None,
+    target_tokenizer: Annotated[Path | None, typer.Option(help="The same, for targets alone.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Any setting: section.key=value, value as in TOML.")
     ] = None,
@@ -106,7 +116,7 @@ def train(
 
     Example: `interlingua train --train pairs.tsv --valid valid.tsv --out runs/en-de --minutes 20`
 
-    A file of pairs may also come first: `interlingua train pairs.tsv --out runs/en-de`
+    Files of pairs may also come first: `interlingua train memory.tmx talks.tsv --out runs/en-de`
 
     Two parallel files: `--train train.en --train-target train.de`
 
@@ -118,8 +128,14 @@ def train(
         "minutes": minutes, "max_steps": max_steps, "threads": threads, "precision": precision, "seed": seed,
         "device": device if device != "auto" else None, "race": race,
     }  # fmt: skip
-    experiment = file if file is not None and is_experiment(file) else None
-    pairs = [str(file)] if file is not None and experiment is None else []
+    files = files or []
+    experiment = next(filter(is_experiment, files), None)
+    if experiment is not None and len(files) > 1:
+        raise ConfigurationError(
+            "an experiment names its files itself", where="command line", found=" ".join(map(str, files)),
+            accepted="Give it alone, or files of pairs alone.",
+        )  # fmt: skip
+    pairs = [] if experiment is not None else [*map(str, files)]
     data = {
         **_weigh(_files([*pairs, *(train or [])], train_target, "--train"), weight),
         "valid": _files(valid, valid_target, "--valid"),
@@ -129,6 +145,7 @@ def train(
         "preset": preset, "languages": list(languages) if languages else None,
         "base_model": str(base_model) if base_model else None,
         "data": _without_empty(data), "training": _without_empty(training),
+        "tokenizer": _own_models(tokenizer, source_tokenizer, target_tokenizer),
     })  # fmt: skip
     _refuse_two_budgets(training)
     if base_model is not None:
@@ -288,6 +305,17 @@ def _files(sources: list[str] | None, targets: list[str] | None, option: str) ->
             accepted=f"For example: {option} a.en {option}-target a.de",
         )  # fmt: skip
     return [list(pair) for pair in zip(sources or [], targets, strict=True)]
+
+
+def _own_models(both: Path | None, source: Path | None, target: Path | None) -> dict[str, str]:
+    """SentencePiece models, as keys of the [tokenizer] section."""
+    if both is not None and (source or target) is not None:
+        raise ConfigurationError(
+            "--tokenizer is for both sides already", where="--tokenizer", found=str(both),
+            accepted="--source-tokenizer and --target-tokenizer are for one.",
+        )  # fmt: skip
+    named = {"source_model": source or both, "target_model": target or both}
+    return {key: str(file) for key, file in named.items() if file is not None}
 
 
 def _weigh(files: list[Any], weights: list[float] | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -23,7 +23,7 @@ from interlingua.cli.lines import (
     refuse_same_file,
 )
 from interlingua.cli.models import find_model, load_model, source_kind
-from interlingua.cli.options import Beam, Device, Json, Precision, Seed, Tag, Threads
+from interlingua.cli.options import Beam, Device, Engine, Json, Precision, Seed, Tag, Threads
 from interlingua.cli.texts import lines_of
 from interlingua.cli.transcribe import transcribe
 from interlingua.errors import ConfigurationError
@@ -70,6 +70,10 @@ def translate(
     top_p: Annotated[
         float | None, typer.Option(help="Of --sample: only from the most probable that sum up to p.")
     ] = None,
+    min_p: Annotated[
+        float | None,
+        typer.Option(help="Of --sample: only from tokens this share as probable as the best."),
+    ] = None,
     scores: Annotated[bool, typer.Option("--scores", help="The score and a tab before each line.")] = False,
     json_lines: Json = False,
     alignment: Annotated[
@@ -84,6 +88,7 @@ def translate(
     device: Device = "auto",
     threads: Threads = None,
     precision: Precision = None,
+    engine: Engine = None,
     seed: Seed = None,
 ) -> None:
     """Translate lines: one out for each line in.
@@ -98,11 +103,13 @@ def translate(
 
     As JSON, with alternatives: `echo "A dog runs." | interlingua translate runs/en-de --n-best 3`
     """
-    sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
+    sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
     if sample and glossary is not None:
         raise ConfigurationError("a glossary does not go with sampling", where="--glossary, --sample")
     if not sample and any(value is not None for value in sampling.values()):
-        raise ConfigurationError("this only goes with --sample", where="--temperature, --top-k, --top-p")
+        raise ConfigurationError(
+            "this only goes with --sample", where="--temperature, --top-k, --top-p, --min-p"
+        )
     given = {"beam": beam, "n_best": n_best, "sample": sample or None, "seed": seed, **sampling}
     options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     wide = {"beam": n_best} if n_best is not None and beam is None else {}
@@ -113,7 +120,7 @@ def translate(
     find_model(model)
     if source_kind(model) == "sound":
         other = {"--n-best": n_best, "--sample": sample, "--scores": scores, "--alignment": alignment,
-                 "--tag": tag, "--glossary": glossary}  # fmt: skip
+                 "--tag": tag, "--glossary": glossary, "--engine": engine}  # fmt: skip
         if named := [name for name, value in other.items() if value not in (None, False)]:
             raise ConfigurationError("this does not go with sounds", where="command line",
                                      found=", ".join(named))  # fmt: skip
@@ -137,7 +144,8 @@ def translate(
     if glossary is not None:
         options["glossary"] = read_glossary(glossary)
 
-    translator = load_model(model, device, threads, precision, of="picture" if of_pictures else "text")
+    use: Literal["picture", "text"] = "picture" if of_pictures else "text"
+    translator = load_model(model, device, threads, precision, engine, of=use)
     from interlingua.inference.captioner import Captioner
 
     if tag is not None:
@@ -145,6 +153,7 @@ def translate(
     if n_best is not None and beam is None and not sample:
         options["beam"] = max(translator.settings.beam, n_best)  # more ways do not change the first
     as_json = json_lines or n_best is not None
+    detail: dict[str, Any] = {"alignment": alignment, "log_probs": as_json or scores}
     flags: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
     with open_output(output) as write, _progress(input, output) as advance:
@@ -153,12 +162,12 @@ def translate(
                 translations = translator.translate([name.strip() for name in sources], **options)
             else:
                 tagged = [add_tag(tag, source) for source in sources]
-                translations = translator.translate(tagged, alignment=alignment, **options)
+                translations = translator.translate(tagged, **detail, **options)
             for translation in translations:
                 flags.update(translation.flags)
                 unknown.update(translation.unknown)
             written = [
-                _as_json(source, translation) if as_json else _as_text(translation, scores, alignment)
+                _as_json(source, translation, engine) if as_json else _as_text(translation, scores, alignment)
                 for source, translation in zip(sources, translations, strict=True)
             ]
             write("".join(line + "\n" for line in written))
@@ -196,8 +205,10 @@ def _as_text(translation: Translation, scores: bool, alignment: bool) -> str:
     return text
 
 
-def _as_json(source: str, translation: Translation) -> str:
+def _as_json(source: str, translation: Translation, engine: str | None) -> str:
     record = {"source": source, **_record(translation)}
+    if engine is not None and translation.engine:
+        record["engine"] = translation.engine  # what it cannot do is done by our own
     record["alternatives"] = [_record(other) for other in translation.alternatives]
     return json.dumps(record, ensure_ascii=False)
 

@@ -20,6 +20,7 @@ from interlingua.pictures.codec import PictureCodec
 from interlingua.pictures.settings import PictureSettings
 from interlingua.pictures.source import PictureSource
 from interlingua.sound.codec import SoundCodec
+from interlingua.text.choice import choose_kind, choose_spoken_kind
 from interlingua.text.piece_tokenizer import PieceTokenizer
 from interlingua.text.tokenizer import (
     Tokenizer,
@@ -112,10 +113,8 @@ def train_codecs(
     if data.target_kind != "text":
         _refuse_text_settings(settings, (), "target", "pictures")
     if target == "text":
-        kind = settings.target
-        if kind == "auto" and source == "sound":
-            kind = "characters"  # which sounds spell out
-        learnt, described = train_target_tokenizer(pairs, settings.model_copy(update={"target": kind}))
+        choose = choose_spoken_kind if source == "sound" else choose_kind
+        learnt, described = train_target_tokenizer(pairs, settings, choose=choose)
         reader = SoundCodec() if source == "sound" else PictureSource(data.picture_size or 64)
         return TokenizerPair(cast(Tokenizer, reader), learnt), f"source: {source}; target: {described}"
     codec = cast(Tokenizer, PictureCodec(data.picture_size or 64, pictures))
@@ -128,8 +127,9 @@ def _refuse_text_settings(settings: TokenizerSettings, tags: Collection[str], si
     if tags:
         raise ConfigurationError(f"sources that are {what} have no tags", where="data.corpora",
                                  found=min(tags))  # fmt: skip
-    if settings.joint is True or getattr(settings, side) != "auto":
-        key = "joint" if settings.joint is True else side
+    asked = {"joint": settings.joint is True, side: getattr(settings, side) != "auto",
+             f"{side}_model": getattr(settings, f"{side}_model") is not None}  # fmt: skip
+    if key := next((key for key, is_asked in asked.items() if is_asked), None):
         raise ConfigurationError(f"{side}s are {what}, which need no tokenizer", where=f"tokenizer.{key}",
                                  found=getattr(settings, key), accepted="Leave it out.")  # fmt: skip
 

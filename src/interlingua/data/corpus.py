@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import chain, pairwise
@@ -18,9 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from interlingua.data.duplicates import DuplicateFinder
+from interlingua.data.file_account import EMPTY, FileAccount
+from interlingua.data.formats.parquet import dataset_files
+from interlingua.data.formats.table import format_of, read_file
 from interlingua.data.inspection import Inspection, describe_findings
 from interlingua.data.opening import ChangeDetector
-from interlingua.data.reading import read_jsonl, read_parallel, read_tsv
 from interlingua.data.settings import STANDARD_INPUT, CorpusFile, CorpusSettings, PairFile, display_name
 from interlingua.errors import DataError, OutputError
 from interlingua.files import write_error
@@ -46,8 +48,8 @@ class Pair(NamedTuple):
     target: str
 
 
-EMPTY, DUPLICATE = "a side is empty", "exact duplicate"
-"""Reasons for leaving a pair out."""
+DUPLICATE = "exact duplicate"
+"""A reason for leaving a pair out."""
 
 
 @dataclass
@@ -64,6 +66,8 @@ class CorpusReport:
     findings: dict[str, Any] = field(default_factory=dict)
     """What looks like a mistake: see inspection.py."""
     duplicates_by_file: list[int] = field(default_factory=list)
+    notes: list[tuple[int, str]] = field(default_factory=list)
+    """What was seen in a file, by its number, and not told by the user."""
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> CorpusReport:
@@ -79,9 +83,18 @@ class CorpusReport:
         """Returns plain values for JSON."""
         return {**asdict(self), "kept": self.kept}
 
+    def describe_reading(self) -> list[str]:
+        """Returns lines on what was left out, and what was seen in the files and not told by the user."""
+        lines = [f"  left out: {count:,} ({reason})" for reason, count in self.left_out.items() if count]
+        for number, note in self.notes:
+            lines.append(f"  {self.files[number]}: {note}" if len(self.files) > 1 else f"  {note}")
+        if lines:
+            lines.insert(0, f"{', '.join(self.files)}: {self.read:,} pairs read, {self.kept:,} used")
+        return lines
+
     def __str__(self) -> str:
         lines = [f"{', '.join(self.files)}: {self.read:,} pairs read, {self.kept:,} used"]
-        lines += [f"  left out: {count:,} ({reason})" for reason, count in self.left_out.items() if count]
+        lines += self.describe_reading()[1:]
         if self.duplicates and DUPLICATE not in self.left_out:
             lines.append(f"  exact duplicates: {self.duplicates:,} (used)")
         lines += [f"  {line}" for line in describe_findings(self.findings, self.files, self.read)]
@@ -89,19 +102,22 @@ class CorpusReport:
 
 
 def read_pairs(
-    file: PairFile, settings: CorpusSettings, changes: ChangeDetector | None = None
-) -> Iterator[Pair]:
+    file: PairFile, settings: CorpusSettings, changes: ChangeDetector | None = None,
+    account: FileAccount | None = None,
+) -> Iterator[Pair]:  # fmt: skip
     """Yields every pair of a file as it is written, empty sides included; named files by absolute names.
 
     Args:
         file: the file, or two parallel ones.
         settings: how it is written.
         changes: told what was read.
+        account: told where each pair is, and what is no pair.
 
     Raises:
         DataError: with the file and line, when the file is not as announced.
     """
-    pairs = map(Pair._make, _read(file, settings, changes))
+    read = read_file(file, settings, account or FileAccount(), changes or ChangeDetector())
+    pairs = map(Pair._make, read)
     if not any(settings.names_files):
         return pairs
     roots = [_root(file, side, settings) for side in (0, 1)]  # once, not for each pair
@@ -127,31 +143,6 @@ def _with_whole_names(pair: Pair, roots: Sequence[Path | None]) -> Pair:
     return Pair(*sides)
 
 
-def _read(
-    file: PairFile, settings: CorpusSettings, changes: ChangeDetector | None
-) -> Iterator[tuple[str, str]]:
-    if not isinstance(file, str):
-        pairs = read_parallel(Path(file[0]), Path(file[1]), changes)
-        if settings.tagged:
-            return ((source.replace(COLUMN_END, " "), target) for source, target in pairs)
-        return pairs
-    if format_of(file, settings) == "jsonl":
-        return read_jsonl(Path(file), settings.keys, changes, one_column=settings.tagged)
-    return read_tsv(Path(file), settings.columns, changes)
-
-
-def format_of(file: PairFile, settings: CorpusSettings) -> str:
-    """Returns "tsv", "jsonl" or "parallel"; small and capital letters of a name are alike."""
-    if not isinstance(file, str):
-        return "parallel"
-    if settings.format != "auto":
-        return settings.format
-    suffixes = [suffix.lower() for suffix in Path(file).suffixes]
-    if suffixes and suffixes[-1] in (".gz", ".xz", ".bz2"):
-        suffixes.pop()
-    return "jsonl" if suffixes and suffixes[-1] in (".jsonl", ".ndjson") else "tsv"
-
-
 class Corpus:
     """The pairs of some files, with their tags, in order; may be iterated any number of times.
 
@@ -159,20 +150,26 @@ class Corpus:
         files: the files; standard input is copied to a temporary file, for it can be read only once.
         settings: how they are written, and which pairs are left out.
         tags: of the files, which sources get as their first column; none when there are none.
+        languages: of the files that have some of their own.
 
     Raises:
         DataError: there are no files.
     """
 
     def __init__(
-        self, files: Sequence[PairFile], settings: CorpusSettings, tags: Sequence[str | None] = ()
-    ) -> None:
+        self, files: Sequence[PairFile], settings: CorpusSettings, tags: Sequence[str | None] = (),
+        languages: Sequence[tuple[str, str] | None] = (),
+    ) -> None:  # fmt: skip
         if not files:
             raise DataError("no file of pairs is given", accepted="For example: --train pairs.tsv")
         self.settings = settings
         self.names = [display_name(file) for file in files]
         self._tags = tags
         self.tags = list(dict.fromkeys(filter(None, tags)))
+        self._settings = [
+            settings.model_copy(update={"languages": own}) if own else settings
+            for own in (languages or [None] * len(files))
+        ]
         self._files = list(files)
         if "-" in files:
             copy = _copy_standard_input()
@@ -187,7 +184,8 @@ class Corpus:
     @classmethod
     def of(cls, files: Sequence[CorpusFile], settings: CorpusSettings) -> Self:
         """The corpus of `CorpusSettings.train_files`, or of `valid_files`."""
-        return cls([each.file for each in files], settings, [each.tag for each in files])
+        tags, languages = [each.tag for each in files], [each.languages for each in files]
+        return cls([each.file for each in files], settings, tags, languages)
 
     def untagged(self, pair: Pair) -> str:
         """Returns the source of a pair without its tag; of a file the end of its name, wherever it lies."""
@@ -242,13 +240,11 @@ class Corpus:
     def _scan(self, inspection: Inspection) -> CorpusReport:
         report = CorpusReport(self.names, left_out={EMPTY: 0})
 
-        def count_empty() -> None:
-            report.left_out[EMPTY] += 1
-
         ends = [0]
         with DuplicateFinder() as finder:
             for file in range(len(self._files)):
-                pairs = self._complete_pairs(file, count_empty)
+                account = FileAccount()
+                pairs = self._complete_pairs(file, account)
                 if first := next(pairs, None):
                     inspection.begin(file, first)
                 for pair in chain([first] if first else [], pairs):
@@ -256,8 +252,11 @@ class Corpus:
                     finder.add(*self._add_tag(file, pair))
                     inspection.add(pair)
                 ends.append(report.read)
+                for reason, count in account.left_out.items():
+                    report.left_out[reason] = report.left_out.get(reason, 0) + count
+                report.notes += [(file, note) for note in account.all_notes()]
             duplicate = finder.mask()
-        report.read += report.left_out[EMPTY]
+        report.read += sum(report.left_out.values())
         report.duplicates_by_file = [_count_bits(duplicate, begin, end) for begin, end in pairwise(ends)]
         report.duplicates = sum(report.duplicates_by_file)
         report.findings = inspection.findings()
@@ -265,11 +264,14 @@ class Corpus:
             self._duplicate = duplicate
             report.left_out[DUPLICATE] = report.duplicates
         if not report.kept:
-            raise DataError("there are no pairs", where=", ".join(self.names))
+            left_out = ", ".join(f"{count:,} left out: {reason}" for reason, count in report.left_out.items()
+                                 if count)  # fmt: skip
+            raise DataError("there are no pairs", where=", ".join(self.names), found=left_out or None)
         return report
 
     def _paths(self) -> list[Path]:
-        return [Path(path) for file in self._files for path in ([file] if isinstance(file, str) else file)]
+        named = [Path(path) for file in self._files for path in ([file] if isinstance(file, str) else file)]
+        return [path for each in named for path in (dataset_files(each) if each.is_dir() else [each])]
 
     def _all_complete_pairs(self) -> Iterator[tuple[int, Pair]]:
         for file in range(len(self._files)):
@@ -280,11 +282,11 @@ class Corpus:
         tag = self._tags[file] if self._tags else None
         return pair if tag is None else Pair(add_tag(tag, pair.source), pair.target)
 
-    def _complete_pairs(self, number: int, on_skip: Callable[[], None] = lambda: None) -> Iterator[Pair]:
-        """Yields the pairs of a file with two sides; calls `on_skip` for each of the others."""
+    def _complete_pairs(self, number: int, account: FileAccount | None = None) -> Iterator[Pair]:
+        """Yields the pairs of a file with two sides; the account is told of the others."""
         name, file = self.names[number], self._files[number]
         try:
-            yield from self._complete_pairs_of(name, file, on_skip)
+            yield from self._complete_pairs_of(number, account or FileAccount())
         except DataError as error:
             for path in self._paths():
                 self._changes.refuse_changed(path)
@@ -298,7 +300,8 @@ class Corpus:
         """Returns a hexadecimal hash of where named files lie, their sizes, and when they changed."""
         parts = hashlib.blake2b(digest_size=16)
         with suppress(DataError):  # what cannot be read is told when that matters
-            for pair in chain.from_iterable(read_pairs(file, self.settings) for file in self._files):
+            read = map(read_pairs, self._files, self._settings)
+            for pair in chain.from_iterable(read):
                 for name, names_file in zip(pair, self.settings.names_files, strict=True):
                     if not names_file:
                         continue
@@ -310,20 +313,22 @@ class Corpus:
 
     def find_file(self, name: str) -> str:
         """Returns where a file of a side is named first, such as "train.tsv:17"."""
-        for file, corpus_file in zip(self.names, self._files, strict=True):
-            for number, pair in enumerate(read_pairs(corpus_file, self.settings), start=1):
+        for file, corpus_file, settings in zip(self.names, self._files, self._settings, strict=True):
+            account = FileAccount()
+            for pair in read_pairs(corpus_file, settings, account=account):
                 if name in pair:
-                    return f"{file}:{number}"
+                    return account.where(file)
         return ", ".join(self.names)
 
-    def _complete_pairs_of(self, name: str, file: PairFile, on_skip: Callable[[], None]) -> Iterator[Pair]:
-        for number, pair in enumerate(read_pairs(file, self.settings, self._changes), start=1):
+    def _complete_pairs_of(self, number: int, account: FileAccount) -> Iterator[Pair]:
+        settings = self._settings[number]
+        for pair in read_pairs(self._files[number], settings, self._changes, account):
             if not any(map(is_blank, pair)):
                 yield pair
-            elif self.settings.on_empty == "skip":
-                on_skip()
+            elif settings.on_empty == "skip":
+                account.left_out[EMPTY] += 1
             else:
-                raise _empty_side_error(f"{name}:{number}", pair)
+                raise _empty_side_error(account.where(self.names[number]), pair)
 
 
 def _count_bits(packed: npt.NDArray[np.uint8], begin: int, end: int) -> int:

@@ -96,6 +96,12 @@ class Inspection:
         return {name: value for name, value in found.items() if value}
 
 
+def _header_advice(file: str) -> str:
+    if ".csv" in file.lower():
+        return ", choose columns by the names in it: --columns SOURCE,TARGET"
+    return ": tail -n +2"
+
+
 def describe_findings(findings: dict[str, Any], files: Sequence[str], pairs: int) -> list[str]:
     """Returns lines for people on what `Inspection.findings` returned.
 
@@ -106,7 +112,7 @@ def describe_findings(findings: dict[str, Any], files: Sequence[str], pairs: int
     """
     lines = [
         f"warning: {files[number]} begins with what looks like a header, which is used as a pair; "
-        "to leave it out: tail -n +2"
+        f"to leave it out{_header_advice(files[number])}"
         for number in findings.get("headers", [])
     ]
     if findings.get("one_target"):

@@ -7,13 +7,23 @@ import gzip
 import hashlib
 import io
 import lzma
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
+from interlingua.data.member import AnyFile, Member
 from interlingua.data.recognition import refuse_foreign_bytes, refuse_foreign_text
+from interlingua.data.zstd import ZSTD_MAGIC, ZstdReader
 from interlingua.errors import DataError
 
-__all__ = ["ChangeDetector", "HashedFile", "open_text"]
+__all__ = ["COMPRESSIONS", "ChangeDetector", "HashedFile", "open_archive", "open_text", "open_unpacked"]
+
+COMPRESSIONS = (".gz", ".xz", ".bz2", ".zst")
+"""Suffixes of compressed files."""
 
 BUFFER = 1 << 20
 HEAD = 1 << 16
@@ -112,38 +122,104 @@ def changed_error(path: Path) -> DataError:
     )  # fmt: skip
 
 
-def open_text(raw: HashedFile, path: Path) -> IO[bytes]:
-    """Returns the bytes of a text file, unpacked when they are gzip, xz or bzip2, whatever the file's name.
+@contextmanager
+def open_unpacked(file: AnyFile, changes: ChangeDetector | None = None) -> Iterator[io.BufferedReader]:
+    """Opens a file and unpacks it when it is gzip, xz, bzip2 or zstd, whatever its name.
+
+    Args:
+        file: the file.
+        changes: told what was read, when the context ends without an error.
 
     Raises:
-        DataError: the content is no text, or text of another form than lines of UTF-8.
+        DataError: it cannot be read, is damaged or has changed, also while the context lasts.
+        ConfigurationError: the package for zstd is missing.
     """
-    buffered = io.BufferedReader(raw, BUFFER)
-    unpacked = _unpack(buffered, path)
-    if unpacked is None:
-        refuse_foreign_bytes(buffered.peek(HEAD)[:HEAD], path)
-        text = cast(IO[bytes], buffered)
-    else:
-        text = io.BufferedReader(cast(io.RawIOBase, unpacked), HEAD)
-        refuse_foreign_bytes(text.peek(HEAD)[:HEAD], path, inside=" inside the compressed file")
-    refuse_foreign_text(cast(io.BufferedReader, text).peek(HEAD)[:HEAD], path)
-    return text
+    try:
+        with _open(file, changes) as packed:
+            yield cast(io.BufferedReader, _unpack(packed, file) or packed)
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+        raise DataError("the compressed file is damaged", where=file, found=str(error)) from None
+    except OSError as error:
+        raise DataError("the file cannot be read", where=file, found=error.strerror or str(error)) from None
 
 
-def _unpack(
-    packed: io.BufferedReader[HashedFile], path: Path
-) -> IO[bytes] | lzma.LZMAFile | bz2.BZ2File | None:
+@contextmanager
+def open_text(file: AnyFile, changes: ChangeDetector | None = None) -> Iterator[io.BufferedReader]:
+    """As `open_unpacked`, of text in lines.
+
+    Raises:
+        DataError: also when the content is no text, or text of another form than lines of UTF-8.
+    """
+    with open_unpacked(file, changes) as text:
+        inside = "" if isinstance(getattr(text, "raw", None), HashedFile) else " inside the compressed file"
+        head = text.peek(HEAD)[:HEAD]
+        refuse_foreign_bytes(head, file, inside)
+        refuse_foreign_text(head, file)
+        yield text
+
+
+@contextmanager
+def _open(file: AnyFile, changes: ChangeDetector | None) -> Iterator[io.BufferedReader]:
+    if isinstance(file, Member):
+        with open_archive(file.archive, changes) as archive:
+            try:
+                raw = archive.open(file.inside)
+            except (NotImplementedError, RuntimeError, ValueError, KeyError, struct.error) as error:
+                raise DataError("the file in the archive cannot be read", where=file,
+                                found=str(error)) from None  # fmt: skip
+            with raw:
+                yield io.BufferedReader(cast(io.RawIOBase, raw), HEAD)
+        return
+    if changes:
+        changes.begin(file)
+    with HashedFile(file.open("rb", buffering=0)) as hashed:
+        yield io.BufferedReader(hashed, BUFFER)  # as long as it lives, `hashed` is open
+        if changes:
+            changes.end(file, hashed.digest())
+
+
+@contextmanager
+def open_archive(path: Path, changes: ChangeDetector | None = None) -> Iterator[zipfile.ZipFile]:
+    """Opens a zip archive, of which nothing is ever written to the disk.
+
+    Raises:
+        DataError: it cannot be read, is damaged, or has changed when the context ends without an error.
+    """
+    if changes:
+        changes.begin(path)
+    try:
+        archive = zipfile.ZipFile(path)
+    except OSError as error:
+        raise DataError("the file cannot be read", where=path, found=error.strerror or str(error)) from None
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        ValueError,
+        EOFError,
+        struct.error,
+        OverflowError,
+    ) as error:
+        raise DataError("the zip archive is damaged", where=path, found=str(error)) from None
+    with archive:
+        yield archive
+    if changes:
+        changes.refuse_changed(path)
+
+
+def _unpack(packed: io.BufferedReader, file: AnyFile) -> io.BufferedIOBase | io.RawIOBase | None:
     head = packed.peek(16)
     if head.startswith(b"\x1f\x8b"):
-        return cast(IO[bytes], gzip.GzipFile(fileobj=packed))
+        return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=packed)), HEAD)
     if head.startswith(b"\xfd7zXZ\0"):
-        return lzma.LZMAFile(packed)
+        return io.BufferedReader(cast(io.RawIOBase, lzma.LZMAFile(packed)), HEAD)
     if head.startswith(b"BZh") and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
-        return bz2.BZ2File(packed)
-    if path.suffix.lower() in (".gz", ".xz", ".bz2"):
+        return io.BufferedReader(cast(io.RawIOBase, bz2.BZ2File(packed)), HEAD)
+    if head.startswith(ZSTD_MAGIC):
+        return io.BufferedReader(ZstdReader(packed, str(file)), HEAD)
+    if file.suffix.lower() in COMPRESSIONS:
         raise DataError(
-            "the compressed file is damaged, or not compressed at all", where=path, found=head[:16],
-            accepted=f"If it is plain text, call it {path.stem}.",
+            "the compressed file is damaged, or not compressed at all", where=file, found=head[:16],
+            accepted=f"If it is plain text, call it {file.stem}.",
         )  # fmt: skip
     return None
 

@@ -21,8 +21,11 @@ from interlingua.data.account import SHOWN_PAIRS, show_pairs, summarise
 from interlingua.data.cache import UNFINISHED, Cache, choose_size_limit
 from interlingua.data.codecs import digest, load_tokenizers, save_tokenizers, train_codecs
 from interlingua.data.corpus import Corpus, CorpusReport, CorpusSettings, Pair, format_of
+from interlingua.data.formats.table import uses_languages
 from interlingua.data.inspection import are_swapped
 from interlingua.data.mixture import Part, count_parts, refuse_epoch, report_corpora
+from interlingua.data.opening import ChangeDetector
+from interlingua.data.settings import CorpusFile
 from interlingua.data.sources import recognise_kinds
 from interlingua.data.split import SplitPart, split
 from interlingua.data.store import Store
@@ -91,7 +94,10 @@ def prepare(
     if any(corpus_settings.names_files):  # the same names may stand for other files
         content += [part.digest_files() for part in (train, valid) if part]
     pictures = pictures or PictureSettings()
-    learning = {**tokenizer_settings.model_dump(), **_of_codec(corpus_settings, pictures)}
+    learning = {
+        **tokenizer_settings.model_dump(), **_of_codec(corpus_settings, pictures),
+        **_digest_models(tokenizer_settings, must_exist=given_tokenizers is None),
+    }  # fmt: skip
     key = _cache_key(content, corpus_settings, learning, given_tokenizers)
     try:
         entries, notes = _writable_cache(cache)
@@ -166,18 +172,35 @@ def _cache_key(
     learning: dict[str, Any],
     given_tokenizers: TokenizerPair | None,
 ) -> str:
-    reading = corpus_settings.model_dump(exclude={"train", "valid", "corpora"})
+    reading = corpus_settings.model_dump(exclude={"train", "valid", "corpora", "languages"})
     if given_tokenizers:
         tokenization: Any = [digest(side) for side in given_tokenizers]
     else:
         tokenization = learning
     files = [
-        [(format_of(each.file, corpus_settings), each.tag) for each in part]
+        [
+            (format_of(each.file, corpus_settings), each.tag, _languages_of(each, corpus_settings))
+            for each in part
+        ]
         for part in (corpus_settings.train_files, corpus_settings.valid_files)
     ]
     formats = [*files, FORMAT, sentencepiece.__version__]
     key = json.dumps([content, reading, tokenization, formats], sort_keys=True)
     return hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+
+
+def _digest_models(settings: TokenizerSettings, *, must_exist: bool) -> dict[str, str]:
+    """A hash of each SentencePiece model that is given, in place of its name."""
+    return {
+        key: ChangeDetector().digest(Path(file)).hex()
+        for key, file in settings.own_models().items()
+        if must_exist or Path(file).is_file()
+    }
+
+
+def _languages_of(file: CorpusFile, settings: CorpusSettings) -> tuple[str, str] | None:
+    """Those that choose the sides of a file's pairs."""
+    return settings.for_file(file).languages if uses_languages(file.file, settings) else None
 
 
 def _of_codec(data: CorpusSettings, pictures: PictureSettings) -> dict[str, Any]:

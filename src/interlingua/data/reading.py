@@ -6,17 +6,17 @@ Every error names the file and the line.
 
 from __future__ import annotations
 
-import gzip
 import json
-import lzma
 import shlex
-import zlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any, cast
 
-from interlingua.data.opening import HEAD, ChangeDetector, HashedFile, open_text
+from interlingua.data.columns import Columns, find_columns, has_names
+from interlingua.data.file_account import FileAccount
+from interlingua.data.member import AnyFile
+from interlingua.data.opening import HEAD, ChangeDetector, open_text
 from interlingua.data.recognition import encoding_advice, recognise_form
 from interlingua.errors import DataError
 from interlingua.text.columns import COLUMN_END
@@ -25,61 +25,63 @@ __all__ = ["read_jsonl", "read_lines", "read_parallel", "read_tsv"]
 
 MARK = "\ufeff"
 """The byte order mark."""
+MAX_LINE_BYTES = 1 << 26
 _JSON_KINDS = {dict: "an object", list: "an array", bool: "true or false", type(None): "null"}
 
 
-def read_lines(path: Path, changes: ChangeDetector | None = None) -> Iterator[str]:
+def read_lines(file: AnyFile, changes: ChangeDetector | None = None) -> Iterator[str]:
     """Yields the lines of a UTF-8 file without their ends; a byte order mark is dropped.
 
     Args:
-        path: the file.
+        file: the file.
         changes: told what was read, when the file is read to its end.
 
     Raises:
         DataError: the file cannot be read, is damaged, has changed, or a line is not UTF-8.
     """
-    changes = changes or ChangeDetector()
     number = 0
     try:
-        changes.begin(path)
-        with HashedFile(path.open("rb", buffering=0)) as raw:
-            lines = open_text(raw, path)  # as long as it lives, `raw` is open
-            for number, line in enumerate(lines, start=1):
+        with open_text(file, changes) as lines:
+            # A longer one is not read into memory, as of an archive made to burst.
+            for number, line in enumerate(iter(partial(lines.readline, MAX_LINE_BYTES), b""), start=1):
+                if len(line) == MAX_LINE_BYTES:
+                    what = f"the line is longer than {MAX_LINE_BYTES >> 20} MiB"
+                    raise DataError(what, where=f"{file}:{number}", accepted="Is this a file of texts?")
                 text = line.decode()
                 if number == 1:
                     text = text.removeprefix(MARK)
                 yield text.removesuffix("\n").removesuffix("\r")
-            changes.end(path, raw.digest())
     except UnicodeDecodeError as error:
         raise DataError(
             "the line is not UTF-8",
-            where=f"{path}:{number}",
+            where=f"{file}:{number}",
             found=error.object[max(0, error.start - 20) : error.end + 20],
-            accepted=encoding_advice(error.object, _head(path), path),
+            accepted=encoding_advice(error.object, _head(file), file),
         ) from None
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
-        raise DataError("the compressed file is damaged", where=path, found=str(error)) from None
-    except OSError as error:
-        raise DataError("the file cannot be read", where=path, found=error.strerror or str(error)) from None
 
 
 def read_tsv(
-    path: Path, columns: tuple[Sequence[int], int] | None, changes: ChangeDetector | None = None
-) -> Iterator[tuple[str, str]]:
+    file: AnyFile, columns: Columns | None, changes: ChangeDetector | None = None,
+    account: FileAccount | None = None,
+) -> Iterator[tuple[str, str]]:  # fmt: skip
     """Yields the two texts of each line; a blank line gives two empty ones.
 
     Args:
-        path: the file.
-        columns: the source's columns, which stay columns of its text, and the target's, counted from 1; None
-            when there are just two.
+        file: the file.
+        columns: the source's columns, which stay columns of its text, and the target's, counted from 1, or by
+            the names in the first line; None when there are just two.
         changes: see `read_lines`.
+        account: told the place.
 
     Raises:
         DataError: a line has too few columns, or a third one when no columns are chosen.
     """
-    sources, target = ([number - 1 for number in columns[0]], columns[1] - 1) if columns else ([0], 1)
+    account = account or FileAccount()
+    lines = enumerate(read_lines(file, changes), start=1)
+    header = next(lines, (1, ""))[1].split("\t") if has_names(columns) else []
+    sources, target = find_columns(columns, header, f"{file}:1") if columns else ([0], 1)
     least = max(*sources, target) + 1
-    for number, line in enumerate(read_lines(path, changes), start=1):
+    for account.place, line in lines:
         if line[:1] == MARK:  # of a file joined to another one
             line = line[1:]
         fields = line.split("\t")
@@ -88,37 +90,39 @@ def read_tsv(
         elif not line:
             yield "", ""
         else:
-            raise _wrong_columns(path, number, fields, columns)
+            raise _wrong_columns(file, account.place, fields, columns)
 
 
 def read_jsonl(
-    path: Path, keys: tuple[Sequence[str], str], changes: ChangeDetector | None = None,
-    one_column: bool = False,
+    file: AnyFile, keys: tuple[Sequence[str], str], changes: ChangeDetector | None = None,
+    one_column: bool = False, account: FileAccount | None = None,
 ) -> Iterator[tuple[str, str]]:  # fmt: skip
     """Yields the two texts of each line's JSON object; a blank line gives two empty ones.
 
     Args:
-        path: the file.
+        file: the file.
         keys: the source's keys, whose values are columns of its text as those of a list are, and the
             target's; others are ignored.
         changes: see `read_lines`.
         one_column: whether the tabs of a text are spaces, and no ends of columns.
+        account: told the place.
 
     Raises:
         DataError: a line is no JSON object, or a key is missing or no text.
     """
-    for number, line in enumerate(read_lines(path, changes), start=1):
+    account = account or FileAccount()
+    for account.place, line in enumerate(read_lines(file, changes), start=1):
         line = line.removeprefix(MARK)
         if not line.strip():
             yield "", ""
             continue
-        where = f"{path}:{number}"
+        where = f"{file}:{account.place}"
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise _not_json(path, where, line, error) from None
+            raise _not_json(file, where, line, error) from None
         if not isinstance(record, dict):
-            raise _not_an_object(path, where, record, line)
+            raise _not_an_object(file, where, record, line)
         for key in (*keys[0], keys[1]):
             if line.count(f'"{key}"') > 1:
                 _refuse_repeated_key(key, where, line)
@@ -127,17 +131,20 @@ def read_jsonl(
 
 
 def read_parallel(
-    source: Path, target: Path, changes: ChangeDetector | None = None
-) -> Iterator[tuple[str, str]]:
+    source: AnyFile, target: AnyFile, changes: ChangeDetector | None = None,
+    account: FileAccount | None = None,
+) -> Iterator[tuple[str, str]]:  # fmt: skip
     """Yields line n of one file with line n of the other.
 
     Raises:
         DataError: the files have unequal numbers of lines.
     """
+    account = account or FileAccount()
     lines, blank = [0, 0], True
     for pair in zip_longest(read_lines(source, changes), read_lines(target, changes)):
         lines = [count + (text is not None) for count, text in zip(lines, pair, strict=True)]
         if lines[0] == lines[1]:
+            account.place = lines[0]
             yield cast(tuple[str, str], pair)
         else:
             blank = blank and not (pair[0] or pair[1] or "").strip()
@@ -146,19 +153,19 @@ def read_parallel(
         raise DataError(
             "the two files have unequal numbers of lines",
             where=f"{shorter}:{min(lines)}",
-            found=f"{lines[0]:,} lines in {source}, {lines[1]:,} in {target}",
+            found=f"{lines[0]:,} lines in {source.name}, {lines[1]:,} in {target.name}",
             accepted="What the other one has more are blank lines at its end: remove them."
             if blank
             else "Line n of one file must belong to line n of the other.",
         )
 
 
-def _head(path: Path) -> bytes:
+def _head(file: AnyFile) -> bytes:
     """The beginning of a file's text."""
     try:
-        with HashedFile(path.open("rb", buffering=0)) as raw:
-            return open_text(raw, path).read(HEAD)
-    except (DataError, OSError, EOFError, zlib.error, lzma.LZMAError):
+        with open_text(file) as text:
+            return text.read(HEAD)
+    except DataError:
         return b""
 
 
@@ -203,23 +210,23 @@ def _advise_keys(record: dict[str, Any]) -> str:
     return f"Say which: --keys {','.join(texts) if len(texts) == 2 else 'SOURCE,TARGET'}"
 
 
-def _not_json(path: Path, where: str, line: str, error: Exception) -> DataError:
+def _not_json(file: AnyFile, where: str, line: str, error: Exception) -> DataError:
     accepted = 'Each line is an object, such as {"source": "one", "target": "eins"}.'
     if line.strip() in ("{", "[", "[{"):
         selected = "." if line.strip() == "{" else ".[]"
         accepted = (
-            f"The objects must be on a line each: jq -c {shlex.quote(selected)} {path.name} > new.jsonl"
+            f"The objects must be on a line each: jq -c {shlex.quote(selected)} {file.name} > new.jsonl"
         )
     found = f"{line[:60]!r}: {error}" if isinstance(error, json.JSONDecodeError) else line
     return DataError("the line is not JSON", where=where, found=found, accepted=accepted)
 
 
-def _not_an_object(path: Path, where: str, record: object, line: str) -> DataError:
+def _not_an_object(file: AnyFile, where: str, record: object, line: str) -> DataError:
     accepted = 'Each line is an object, such as {"source": "one", "target": "eins"}.'
     if isinstance(record, list) and len(record) == 2 and all(isinstance(part, str) for part in record):
-        accepted = f"Convert it first: jq -c '{{source: .[0], target: .[1]}}' {path.name} > new.jsonl"
+        accepted = f"Convert it first: jq -c '{{source: .[0], target: .[1]}}' {file.name} > new.jsonl"
     elif isinstance(record, list) and record and all(isinstance(part, dict) for part in record):
-        accepted = f"The objects must be on a line each: jq -c '.[]' {path.name} > new.jsonl"
+        accepted = f"The objects must be on a line each: jq -c '.[]' {file.name} > new.jsonl"
     return DataError("the line is not a JSON object", where=where, found=line, accepted=accepted)
 
 
@@ -232,11 +239,9 @@ def _refuse_repeated_key(key: str, where: str, line: str) -> None:
         raise DataError(f"the key {key!r} is there twice", where=where, found=line)
 
 
-def _wrong_columns(
-    path: Path, number: int, fields: list[str], columns: tuple[Sequence[int], int] | None
-) -> DataError:
-    where, line = f"{path}:{number}", "\t".join(fields)
-    form = recognise_form(_head(path), path) if len(fields) == 1 else None
+def _wrong_columns(file: AnyFile, number: int, fields: list[str], columns: Columns | None) -> DataError:
+    where, line = f"{file}:{number}", "\t".join(fields)
+    form = recognise_form(_head(file), file) if len(fields) == 1 else None
     if form:
         return DataError(f"the line has no tab; {form[0]}", where=where, found=line, accepted=form[1])
     if columns:
@@ -249,5 +254,6 @@ def _wrong_columns(
         what = "the line has 3 columns, the last of which is empty: it ends with a tab"
         accepted = "To use the first two: --columns 1,2"
     else:
-        what, accepted = f"the line has {len(fields)} columns", "Say which two to use: --columns 1,2"
+        what = f"the line has {len(fields)} columns"
+        accepted = "Say which two to use, by number or by the names in the first line: --columns 1,2"
     return DataError(what, where=where, found=line, accepted=accepted)

@@ -9,6 +9,7 @@ import shlex
 import tomllib
 from pathlib import Path
 
+from interlingua.data.member import AnyFile
 from interlingua.errors import DataError
 
 __all__ = ["encoding_advice", "recognise_form", "refuse_foreign_bytes", "refuse_foreign_text"]
@@ -22,13 +23,14 @@ _MAGIC: list[tuple[bytes, str, str]] = [
     (b"OggS", "a sound (Ogg)", ""),
     (b"fLaC", "a sound (FLAC)", ""),
     (b"SQLite format 3\0", "an SQLite database", "Export a table as tab-separated text."),
-    (b"PAR1", "a Parquet file", "Write its rows as JSON lines: pandas.read_parquet(…).to_json(lines=True)."),
+    (b"PAR1", "a Parquet file", "Let its name end with .parquet."),
+    (b"ARROW1", "an Arrow file", "Name the directory that datasets.save_to_disk wrote."),
     (b"\xd0\xcf\x11\xe0", "an old Office document", "Save it as tab-separated text (UTF-8)."),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd", "Unpack it first: zstd -d {}"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it first: 7z x {}"),
     (b"Rar!", "a RAR archive", "Unpack it first: unrar x {}"),
     (b"\x1f\x8b", "compressed twice (gzip)", "Unpack it first."),
     (b"\xfd7zXZ\0", "compressed twice (xz)", "Unpack it first."),
+    (b"\x28\xb5\x2f\xfd", "compressed twice (zstd)", "Unpack it first."),
 ]
 _ENCODING_MARKS = [
     (b"\xff\xfe\0\0", "UTF-32"),
@@ -40,13 +42,9 @@ _OTHER_ENCODINGS = (
     "Its encoding cannot be told from the bytes (windows-1251 for Cyrillic, windows-1250, shift_jis, "
     "gb18030, …); convert it with: iconv -f ENCODING -t UTF-8"
 )
-_CSV_TO_TSV = (
-    "python3 -c \"import csv,sys; [print(*(' '.join(c.split()) for c in r), sep='\\t') "
-    'for r in csv.reader(sys.stdin{})]" < {} > {}'
-)
 
 
-def refuse_foreign_bytes(head: bytes, path: Path, inside: str = "") -> None:
+def refuse_foreign_bytes(head: bytes, path: AnyFile, inside: str = "") -> None:
     """Raises a DataError for content that is no text.
 
     Args:
@@ -65,7 +63,7 @@ def refuse_foreign_bytes(head: bytes, path: Path, inside: str = "") -> None:
             raise _foreign(path, what + inside, accepted)
 
 
-def refuse_foreign_text(head: bytes, path: Path) -> None:
+def refuse_foreign_text(head: bytes, path: AnyFile) -> None:
     """Raises a DataError for text in UTF-16 or UTF-32, with old Macs' line ends, or marked up."""
     if encoding := _wide_encoding(head):
         raise DataError(
@@ -80,15 +78,17 @@ def refuse_foreign_text(head: bytes, path: Path) -> None:
         return
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1000].lower()
     if start.startswith(b"<?xml") or start.startswith((b"<tmx", b"<xliff")):
-        if b"<tmx" in start:
-            advice = "Export it as tab-separated text from the program that made it."
-            raise _foreign(path, "a translation memory (TMX), which is not read yet", advice)
-        raise _foreign(path, "an XML document", "Tab-separated text or JSON lines are needed.")
+        for mark, what, suffix in ((b"<tmx", "a translation memory (TMX)", "tmx"),
+                                   (b"<xliff", "an XLIFF document", "xliff")):  # fmt: skip
+            if mark in start:
+                advice = f"Let its name end with .{suffix}, or: --set data.format={suffix}"
+                raise _foreign(path, what, advice)
+        raise _foreign(path, "an XML document", "Of XML, TMX and XLIFF are read.")
     if start.startswith((b"<!doctype html", b"<html")) and b"</html>" not in start.split(b"\n", 1)[0]:
         raise _foreign(path, "an HTML page", "Was a page saved in place of the file itself?")
 
 
-def encoding_advice(line: bytes, head: bytes, path: Path) -> str:
+def encoding_advice(line: bytes, head: bytes, path: AnyFile) -> str:
     """Says how to convert a file with a line that is not UTF-8.
 
     Args:
@@ -114,7 +114,7 @@ def encoding_advice(line: bytes, head: bytes, path: Path) -> str:
     return f"Convert it first; if it is a Western European text (else name its encoding after -f): {command}"
 
 
-def recognise_form(head: bytes, path: Path) -> tuple[str, str] | None:
+def recognise_form(head: bytes, path: AnyFile) -> tuple[str, str] | None:
     """Says what text without any tab looks like, and what to do with it: "looks like CSV", advice.
 
     Args:
@@ -141,7 +141,7 @@ def recognise_form(head: bytes, path: Path) -> tuple[str, str] | None:
     return _recognise_separator(lines, path)
 
 
-def _recognise_separator(lines: list[str], path: Path) -> tuple[str, str] | None:
+def _recognise_separator(lines: list[str], path: AnyFile) -> tuple[str, str] | None:
     if all("|||" in line for line in lines):
         return "the sides are separated by |||", (
             f"Convert it: sed 's/ *||| */\\t/' {_quoted(path)} > {_quoted(_new(path, 'tsv'))}"
@@ -158,10 +158,10 @@ def _recognise_separator(lines: list[str], path: Path) -> tuple[str, str] | None
             and min(counts) > 1
             and (len(lines) > 2 or quoted or path.suffix.lower() == ".csv")
         ):
-            option = "" if delimiter == "," else f", delimiter='{delimiter}'"
-            advice = _CSV_TO_TSV.format(option, _quoted(path), _quoted(_new(path, "tsv")))
             separated = "commas" if delimiter == "," else "semicolons"
-            return f"the file looks like CSV ({separated} between columns)", f"Convert it: {advice}"
+            return f"the file looks like CSV ({separated} between columns)", (
+                f"Call it {path.stem}.csv, or: --set data.format=csv"
+            )
     if all(len(re.split(r" {2,}", line.strip())) == 2 for line in lines):
         return "the tabs seem to have become spaces", "Each line is: source, a tab, target."
     return None
@@ -218,7 +218,7 @@ def _one_sided(content: bytes) -> bool:
     return min(even, odd) <= 0.02 * (even + odd)
 
 
-def _recognise_zip(head: bytes, path: Path) -> tuple[str, str]:
+def _recognise_zip(head: bytes, path: AnyFile) -> tuple[str, str]:
     save = "Save it as tab-separated text (UTF-8)."
     names = {
         b"word/": ("a Word document (docx)", save), b"xl/": ("an Excel workbook (xlsx)", save),
@@ -231,7 +231,7 @@ def _recognise_zip(head: bytes, path: Path) -> tuple[str, str]:
     by_suffix = {".xlsx": b"xl/", ".docx": b"word/", ".pptx": b"ppt/", ".ods": b"opendocument"}
     if name := by_suffix.get(path.suffix.lower()):  # type: ignore[assignment]
         return names[name]
-    return "a zip archive", f"Unpack it first: unzip {_quoted(path)}"
+    return "a zip archive", f"Let its name end with .zip, or unpack it first: unzip {_quoted(path)}"
 
 
 def _is_lines(head: bytes) -> bool:
@@ -248,19 +248,19 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _foreign(path: Path, what: str, accepted: str) -> DataError:
+def _foreign(path: AnyFile, what: str, accepted: str) -> DataError:
     return DataError(f"the file is {what}", where=path, accepted=accepted)
 
 
-def _conversion(encoding: str, path: Path) -> str:
+def _conversion(encoding: str, path: AnyFile) -> str:
     return f"Convert it first: iconv -f {encoding} -t UTF-8 {_quoted(path)} > {_quoted(_new(path))}"
 
 
-def _quoted(path: Path) -> str:
+def _quoted(path: AnyFile) -> str:
     return shlex.quote(path.name)
 
 
-def _new(path: Path, suffix: str = "") -> Path:
+def _new(path: AnyFile, suffix: str = "") -> Path:
     """A name for the converted file."""
     return (
         Path(f"{path.stem}.{suffix}")

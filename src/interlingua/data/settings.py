@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, mo
 from interlingua.kinds import SourceKind, TargetKind
 from interlingua.settings import Settings
 from interlingua.text.columns import COLUMN_END
+from interlingua.text.languages import check_language
 from interlingua.text.normalise import normalise
 
 __all__ = ["STANDARD_INPUT", "CorpusFile", "CorpusSettings", "MixedCorpus", "PairFile", "display_name"]
@@ -21,16 +22,32 @@ PairFile = str | tuple[str, str]
 """A file of pairs ("-" is standard input), or the source and the target file of two parallel ones."""
 
 Files = Annotated[tuple[PairFile, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
-_Column = Annotated[int, Field(ge=1)]
+_Column = Annotated[
+    Annotated[int, Field(ge=1, strict=True)] | Annotated[str, Field(min_length=1)],
+    BeforeValidator(lambda value: int(value) if isinstance(value, str) and value.isdecimal() else value),
+]
+"""A number, or the name of a column."""
 T = TypeVar("T")
 _Several = Annotated[
     tuple[T, ...],
     BeforeValidator(lambda value: _split(value, "+") if isinstance(value, str | list | tuple) else [value]),
-    PlainSerializer(lambda value: value[0] if len(value) == 1 else list(value)),
+    PlainSerializer(lambda value: list(value) if len(value) > 1 or "+" in str(value[0]) else value[0]),
     Field(min_length=1),
 ]
 """One or more, as a list or with a plus between them."""
 _SourceAndTarget = BeforeValidator(lambda value: _split(value, ","))
+
+
+def _check_columns(columns: tuple[tuple[int | str, ...], int | str]) -> Any:
+    if len({type(column) for column in (*columns[0], columns[1])}) > 1:
+        raise ValueError("should be all numbers of columns, from 1, or all their names")
+    return columns
+
+
+_Columns = Annotated[tuple[_Several[_Column], _Column], _SourceAndTarget, AfterValidator(_check_columns)]
+_Language = Annotated[str, AfterValidator(check_language)]
+Languages = Annotated[tuple[_Language, _Language], _SourceAndTarget]
+"""Codes of source and target."""
 
 
 def _split(value: Any, between: str) -> Any:
@@ -61,6 +78,8 @@ class MixedCorpus(Settings):
     weight: float = Field(1.0, gt=0)
     """How many times each pair is seen in an epoch: .5 is every other epoch, 2.5 twice and every other epoch
     a third time."""
+    languages: Languages | None = None
+    """As data.languages, of its own files."""
     tag: Annotated[str, AfterValidator(_check_tag)] | None = None
     """A first column that its sources get, such as the language to translate into; all corpora or none."""
     valid: Files = ()
@@ -84,6 +103,8 @@ class CorpusFile(NamedTuple):
     corpus: str
     """Its name."""
     tag: str | None
+    languages: tuple[str, str] | None = None
+    """Of this file; those of all files when not given."""
 
 
 class CorpusSettings(Settings):
@@ -95,11 +116,15 @@ class CorpusSettings(Settings):
     """The same for validation; without any, a share of the training pairs is held out."""
     corpora: MixedCorpora = ()
     """Instead of train: several corpora with weights or tags."""
-    format: Literal["auto", "tsv", "jsonl"] = "auto"
-    """auto goes by the name: .jsonl and .ndjson are JSON lines, all else is tab-separated."""
-    columns: Annotated[tuple[_Several[_Column], _Column], _SourceAndTarget] | None = None
-    """The source's and the target's column, from 1, of tab-separated files with more than two, such as "1,2";
-    "1+3,2" or [[1, 3], 2]: a source of two columns, such as a word and its tags."""
+    format: Literal["auto", "tsv", "jsonl", "csv", "tmx", "xliff", "po", "parquet"] = "auto"
+    """auto goes by the end of the name, such as .jsonl, .csv or .tmx; what is not known is tab-separated."""
+    languages: Languages | None = None
+    """Which languages are source and target in files that hold several, such as TMX; those of the experiment
+    when not given."""
+    columns: _Columns | None = None
+    """The source's and the target's column of files with more than two, from 1, such as "1,2", or by the
+    names in the first line, such as "english,german"; "1+3,2" or [[1, 3], 2]: a source of two columns, such
+    as a word and its tags."""
     keys: Annotated[tuple[_Several[str], str], _SourceAndTarget] = (("source",), "target")
     """The source's and the target's key of JSON lines; a source may have several, as columns."""
     source_kind: SourceKind | Literal["auto"] = "auto"
@@ -145,6 +170,10 @@ class CorpusSettings(Settings):
         """Whether sources, and whether targets, are names of files."""
         return self.source_kind not in ("text", "auto"), self.target_kind not in ("text", "auto")
 
+    def for_file(self, file: CorpusFile) -> Self:
+        """Returns these settings with the file's own languages, if it has some."""
+        return self.model_copy(update={"languages": file.languages}) if file.languages else self
+
     @property
     def mixture(self) -> tuple[MixedCorpus, ...]:
         """The corpora to train on; data.train is one that is seen once in an epoch."""
@@ -153,13 +182,13 @@ class CorpusSettings(Settings):
     @property
     def train_files(self) -> tuple[CorpusFile, ...]:
         """All files to train on, in order."""
-        return tuple(CorpusFile(file, corpus.name, corpus.tag)
+        return tuple(CorpusFile(file, corpus.name, corpus.tag, corpus.languages)
                      for corpus in self.mixture for file in corpus.files)  # fmt: skip
 
     @property
     def valid_files(self) -> tuple[CorpusFile, ...]:
         """All validation files, in order."""
         files = [CorpusFile(file, display_name(self.valid[0]), None) for file in self.valid]
-        files += [CorpusFile(file, corpus.name, corpus.tag)
+        files += [CorpusFile(file, corpus.name, corpus.tag, corpus.languages)
                   for corpus in self.corpora for file in corpus.valid]  # fmt: skip
         return tuple(files)

@@ -52,7 +52,7 @@ def _first_pairs(settings: CorpusSettings) -> list[Pair]:
     files = settings.train_files or settings.valid_files
     if not files or files[0].file == "-":
         return []
-    return list(islice(read_pairs(files[0].file, settings), LOOKED_AT))
+    return list(islice(read_pairs(files[0].file, settings.for_file(files[0])), LOOKED_AT))
 
 
 def _kind_of(names: Sequence[str]) -> SourceKind:

@@ -92,7 +92,7 @@ class Painter:
             seed: of the first, or one for each caption; the settings' when not given.
             attention: whether to give all attention weights.
             observe: called after every token, perhaps from several threads.
-            **changes: fields of SearchSettings: guidance, temperature, top_k, top_p.
+            **changes: fields of SearchSettings: guidance, temperature, top_k, top_p, min_p.
 
         Raises:
             ConfigurationError: a setting is not acceptable.

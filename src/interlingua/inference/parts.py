@@ -62,6 +62,7 @@ class Extras(NamedTuple):
 
     alignment: bool
     attention: bool
+    log_probs: bool = True
 
 
 class _EncodedPart(NamedTuple):
@@ -148,7 +149,7 @@ class PartTranslator:
         observe: PartObserver | None,
     ) -> list[Translation]:
         """Translates parts together: either all of them have terms or none has."""
-        batch = self._search_input(inputs)
+        batch = self._search_input(inputs)._replace(log_probs=extras.log_probs)
         constraint = None
         if sentence_terms := [one.sentence_terms for one in inputs if one.sentence_terms]:
             assert len(sentence_terms) == len(inputs), (
@@ -165,7 +166,7 @@ class PartTranslator:
         best = [hypotheses[0].ids for hypotheses in found]
         translations = self._flag_uncovered(translations, inputs, batch.source, best)
         have_signs = any(one.signs for one in inputs)
-        if any(extras) or (have_signs and self.engine.has_attention):
+        if extras.alignment or extras.attention or (have_signs and self.engine.has_attention):
             translations = self._with_attention(translations, batch.source, best, extras, have_signs)
         translations = [
             put_back(one.part.text, translation, one.signs, one.part.others) if one.signs else translation
@@ -287,6 +288,7 @@ class PartTranslator:
             lost,
             source_tokens,
             terms=checked,
+            engine=hypothesis.engine,
         )
 
     def _flag_uncovered(

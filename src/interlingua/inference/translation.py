@@ -42,7 +42,8 @@ class Translation:
     tokens: tuple[str, ...]
     """The pieces that were generated, as shown to people."""
     log_probs: tuple[float, ...]
-    """The model's natural log-probability of each token, then of the end unless the limit cut it off."""
+    """The model's natural log-probability of each token, then of the end unless the limit cut it off; none
+    where a foreign engine was not asked for them."""
     flags: tuple[Flag, ...] = ()
     """interlingua.flags says what they mean."""
     unknown: tuple[str, ...] = ()
@@ -65,6 +66,8 @@ class Translation:
     """Of a sound: from when to when it is, in seconds."""
     words: tuple[Word, ...] = ()
     """Of a sound, on request."""
+    engine: str = "interlingua"
+    """Whose search it is of, of a split text its first part; empty where there was nothing to translate."""
 
 
 class PairScore(NamedTuple):
@@ -77,7 +80,7 @@ class PairScore(NamedTuple):
     """Of each token, then of the end."""
 
 
-EMPTY = Translation("", 0.0, (), (), ("empty",))
+EMPTY = Translation("", 0.0, (), (), ("empty",), engine="")
 
 
 def join(parts: Sequence[Translation], gaps: Sequence[str], *, split: bool) -> Translation:
@@ -126,4 +129,5 @@ def _join(parts: Sequence[Translation], gaps: Sequence[str], split: bool) -> Tra
         source_tokens=tuple(token for part in parts for token in part.source_tokens),
         alignment=tuple(alignment) if any(part.alignment for part in parts) else None,
         terms=tuple(term for part in parts for term in part.terms),
+        engine=next((part.engine for part in parts if part.engine), ""),
     )

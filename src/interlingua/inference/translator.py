@@ -68,13 +68,21 @@ class Translator:
             engine, tokenizers, encoder, self.length_limit, self.facts, self.text_column
         )
 
+    def with_engine(self, engine: Engine) -> Translator:
+        """The same with another engine of the same model."""
+        return Translator(
+            engine, self.tokenizers, settings=self.settings, max_ratio=self.max_ratio,
+            max_source_length=self.max_source_length, facts=self.facts, extra_tokens=self.extra_tokens,
+        )  # fmt: skip
+
     def length_limit(self, source_length: int) -> int:
         """The most target tokens looked for, of a source of so many tokens."""
         return self.tokenizers.target.length_limit(source_length, self.max_ratio, self.extra_tokens)
 
     def translate(
         self, texts: Iterable[str], *, glossary: GlossaryInput | None = None, alignment: bool = False,
-        attention: bool = False, observe: DraftObserver | None = None, whole: bool = False, **changes: Any,
+        attention: bool = False, log_probs: bool = True, observe: DraftObserver | None = None,
+        whole: bool = False, **changes: Any,
     ) -> list[Translation]:  # fmt: skip
         """Translates texts; the order and the company of a text do not matter to its translation.
 
@@ -89,8 +97,11 @@ class Translator:
                 they apply. Each translation tells which terms it holds.
             alignment: whether to say which source token each token comes from.
             attention: whether to give all attention weights.
+            log_probs: whether to give the log-probability of each token; a foreign engine is faster without,
+                and its scores then leave out what a search never writes, such as the unknown symbol.
             observe: called after every step of decoding, perhaps from several threads; it may raise to stop,
-                or return the numbers of texts that are not wanted any more.
+                or return the numbers of texts that are not wanted any more. A foreign engine calls it before
+                and after each batch alone.
             whole: whether texts go through the model as they are, unless they are too long for it.
             **changes: fields of SearchSettings, such as beam=5, n_best=3 or sample=True.
 
@@ -115,7 +126,9 @@ class Translator:
             for part_number, part in enumerate(of_text):
                 places.setdefault(part, []).append((text_number, part_number))
         observe_parts = None if observe is None else _by_place(observe, list(places.values()))
-        found = self._parts.translate(list(places), settings, Extras(alignment, attention), observe_parts)
+        found = self._parts.translate(
+            list(places), settings, Extras(alignment, attention, log_probs), observe_parts
+        )
         by_part = dict(zip(places, found, strict=True))
         return [
             join([by_part[part] for part in of_text], passage.gaps, split=passage.has_long_line)

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from interlingua.model.dropout import drop
+from interlingua.model.linear import Linear
 from interlingua.model.positions import RotaryPositions
 
 __all__ = ["MultiHeadAttention", "attention_bias", "causal_mask"]
@@ -34,9 +35,9 @@ class MultiHeadAttention(nn.Module):
         self.dropout = dropout
         self.rotary = rotary
         self.scale = 1 / math.sqrt(dim // heads)
-        self.query = nn.Linear(dim, dim)
-        self.key_value = nn.Linear(dim, 2 * dim)
-        self.output = nn.Linear(dim, dim)
+        self.query = Linear(dim, dim)
+        self.key_value = Linear(dim, 2 * dim)
+        self.output = Linear(dim, dim)
 
     def keys_values(
         self, memory: Float[Tensor, "batch key dim"], first: int = 0

@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from interlingua.model.linear import Linear
+
 __all__ = ["ConvolutionModule", "DepthwiseConvolution", "depthwise"]
 
 
@@ -27,10 +29,10 @@ class ConvolutionModule(nn.Module):
 
     def __init__(self, dim: int, size: int, norm: nn.Module) -> None:
         super().__init__()
-        self.gated = nn.Linear(dim, 2 * dim)
+        self.gated = Linear(dim, 2 * dim)
         self.depthwise = DepthwiseConvolution(dim, size)
         self.norm = norm
-        self.output = nn.Linear(dim, dim)
+        self.output = Linear(dim, dim)
 
     def forward(
         self, x: Float[Tensor, "batch length dim"], mask: Bool[Tensor, "batch length"]

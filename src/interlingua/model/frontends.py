@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from interlingua.kinds import Source
 from interlingua.model.embedding import embed
+from interlingua.model.linear import Linear
 from interlingua.model.positions import GridPositions
 
 __all__ = ["FrameFrontend", "Frontend", "PatchFrontend", "TokenFrontend"]
@@ -75,7 +76,7 @@ class FrameFrontend(nn.Module):
         super().__init__()
         self.first = StridedConvolution(bands, dim)
         self.second = StridedConvolution(dim, dim)
-        self.projection = nn.Linear(dim, dim)
+        self.projection = Linear(dim, dim)
         for linear in (self.first.linear, self.second.linear, self.projection):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
@@ -112,7 +113,7 @@ class PatchFrontend(nn.Module):
 
     def __init__(self, numbers: int, dim: int) -> None:
         super().__init__()
-        self.projection = nn.Linear(numbers, dim)
+        self.projection = Linear(numbers, dim)
         self.grid = GridPositions(dim, PATCHES_ON_EDGE)
         nn.init.xavier_uniform_(self.projection.weight)
         nn.init.zeros_(self.projection.bias)
@@ -139,7 +140,7 @@ class StridedConvolution(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(3 * inputs, outputs)
+        self.linear = Linear(3 * inputs, outputs)
 
     def forward(self, x: Float[Tensor, "batch length inputs"]) -> Float[Tensor, "batch half outputs"]:
         """Position i, of ceil(length / 2), sees 2i - 1, 2i and 2i + 1; zeros stand outside."""

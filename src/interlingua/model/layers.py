@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from interlingua.model.attention import MultiHeadAttention
 from interlingua.model.convolution import ConvolutionModule
 from interlingua.model.dropout import Dropout
+from interlingua.model.linear import Linear
 from interlingua.model.positions import RotaryPositions
 from interlingua.model.protocol import select
 from interlingua.model.settings import ModelSettings, Rate, Size
@@ -143,11 +144,11 @@ class FeedForward(nn.Module):
 
     def __init__(self, settings: LayerSettings, width: int) -> None:
         super().__init__()
-        self.inner = nn.Linear(settings.dim, width)
-        self.outer = nn.Linear(width, settings.dim)
+        self.inner = Linear(settings.dim, width)
+        self.outer = Linear(width, settings.dim)
         swiglu = settings.activation == "swiglu"
         # V, the value that the bent inner is the gate of; saved weights know it by this name.
-        self.gated = nn.Linear(settings.dim, width) if swiglu else None
+        self.gated = Linear(settings.dim, width) if swiglu else None
         self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[settings.activation]
         self.dropout = Dropout(settings.activation_dropout)
 

@@ -95,7 +95,8 @@ SPREAD = 0.5
 class GridPositions(nn.Module):
     """A trained vector for each row and one for each column of a square grid that is read row by row
     (Parmar et al. 2018, 3.1, learn theirs alike). Both start at random, about as large as sinusoids: what
-    starts as zero is noticed late.
+    starts as zero is noticed late. Neighbours start alike, so that what is left of what, or above it, is
+    learnt from a few pictures (benchmarks/results/pictures.md).
 
     Args:
         dim: width of the model.
@@ -105,7 +106,7 @@ class GridPositions(nn.Module):
     def __init__(self, dim: int, edge: int) -> None:
         super().__init__()
         self.edge = edge
-        self.rows, self.columns = (nn.Parameter(torch.randn(edge, dim) * SPREAD) for _ in range(2))
+        self.rows, self.columns = (nn.Parameter(_smooth(edge, dim)) for _ in range(2))
 
     def forward(
         self, x: Float[Tensor, "batch length dim"], first: int = 0
@@ -118,6 +119,14 @@ class GridPositions(nn.Module):
     def tables(self) -> list[Tensor]:
         """The vectors of rows, and those of columns."""
         return [self.rows, self.columns]
+
+
+def _smooth(edge: int, dim: int) -> Float[Tensor, "edge dim"]:
+    """Random vectors of the places on an edge: sums of cosines, the shorter the smaller."""
+    waves = torch.arange(1, edge)
+    cosines = torch.cos(math.pi / edge * waves * (torch.arange(edge).unsqueeze(1) + 0.5)) / waves
+    scale = SPREAD / cosines.square().mean(dim=0).sum().sqrt()
+    return scale * cosines @ torch.randn(edge - 1, dim)
 
 
 class RotaryPositions(nn.Module):

@@ -6,15 +6,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from interlingua.model.linear import Linear
 from interlingua.model.settings import ModelSettings
 
 __all__ = ["build_ctc_projection", "build_projection", "ctc_log_probs"]
 
 
-def build_projection(embedding: nn.Embedding, *, tied: bool, bias: bool = False) -> nn.Linear:
+def build_projection(embedding: nn.Embedding, *, tied: bool, bias: bool = False) -> Linear:
     """Hidden states to logits: by a matrix of its own, or by the embedding's (Press & Wolf 2017)."""
     size, dim = embedding.weight.shape
-    projection = nn.Linear(dim, size, bias=False, device="meta" if tied else None)
+    projection = Linear(dim, size, bias=False, device="meta" if tied else None)
     if tied:
         projection.weight = embedding.weight
     if bias:
@@ -22,11 +23,11 @@ def build_projection(embedding: nn.Embedding, *, tied: bool, bias: bool = False)
     return projection
 
 
-def build_ctc_projection(settings: ModelSettings, size: int) -> nn.Linear | None:
+def build_ctc_projection(settings: ModelSettings, size: int) -> Linear | None:
     """Memory to CTC's logits of so many target ids, if the settings ask for that head."""
     if not settings.ctc:
         return None
-    projection = nn.Linear(settings.dim, size)
+    projection = Linear(settings.dim, size)
     nn.init.xavier_uniform_(projection.weight)
     nn.init.zeros_(projection.bias)
     return projection

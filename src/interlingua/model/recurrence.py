@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from interlingua.model.linear import Linear
+
 __all__ = ["AdditiveAttention", "BidirectionalLayer", "MultiplicativeAttention", "Recurrence"]
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -87,9 +89,9 @@ class AdditiveAttention(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.query = nn.Linear(dim, dim)
-        self.key = nn.Linear(dim, dim, bias=False)
-        self.energy = nn.Linear(dim, 1, bias=False)
+        self.query = Linear(dim, dim)
+        self.key = Linear(dim, dim, bias=False)
+        self.energy = Linear(dim, 1, bias=False)
         _initialise(self)
 
     def forward(
@@ -114,7 +116,7 @@ class MultiplicativeAttention(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.key = nn.Linear(dim, dim, bias=False)
+        self.key = Linear(dim, dim, bias=False)
         _initialise(self)
 
     def forward(

@@ -17,6 +17,7 @@ from interlingua.model.attention import attention_bias
 from interlingua.model.dropout import Dropout
 from interlingua.model.embedding import embed
 from interlingua.model.frontends import Frontend
+from interlingua.model.linear import Linear
 from interlingua.model.projection import build_ctc_projection, build_projection, ctc_log_probs
 from interlingua.model.protocol import Attention, Explanation, Memory, kept_sentences, select
 from interlingua.model.recurrence import (
@@ -132,12 +133,12 @@ class Recurrent(nn.Module):
         decoder = nn.ModuleList(Recurrence(cell, width, dim) for width in widths)
         self.encoder = cast(Sequence[BidirectionalLayer], encoder)  # torch types every element as Module
         self.decoder = cast(Sequence[Recurrence], decoder)
-        self.bridges = nn.ModuleList(nn.Linear(dim, self.decoder[0].parts * dim) for _ in widths)
+        self.bridges = nn.ModuleList(Linear(dim, self.decoder[0].parts * dim) for _ in widths)
         attends = settings.attention != "none"
         self.attention: AdditiveAttention | MultiplicativeAttention | None = None
         if attends:
             self.attention = ATTENTIONS[settings.attention](dim)
-        self.readout = nn.Linear(2 * dim if attends else dim, dim)
+        self.readout = Linear(2 * dim if attends else dim, dim)
         self.projection = build_projection(target_embedding, tied=True)
         self.ctc_projection = build_ctc_projection(settings, target_embedding.num_embeddings)
         for table in (*frontend.tables(), target_embedding.weight):

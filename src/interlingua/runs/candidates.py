@@ -68,14 +68,17 @@ def propose(
     return [Candidate(characters, each) for each in (ARCHITECTURES if any_model else [None])]
 
 
-def propose_for_sound(description: SoundDescription, *, any_tokenizer: bool) -> list[Candidate]:
-    """The candidates beside characters for what is said in sounds.
+def propose_for_sound(
+    description: SoundDescription, tokenizers: TokenizerPair, *, any_tokenizer: bool
+) -> list[Candidate]:
+    """The candidates beside characters for what is said in sounds; none beside words of a closed list.
 
     Args:
         description: of the data.
+        tokenizers: those that experience says.
         any_tokenizer: whether the user left the tokenization open.
     """
-    if not any_tokenizer:
+    if not any_tokenizer or tokenizers.target.kind == "words":
         return []
     found = []
     if description.distinct_words <= CLOSED_WORDS:

@@ -66,7 +66,8 @@ def _tokenizer_value(key: str, base: Bundle) -> Any:
     return {
         "source": source.kind, "target": target.kind, "joint": base.tokenizers.joint,
         "normalisation": source.normalisation, "vocabulary_size": max(len(source), len(target)),
-        "sample": base.config.get("tokenizer", {}).get("sample"),
+        **{name: base.config.get("tokenizer", {}).get(name)
+           for name in ("sample", "source_model", "target_model")},
     }[key]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from interlingua.data.account import summarise
+from interlingua.data.formats.parquet import dataset_files, is_dataset
 from interlingua.data.settings import STANDARD_INPUT, CorpusFile, CorpusSettings, PairFile
 from interlingua.errors import CheckpointError, ConfigurationError, DataError, OutputError
 
@@ -172,7 +173,7 @@ def find_again(data: CorpusSettings, files: list[InputFile], out: Path) -> Corpu
 
 def _find(name: str, file: InputFile, out: Path, kind: str) -> str:
     candidates = [_absolute(name), os.path.normpath(Path(_absolute(out)) / file.from_run)]
-    there = [place for place in dict.fromkeys(candidates) if Path(place).is_file()]
+    there = [place for place in dict.fromkeys(candidates) if Path(place).is_file() or is_dataset(Path(place))]
     for place in there:
         if _hash(place) == file.hash:
             return place
@@ -265,6 +266,9 @@ def _from_run(file: str, out: Path) -> str:
 
 
 def _hash(file: str) -> str:
+    if Path(file).is_dir():
+        of_files = [_hash(str(each)) for each in dataset_files(Path(file))]
+        return hashlib.blake2b("".join(of_files).encode(), digest_size=16).hexdigest()
     try:
         with _open(file) as stream:
             return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

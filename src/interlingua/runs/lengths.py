@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from interlingua.data.corpus import CorpusSettings, display_name, read_pairs
+from interlingua.data.file_account import FileAccount
 from interlingua.data.store import Store
 from interlingua.inference.bundle import LengthStatistics
 from interlingua.text.columns import add_tag
@@ -132,13 +133,14 @@ def _places(train: Store, numbers: list[int], tokenizers: TokenizerPair, data: C
     remaining = iter(numbers)
     sought, found = next(remaining), list[str]()
     wanted = train.source_text(sought), train.target_text(sought)
-    for file, _, tag in data.train_files:
-        for number, (source, target) in enumerate(read_pairs(file, data), start=1):
-            pair = add_tag(tag, source), target
+    for file in data.train_files:
+        account = FileAccount()
+        for source, target in read_pairs(file.file, data.for_file(file), account=account):
+            pair = add_tag(file.tag, source), target
             texts = (side.normalise(text) for side, text in zip(tokenizers, pair, strict=True))
             if tuple(texts) != wanted:
                 continue
-            found.append(f"{display_name(file)}:{number}")
+            found.append(account.where(display_name(file.file)))
             if len(found) == len(numbers):
                 return found
             sought = next(remaining)

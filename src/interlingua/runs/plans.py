@@ -12,6 +12,7 @@ import torch
 from interlingua.data.account import summarise
 from interlingua.data.codecs import load_tokenizers
 from interlingua.data.corpus import CorpusSettings
+from interlingua.data.formats.table import with_languages
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.sources import recognise_kinds
 from interlingua.engine.device import choose_device
@@ -46,6 +47,10 @@ from interlingua.text.facts import TextFacts
 from interlingua.text.tokenizer import Tokenizer, TokenizerPair, TokenizerSettings
 
 __all__ = ["Plan", "load_plan", "load_racing_plans", "make_plans"]
+
+
+TOKENIZER_KEYS = {"source", "target", "vocabulary_size", "joint", "source_model", "target_model"}
+"""Those that choose a tokenization."""
 
 
 class Plan(NamedTuple):
@@ -83,6 +88,10 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
     """
     values = fill_in_architecture(rename_old_keys(values))
     given = parse_given(values, where)
+    if named := given.tokenizer.own_models():
+        absolute = {key: str(Path(file).absolute()) for key, file in named.items()}
+        values = merge(values, {"tokenizer": absolute})
+        given = parse_given(values, where)
     device = choose_device(given.training.device)  # what is wrong is found now, before anything is written
     if given.training.tensorboard:
         require_tensorboard()
@@ -92,7 +101,8 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
     if base is not None:
         refuse_other_model(values, base, where)
     _refuse_overlap(out, given)
-    inputs = copy_streams(given.data, copies)
+    languages = given.languages or (base and base.config.get("languages"))
+    inputs = copy_streams(with_languages(given.data, languages), copies)
     with inputs.named():
         inputs = _recognise_kinds(inputs)
         prepared = _prepare(inputs.data, given.tokenizer, base.tokenizers if base else None, given.pictures)
@@ -177,10 +187,10 @@ def _compete(
     if not given.training.race:
         return plans
     training = plans[0].experiment.training
-    any_tokenizer = not given.tokenizer.model_fields_set & {"source", "target", "vocabulary_size", "joint"}
+    any_tokenizer = not given.tokenizer.model_fields_set & TOKENIZER_KEYS
     others: list[Candidate] = []
     if isinstance(description, SoundDescription):
-        others = propose_for_sound(description, any_tokenizer=any_tokenizer)
+        others = propose_for_sound(description, prepared.tokenizers, any_tokenizer=any_tokenizer)
     elif isinstance(description, Description):
         others = propose(
             description, prepared.tokenizers, len(prepared.train), plans[0].experiment.model.architecture,

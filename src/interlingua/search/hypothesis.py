@@ -24,6 +24,9 @@ class SearchInput(NamedTuple):
     """Sampling: of each, in place of the settings' seed."""
     fixed: bool = False
     """Whether targets have exactly so many tokens as the limits say, and no end; not for beams."""
+    log_probs: bool = True
+    """Whether the log-probability of each token is wanted; an engine for which that is more work may leave
+    them out else, and its scores may be of fewer tokens than the whole vocabulary's."""
 
 
 class Hypothesis(NamedTuple):
@@ -38,6 +41,8 @@ class Hypothesis(NamedTuple):
     rescored (see search/search.py)."""
     limited: bool
     """Whether the length limit cut it off before EOS."""
+    engine: str = "interlingua"
+    """Whose search it is of."""
 
 
 StepObserver = Callable[[Int[Tensor, " sentences"], Int[Tensor, "sentences length"]], object]

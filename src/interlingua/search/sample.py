@@ -25,7 +25,7 @@ def sample(
     Args:
         model: any Seq2Seq, in evaluation mode.
         batch: of sources.
-        settings: n_best, temperature, top_k, top_p, seed, unknown and length_penalty are used.
+        settings: n_best, temperature, top_k, top_p, min_p, seed, unknown and length_penalty are used.
         observe: told of every step, if each source has one draw only.
 
     Returns:
@@ -74,6 +74,9 @@ def _draw(
         share = settings.top_p * cumulative[:, -1:]
         inside = cumulative - probabilities < share
         probabilities = probabilities.masked_fill(~inside, 0)
+        cumulative = probabilities.cumsum(dim=1)
+    if settings.min_p:
+        probabilities = probabilities * (probabilities >= settings.min_p * probabilities[:, :1])
         cumulative = probabilities.cumsum(dim=1)
     goal = numbers.unsqueeze(1) * cumulative[:, -1:]
     place = torch.searchsorted(cumulative, goal, right=True).clamp_(max=count - 1)

@@ -41,6 +41,9 @@ class SearchSettings(Settings):
     """Sampling: only from the so many most probable tokens (Fan et al. 2018); 0 = all."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Sampling: only from the fewest tokens that hold this share of probability (Holtzman et al. 2020)."""
+    min_p: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Sampling: only from tokens that are at least this share as probable as the most probable one (Nguyen
+    et al. 2024), which leaves noise out and everything that may well be; 0 = all."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Sampling: with the source, decides the draw; the other sentences of a batch do not matter."""
 

@@ -22,9 +22,13 @@ _SENTENCES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 class Metrics:
-    """The counters of one service."""
+    """The counters of one service.
 
-    def __init__(self) -> None:
+    Args:
+        engine: what computes.
+    """
+
+    def __init__(self, engine: str = "interlingua") -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -48,6 +52,7 @@ class Metrics:
         self._queue = gauge("queue_sentences", "Sentences that wait.")
         self.kept_seconds = gauge("queue_sound_seconds", "Seconds of sound that wait or are transcribed.")
         self._workers = gauge("workers", "Workers that are up.")
+        gauge("engine", "1 for what computes.", ["engine"]).labels(engine).set(1)
 
     def watch(self, queue: Callable[[], int], workers: Callable[[], int]) -> None:
         """Says where the present values come from."""

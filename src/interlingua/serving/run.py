@@ -105,7 +105,7 @@ async def _serve(
     documents: DocumentStore | None, sounds: Sounds | None, pictures: Pictures | None,
     announce: Callable[[str], None],
 ) -> None:  # fmt: skip
-    metrics = Metrics()
+    metrics = Metrics(settings.engine)
     served = [
         *catalogue.models.values(), *(sounds.catalogue.models.values() if sounds else ()),
         *(pictures.models if pictures else ()),
@@ -126,7 +126,8 @@ async def _serve(
         if server.started:
             address = address_of(listener)
             host, port = listener.getsockname()[:2] if settings.uds is None else (address, None)
-            logs.log_event(log, "started", host=host, port=port, models=list(models), workers=pool.processes)
+            logs.log_event(log, "started", host=host, port=port, models=list(models), workers=pool.processes,
+                           engine=settings.engine)  # fmt: skip
             announce(address)
         await running
     finally:

@@ -92,6 +92,8 @@ class ServeSettings(Settings):
     """Where to compute: cpu, or GPUs such as cuda, cuda:1 or mps; workers are shared out among several."""
     precision: Literal["auto", "fp32", "bf16", "int8"] = "fp32"
     """What to compute in."""
+    engine: Literal["interlingua", "ctranslate2"] = "interlingua"
+    """What computes: this package, or CTranslate2, for models from text to text."""
     beam: Annotated[int | None, Field(ge=1, le=50)] = None
     """Hypotheses kept a sentence, unless a request says otherwise; by default the model's."""
     batch: Annotated[int, Field(ge=1, le=1024)] = 64

@@ -13,6 +13,7 @@ __all__ = [
     "TokenizerKind",
     "choose_between",
     "choose_kind",
+    "choose_spoken_kind",
     "choose_vocabulary_size",
     "share_alphabet",
     "without_outliers",
@@ -23,6 +24,8 @@ TokenizerKind = Literal["unigram", "bpe", "characters", "bytes", "words"]
 MAX_COUNTED_TYPES = 100_000
 MAX_WORD_TYPES = 500
 MAX_UNSEEN_SHARE = 0.005
+MIN_SPOKEN = 50
+"""A word of a closed list is heard so often that it can be known as a whole."""
 BETWEEN = ";|,/+ "
 """What tags stand between, the rarest in other texts first."""
 MAX_ALPHABET = 300
@@ -81,6 +84,17 @@ def choose_kind(side: SideStatistics) -> TokenizerKind:
     if unspaced and short and len(side.characters) <= MAX_ALPHABET:
         return "characters"
     return "unigram"
+
+
+def choose_spoken_kind(side: SideStatistics) -> TokenizerKind:
+    """Returns the kind of tokenizer for what is said in sounds.
+
+    Words, when they are a closed list and each occurs often, as digits and commands do: then they are right
+    more often than words that are spelt (benchmarks/results/sound.md). Otherwise characters, which sounds
+    spell out.
+    """
+    closed = 0 < len(side.words) <= MAX_WORD_TYPES and min(side.words.values()) >= MIN_SPOKEN
+    return "words" if closed else "characters"
 
 
 def choose_between(texts: Sequence[str]) -> str | None:

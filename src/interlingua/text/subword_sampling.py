@@ -13,10 +13,10 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
-from interlingua.kinds import SPECIALS
+from interlingua.kinds import SPECIALS, UNK
 
 __all__ = ["SubwordSampler"]
 
@@ -41,15 +41,18 @@ class SubwordSampler:
     """Segments texts at random.
 
     Args:
-        processor: SentencePiece's, with a model of the kind "unigram" or "bpe" that has byte fallback.
+        processor: SentencePiece's, with a model of the kind "unigram" or "bpe".
         kind: which of these.
     """
 
     def __init__(self, processor: Any, kind: str) -> None:
         self._bpe = kind == "bpe"
         self._byte_ids = [processor.PieceToId(f"<0x{byte:02X}>") for byte in range(256)]
+        self._spells = UNK not in self._byte_ids
         special = {*range(len(SPECIALS)), *self._byte_ids}
-        learnt = [i for i in range(processor.GetPieceSize()) if i not in special]
+        ids = range(processor.GetPieceSize())
+        special |= {*filter(processor.IsControl, ids), *filter(processor.IsUnused, ids)}
+        learnt = [i for i in ids if i not in special]
         self._ids: dict[str, int] = {processor.IdToPiece(i): i for i in learnt}
         self._scores = {piece: processor.GetScore(i) for piece, i in self._ids.items()}
         self._longest = max(map(len, self._ids), default=1)
@@ -67,7 +70,11 @@ class SubwordSampler:
         """
         generator = random.Random(seed)
         sample = self._sample_merges if self._bpe else self._sample_path
-        return [[i for word in _WORD.findall(text) for i in sample(word, alpha, generator)] for text in texts]
+        cut = [[i for word in _WORD.findall(text) for i in sample(word, alpha, generator)] for text in texts]
+        if self._spells:
+            return cut
+        # Like SentencePiece, one id for unknown characters in a row.
+        return [[i for before, i in pairwise([-1, *ids]) if i != UNK or before != UNK] for ids in cut]
 
     def _sample_path(self, word: str, alpha: float, generator: random.Random) -> list[int]:
         """One segmentation, drawn backwards with the probability that unigrams give it."""
@@ -128,4 +135,6 @@ class SubwordSampler:
 
     def _piece_ids(self, piece: str) -> Ids:
         known = self._ids.get(piece)
-        return (known,) if known is not None else tuple(self._byte_ids[byte] for byte in piece.encode())
+        if known is not None or not self._spells:
+            return (UNK if known is None else known,)
+        return tuple(self._byte_ids[byte] for byte in piece.encode())

@@ -15,6 +15,7 @@ from interlingua.errors import BundleError, ConfigurationError, DataError
 from interlingua.kinds import BOS, EOS, PAD, SPECIALS, UNK, Symbols
 from interlingua.text.lengths import length_limit
 from interlingua.text.normalise import Normalisation, normalise
+from interlingua.text.sentencepiece_model import SentencePieceModel
 from interlingua.text.subword_sampling import SubwordSampler
 
 __all__ = ["MAX_LINE", "SubwordTokenizer", "smallest_vocabulary"]
@@ -40,13 +41,15 @@ _THREADS = 4
 
 
 class SubwordTokenizer:
-    """A trained SentencePiece model with byte fallback.
+    """A SentencePiece model whose first pieces are the special ids.
 
-    A space is put before the text, so that a word has the same piece at the beginning as inside; decoding
-    takes it away again. Runs of spaces, tabs, newlines and U+2581 come back as they were.
+    Of a model that `train` made, all texts come back as they were, runs of spaces, tabs, newlines and U+2581
+    included. It has byte fallback, and puts a space before the text, so that a word has the same piece at the
+    beginning as inside. A model that somebody else trained normalises and cuts as SentencePiece does with it;
+    what has no piece there, nor bytes, is unknown.
 
     Args:
-        model: SentencePiece's serialised model, trained by `train`.
+        model: SentencePiece's serialised model, of `train` or `SentencePieceModel.with_special_ids`.
         kind: "unigram" or "bpe".
         normalisation: applied before encoding; SentencePiece's own normalisation is off.
     """
@@ -59,11 +62,13 @@ class SubwordTokenizer:
         self.model = model
         self.normalisation = normalisation
         self._sampler: SubwordSampler | None = None  # a large table, made when first asked for
-        self._processor: Any = sentencepiece.SentencePieceProcessor()
         try:
-            self._processor.LoadFromSerializedProto(model)
-        except RuntimeError as error:
+            about = SentencePieceModel(model)
+        except ValueError as error:
             raise BundleError(f"not a SentencePiece model: {error}") from None
+        self._processor: Any = about.processor
+        self._gives_back = about.has_bytes and not about.normalises
+        self._words_alone = about.words_alone
 
     @classmethod
     def train(
@@ -148,7 +153,9 @@ class SubwordTokenizer:
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """Encodes several texts, on every core when there are many."""
-        escaped = [_escape(normalise(text, self.normalisation)) for text in texts]
+        escaped = [normalise(text, self.normalisation) for text in texts]
+        if self._gives_back:
+            escaped = [*map(_escape, escaped)]
         try:
             ids: list[list[int]] = self._processor.EncodeAsIds(
                 escaped, num_threads=1 if len(escaped) < 64 else -1
@@ -166,15 +173,20 @@ class SubwordTokenizer:
                 smoothing of the segmentations' probabilities, smaller is more random (Kudo 2018).
             seed: of the generator; other processes draw the same.
         """
+        if not self._words_alone:
+            return self.encode_batch(texts)
         if self._sampler is None:
             self._sampler = SubwordSampler(self._processor, self.kind)
-        prefixed = [_SPACE + _escape(text).replace(" ", _SPACE) if text else "" for text in texts]
+        if self._gives_back:
+            prefixed = [_SPACE + _escape(text).replace(" ", _SPACE) if text else "" for text in texts]
+        else:
+            prefixed = self._processor.Normalize(texts)
         return self._sampler.sample(prefixed, alpha, seed)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Returns the text of the ids; special ids are skipped, bytes that are no UTF-8 become U+FFFD."""
         text: str = self._processor.DecodeIds([int(i) for i in ids if i >= len(SPECIALS)])
-        return _unescape(text)
+        return _unescape(text) if self._gives_back else text
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Returns one string to show for each id; U+2581 stands for a space."""

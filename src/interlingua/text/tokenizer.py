@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Iterable, Sequence
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.kinds import SPECIALS
@@ -23,6 +24,7 @@ from interlingua.text.column_tokenizer import ColumnTokenizer
 from interlingua.text.columns import COLUMN_END, count_columns, normalise_columns
 from interlingua.text.normalise import Normalisation, normalise, rule_for_targets
 from interlingua.text.protocol import Tokenizer
+from interlingua.text.sentencepiece_model import read_sentencepiece
 from interlingua.text.subwords import MAX_LINE, SubwordTokenizer, smallest_vocabulary
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 
@@ -68,6 +70,10 @@ class TokenizerSettings(Settings):
     """unigram, bpe, characters, bytes or words; auto chooses from the data."""
     target: TokenizerKind | Literal["auto"] = "auto"
     """The same for the target side."""
+    source_model: str | None = None
+    """A SentencePiece model (.model) that cuts sources; what it says goes, and nothing is learnt."""
+    target_model: str | None = None
+    """The same for targets; the same file for both sides makes a joint vocabulary."""
     vocabulary_size: Annotated[int, Field(gt=len(SPECIALS), le=1_000_000)] | None = None
     """The most ids of a vocabulary; chosen from the data when not given."""
     joint: bool | Literal["auto"] = "auto"
@@ -78,6 +84,23 @@ class TokenizerSettings(Settings):
     normalisation of both sides. none: nothing."""
     sample: Annotated[int, Field(ge=1, lt=2**31)] = 200_000
     """A number of pairs: tokenizers are learnt from so many at most, drawn at random from larger data."""
+
+    @model_validator(mode="after")
+    def _refuse_contradictions(self) -> Self:
+        for side in ("source", "target"):
+            kind, model = getattr(self, side), getattr(self, f"{side}_model")
+            if kind != "auto" and model is not None:
+                raise ValueError(f"{side} is {kind}, and {side}_model says what it is as well: leave one out")
+        if self.vocabulary_size is not None and self.source_model and self.target_model:
+            raise ValueError(
+                "vocabulary_size is for what is learnt, but both sides have models: leave it out"
+            )
+        return self
+
+    def own_models(self) -> dict[str, str]:
+        """The files that are named, by their keys."""
+        named = {"source_model": self.source_model, "target_model": self.target_model}
+        return {key: file for key, file in named.items() if file is not None}
 
 
 def train_tokenizers(
@@ -109,20 +132,31 @@ def train_tokenizers(
                         accepted="Beside their tags, all sources have equally many columns.")  # fmt: skip
     sources = [normalise(source, settings.normalisation) for source, _ in sample]
     texts = [sources, [target for _, target in sample]]
-    sides = [SideStatistics.of(side) for side in texts]
-    given = (settings.source, settings.target)
     source_rule: Normalisation = settings.normalisation
     target_rule = rule_for_targets(source_rule)
+    own = [
+        _load(file, rule) if file else None
+        for file, rule in ((settings.source_model, source_rule), (settings.target_model, target_rule))
+    ]
+    if own[0] and own[1] and own[0].model == own[1].model and settings.joint is not False:
+        return TokenizerPair.of_joint(own[0]), f"joint: {_describe(own[0])}, as given"
+    if any(own) and settings.joint is True:
+        raise ConfigurationError("a joint vocabulary of given models needs the same one for both sides",
+                                 where="tokenizer.joint", found="true")  # fmt: skip
+    sides = [SideStatistics.of(side) for side in texts]
+    given = (settings.source, settings.target)
     kinds = [choose_kind(side) if kind == "auto" else kind for kind, side in zip(given, sides, strict=True)]
-    if _share_vocabulary(settings, kinds, sides):
+    if not any(own) and _share_vocabulary(settings, kinds, sides):
         both = texts[0] + texts[1]
         # The targets' rule leaves normalised sources as they are.
         tokenizer = _train(kinds[0], both, target_rule, settings.vocabulary_size, sum(characters))
         pair = TokenizerPair.of_joint(tokenizer.with_normalisation(source_rule))
         return pair, f"joint: {_describe(tokenizer)}"
     source, target = (
-        _train(kind, side, rule, settings.vocabulary_size, count)
-        for kind, side, rule, count in zip(kinds, texts, (source_rule, target_rule), characters, strict=True)
+        given_model or _train(kind, side, rule, settings.vocabulary_size, count)
+        for given_model, kind, side, rule, count in zip(
+            own, kinds, texts, (source_rule, target_rule), characters, strict=True
+        )
     )
     return TokenizerPair(source, target), f"source: {_describe(source)}; target: {_describe(target)}"
 
@@ -145,20 +179,23 @@ def train_source_tokenizer(
         ConfigurationError: the settings contradict the data.
         DataError: there are no pairs.
     """
-    alone = settings.model_copy(update={"joint": False, "target": "bytes"})  # which have nothing to learn
+    # Bytes have nothing to learn.
+    alone = settings.model_copy(update={"joint": False, "target": "bytes", "target_model": None})
     learnt, described = train_tokenizers(((source, "-") for source, _ in pairs), alone, tags, seed)
     return learnt.source, described.removeprefix("source: ").removesuffix("; target: bytes")
 
 
 def train_target_tokenizer(
-    pairs: Iterable[tuple[str, str]], settings: TokenizerSettings, seed: int = 0
-) -> tuple[Tokenizer, str]:
+    pairs: Iterable[tuple[str, str]], settings: TokenizerSettings, seed: int = 0,
+    choose: Callable[[SideStatistics], TokenizerKind] = choose_kind,
+) -> tuple[Tokenizer, str]:  # fmt: skip
     """Learns a tokenizer of the targets alone, of pairs whose sources are no texts.
 
     Args:
         pairs: (source, target), read once.
         settings: of the target, whose kind may be "auto".
         seed: draws the sample.
+        choose: the kind, where it is "auto".
 
     Returns:
         The tokenizer, and what it is in words.
@@ -171,9 +208,18 @@ def train_target_tokenizer(
     if not sample:
         raise DataError("there are no pairs to learn a vocabulary from")
     targets, rule = [target for _, target in sample], rule_for_targets(settings.normalisation)
-    kind = choose_kind(SideStatistics.of(targets)) if settings.target == "auto" else settings.target
-    tokenizer = _train(kind, targets, rule, settings.vocabulary_size, characters[1])
+    tokenizer = _target_tokenizer(targets, rule, settings, characters[1], choose)
     return tokenizer, _describe(tokenizer)
+
+
+def _target_tokenizer(
+    targets: Sequence[str], rule: Normalisation, settings: TokenizerSettings, characters: int,
+    choose: Callable[[SideStatistics], TokenizerKind] = choose_kind,
+) -> Tokenizer:  # fmt: skip
+    if settings.target_model:
+        return _load(settings.target_model, rule)
+    kind = choose(SideStatistics.of(targets)) if settings.target == "auto" else settings.target
+    return _train(kind, targets, rule, settings.vocabulary_size, characters)
 
 
 def _train_columns(
@@ -193,6 +239,9 @@ def _train_columns(
     columns = [*zip(*(source.split(COLUMN_END) for source, _ in sample), strict=True)]
     learnt: list[Tokenizer] = [SymbolTokenizer.of_tags(tags, rule)] if tags else []
     for number, texts in enumerate(columns[len(learnt) :]):
+        if number == 0 and settings.source_model:
+            learnt.append(_load(settings.source_model, rule))
+            continue
         asked = settings.source if number == 0 else "auto"
         between = choose_between(texts) if asked == "auto" else None
         if between is not None:
@@ -202,8 +251,7 @@ def _train_columns(
         share = sum(map(len, texts)) / max(1, sum(len(source) for source, _ in sample))
         learnt.append(_train(kind, texts, rule, settings.vocabulary_size, round(share * characters[0])))
     targets = [target for _, target in sample]
-    kind = choose_kind(SideStatistics.of(targets)) if settings.target == "auto" else settings.target
-    target = _train(kind, targets, target_rule, settings.vocabulary_size, characters[1])
+    target = _target_tokenizer(targets, target_rule, settings, characters[1])
     of_columns = " + ".join(map(_describe, learnt))
     described = f"source: {of_columns}; target: {_describe(target)}"
     return TokenizerPair(ColumnTokenizer(learnt), target), described
@@ -245,6 +293,11 @@ def _share_vocabulary(
             accepted="Give both kinds alike, or joint = false.",
         )
     return settings.joint
+
+
+def _load(file: str, rule: Normalisation) -> SubwordTokenizer:
+    model = read_sentencepiece(Path(file))
+    return SubwordTokenizer(model.with_special_ids(), model.kind, rule)
 
 
 def _train(

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from interlingua.engine.ctranslate2 import CTranslate2Engine
 from interlingua.engine.eager import EagerEngine
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.inference.translation import Translation
@@ -47,6 +48,8 @@ def look(translator: Translator, text: str, *, name: str, beam: int | None = Non
         DataError: the text is empty.
         ConfigurationError: there is no such part, or the beam is not acceptable.
     """
+    if isinstance(translator.engine, CTranslate2Engine):  # whose search cannot be looked into
+        translator = translator.with_engine(translator.engine.own)
     shown, parts = _choose_part(translator, text, part)
     width = translator.settings.beam if beam is None else beam
     changes = {"beam": width, "n_best": width, "sample": False}

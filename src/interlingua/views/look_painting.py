@@ -40,7 +40,7 @@ def look_at_painting(painter: Painter, caption: str, *, name: str, **changes: An
         painter: a loaded model.
         caption: what to paint.
         name: what to call the model.
-        **changes: fields of SearchSettings: seed, guidance, temperature, top_k, top_p.
+        **changes: fields of SearchSettings: seed, guidance, temperature, top_k, top_p, min_p.
 
     Raises:
         DataError: the caption is empty.
@@ -70,6 +70,7 @@ def look_at_painting(painter: Painter, caption: str, *, name: str, **changes: An
         temperature=settings.temperature,
         top_k=settings.top_k,
         top_p=settings.top_p,
+        min_p=settings.min_p,
         log_prob=round(painting.log_prob, 4),
         picture=png_uri(painting.pixels),
         words=words,

@@ -33,6 +33,7 @@ class PaintingLook:
     temperature: float
     top_k: int
     top_p: float
+    min_p: float
     log_prob: float
     """Of all tokens: with guidance, before temperature and cuts."""
     picture: str

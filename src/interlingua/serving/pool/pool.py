@@ -120,7 +120,7 @@ class Pool:
         return tokens * max(1.0, width / _USUAL_BEAM) * (max(1.0, tokens / SHORT_COST) if weights else 1.0)
 
     async def _start_worker(self, device: str) -> Worker:
-        return await Worker.start(self.models, self.settings.precision, device)
+        return await Worker.start(self.models, self.settings.precision, device, self.settings.engine)
 
     async def _run_worker(self, worker: Worker, device: str) -> None:
         """Feeds a worker for ever, and the one that takes its place when it dies."""

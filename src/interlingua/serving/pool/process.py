@@ -54,7 +54,7 @@ class Worker:
         self._batches: dict[int, tuple[asyncio.Future[dict[str, Any]], OnDrafts]] = {}
 
     @classmethod
-    async def start(cls, models: Mapping[str, str], precision: str, device: str) -> Worker:
+    async def start(cls, models: Mapping[str, str], precision: str, device: str, engine: str) -> Worker:
         """Starts a process and waits until it has loaded the models: directories by name.
 
         Raises:
@@ -68,7 +68,7 @@ class Worker:
             await _end(await creating)
             raise
         try:
-            setup = {"models": dict(models), "precision": precision, "device": device}
+            setup = {"models": dict(models), "precision": precision, "device": device, "engine": engine}
             _send(process, {**setup, "service": os.getpid()})
             message = await _receive(process)
             if message is None:

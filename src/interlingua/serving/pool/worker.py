@@ -83,7 +83,8 @@ def main() -> None:
 
 
 def _load(path: str, setup: dict[str, Any]) -> AnyUse:
-    model = interlingua.load(path, device=setup["device"], threads=1, precision=setup["precision"])
+    how = {name: setup[name] for name in ("device", "precision", "engine")}
+    model = interlingua.load(path, threads=1, **how)
     if isinstance(model, Transcriber):
         require_sound()
     if isinstance(model, Captioner | Painter):
@@ -284,7 +285,8 @@ def _translate(
         if isinstance(model, Transcriber):
             found = transcribe_pieces(model, texts, observe, options)
         else:
-            found = _search(model, texts, observe, {"whole": True, **options})  # they are split already
+            # They are split already.
+            found = _search(model, texts, observe, {"whole": True, "log_probs": detail, **options})
         return [record_translation(each, detail) for each in found]
     except _CancelledError:
         raise

@@ -22,7 +22,7 @@ def _in_answer(format: str | None) -> str | None:
 
 
 class ImagesRequest(PaintFields):
-    """What to paint; seed, guidance, temperature, top_k and top_p are not OpenAI's."""
+    """What to paint; seed, guidance, temperature, top_k, top_p and min_p are not OpenAI's."""
 
     response_format: Annotated[
         str | None, AfterValidator(_in_answer), Field(json_schema_extra={"enum": ["b64_json", None]})

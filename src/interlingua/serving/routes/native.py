@@ -34,7 +34,7 @@ from interlingua.serving.routes.service import Service, TranslatedText, Translat
 
 __all__ = ["FLAGS_DESCRIPTION", "routes"]
 
-_SEARCH_FIELDS = {"beam", "length_penalty", "sample", "temperature", "top_k", "top_p", "seed"}
+_SEARCH_FIELDS = {"beam", "length_penalty", "sample", "temperature", "top_k", "top_p", "min_p", "seed"}
 _SAMPLE_WITH_GLOSSARY = {
     "properties": {"sample": {"const": True}, "glossary": {"type": "object", "minProperties": 1}},
     "required": ["sample", "glossary"],
@@ -69,6 +69,7 @@ class TranslateRequest(BaseModel):
     temperature: Annotated[float, Field(ge=0.05, le=10)] | None = None
     top_k: Annotated[int, Field(ge=0, le=1_000_000), INTEGRAL] | None = None
     top_p: Annotated[float, Field(ge=0.01, le=1)] | None = None
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
     seed: Annotated[int, Field(ge=0, lt=2**31), INTEGRAL] | None = None
     glossary: Terms = None
     alignment: Annotated[bool, Field(description="Add each token's source token.")] = False

@@ -77,6 +77,10 @@ class PaintFields(BaseModel):
     temperature: Annotated[float | None, Field(ge=0.05, le=10)] = None
     top_k: Annotated[int | None, Field(ge=0, le=1_000_000), INTEGRAL] = None
     top_p: Annotated[float | None, Field(ge=0.01, le=1)] = None
+    min_p: Annotated[float | None, Field(ge=0, le=1)] = None
+
+
+_DRAWING = {"guidance", "temperature", "top_k", "top_p", "min_p"}
 
 
 class PaintTask(NamedTuple):
@@ -134,7 +138,9 @@ class PictureService:
         self.check_attention(served, attention)
         scale = self._scale(served, asked.size)
         orders = [PaintOrder(asked.prompt, seed + number, scale) for number in range(count)]
-        search = asked.model_dump(include={"guidance", "temperature", "top_k", "top_p"}, exclude_none=True)
+        search = asked.model_dump(
+            include={"guidance", "temperature", "top_k", "top_p", "min_p"}, exclude_none=True
+        )
         return PaintTask(served, orders, search | ({"attention": True} if attention else {}))
 
     def check_attention(self, served: PictureModel, wanted: bool) -> None:

@@ -1,0 +1,106 @@
+"""Zip archives: two parallel files, as OPUS serves them, or one of another format; nothing is extracted."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
+
+from interlingua.data.file_account import FileAccount
+from interlingua.data.formats.languages import describe_languages, is_code, match
+from interlingua.data.member import Member
+from interlingua.data.opening import COMPRESSIONS, ChangeDetector, open_archive
+from interlingua.errors import DataError
+
+__all__ = ["find_members"]
+
+NO_LANGUAGES = ("ids", "xml", "txt", "md", "doc", "pdf", "htm", "rtf", "log", "sgm", "gz", "xz", "bz2", "zst")
+"""Suffixes that look like codes of languages."""
+SHOWN = 10
+_ABOUT = re.compile(r"(readme|licen[cs]e|copying|citation|changelog|authors)\b", re.IGNORECASE)
+_ORDER = re.compile(r"(?:^|[./_])([A-Za-z_]{2,15})-([A-Za-z_]{2,15})(?:\.[a-z]+)?$")
+"""The languages in a name such as Books.en-de."""
+
+
+def find_members(
+    archive: Path, languages: tuple[str, str] | None, suffixes: Collection[str], account: FileAccount,
+    changes: ChangeDetector,
+) -> Member | tuple[Member, Member]:  # fmt: skip
+    """Returns the file of pairs in an archive, or the two parallel ones.
+
+    Args:
+        archive: the zip file.
+        languages: codes of source and target; when not given, the name of two parallel files says them.
+        suffixes: of single files of pairs.
+        account: told which ones are read.
+        changes: told what was read.
+
+    Raises:
+        DataError: there are none, or several.
+    """
+    with open_archive(archive, changes) as opened:
+        names = [name for name in opened.namelist() if not name.endswith("/") and not _is_beside(name)]
+    single = [name for name in names if _suffix(name) in suffixes]
+    parallel = _parallel(names, suffixes)
+    chosen = [pair for stem in parallel if (pair := _choose(stem, parallel[stem], languages))]
+    if len(single) + len(chosen) == 1:
+        found = single or [*chosen[0]]
+        account.note(f"read of the archive: {' + '.join(found)}")
+        members = [Member(archive, name) for name in found]
+        return members[0] if single else (members[0], members[1])
+    if not single and not chosen and parallel:
+        counts = Counter(code for codes in parallel.values() for code in codes)
+        raise DataError(
+            "there are no parallel files in the two languages" if languages else
+            "it is not clear which file is the source, and which the target",
+            where=archive, found=describe_languages(counts),
+            accepted="Say which languages are source and target, such as: --languages en de",
+        )  # fmt: skip
+    candidates = [*single, *(name for pair in chosen for name in pair)]
+    what = (
+        "there are several files of pairs in the archive" if candidates else "there is no file of pairs in it"
+    )
+    shown = candidates or names
+    found_names = ", ".join([*shown[:SHOWN], *(["…"] if len(shown) > SHOWN else [])]) or "nothing"
+    raise DataError(what, where=archive, found=found_names,
+                    accepted="Unpack it, and name the files that are meant.")  # fmt: skip
+
+
+def _is_beside(name: str) -> bool:
+    """Whether it is about the data, or what a Mac puts beside files."""
+    own = PurePosixPath(name).name
+    return name.startswith("__MACOSX/") or own.startswith(".") or _ABOUT.match(own) is not None
+
+
+def _uncompressed(name: str) -> str:
+    path = PurePosixPath(name)
+    return str(path.with_suffix("")) if path.suffix.lower() in COMPRESSIONS else name
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(_uncompressed(name)).suffix.lower()
+
+
+def _parallel(names: Collection[str], suffixes: Collection[str]) -> dict[str, dict[str, str]]:
+    """Names that differ in a language as their suffix, by that language, by what they have in common."""
+    by_stem: dict[str, dict[str, str]] = defaultdict(dict)
+    for name in names:
+        path = PurePosixPath(_uncompressed(name))
+        code = path.suffix.removeprefix(".")
+        if is_code(code) and code.lower() not in NO_LANGUAGES and path.suffix.lower() not in suffixes:
+            by_stem[str(path.with_suffix(""))][code] = name
+    return {stem: codes for stem, codes in by_stem.items() if len(codes) > 1}
+
+
+def _choose(stem: str, by_code: dict[str, str], languages: tuple[str, str] | None) -> tuple[str, str] | None:
+    """The source's and the target's file."""
+    named = _ORDER.search(stem)
+    asked = languages or (named and (named[1], named[2]))
+    if not asked or (not languages and len(by_code) != 2):
+        return None
+    sides = [[name for code, name in by_code.items() if code == side]
+             or [name for code, name in by_code.items() if match(side, code)] for side in asked]  # fmt: skip
+    if any(len(side) != 1 for side in sides) or sides[0] == sides[1]:
+        return None
+    return sides[0][0], sides[1][0]
