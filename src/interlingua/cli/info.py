@@ -20,6 +20,8 @@ from interlingua.errors import BundleError
 
 __all__ = ["info"]
 
+ORIGINS = ("ORIGIN-README.md", "ORIGIN-LICENSE")
+"""What the makers of an imported model say of it."""
 MODEL_KEYS = ("architecture", "cell", "encoder_layers", "decoder_layers", "dim", "heads", "attention")
 
 
@@ -85,6 +87,19 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
     if not made:
         return [*rows, ("state", f"not finished; to go on: interlingua train --resume {model}")]
     vocabulary = " and ".join(f"{size:,}" for size in made["vocabulary"])
+    origin = [name for name in ORIGINS if (model / name).is_file()]
+    if imported := made.get("imported"):
+        return [
+            *rows,
+            ("parameters", f"{made['parameters']:,}; vocabulary {vocabulary}"),
+            ("tokenizers", made["data"]["tokenizers"]),
+            ("imported from", f"{imported['from']}, a {imported['what']}"),
+            ("licence", imported["licence"] or "not said by the package"),
+            *([("its makers say", ", ".join(origin))] if origin else []),
+            ("checked", imported["proof"]),
+            ("notes", "\n".join(imported["notes"])),
+            ("made with", f"interlingua {made['interlingua']}, torch {made['torch']}"),
+        ]
     budget = (
         f"{training['minutes']:g} minutes"
         if "minutes" in training
@@ -103,6 +118,7 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
         ),
         ("made with", f"interlingua {made['interlingua']}, torch {made['torch']}, {made['device']}, "
                       f"{made['precision']}, {made['threads']} threads, seed {training.get('seed')}"),
+        *([("its makers say", ", ".join(origin))] if origin else []),  # of the one that it started from
     ]  # fmt: skip
     if base_model := config.get("base_model", config.get("start")):  # as it is called today, and was before
         compared = made.get("base_comparison", {}).get("summary")

@@ -16,6 +16,7 @@ import interlingua
 from interlingua.cli.cache import cache
 from interlingua.cli.evaluate import evaluate
 from interlingua.cli.export import export
+from interlingua.cli.import_model import import_model
 from interlingua.cli.improve import improve
 from interlingua.cli.info import info
 from interlingua.cli.look import look
@@ -56,6 +57,7 @@ for verb in (
     cache,
 ):
     app.command()(verb)
+app.command("import")(import_model)  # Python keeps the word for itself
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from interlingua.pictures.settings import PictureSettings
 from interlingua.pictures.source import PictureSource
 from interlingua.sound.codec import SoundCodec
 from interlingua.text.choice import choose_kind, choose_spoken_kind
+from interlingua.text.piece_tokenizer import PieceTokenizer
 from interlingua.text.tokenizer import (
     Tokenizer,
     TokenizerPair,
@@ -40,7 +41,8 @@ CODEC_WEIGHTS = "target.safetensors"
 
 def save_tokenizers(tokenizers: TokenizerPair, directory: Path) -> None:
     """Writes both sides: `joint.*` when they are one, else `source.*` and `target.*`."""
-    names = ("joint",) if tokenizers.joint else ("source", "target")
+    one = tokenizers.joint and not isinstance(tokenizers.source, PieceTokenizer)  # which may differ in pieces
+    names = ("joint",) if one else ("source", "target")
     for name, tokenizer in zip(names, tokenizers, strict=False):
         if isinstance(tokenizer, FileCodec):
             about = json.dumps(_describe(tokenizer), indent=1)
@@ -59,7 +61,12 @@ def load_tokenizers(directory: Path) -> TokenizerPair:
     """
     if (directory / "joint.json").exists():
         return TokenizerPair.of_joint(load_tokenizer(directory, "joint"))
-    return TokenizerPair(_load_side(directory, "source"), _load_side(directory, "target"))
+    source, target = _load_side(directory, "source"), _load_side(directory, "target")
+    if isinstance(source, PieceTokenizer) and isinstance(target, PieceTokenizer) and target.shared:
+        if source.vocabulary.symbols != target.vocabulary.symbols:
+            raise BundleError("the two sides do not have the same pieces", where=directory / "target.json")
+        target = target.with_vocabulary(source.vocabulary)
+    return TokenizerPair(source, target)
 
 
 def digest(tokenizer: Tokenizer) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from interlingua.kinds import UNK
+from interlingua.text.piece_tokenizer import PieceTokenizer
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import SymbolTokenizer
 from interlingua.text.tokenizer import Tokenizer
@@ -44,6 +45,8 @@ class UnknownSymbols:
         self._known: Container[str] = {" ", *(piece for piece in pieces if len(piece) == 1)}
         if isinstance(tokenizer, SymbolTokenizer):
             self._known = tokenizer.vocabulary
+        elif isinstance(tokenizer, PieceTokenizer):
+            self._known = {" ", *"".join(tokenizer.vocabulary.symbols)}
         self.symbols = self.unknown = self.texts = 0
         self._counts: Counter[str] = Counter()
 

@@ -5,6 +5,7 @@ model.safetensors   the weights in fp32, with their hash and what search must kn
 joint.* or source.* and target.*     the tokenizers
 info.json           how it was made: data report, training, scores
 README.md           the same for people
+ORIGIN-*            of an imported model: its makers' own account of it, and their licence
 training/           only what resuming needs; may be deleted
 """
 
@@ -33,6 +34,8 @@ from interlingua.text.lengths import length_limit
 from interlingua.text.tokenizer import TokenizerPair
 
 __all__ = [
+    "ORIGIN_LICENCE",
+    "ORIGIN_README",
     "Bundle",
     "LengthStatistics",
     "load_bundle",
@@ -47,7 +50,9 @@ WEIGHTS, CONFIG, INFO, CARD = "model.safetensors", "config.toml", "info.json", "
 TOKENIZER_FILES = {
     f"{name}.{suffix}" for name in ("joint", "source", "target") for suffix in ("json", "model")
 } | {CODEC_WEIGHTS}
-OWN_FILES = {WEIGHTS, CONFIG, INFO, CARD} | TOKENIZER_FILES
+ORIGIN_README, ORIGIN_LICENCE = "ORIGIN-README.md", "ORIGIN-LICENSE"
+"""What an imported model's makers say of it."""
+OWN_FILES = {WEIGHTS, CONFIG, INFO, CARD} | TOKENIZER_FILES | {ORIGIN_README, ORIGIN_LICENCE}
 """All that a model directory may hold, beside training/."""
 RENAMED = {"source_embedding.weight": "frontend.embedding.weight"}
 """Weights that earlier versions called otherwise."""

@@ -88,5 +88,6 @@ def build_model(
     elif source_kind == "picture":
         frontend = PatchFrontend(source_size, settings.dim)
     else:
-        frontend = TokenFrontend(target_embedding if one else nn.Embedding(source_size, settings.dim))
+        embedding = target_embedding if one else nn.Embedding(source_size, settings.dim)
+        frontend = TokenFrontend(embedding, settings.embedding_scale)
     return ARCHITECTURES[settings.architecture].build(settings, frontend, target_embedding)

@@ -38,16 +38,17 @@ class Frontend(Protocol):
 
 
 class TokenFrontend(nn.Module):
-    """Ids to embeddings, scaled by sqrt(dim) (Vaswani et al. 2017, 3.4).
+    """Ids to embeddings, scaled (Vaswani et al. 2017, 3.4).
 
     Args:
         embedding: of the source vocabulary; it may be the target's as well.
+        scale: sqrt(dim) when not given.
     """
 
-    def __init__(self, embedding: nn.Embedding) -> None:
+    def __init__(self, embedding: nn.Embedding, scale: float | None = None) -> None:
         super().__init__()
         self.embedding = embedding
-        self.scale = math.sqrt(embedding.embedding_dim)
+        self.scale = math.sqrt(embedding.embedding_dim) if scale is None else scale
 
     def forward(
         self, source: Source

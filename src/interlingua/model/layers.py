@@ -36,15 +36,20 @@ class LayerSettings(ModelSettings):
     normalisation: Literal["layer", "rms"] = "layer"
     """Which normalisation: layer norm (Ba et al. 2016; the paper), or RMSNorm, which does not centre (Zhang &
     Sennrich 2019)."""
-    activation: Literal["relu", "gelu", "swiglu"] = "relu"
-    """Of the feed-forward layers: ReLU (the paper), GELU (Hendrycks & Gimpel 2016) or SwiGLU (Shazeer 2020),
-    which has three matrices: two thirds of the width make as many parameters."""
+    activation: Literal["relu", "gelu", "swish", "swiglu"] = "relu"
+    """Of the feed-forward layers: ReLU (the paper), GELU (Hendrycks & Gimpel 2016), swish (Ramachandran et
+    al. 2017) or SwiGLU (Shazeer 2020), which has three matrices: two thirds of the width make as many
+    parameters."""
     positions: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
     """Position codes: sinusoids (the paper), a vector each (Gehring et al. 2017) or rotations of queries and
     keys (Su et al. 2021)."""
     convolution: Annotated[int, Field(ge=0, le=255)] = 0
     """Of the encoder's layers, between attention and feed-forward: how many neighbours a convolution module
     sees, an odd number (Gulati et al. 2020; 15 suits sound); 0: there is none."""
+    decoder_feed_forward: Size | None = None
+    """Inner width of the decoder's feed-forward layers, where it is another one."""
+    norm_epsilon: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """What norms add to the variance; when not given 1e-5 (layer) or 1e-6 (rms)."""
     dropout: Rate = 0.1
     """On embeddings and on each sublayer's output (the paper's places, 5.4)."""
     attention_dropout: Rate = 0.0
@@ -72,8 +77,8 @@ class LayerSettings(ModelSettings):
 def build_norm(settings: LayerSettings) -> nn.Module:
     """The norm of the settings, over the width of the model."""
     if settings.normalisation == "rms":
-        return nn.RMSNorm(settings.dim, eps=1e-6)
-    return LayerNorm(settings.dim)
+        return nn.RMSNorm(settings.dim, eps=settings.norm_epsilon or 1e-6)
+    return LayerNorm(settings.dim, eps=settings.norm_epsilon or 1e-5)
 
 
 class LayerNorm(nn.LayerNorm):
@@ -96,7 +101,7 @@ def self_attention(settings: LayerSettings) -> MultiHeadAttention:
     return MultiHeadAttention(settings.dim, settings.heads, settings.attention_dropout, rotary)
 
 
-ACTIVATIONS = {"relu": torch.relu, "gelu": F.gelu, "swiglu": F.silu}
+ACTIVATIONS = {"relu": torch.relu, "gelu": F.gelu, "swish": F.silu, "swiglu": F.silu}
 
 
 class Sublayer(nn.Module):
@@ -129,16 +134,21 @@ class Sublayer(nn.Module):
 class FeedForward(nn.Module):
     """max(0, x W1 + b1) W2 + b2, the same at every position (3.3, Eq. 2).
 
-    GELU takes the place of max(0, .); SwiGLU is (silu(x W1 + b1) * (x V + c)) W2 + b2, with biases here.
+    GELU or swish takes the place of max(0, .); SwiGLU is (silu(x W1 + b1) * (x V + c)) W2 + b2, with biases
+    here.
+
+    Args:
+        settings: of the layers.
+        width: the inner one.
     """
 
-    def __init__(self, settings: LayerSettings) -> None:
+    def __init__(self, settings: LayerSettings, width: int) -> None:
         super().__init__()
-        self.inner = Linear(settings.dim, settings.feed_forward)
-        self.outer = Linear(settings.feed_forward, settings.dim)
+        self.inner = Linear(settings.dim, width)
+        self.outer = Linear(width, settings.dim)
         swiglu = settings.activation == "swiglu"
         # V, the value that the bent inner is the gate of; saved weights know it by this name.
-        self.gated = Linear(settings.dim, settings.feed_forward) if swiglu else None
+        self.gated = Linear(settings.dim, width) if swiglu else None
         self.activation: Callable[[Tensor], Tensor] = ACTIVATIONS[settings.activation]
         self.dropout = Dropout(settings.activation_dropout)
 
@@ -161,7 +171,7 @@ class EncoderLayer(nn.Module):
         if settings.convolution:
             self.convolution = ConvolutionModule(settings.dim, settings.convolution, build_norm(settings))
             self.convolution_sublayer = Sublayer(settings)
-        self.feed_forward = FeedForward(settings)
+        self.feed_forward = FeedForward(settings, settings.feed_forward)
         self.feed_forward_sublayer = Sublayer(settings)
 
     def forward(
@@ -213,7 +223,7 @@ class DecoderLayer(nn.Module):
         self.attention_sublayer = Sublayer(settings)
         self.cross = MultiHeadAttention(settings.dim, settings.heads, settings.attention_dropout)
         self.cross_sublayer = Sublayer(settings)
-        self.feed_forward = FeedForward(settings)
+        self.feed_forward = FeedForward(settings, settings.decoder_feed_forward or settings.feed_forward)
         self.feed_forward_sublayer = Sublayer(settings)
 
     def start(self, memory: Float[Tensor, "sentences source dim"]) -> LayerCache:

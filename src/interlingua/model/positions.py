@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-__all__ = ["GridPositions", "LearnedPositions", "RotaryPositions", "SinusoidalPositions", "angles"]
+__all__ = [
+    "GridPositions", "LearnedPositions", "RotaryPositions", "SinusoidalPositions", "Sinusoids", "angles"
+]  # fmt: skip
 
 
-def angles(length: int, dim: int) -> Float[Tensor, "length half"]:
-    """The angles of sinusoids and of rotations: position / 10000^(2i / dim), for i = 0 .. dim / 2 - 1."""
-    rates = torch.exp(torch.arange(0, dim, 2) * (-math.log(10000.0) / dim))
+def angles(length: int, dim: int, slowest: int | None = None) -> Float[Tensor, "length half"]:
+    """The angles of sinusoids and of rotations: position / 10000^(2i / dim), for i = 0 .. dim / 2 - 1.
+
+    Args:
+        length: of the longest sequence.
+        dim: twice the number of angles.
+        slowest: the 2i whose angle is position / 10000; dim when not given.
+    """
+    rates = torch.exp(torch.arange(0, dim, 2) * (-math.log(10000.0) / (slowest or dim)))
     return torch.arange(length).unsqueeze(1) * rates
+
+
+Sinusoids = Literal["paper", "halves", "tensor2tensor"]
+"""How sines and cosines are laid out, and how fast the slowest of them turns."""
 
 
 class SinusoidalPositions(nn.Module):
@@ -24,13 +37,15 @@ class SinusoidalPositions(nn.Module):
 
     Args:
         dim: width of the model.
+        layout: "halves": all sines come before all cosines; "tensor2tensor": so they do, and the slowest
+            angle is pos / 10000, as in the code that the paper was written with.
     """
 
     table: Tensor
 
-    def __init__(self, dim: int) -> None:
+    def __init__(self, dim: int, layout: Sinusoids = "paper") -> None:
         super().__init__()
-        self.dim = dim
+        self.dim, self.layout = dim, layout
         self.register_buffer("table", torch.empty(0, dim), persistent=False)
 
     def forward(
@@ -44,8 +59,10 @@ class SinusoidalPositions(nn.Module):
         return x + table[first:end]
 
     def _codes(self, length: int) -> Float[Tensor, "length dim"]:
-        turned = angles(length, self.dim)
-        return torch.stack([turned.sin(), turned.cos()], dim=-1).flatten(1)
+        turned = angles(length, self.dim, self.dim - 2 if self.layout == "tensor2tensor" else None)
+        if self.layout == "paper":
+            return torch.stack([turned.sin(), turned.cos()], dim=-1).flatten(1)
+        return torch.cat([turned.sin(), turned.cos()], dim=1)
 
 
 class LearnedPositions(nn.Module):

@@ -12,12 +12,14 @@ from interlingua.model.settings import ModelSettings
 __all__ = ["build_ctc_projection", "build_projection", "ctc_log_probs"]
 
 
-def build_projection(embedding: nn.Embedding, *, tied: bool) -> Linear:
+def build_projection(embedding: nn.Embedding, *, tied: bool, bias: bool = False) -> Linear:
     """Hidden states to logits: by a matrix of its own, or by the embedding's (Press & Wolf 2017)."""
     size, dim = embedding.weight.shape
     projection = Linear(dim, size, bias=False, device="meta" if tied else None)
     if tied:
         projection.weight = embedding.weight
+    if bias:
+        projection.bias = nn.Parameter(torch.zeros(size))
     return projection
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 from pydantic import Field
@@ -33,6 +34,11 @@ class ModelSettings(Settings):
     def tied(self) -> bool:
         """Whether the projection is the target embedding, and the source's too with a joint vocabulary."""
         return True
+
+    @property
+    def embedding_scale(self) -> float:
+        """What embeddings are multiplied by (Vaswani et al. 2017, 3.4)."""
+        return math.sqrt(self.dim)
 
     def describe(self) -> str:
         """The sizes, for people."""

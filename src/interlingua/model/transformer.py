@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple, cast
 
 import torch
 from jaxtyping import Float, Int
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from interlingua.kinds import Source
@@ -17,7 +17,7 @@ from interlingua.model.dropout import Dropout
 from interlingua.model.embedding import embed
 from interlingua.model.frontends import Frontend
 from interlingua.model.layers import DecoderLayer, EncoderLayer, LayerCache, LayerSettings, build_norm
-from interlingua.model.positions import GridPositions, LearnedPositions, SinusoidalPositions
+from interlingua.model.positions import GridPositions, LearnedPositions, SinusoidalPositions, Sinusoids
 from interlingua.model.projection import build_ctc_projection, build_projection, ctc_log_probs
 from interlingua.model.protocol import Attention, Explanation, Memory, kept_sentences, select
 from interlingua.model.settings import Depth, Size
@@ -38,15 +38,35 @@ class TransformerSettings(LayerSettings):
     embeddings: Literal["tied", "separate"] = "tied"
     """tied: one table for the target's input and output, and for the source if the vocabulary is joint
     (the paper, 3.4; Press & Wolf 2017); separate: a table for each."""
+    output_bias: bool = False
+    """Whether each token of the target has a bias in the projection to logits."""
+    scale_embeddings: bool = True
+    """Whether embeddings are multiplied by sqrt(dim) (the paper, 3.4)."""
+    sinusoids: Sinusoids = "paper"
+    """Sinusoidal positions: paper: sine and cosine take turns; halves: all sines, then all cosines, as in
+    Hugging Face's Marian models; tensor2tensor: the same, turning a little slower, as in Marian."""
+    final_norm: bool | None = None
+    """Whether one more norm follows the last layer of each stack; when not given, where norm is pre."""
     max_positions: Size = 1024
     """Learned positions: how many have a vector; those beyond have none."""
     target_grid: Annotated[int, Field(ge=0, le=256)] = 0
     """Of targets that are pictures: tokens in a row, and rows; tokens get codes of both. 0: no grid."""
 
+    @model_validator(mode="after")
+    def _sinusoids_fit(self) -> TransformerSettings:
+        if self.sinusoids == "tensor2tensor" and self.dim < 4:
+            raise ValueError(f"sinusoids = tensor2tensor needs a width of 4 at least, not {self.dim}")
+        return self
+
     @property
     def tied(self) -> bool:
         """Whether the projection is the target embedding, and the source's too with a joint vocabulary."""
         return self.embeddings == "tied"
+
+    @property
+    def embedding_scale(self) -> float:
+        """What embeddings are multiplied by."""
+        return math.sqrt(self.dim) if self.scale_embeddings else 1.0
 
     def describe(self) -> str:
         """The sizes, for people."""
@@ -95,10 +115,10 @@ class Transformer(nn.Module):
         decoder = nn.ModuleList(DecoderLayer(settings) for _ in range(settings.decoder_layers))
         self.encoder = cast(Sequence[EncoderLayer], encoder)  # torch types every element as Module
         self.decoder = cast(Sequence[DecoderLayer], decoder)
-        final = settings.norm == "pre"
+        final = settings.norm == "pre" if settings.final_norm is None else settings.final_norm
         self.encoder_norm = build_norm(settings) if final else nn.Identity()
         self.decoder_norm = build_norm(settings) if final else nn.Identity()
-        self.projection = build_projection(target_embedding, tied=settings.tied)
+        self.projection = build_projection(target_embedding, tied=settings.tied, bias=settings.output_bias)
         self.ctc_projection = build_ctc_projection(settings, target_embedding.num_embeddings)
         self._initialise()
 
@@ -217,7 +237,7 @@ class Transformer(nn.Module):
 
     def _embed_at(self, ids: Int[Tensor, "batch length"], first: int) -> Float[Tensor, "batch length dim"]:
         """Target tokens from a position on, in a grid with the place of what comes after each."""
-        x = embed(ids, self.target_embedding.weight) * math.sqrt(self.settings.dim)
+        x = embed(ids, self.target_embedding.weight) * self.settings.embedding_scale
         return self._add_positions(x if self.grid is None else self.grid(x, first), first)
 
     def _add_positions(
@@ -230,4 +250,6 @@ class Transformer(nn.Module):
 def _positions(settings: TransformerSettings) -> SinusoidalPositions | LearnedPositions | None:
     if settings.positions == "learned":
         return LearnedPositions(settings.dim, settings.max_positions)
-    return SinusoidalPositions(settings.dim) if settings.positions == "sinusoidal" else None
+    if settings.positions == "sinusoidal":
+        return SinusoidalPositions(settings.dim, settings.sinusoids)
+    return None

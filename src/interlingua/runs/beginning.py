@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from interlingua.inference.bundle import save_config
+from interlingua.inference.bundle import ORIGIN_LICENCE, ORIGIN_README, save_config
 from interlingua.runs.directory import own_files
 from interlingua.runs.inputs import COPIES
 from interlingua.runs.manifest import Manifest, save_manifest
@@ -35,9 +35,17 @@ def write_beginning(plan: Plan, machine: dict[str, Any], directory: Path, out: P
         files = plan.inputs.describe(out)
         save_manifest(directory, Manifest(files, machine, plan.prepared.report))
         plan.inputs.move_copies(directory)
+        _keep_origin(plan.experiment.base_model, directory)
         save_config(directory, plan.experiment.as_toml(), plan.prepared.tokenizers)
     except BaseException:
         for unfinished in own_files(directory):
             unfinished.unlink()
         shutil.rmtree(directory / "training" / COPIES, ignore_errors=True)
         raise
+
+
+def _keep_origin(base_model: str | None, directory: Path) -> None:
+    """What the makers of an imported model say of it goes with the models that are made of it."""
+    for name in (ORIGIN_README, ORIGIN_LICENCE):
+        if base_model is not None and (origin := Path(base_model) / name).is_file():
+            shutil.copyfile(origin, directory / name)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from interlingua.kinds import SPECIALS, UNK
 from interlingua.terms.glossary import capitalised, is_unspaced, joins_words
+from interlingua.text.piece_tokenizer import SPACE, PieceTokenizer
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.tokenizer import Tokenizer
 
@@ -58,7 +59,7 @@ class TermTokenizer:
     def tokenize(self, target: str) -> tuple[Tokenization, ...]:
         """The tokenizations of a target term, which is not empty; none when its symbols are not all known."""
         target = self.tokenizer.normalise(target).strip(" ")
-        adds_space = isinstance(self.tokenizer, SubwordTokenizer)  # before every text
+        adds_space = isinstance(self.tokenizer, SubwordTokenizer | PieceTokenizer)  # before every text
         anywhere = adds_space or self.tokenizer.kind == "words"
         ways = (  # ids, may_begin_target, may_stand_later
             (self._ids(target), True, anywhere),
@@ -80,12 +81,23 @@ class TermTokenizer:
 
     def _ids_without_space(self, text: str) -> tuple[int, ...]:
         """The ids of a text right after something that is no part of a word, such as a bracket."""
+        if isinstance(self.tokenizer, PieceTokenizer):
+            return self._ids_after_bracket(text)
         if not isinstance(self.tokenizer, SubwordTokenizer):
             return self._ids(text)
         # No subword goes across a line break, and what follows one has no space before it.
         ids = self._ids("\n" + text)
         shown = self.tokenizer.pieces(ids)
         return ids[shown.index("<0x0A>") + 1 :] if "<0x0A>" in shown else ()
+
+    def _ids_after_bracket(self, text: str) -> tuple[int, ...]:
+        """The ids of a text right after a bracket, where that is a piece of its own."""
+        ids = self._ids("(" + text)
+        shown = self.tokenizer.pieces(ids)
+        for length in (1, 2):
+            if "".join(shown[:length]) == SPACE + "(":
+                return ids[length:]
+        return ()
 
 
 def needs_space_after(character: str) -> bool:
@@ -108,8 +120,8 @@ def _shown(tokenizer: Tokenizer, id: int) -> str | int:
     if tokenizer.kind == "bytes":
         return id - len(SPECIALS)
     (piece,) = tokenizer.pieces([id])
-    if isinstance(tokenizer, SubwordTokenizer):
-        return _BYTES.index(piece) if piece in _BYTES else piece.replace("\u2581", " ")
+    if isinstance(tokenizer, SubwordTokenizer | PieceTokenizer):
+        return _BYTES.index(piece) if piece in _BYTES else piece.replace(SPACE, " ")
     return piece
 
 

@@ -9,6 +9,7 @@ from interlingua.kinds import SPECIALS, Symbols
 from interlingua.text.columns import COLUMN_END, OtherColumns, list_tags
 from interlingua.text.lengths import length_limit
 from interlingua.text.normalise import Normalisation
+from interlingua.text.piece_tokenizer import PieceTokenizer
 from interlingua.text.protocol import Tokenizer
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import SymbolTokenizer
@@ -146,7 +147,8 @@ class ColumnTokenizer:
 
 
 class TextColumn:
-    """Which part of sources is the text: one of their columns, or, where they have no columns, all of it.
+    """Which part of sources is the text: one of their columns, what follows the code of a target language,
+    or, where they have neither, all of it.
 
     Args:
         source: the tokenizer of sources.
@@ -168,6 +170,9 @@ class TextColumn:
         Raises:
             DataError: it has another number of columns.
         """
+        if isinstance(self.source, PieceTokenizer):
+            code, text = self.source.split(text)
+            return text, OtherColumns(code)
         if not isinstance(self.source, ColumnTokenizer):
             return text, OtherColumns()
         columns = self.source.split(text)
@@ -180,4 +185,6 @@ class TextColumn:
         """Returns where the text's ids stand among those of a source."""
         if isinstance(self.source, ColumnTokenizer):
             return self.source.span(ids, self.column)
+        if isinstance(self.source, PieceTokenizer):
+            return self.source.span(ids)
         return slice(0, len(ids))

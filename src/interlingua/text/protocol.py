@@ -15,7 +15,7 @@ class Tokenizer(Codec, Protocol):
     """Turns a text into ids and ids into a text: the codec of text, and the way of a source to its ids."""
 
     kind: str
-    """ "unigram", "bpe", "characters", "bytes" or "words"; "columns" of a source of several."""
+    """ "unigram", "bpe", "characters", "bytes", "words" or "pieces"; "columns" of a source of several."""
     normalisation: Normalisation
 
     @property

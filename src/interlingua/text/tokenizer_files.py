@@ -11,6 +11,7 @@ from typing import Any
 from interlingua.errors import BundleError
 from interlingua.text.column_tokenizer import ColumnTokenizer
 from interlingua.text.normalise import normalise
+from interlingua.text.piece_tokenizer import PieceTokenizer
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 from interlingua.text.tokenizer import Tokenizer
@@ -20,12 +21,12 @@ __all__ = ["digest", "load_tokenizer", "save_tokenizer"]
 
 
 def save_tokenizer(tokenizer: Tokenizer, directory: Path, name: str) -> None:
-    """Writes `<name>.json` and, for subwords, SentencePiece's `<name>.model` beside it.
+    """Writes `<name>.json` and, for subwords and pieces, SentencePiece's `<name>.model` beside it.
 
     Those of columns hold the model themselves, in base64.
     """
     description = _description(tokenizer)
-    if isinstance(tokenizer, SubwordTokenizer):
+    if isinstance(tokenizer, SubwordTokenizer | PieceTokenizer):
         (directory / f"{name}.model").write_bytes(tokenizer.model)
     elif isinstance(tokenizer, ColumnTokenizer):
         for column, of_column in zip(tokenizer.columns, description["columns"], strict=True):
@@ -67,6 +68,9 @@ def _description(tokenizer: Tokenizer) -> dict[str, Any]:
     description: dict[str, Any] = {"kind": tokenizer.kind, "normalisation": tokenizer.normalisation}
     if isinstance(tokenizer, SubwordTokenizer):
         description["model"] = _hash(tokenizer.model)
+    elif isinstance(tokenizer, PieceTokenizer):
+        description |= {"model": _hash(tokenizer.model), "shared": tokenizer.shared}
+        description["symbols"] = list(tokenizer.vocabulary.symbols)
     elif isinstance(tokenizer, SymbolTokenizer):
         description["symbols"] = list(tokenizer.vocabulary.symbols)
         if tokenizer.between not in (" ", ""):
@@ -80,9 +84,12 @@ def _from_description(description: dict[str, Any], model: bytes) -> Tokenizer:
         return ColumnTokenizer([*map(_from_description, description["columns"], models)])
     kind, normalisation = description["kind"], description["normalisation"]
     normalise("é", normalisation)  # a ValueError for an unknown form
+    if kind in ("unigram", "bpe", "pieces") and _hash(model) != description["model"]:
+        raise ValueError("the SentencePiece model is not the one that was saved")
+    if kind == "pieces":
+        pieces = Vocabulary(description["symbols"])
+        return PieceTokenizer(model, pieces, normalisation, shared=description["shared"])
     if kind in ("unigram", "bpe"):
-        if _hash(model) != description["model"]:
-            raise ValueError("the SentencePiece model is not the one that was saved")
         return SubwordTokenizer(model, kind, normalisation)
     if kind == "bytes":
         return ByteTokenizer(normalisation)

@@ -183,6 +183,9 @@ def _facts(
     }
     if info:
         facts["parameters"] = f"{info.get('parameters', 0):,}"
+    if imported := info.get("imported"):
+        facts["imported from"] = f"{imported['from']}, a {imported['what']}"
+    elif info:
         facts["training"] = f"{info.get('steps', 0):,} steps in {info.get('elapsed_s', 0) / 60:.1f} minutes"
         facts["weights of step"] = f"{info.get('best_step', 0):,}"
         if base := info.get("base_comparison", {}).get("summary"):

@@ -131,8 +131,9 @@ class Service:
             RefusalError: with 400, the model cannot read one of them.
         """
         about, glossary = self.pool.about[served.name], options.glossary
-        columns = len(getattr(served.tokenizer, "columns", (None,))) - (served.tag is not None)
-        facts = about.facts if columns == 1 else TextFacts()  # of texts with columns all goes line by line
+        columns = getattr(served.tokenizer, "columns", None)  # a tag is one of them, where there are any
+        one = columns is None or len(columns) - (served.tag is not None) == 1
+        facts = about.facts if one else TextFacts()  # of texts with columns all goes line by line
 
         def find_terms(text: str) -> list[Term]:
             return [each.term for each in glossary.find(text)] if glossary else []
