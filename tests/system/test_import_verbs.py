@@ -118,6 +118,18 @@ def test_python_loads_it(model: Path) -> None:
     assert nothing.text == ""
 
 
+def test_ctranslate2_runs_it(model: Path) -> None:
+    ours, theirs = (
+        interlingua.load(model, threads=1, engine=engine) for engine in ("interlingua", "ctranslate2")
+    )
+    assert [one.text for one in theirs.translate(ENGLISH, beam=1)] == [
+        one.text for one in ours.translate(ENGLISH, beam=1)
+    ]
+    pairs = [*zip(ENGLISH, GERMAN, strict=True)]
+    for one, other in zip(ours.score_pairs(pairs), theirs.score_pairs(pairs), strict=True):
+        assert one.log_prob == pytest.approx(other.log_prob, abs=1e-3)
+
+
 def test_training_goes_on_from_it(model: Path, pairs: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine"
     result = call("train", "--from", model, "--train", pairs, "--out", out, "--max-steps", "4",
