@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from interlingua.data.batch import pad
@@ -203,6 +203,8 @@ TEXTS = st.text(st.sampled_from("ab c\u00e9e\u0301\u200b\u00a0\t\ud55c\U0001f600
 @pytest.mark.parametrize("kind", ["characters", "words", "bytes"])
 @settings(max_examples=60, deadline=None)
 @given(text=TEXTS)
+@example(text="<s>")
+@example(text="a </s> <unk> <pad>")
 def test_tokenizer_files_cut_and_join_as_ours(kind: str, text: str) -> None:
     tokenizer: Tokenizer = ByteTokenizer("text")
     if kind == "characters":

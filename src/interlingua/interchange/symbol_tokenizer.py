@@ -15,11 +15,14 @@ __all__ = ["build_tokenizer", "name_specials"]
 MARK = "\ufdd0"
 """A code point that Unicode never assigns: it begins the name of a target's token, so that one symbol may be
 two tokens."""
+NO_WORD = "\ufdd1"
+"""Another one: it ends the names of special tokens beside words, which a text may hold as words otherwise."""
 
 
 def name_specials(tokenizer: Tokenizer) -> list[str]:
-    """Names for the special tokens that no symbol has."""
-    return [_free(name, symbols_of(tokenizer)) for name in SPECIALS]
+    """Names for the special tokens that no symbol has, and no word of a text."""
+    end = NO_WORD if tokenizer.kind == "words" else ""
+    return [_free(name + end, symbols_of(tokenizer)) for name in SPECIALS]
 
 
 def symbols_of(tokenizer: Tokenizer) -> Sequence[str]:
