@@ -36,6 +36,8 @@ MIN_UPDATES, MIN_BATCH_SECONDS, MIN_BATCH_SOUNDS = 3_000, (10.0, 30.0), 12
 so many seconds."""
 FEW_PASSES = 30
 """Time to hear each sound less often than this is none to learn it by heart in."""
+UPDATE_S = 20.0
+"""An update costs as much as so many seconds of sound beside those of its batch."""
 SMALLER = {"speech-small": "speech-tiny"}
 """What hears more in a short time."""
 LIGHT_DROPOUT = 0.1
@@ -83,7 +85,7 @@ def choose_sound_recipe(
         least = min(most, max(least, MIN_BATCH_SOUNDS * seconds / len(train)))
         while trained_s < MIN_UPDATES * batch_seconds and batch_seconds > least:
             batch_seconds = max(batch_seconds / 2, least)
-    light = _passes(training, train, throughput, preset) < FEW_PASSES
+    light = _passes(training, train, throughput, preset, batch_seconds) < FEW_PASSES
     dropout = min(default.dropout, LIGHT_DROPOUT) if light else default.dropout
     values: dict[str, Any] = {
         "model": {**PRESETS[preset].model_dump(), "ctc": True, "dropout": dropout},
@@ -101,12 +103,26 @@ def choose_sound_recipe(
     return Recipe(values, f"{chosen}: there are {seconds / 3600:.1f} hours of sound")
 
 
-def _passes(training: TrainingSettings, train: Store, throughput: Throughput, preset: str) -> float:
-    """How often a budget of time lets each sound be heard; of a budget of steps nothing is known."""
+def _passes(
+    training: TrainingSettings, train: Store, throughput: Throughput, preset: str,
+    batch_seconds: float | None = None,
+) -> float:  # fmt: skip
+    """How often a budget of time lets each sound be heard; of a budget of steps nothing is known.
+
+    Args:
+        training: of which the budget counts, and the size of the batches that the speed was measured on.
+        train: the training pairs.
+        throughput: of presets.
+        preset: whose speed counts.
+        batch_seconds: of the batches that are meant; those measured when not given.
+    """
     if training.minutes is None:
         return math.inf
     tokens = int(train.target_lengths.sum(dtype="int64")) + len(train)
-    return 60 * training.minutes * throughput(preset) / tokens
+    meant, measured = (
+        each / (each + UPDATE_S) for each in (batch_seconds or training.batch_seconds, training.batch_seconds)
+    )
+    return 60 * training.minutes * throughput(preset) / tokens * meant / measured
 
 
 def seconds_of(train: Store) -> float:
