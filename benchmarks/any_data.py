@@ -147,8 +147,14 @@ def train(name: str, recipe: str, seed: int, options: argparse.Namespace) -> Non
         arguments += ["--threads", options.threads]
     began = time.monotonic()
     with (options.work / f"{name}, {recipe}, {seed}.log").open("w") as log:
-        interlingua(arguments, log)
         pairs = read(directory / task.test, task)
+        try:
+            interlingua(arguments, log)
+        except subprocess.CalledProcessError:
+            refused = Outcome(name, recipe, seed, [""] * len(pairs), 0, "refused: see the log")
+            print(f"{name}, {recipe}, seed {seed}: refused, so all is wrong", flush=True)
+            place.write_text(json.dumps(refused._asdict()), "utf-8")
+            return
         texts = options.work / "sources.txt"
         sources = [pair.source for pair in pairs]
         texts.write_text("".join(f"{source}\n" for source in sources), "utf-8")
