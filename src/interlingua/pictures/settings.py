@@ -25,7 +25,7 @@ class PictureSettings(Settings):
     """Of the codec's layers."""
     blocks: Annotated[int, Field(ge=0, le=32)] = 2
     """Of layers that see their neighbours, in each half of the codec."""
-    budget_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    budget_share: Annotated[float, Field(gt=0, lt=1)] = 0.15
     """Of the budget, what the codec is learnt in."""
     batch: Annotated[int, Field(ge=1, le=65536)] = 32
     """Pictures of an update of the codec."""
