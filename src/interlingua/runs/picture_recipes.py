@@ -25,7 +25,7 @@ SHALLOW: dict[str, dict[str, Any]] = {
 }
 """Layers for a short time, by what targets are: more pictures are seen, at half the rate. What is beside
 what is learnt from fewer of them where the patches' places are hardly mixed before they are looked at."""
-PAINTING: dict[str, Any] = {"sample": True, "beam": 1, "min_p": 0.05}
+PAINTING: dict[str, Any] = {"sample": True, "beam": 1, "temperature": 0.8, "min_p": 0.05}
 """How targets that are pictures are looked for: drawn, since the most probable picture is a dull one, but not
 from what is hardly probable: of 64 tokens one wrong one is too many."""
 
