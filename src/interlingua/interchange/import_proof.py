@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from torch import Tensor
 
 from interlingua.data.codecs import build_model_for
 from interlingua.errors import BundleError
+from interlingua.interchange.hugging_face_model import quiet
 from interlingua.interchange.hugging_face_tokens import start_id
 from interlingua.interchange.imported import ImportedModel
 from interlingua.interchange.json_files import read_json, read_optional_json
@@ -64,7 +63,7 @@ def prove(kind: Kind, directory: Path, model: ImportedModel) -> str:
     source, target_in = _random_ids(model)
     found = ours.project(ours.decode(ours.encode(Source(source, source != PAD)), target_in)).log_softmax(-1)
     try:
-        with _quietly(transformers):
+        with quiet():
             theirs = transformers.MarianMTModel.from_pretrained(str(directory), local_files_only=True)
     except Exception as error:  # whatever that library raises, in whichever version
         said = f"{type(error).__name__}: {error}".split("\n", 1)[0]
@@ -124,19 +123,3 @@ def _their_log_probs(
     wanted = torch.tensor([i for i in model.orders[1] if i is not None])
     log_probs: Tensor = logits.log_softmax(-1)[..., wanted]
     return log_probs
-
-
-@contextmanager
-def _quietly(transformers: Any) -> Iterator[None]:
-    """Has the library neither warn nor draw progress bars."""
-    logging = transformers.utils.logging
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.set_verbosity(verbosity)
-        logging.enable_progress_bar()
