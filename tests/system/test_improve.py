@@ -227,6 +227,15 @@ def test_what_is_worse_on_the_test_set_is_refused(world: Path, tmp_path: Path) -
     assert snapshot(model) == before
 
 
+def test_a_training_that_learnt_nothing_changes_nothing(world: Path, tmp_path: Path) -> None:
+    model = copy_of(world / "model", tmp_path)
+    before = snapshot(model)
+    refused = improve(world, model, "--set", "training.learning_rate=0.3")  # too much: all is forgotten
+    assert refused.code == 2
+    assert "The old model stays; nothing is changed. The training found no weights" in refused.out
+    assert snapshot(model) == before
+
+
 def test_what_is_stopped_goes_on_and_the_old_model_is_there_meanwhile(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,11 @@ LEAST_TEST = 50
 MOST_OLD = 5_000
 """Old pairs that tell what is usual, at most."""
 SHOWN_LINES = 5
+STAY = "The corrections stay, and count the next time."
+NOTHING_LEARNT = (
+    "The old model stays; nothing is changed. The training found no weights that translate the corrections "
+    f"which choose them better than the old model does, and old pairs as well. {STAY}"
+)
 
 
 def improve(
@@ -123,13 +128,17 @@ def _improve(
         _show_account(improvement, console)
         if not improvement.trained:
             _train(improvement, resume(improvement.run, {}), console)
+    if not improvement.learnt:
+        improvement.give_up()
+        console.print(NOTHING_LEARNT, soft_wrap=True)
+        raise typer.Exit(2)
     candidate = load_model(improvement.run, str(training.get("device", "auto")), training.get("threads"))
     corrected = [(each.source, each.target) for each in improvement.parts.test]
     verdict = improving.judge(translator, candidate, test, corrected)
     _show_verdict(verdict, len(test), len(corrected), console)
     if not verdict.accepted:
         improvement.give_up()
-        console.print("The corrections stay, and count the next time.", soft_wrap=True)
+        console.print(STAY, soft_wrap=True)
         raise typer.Exit(2)
     improvement.accept()
     console.print("A service that runs loads the new model by itself. To go back:", soft_wrap=True)

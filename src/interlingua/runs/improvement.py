@@ -97,6 +97,12 @@ class Improvement:
         return "steps" in read_info(self.run)
 
     @property
+    def learnt(self) -> bool:
+        """Whether other weights than the old model's were saved."""
+        last = read_config(self.run)["training"].get("save") == "last"
+        return last or read_info(self.run).get("best_step", 0) > 0
+
+    @property
     def kept(self) -> int:
         """How many corrections are usable."""
         return sum(map(len, self.parts))
