@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import torch
 from interlingua.errors import ConfigurationError
 from interlingua.evaluation.scores import Score
 from interlingua.inference.bundle import read_info
-from interlingua.runs.events import Ended, Note, Validated
+from interlingua.runs import candidates
+from interlingua.runs.events import Ended, Note, Raced, Validated
+from interlingua.runs.race import load_standing
 from interlingua.runs.run import start
 from interlingua.runs.validation import Validation, Validator
 from interlingua.settings import merge
@@ -96,7 +99,8 @@ def pretend(
         new, old = found[min(len(seen), len(found) - 1)]
         real = validate(self, *arguments)
         scores = [score(real.scores[0], new)]
-        seen.append(real._replace(scores=scores, old_scores=[score(real.old_scores[0], old)]))
+        old_scores = [score(real.old_scores[0], old)]
+        seen.append(real._replace(scores=scores, old_scores=old_scores, by_loss=False))
         return seen[-1]
 
     monkeypatch.setattr(Validator, "validate", validated)
@@ -143,6 +147,52 @@ def test_it_stops_when_either_gets_no_better(
     assert isinstance(ended, Ended)
     assert (ended.step, ended.best_step, ended.finished) == (15, 0, True)
     assert "3 validations" in ended.reason
+
+
+def test_few_new_pairs_choose_weights_by_their_loss(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validate, found = Validator.validate, iter([2.0, 1.0, 1.5, 1.5])
+
+    def validated(self: Validator, *arguments: Any) -> Validation:
+        real = validate(self, *arguments)
+        assert real.by_loss
+        better = [dataclasses.replace(real.scores[0], score=100.0, higher_is_better=True)]  # must not matter
+        return real._replace(bits_per_character=next(found), scores=better, old_scores=better)
+
+    monkeypatch.setattr(Validator, "validate", validated)
+    *_, ended = start(further(base), tmp_path / "run")
+    assert isinstance(ended, Ended)
+    assert ended.best_step == 10
+
+
+def test_learning_rates_race(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "MIN_TURN_STEPS", 4)
+    values = further(base, max_steps=100)
+    events = list(start(values, tmp_path / "whole"))
+    assert isinstance(events[-1], Ended)
+    assert events[-1].finished
+    raced = [event.name for event in events if isinstance(event, Raced)]
+    assert raced[:3] == ["rate 0.002", "rate 0.0005", "rate 0.000125"]
+    first = next(event for event in events if isinstance(event, Validated | Raced))
+    assert isinstance(first, Validated)
+    assert first.step == 0
+    winner = load_standing(tmp_path / "whole").left[0]  # type: ignore[union-attr]
+    rate = tomllib.loads((tmp_path / "whole/config.toml").read_text())["training"]["learning_rate"]
+    assert f"rate {rate:g}" == winner
+    assert read_info(tmp_path / "whole")["base_comparison"]["base"]["metrics"] == first.metrics
+
+    events = start(values, tmp_path / "halves")  # stopped in the race, it goes on as if it had not been
+    for event in events:
+        if isinstance(event, Raced):
+            break
+    events.close()
+    resume_tiny(tmp_path / "halves")
+    for kind in (weights, last_checkpoint):
+        ours, theirs = kind(tmp_path / "halves"), kind(tmp_path / "whole")
+        assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    given = start(further(base, max_steps=100, learning_rate=0.001), tmp_path / "given")
+    assert not any(isinstance(event, Raced) for event in given)
 
 
 def test_validations_of_few_pairs_are_of_new_and_old_ones(base: Path, tmp_path: Path) -> None:

@@ -104,7 +104,8 @@ def _codec_line(event: CodecProgress) -> str:
 
 def _validated(event: Validated) -> str:
     metrics = "".join(f" · {name} {score:.2f}" for name, score in event.metrics.items())
-    saved = " · best so far, saved" if event.best else ""
+    chosen = " by loss (too few pairs for a score)" if event.by_loss else ""
+    saved = f" · best so far{chosen}, saved" if event.best else ""
     if not event.step:
         saved = " · the model to start from"
     loss = f"validation loss {event.loss:.3f}"

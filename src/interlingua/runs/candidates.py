@@ -24,6 +24,8 @@ COPIED, SHORT_TARGET = 0.3, 3
 """From so large a share of copied characters on, or up to so many words, letters may do for subwords."""
 PART, LONG_S, LONG_STEPS = 6, 600, 20_000
 """A race takes 1 / (PART + budget / LONG) of the budget: a sixth, of long ones less."""
+FINE_TUNING_PART = 3
+"""The same of a race of learning rates: in a short fine-tuning, the rate decides more than the time."""
 MIN_TURN_S, MIN_TURN_STEPS = 8.0, 80
 """Shorter turns tell little."""
 
@@ -96,8 +98,16 @@ def rounds(racers: int) -> Iterator[tuple[int, int]]:
         racers, length = math.ceil(racers / 2), 2 * length
 
 
-def choose_turn(minutes: float | None, max_steps: int | None, racers: int) -> float | None:
+def choose_turn(
+    minutes: float | None, max_steps: int | None, racers: int, *, fine_tuning: bool = False
+) -> float | None:
     """The length of a turn of the first round, in seconds or, of a budget of steps, in steps.
+
+    Args:
+        minutes: of the budget.
+        max_steps: of the budget, where it is none of time.
+        racers: how many there are.
+        fine_tuning: whether they race for the learning rate of a model that was trained before.
 
     Returns:
         None where the budget is too short for a race, or there is nobody to race against.
@@ -105,9 +115,10 @@ def choose_turn(minutes: float | None, max_steps: int | None, racers: int) -> fl
     turns = sum(left * length for left, length in rounds(racers))
     if not turns:
         return None
+    part = FINE_TUNING_PART if fine_tuning else PART
     if minutes is not None:
-        turn = 60 * minutes / (PART + 60 * minutes / LONG_S) / turns
+        turn = 60 * minutes / (part + 60 * minutes / LONG_S) / turns
         return turn if turn >= MIN_TURN_S else None
     assert max_steps is not None, "a plan has a budget"
-    steps = int(max_steps / (PART + max_steps / LONG_STEPS) / turns)
+    steps = int(max_steps / (part + max_steps / LONG_STEPS) / turns)
     return steps if steps >= MIN_TURN_STEPS else None

@@ -86,7 +86,9 @@ class Validated:
     bits_per_character: float | None = None
     """The loss in bits a character of the target, which compares across tokenizations."""
     old_metrics: dict[str, float] = field(default_factory=dict)
-    """Of old pairs that are mixed in, where some are; the other metrics are then of the new pairs."""
+    """Of old pairs that are mixed in, where some are; loss and other metrics are then of the new pairs."""
+    by_loss: bool = False
+    """Whether the loss decides instead: there are too few pairs for a metric."""
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,14 @@ from interlingua.inference.bundle import Bundle
 from interlingua.model.architectures import parse_model_settings
 from interlingua.model.presets import PRESETS
 
-__all__ = ["refuse_other_model", "values_of_base"]
+__all__ = ["other_rates", "refuse_other_model", "values_of_base"]
 
 LEARNING_RATE = {"adamw": 2e-3, "muon": 4e-3}
 """Peaks: two thirds of that from nothing suited the validation pairs of a new domain best
 (benchmarks/results/recipes.md). What was learnt before is kept all the same: nothing is saved that scores
 worse than the base model."""
+RACING_SHARES = 1.0, 0.25, 0.0625
+"""Of these peaks, which race: few pairs, or those of a domain near the old one, want gentler ones."""
 NARROW_DIM = 192
 """Wider models take half of it, as they do from nothing."""
 
@@ -30,6 +32,11 @@ def values_of_base(base: Bundle, optimizer: str) -> dict[str, Any]:
     }
     share = 1 if kept["model"].get("dim", 0) <= NARROW_DIM else 0.5
     return {**kept, "training": {"learning_rate": share * LEARNING_RATE[optimizer]}}
+
+
+def other_rates(learning_rate: float) -> list[float]:
+    """The peaks that race against the usual one."""
+    return [share * learning_rate for share in RACING_SHARES[1:]]
 
 
 def refuse_other_model(values: Mapping[str, Any], base: Bundle, where: str) -> None:

@@ -99,8 +99,8 @@ class Improvement:
     @property
     def learnt(self) -> bool:
         """Whether other weights than the old model's were saved."""
-        last = read_config(self.run)["training"].get("save") == "last"
-        return last or read_info(self.run).get("best_step", 0) > 0
+        last = bool(read_config(self.run)["training"].get("save") == "last")
+        return last or bool(read_info(self.run).get("best_step"))
 
     @property
     def kept(self) -> int:

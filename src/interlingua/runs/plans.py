@@ -31,7 +31,7 @@ from interlingua.runs.experiment import (
     parse_given,
     rename_old_keys,
 )
-from interlingua.runs.fine_tuning import refuse_other_model, values_of_base
+from interlingua.runs.fine_tuning import other_rates, refuse_other_model, values_of_base
 from interlingua.runs.inputs import Inputs, copy_streams, find_again, pair_files
 from interlingua.runs.lengths import describe_outliers, measure_lengths
 from interlingua.runs.manifest import Manifest
@@ -128,11 +128,28 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
         values = merge(values_of_base(base, given.training.optimizer), _keep_length_penalty(values))
         experiment = Experiment.parse(values, where).model_copy(update=shared)
         # how well it covers sources is measured anew
-        plans = [_complete(experiment, prepared, device, facts_of_base(base.facts, prepared))]
+        plan = _complete(experiment, prepared, device, facts_of_base(base.facts, prepared))
+        plans = _with_other_rates(plan, asked="learning_rate" in given.training.model_fields_set)
     else:
         plans = _compete(values, where, prepared, shared, inputs.data, device)
     plans[0].notes[:0] = notes
     return [plan._replace(inputs=inputs) for plan in plans]
+
+
+def _with_other_rates(plan: Plan, asked: bool) -> list[Plan]:
+    """A fine-tuning, and the same with other learning rates, if none is asked for and a race has time."""
+    training = plan.experiment.training
+    rates = [training.learning_rate, *other_rates(training.learning_rate)]
+    turn = choose_turn(training.minutes, training.max_steps, len(rates), fine_tuning=True)
+    if asked or turn is None or not training.race:
+        return [plan]
+    settings = [training.model_copy(update={"learning_rate": rate}) for rate in rates]
+    plans = [
+        plan._replace(experiment=plan.experiment.model_copy(update={"training": each}), notes=[],
+                      name=f"rate {each.learning_rate:g}")
+        for each in settings
+    ]  # fmt: skip
+    return [plans[0]._replace(notes=plan.notes), *plans[1:]]
 
 
 def load_racing_plans(
@@ -155,11 +172,13 @@ def load_racing_plans(
         experiment = Experiment.parse({**config, "training": training}, str(directory / "config.toml"))
         data = find_again(experiment.data, manifest.files, directory)
         experiment = experiment.model_copy(update={"data": data})
-        prepared = _prepare(data, experiment.tokenizer, None, experiment.pictures)
+        of_base = load_tokenizers(directory) if experiment.base_model else None
+        prepared = _prepare(data, experiment.tokenizer, of_base, experiment.pictures)
         prepared = prepared._replace(report=_with_own(manifest.report, prepared))
         language = experiment.languages[0] if experiment.languages else None
-        facts, lengths = measure_data_facts(prepared.train, language), measure_lengths(prepared.train)
-        plans.append(Plan(experiment, prepared, lengths, facts, [], name=name))
+        facts = saved_facts(directory) if experiment.base_model else None
+        facts = facts or measure_data_facts(prepared.train, language)
+        plans.append(Plan(experiment, prepared, measure_lengths(prepared.train), facts, [], name=name))
     return plans
 
 

@@ -7,6 +7,9 @@ own metric, which is what the winner will be judged by. The winner keeps its wei
 and its place in the data; its learning rate has followed the whole budget less what the others use, so that
 it is where it would be had it been alone in that time.
 
+Where a trained model is trained further, it is its learning rates that race, and of two near ones the
+gentler wins.
+
 Models take turns through checkpoints: one is in memory at a time, its random numbers are its own, and a race
 that was interrupted goes on after the last whole turn.
 """
@@ -81,6 +84,8 @@ class Standing:
     round: int = 0
     metric: str = ""
     """The task's, if the last two were near."""
+    base: dict[str, Any] | None = None
+    """How the model that all start from was validated, where there is one; see Trainer.validated_so_far."""
 
     @classmethod
     def beginning(cls, plans: Sequence[Plan], turn: float, began_s: float) -> Standing:
@@ -186,6 +191,16 @@ class Race:
     def run(self, stopped: threading.Event) -> Generator[Event, None, bool]:
         """Races on; returns whether there is a winner, which is not so when `stopped` was set."""
         standing = self.standing
+        first = next(iter(self.plans.values()))
+        if first.experiment.base_model is not None and standing.base is None:
+            trainer = self.build(first)
+            try:
+                yield trainer.validate(0.0, stopped)  # nothing worse than the model to start from is saved
+            except StoppedError:
+                return False
+            standing.base = trainer.validated_so_far()
+            standing.began_s = standing.elapsed_s = trainer.clock()
+            self.save()
         while len(standing.left) > 1:
             number = standing.round
             length = standing.turn * 2**number
@@ -198,7 +213,7 @@ class Race:
                 racer = standing.racers[name]
                 yield Raced(name, number, racer.steps, racer.used_s, standing.elapsed_s, bits)
             try:
-                standing.drop_worse(self._judge(stopped) if standing.is_near else None)
+                standing.drop_worse(self._prefer(stopped) if standing.is_near else None)
             except StoppedError:
                 return False
             self.save()
@@ -213,6 +228,8 @@ class Race:
         standing = self.standing
         (winner,) = standing.left
         self._restore(trainer, winner)
+        if standing.base is not None:
+            trainer.restore_validated(standing.base)
         # What was spent before the race counts for all of them.
         others_s = standing.elapsed_s - standing.began_s - standing.racers[winner].used_s
         trainer.budget.others_s = trainer.budget.others_used_s = others_s
@@ -243,6 +260,17 @@ class Race:
         self.save()
         return racer.bits[-1]
 
+    def _prefer(self, stopped: threading.Event) -> str | None:
+        """Which of the last two, that predict about equally well, is to win, if either.
+
+        Raises:
+            StoppedError: see `_judge`.
+        """
+        if self.standing.base is None:
+            return self._judge(stopped)
+        names = list(self.standing.racers)
+        return max(self.standing.left, key=names.index)  # the gentler rate, by which less is forgotten
+
     def _judge(self, stopped: threading.Event) -> str | None:
         """Which of the last two the task's metric clearly prefers, on validation pairs that both translated.
 
@@ -260,7 +288,9 @@ class Race:
             racer.used_s += trainer.clock() - began_s
         shared = min(len(validation.outputs) for _, validation in tried)
         (validator, first), (other, _) = tried
-        if shared < FEWEST_TRANSLATED or validator.first_sources(shared) != other.first_sources(shared):
+        if shared - validator.count_old(shared) < FEWEST_TRANSLATED:
+            return None
+        if validator.first_sources(shared) != other.first_sources(shared):
             return None
         values = [validator.judge(validation.outputs[:shared]) for _, validation in tried]  # by one metric
         self.standing.metric = first.scores[0].name

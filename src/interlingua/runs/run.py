@@ -166,7 +166,8 @@ def _begin(
         session = Session(Journal(directory, plans[0]), plans, machine, Clock(0.0, started))
         if len(plans) > 1:
             training = plans[0].experiment.training
-            turn = choose_turn(training.minutes, training.max_steps, len(plans))
+            fine_tuning = plans[0].experiment.base_model is not None
+            turn = choose_turn(training.minutes, training.max_steps, len(plans), fine_tuning=fine_tuning)
             assert turn is not None, "several plans are made for a race only"
             session.race(Standing.beginning(plans, turn, session.clock()))
         else:

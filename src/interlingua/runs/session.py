@@ -124,6 +124,7 @@ def _build_validator(plan: Plan, device: torch.device) -> Validator:
         prepared.valid, prepared.tokenizers, plan.lengths, plan.experiment.search,
         settings.choose_length_penalty, settings.decode_pairs, settings.max_tokens, device, plan.facts,
         [*corpora], max_source(prepared.valid, settings.batch_seconds), old,
+        fine_tuning=plan.experiment.base_model is not None,
     )  # fmt: skip
 
 
@@ -153,7 +154,7 @@ def _race(session: Session, race: Race, stopped: threading.Event) -> Generator[E
         return False
     yield Note(str(race.standing))
     plan = race.plans[race.standing.left[0]]
-    if plan is not session.plans[0]:
+    if plan is not session.plans[0] and plan.experiment.base_model is None:
         for text in (f"vocabulary: {plan.prepared.report['tokenizers']}", *plan.notes):
             yield Note(text)
     return True

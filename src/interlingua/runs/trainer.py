@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import Any
 
 from interlingua.data.batch import Batch
 from interlingua.data.loader import (
@@ -149,19 +150,21 @@ class Trainer:
             updated_s = self.clock()
 
     def compare(self, characters: int, pairs: int) -> float:
-        """The averaged weights' bits a character on validation pairs, so many of either at least."""
+        """The averaged weights' bits a character on validation pairs, so many of either at least.
+
+        Where old pairs are mixed in, each kind counts as much as it is seen.
+        """
         validator, learner = self.validator, self.learner
-        compared: list[int] = []
-        for number in validator.order:
-            if characters <= 0 and len(compared) >= pairs:
-                break
-            compared.append(number)
-            characters -= len(validator.store.target_text(number))
+        share = self.plan.experiment.data.mix_share if validator.of_kind(old=True) else 0.0
+        bits = 0.0
         with learner.averaged_weights():
             learner.model.eval()
-            loss = validator.measure_loss(learner.model, compared)
+            for old, weight in ((False, 1 - share), (True, share)):
+                if weight:
+                    compared = _first(validator, validator.of_kind(old=old), characters, pairs)
+                    bits += weight * validator.measure_loss(learner.model, compared).bits_per_character
             learner.model.train()
-        return loss.bits_per_character
+        return bits
 
     def try_on_pairs(self, stopped: threading.Event | None = None) -> Validation:
         """Has the averaged weights translate validation pairs, for so long as a validation may take.
@@ -201,6 +204,7 @@ class Trainer:
             samples=validation.samples,
             bits_per_character=validation.bits_per_character,
             old_metrics={score.name: score.score for score in validation.old_scores},
+            by_loss=validation.by_loss,
         )
 
     def _compare(self, validation: Validation) -> bool:
@@ -208,7 +212,7 @@ class Trainer:
         ours, best = validation.outputs, self.best_outputs
         score, best_score = validation.selection_score, self.selection.best_score
         shared = min(len(ours), len(best))
-        if shared and len(ours) != len(best):
+        if shared and len(ours) != len(best) and not validation.by_loss:
             score, self.selection.best_score = (self.validator.judge(each[:shared]) for each in (ours, best))
         if self.fine_tuning and not self.learner.step:
             self.comparison.start_from(validation)
@@ -240,14 +244,28 @@ class Trainer:
             "position": list(self.position),
             "elapsed_s": self.clock(),
             "data": self.plan.prepared.train.digest,
-            **self.selection.state(),
             "validated": self.validations_done,
-            "decode_pairs": self.validator.decode_pairs,
-            "best_outputs": self.best_outputs,
             "others_s": self.budget.others_used_s,
-            "base": self.comparison.state(),
+            **self.validated_so_far(),
         }
         return Checkpoint(self.learner.tensors(), about)
+
+    def validated_so_far(self) -> dict[str, Any]:
+        """What validations found: plain values."""
+        return {
+            **self.selection.state(),
+            "decode_pairs": self.validator.decode_pairs,
+            "best_outputs": self.best_outputs,
+            "base": self.comparison.state(),
+        }
+
+    def restore_validated(self, found: Mapping[str, Any]) -> None:
+        """Goes on from what `validated_so_far` returned."""
+        self.selection.restore(found)
+        self.validator.decode_pairs = found.get("decode_pairs", self.validator.decode_pairs)
+        self.best_outputs = tuple(found.get("best_outputs", ()))
+        if "base" in found:
+            self.comparison.restore(found["base"])
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Continues from what `checkpoint` returned, the random generators as well."""
@@ -256,12 +274,8 @@ class Trainer:
         self.learner.restore(checkpoint.tensors, about["step"])
         self.position = Position(*about["position"])
         self.budget.others_s = self.budget.others_used_s = about.get("others_s", 0.0)
-        self.selection.restore(about)
         self.validations_done = about["validated"]
-        self.validator.decode_pairs = about.get("decode_pairs", self.validator.decode_pairs)
-        self.best_outputs = tuple(about.get("best_outputs", ()))
-        if "base" in about:
-            self.comparison.restore(about["base"])
+        self.restore_validated(about)
 
     def _batches(self) -> Iterator[tuple[Batch, Position]]:
         settings, prepared, pictures = self.settings, self.plan.prepared, self.plan.experiment.pictures
@@ -313,6 +327,17 @@ class Trainer:
             # An early model writes endlessly; what it needs says little, so there is a bound.
             scoring_s = min(scoring_s, MAX_SCORING_SHARE * self.budget.seconds)
             self.budget.reserve_s = self.last_validation_took_s + scoring_s + 2 * self.saving_s + EXIT_S
+
+
+def _first(validator: Validator, numbers: Sequence[int], characters: int, pairs: int) -> list[int]:
+    """The first of the pairs that have so many characters, or that are so many, whichever is more."""
+    chosen: list[int] = []
+    for number in numbers:
+        if characters <= 0 and len(chosen) >= pairs:
+            break
+        chosen.append(number)
+        characters -= len(validator.store.target_text(number))
+    return chosen
 
 
 def choose_budget(settings: TrainingSettings, clock: Clock) -> StepBudget | TimeBudget:

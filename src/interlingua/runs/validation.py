@@ -46,6 +46,9 @@ LENGTH_PENALTIES = (1.0, 0.5, 1.5, 0.0, 2.0, 2.5, 3.0)
 """What there is to choose from, the usual one first and the nearer before the farther."""
 MIN_IMPROVEMENT = 0.1
 """Points; what is better by less may be better by chance."""
+FEW_PAIRS = 100
+"""Where a model is trained further, fewer new pairs choose weights by their loss: a score of so few moves
+more by chance than by what is learnt."""
 MIN_CHOICE_PAIRS = 100
 """From fewer of the pairs, where there was no time for all, no length penalty is chosen."""
 FIRST_PAIRS = 16
@@ -76,11 +79,16 @@ class Validation(NamedTuple):
     by_corpus: Mapping[str, list[Score]] = {}
     """The scores of each corpus, by its name, where the pairs are of several."""
     old_scores: Sequence[Score] = ()
-    """Of old pairs that are mixed in, where there are some; the other scores are then of new pairs alone."""
+    """Of old pairs that are mixed in, where there are some; loss and scores are then of new pairs alone."""
+    old_bits_per_character: float | None = None
+    by_loss: bool = False
+    """Whether the loss is what the best weights are chosen by, since the pairs are too few for a score."""
 
     @property
     def selection_score(self) -> float:
         """What the best weights are chosen by, larger is better; -inf when there is no score."""
+        if self.by_loss:
+            return -self.bits_per_character if math.isfinite(self.bits_per_character) else -math.inf
         return _larger_is_better(self.scores[0]) if self.scores else -math.inf
 
     @property
@@ -103,6 +111,8 @@ class Loss(NamedTuple):
 
 
 NO_LOSS = Loss(math.nan, math.nan)
+Losses = tuple[Loss, Loss | None]
+"""Of new pairs, and of old ones that are mixed in, if some are."""
 
 
 class _OutOfTimeError(Exception):
@@ -127,18 +137,20 @@ class Validator:
         facts: what kind of text the model is for: it is tried as it will be used.
         corpora: names, and how many of the pairs, in order, are of each; none where that is not asked.
         old: of each pair, whether it is an old one that is mixed in; none where no such are.
+        fine_tuning: whether the model was trained before, on other pairs.
     """
 
     def __init__(
         self, store: Store, tokenizers: TokenizerPair, lengths: LengthStatistics, search: SearchSettings,
         choose_length_penalty: bool, decode_pairs: int, max_tokens: int, device: torch.device,
         facts: TextFacts | None = None, corpora: Sequence[tuple[str, int]] = (),
-        max_source: int | None = None, old: Sequence[bool] = (),
+        max_source: int | None = None, old: Sequence[bool] = (), fine_tuning: bool = False,
     ) -> None:  # fmt: skip
         self.facts, self.max_source = facts, max_source
         self.corpora = [name for name, pairs in corpora for _ in range(pairs)]
         """Of each pair."""
         self._old = frozenset(i for i, is_old in enumerate(old) if is_old)
+        self.by_loss = fine_tuning and len(store) - len(self._old) < FEW_PAIRS
         self.order = self._alternate(np.random.default_rng(0).permutation(len(store)).tolist())[:MAX_PAIRS]
         self.store, self.max_tokens, self.device = store, max_tokens, device
         self.decode_pairs = self.max_decode_pairs = min(decode_pairs, len(self.order))
@@ -180,11 +192,11 @@ class Validator:
         training = model.training
         model.eval()
         try:
-            loss, translations = self._apply(model, self.greedy, indices, ends_at, stopped)
+            losses, translations = self._apply(model, self.greedy, indices, ends_at, stopped)
         finally:
             model.train(training)
         pairs, outputs = self._sorted(indices, [translation.text for translation in translations])
-        validation = self._validation(loss, self.greedy, pairs, outputs, started, n_bootstrap=0)
+        validation = self._validation(losses, self.greedy, pairs, outputs, started, n_bootstrap=0)
         validation = validation._replace(outputs=tuple(translation.text for translation in translations))
         if len(pairs) < self.decode_pairs:
             self.decode_pairs = max(len(pairs), FIRST_PAIRS)
@@ -205,19 +217,19 @@ class Validator:
         started = time.monotonic()
         model.eval()
         if not self.chooses_length_penalty:
-            loss, translations = self._apply(model, self.search, self.order, ends_at)
+            losses, translations = self._apply(model, self.search, self.order, ends_at)
             pairs, found = self._sorted(self.order, translations)
             outputs = [translation.text for translation in found]
-            validation = self._validation(loss, self.search, pairs, outputs, started)
+            validation = self._validation(losses, self.search, pairs, outputs, started)
             return self._complete(
                 validation, model, _unsplit(pairs, found, outputs), measuring_ends_at, outputs
             )
         # One search does for all: what a beam meets does not depend on the penalty when all its slots finish.
         search = self.search.model_copy(update={"stop": "all", "n_best": self.search.beam})
-        loss, translations = self._apply(model, search, self.order, ends_at)
+        losses, translations = self._apply(model, search, self.order, ends_at)
         pairs, found = self._sorted(self.order, translations)
         search, outputs = self._choose_length_penalty(pairs, found)
-        validation = self._validation(loss, search, pairs, outputs, started)
+        validation = self._validation(losses, search, pairs, outputs, started)
         return self._complete(validation, model, _unsplit(pairs, found, outputs), measuring_ends_at, outputs)
 
     def _complete(
@@ -268,12 +280,11 @@ class Validator:
     def _apply(
         self, model: Model, search: SearchSettings, indices: list[int], ends_at: float,
         stopped: threading.Event | None = None,
-    ) -> tuple[Loss, list[Translation]]:  # fmt: skip
-        """The loss, and translations of the first of these pairs: of all that there is time for."""
-        now = time.monotonic()
-        loss = self.measure_loss(model, self.order, now + LOSS_SHARE * (ends_at - now))
+    ) -> tuple[Losses, list[Translation]]:  # fmt: skip
+        """The losses, and translations of the first of these pairs: of all that there is time for."""
+        losses = self._measure_losses(model, ends_at)
         if self.store.target_kind == "picture":
-            return loss, []
+            return losses, []
         translator = build_user(
             EagerEngine(model, self.device), self.tokenizers, settings=search,
             **self.lengths._asdict(), facts=self.facts,
@@ -299,7 +310,7 @@ class Validator:
             if ends_at < math.inf:  # more and more at once, but no more than there is time for
                 fitting = len(some) * (ends_at - now) / max(now - started, 1e-6)
                 at_once = min(4 * at_once, math.floor(0.7 * fitting))
-        return loss, translations
+        return losses, translations
 
     def _sorted(self, indices: list[int], outputs: list[T]) -> tuple[list[Pair], list[T]]:
         """The pairs that have outputs in the data's order, and these."""
@@ -325,9 +336,10 @@ class Validator:
         return [*turns, *new[together:], *old[together:]]
 
     def _validation(
-        self, loss: Loss, search: SearchSettings, pairs: list[Pair], outputs: list[str], started: float,
+        self, losses: Losses, search: SearchSettings, pairs: list[Pair], outputs: list[str], started: float,
         n_bootstrap: int = 1000,
     ) -> Validation:  # fmt: skip
+        loss, old_loss = losses
         new, old = (self._of_kind(pairs, outputs, old=kind) for kind in (False, True))
         scores, old_scores = (
             self._evaluate(self.metrics, found, own, n_bootstrap) if own else [] for own, found in (new, old)
@@ -343,7 +355,10 @@ class Validator:
         seconds = time.monotonic() - started
         counted = len(self.order) if self.store.target_kind == "picture" else len(pairs)
         found = Validation(*loss, scores, samples, search, counted, seconds)
-        return found._replace(old_scores=tuple(old_scores))
+        return found._replace(
+            old_scores=tuple(old_scores), by_loss=self.by_loss,
+            old_bits_per_character=old_loss and old_loss.bits_per_character,
+        )  # fmt: skip
 
     def _score_corpora(self, validation: Validation, outputs: list[str]) -> Validation:
         """The same with the scores of each corpus.
@@ -382,6 +397,19 @@ class Validator:
         self, metrics: list[Metric], outputs: list[str], pairs: list[Pair], n_bootstrap: int
     ) -> list[Score]:
         return evaluate(outputs, pairs, metrics=metrics, repeated=self.repeated, n_bootstrap=n_bootstrap)
+
+    def of_kind(self, *, old: bool) -> list[int]:
+        """The numbers of the new pairs, or of the old ones, in the order in which pairs are taken."""
+        return [i for i in self.order if (i in self._old) == old]
+
+    def _measure_losses(self, model: Model, ends_at: float) -> Losses:
+        """Of either kind of pairs, in a small share of the time that there is."""
+        now = time.monotonic()
+        share_s = LOSS_SHARE * (ends_at - now)
+        if not self._old:
+            return self.measure_loss(model, self.order, now + share_s), None
+        new = self.measure_loss(model, self.of_kind(old=False), now + share_s / 2)
+        return new, self.measure_loss(model, self.of_kind(old=True), now + share_s)
 
     @torch.no_grad()
     def measure_loss(self, model: Model, numbers: Sequence[int], ends_at: float = math.inf) -> Loss:
