@@ -98,8 +98,9 @@ NARROW_REGULARISATION = (
     Regularisation(math.inf, 0.3),
 )
 
-MIN_UPDATES, MIN_MAX_TOKENS = 1_000, 512
-"""Time for fewer updates goes into more of half the size, down to batches of so many tokens."""
+MIN_UPDATES, MIN_MAX_TOKENS = 600, 512
+"""Time for fewer updates goes into more of half the size, down to batches of so many tokens
+(benchmarks/results/recipes.md, "The size of batches")."""
 
 SUBWORD_SAMPLING = {"unigram": 0.5, "bpe": 0.1}
 """training.subword_sampling for each kind of subwords: Kudo 2018; Provilkov et al. 2020."""
