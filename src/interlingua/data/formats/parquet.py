@@ -219,6 +219,9 @@ def _choose(
         named = [names[number] for number in (*sources, target)]
     elif translation:
         return _choose_languages(schema.field(TRANSLATION).type, languages, file, account)
+    elif languages and (both := _columns_of(languages, texts)):
+        named = both
+        account.note(f"columns {named[0]} → {named[1]}")
     elif {*keys[0], keys[1]} <= set(names):
         named = [*keys[0], keys[1]]
     elif len(texts) == 2:
@@ -232,6 +235,12 @@ def _choose(
             raise DataError(f"the column {name!r} holds no texts but {schema.field(name).type}", where=file,
                             accepted=f"Columns of texts: {', '.join(texts) or 'none'}.")  # fmt: skip
     return [(name,) for name in named[:-1]], (named[-1],)
+
+
+def _columns_of(languages: tuple[str, str], texts: Sequence[str]) -> list[str] | None:
+    """The columns of texts that are called as the languages are, if there is one of each."""
+    fitting = [[name for name in texts if match(side, name)] for side in languages]
+    return [fitting[0][0], fitting[1][0]] if all(len(names) == 1 for names in fitting) else None
 
 
 def _choose_languages(
