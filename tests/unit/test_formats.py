@@ -873,6 +873,13 @@ class TestDatasets:
         assert peak(100_000) < peak(5_000) + 1_000_000
 
 
+@pytest.mark.parametrize("name", ["a.tsv", "a.tmx", "a.po", "a.csv", "a.parquet", "a.jsonl"])
+def test_pointers_of_git_are_told(name: str, tmp_path: Path) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 298000000\n"
+    with pytest.raises(DataError, match=r"a pointer of Git LFS, not the file itself\n.*git lfs pull"):
+        report(write(tmp_path / name, pointer))
+
+
 def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parquet = as_parquet([("one", "eins")], tmp_path)
     packed = write(tmp_path / "a.tsv.zst", zstandard.compress(b"one\teins\n"))
