@@ -12,7 +12,19 @@ from safetensors import SafetensorError
 
 from interlingua.errors import OutputError
 
-__all__ = ["write_directory", "write_error", "write_text", "write_whole"]
+__all__ = ["is_lfs_pointer", "write_directory", "write_error", "write_text", "write_whole"]
+
+
+_LFS = b"version https://git-lfs.github.com/"
+
+
+def is_lfs_pointer(path: Path) -> bool:
+    """Whether a file is what git leaves of a large one that it did not fetch."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_LFS)) == _LFS
+    except OSError:
+        return False
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:

@@ -173,6 +173,17 @@ def test_pairs_may_be_given_and_may_be_gone(translator: Path, tmp_path: Path) ->
     result = call("export", translator, "--to", "ctranslate2", tmp_path / "a", "--valid", given)
     assert "20 of 20 pairs of the file given" in result.out
     assert "given.tsv" not in (tmp_path / "a" / "comparison.json").read_text()
+    pairs = [line.split("\t") for line in given.read_text().rstrip("\n").split("\n")]
+    units = "".join(
+        f'<tu><tuv xml:lang="de"><seg>{target}</seg></tuv><tuv xml:lang="en"><seg>{source}</seg></tuv></tu>'
+        for source, target in [*pairs, ("A dog.", "")]
+    )
+    memory = tmp_path / "memory.tmx"
+    memory.write_text(f'<tmx version="1.4"><header srclang="de"/><body>{units}</body></tmx>')
+    result = call("export", translator, "--to", "ctranslate2", tmp_path / "m", "--valid", memory)
+    assert "20 of 20 pairs of the file given" in result.out, result.err
+    of_both = [json.loads((tmp_path / name / "comparison.json").read_text()) for name in "am"]
+    assert of_both[0]["score"] == of_both[1]["score"]
     moved = tmp_path / "moved"
     shutil.copytree(translator, moved)
     config = (moved / "config.toml").read_text()

@@ -64,6 +64,27 @@ def test_a_mistake_ends_with_code_2_and_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("verb", [("translate",), ("info",), ("serve",), ("train", "--from")])
+def test_a_model_that_was_not_imported_is_told_how(
+    verb: tuple[str, ...], imported: tuple[Path, Result]
+) -> None:
+    foreign = imported[0].parent / "opus-mt-en-de"
+    more = ("--train", "a.tsv", "--out", "b") if verb[0] == "train" else ()
+    result = call(*verb, foreign, *more)
+    assert result.code == 2
+    assert f"interlingua import {foreign} --out" in result.err
+
+
+def test_names_of_a_hub_are_told_how(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = call("translate", "Helsinki-NLP/opus-mt-en-de", "A dog runs.")
+    assert result.code == 2
+    assert "hf download Helsinki-NLP/opus-mt-en-de --local-dir opus-mt-en-de" in result.err
+    Path("ct2").mkdir()
+    Path("ct2/model.bin").touch()
+    assert "a CTranslate2 model" in call("translate", "ct2", "A dog runs.").err
+
+
 def test_translating(model: Path) -> None:
     result = call("translate", model, "A dog runs. The cat is not here!", "--beam", "2", "--json")
     assert result.code == 0, result.err

@@ -308,9 +308,35 @@ class TestTmx:
         found = report(path, settings=EN_DE)
         assert (found.read, found.kept) == (7, 1)
         assert found.left_out == {
-            "a side is empty": 2, "units without de": 1, "units without en": 1, "units in other languages": 2,
+            "a side is empty": 2, "units without de": 1, "units without en": 1, "units in other languages": 1,
+            "units without a text (<seg>)": 1,
         }  # fmt: skip
         assert "left out: 1 (units without de)" in str(found)
+
+    def test_units_whose_texts_are_not_in_seg_are_told_so(self, tmp_path: Path) -> None:
+        units = '<tu><tuv xml:lang="en">one</tuv><tuv xml:lang="de">eins</tuv></tu>'
+        path = write(tmp_path / "a.tmx", tmx(units + unit(("en", "one"), ("de", "eins"))))
+        for languages in (DEFAULTS, EN_DE):
+            assert report(path, settings=languages).left_out["units without a text (<seg>)"] == 1
+
+    @pytest.mark.parametrize(("content", "message"), [
+        (tmx(unit(("en", "a"), ("de", "ü"))).encode("latin-1"), r":3: .*another encoding.*\n.*ISO-8859-1"),
+        (tmx(unit(("en", "a"), ("de", "\x1f"))), r":3: .*U\+001F.*\n.*take it out"),
+        (tmx(unit(("en", "a"), ("de", "&#x1F;"))), r":3: .*character number.*\n.*take them out"),
+        (tmx(unit(("en", "a"), ("de", "b & c"))), r":3: .*invalid token: b.*b & c.*\n.*stray"),
+        (tmx(unit(("en", "a"), ("de", "&nbsp;"))), r":3: .*undefined entity.*\n.*&#160;"),
+        (tmx("") * 2, r":3: .*\n.*joined together"),
+        ("\n" + tmx(""), r":2: .*\n.*before <\?xml"),
+        (tmx("").replace('"?>', '" encoding="UTF-16"?>', 1), r":1: .*\n.*correct the name"),
+        (tmx("").encode("utf-32"), r"text in UTF-32.*\n.*iconv -f UTF-32"),
+        ('{"a": "b"}', r":1: .*\n.*no XML"),
+        ("", r":1: .*\n.*is empty"),
+    ])  # fmt: skip
+    def test_what_is_wrong_with_the_xml_is_said(
+        self, content: str | bytes, message: str, tmp_path: Path
+    ) -> None:
+        with pytest.raises(DataError, match=message):
+            report(write(tmp_path / "a.tmx", content))
 
     def test_several_texts_of_a_language_are_pairs_of_their_own(self, tmp_path: Path) -> None:
         units = unit(("en", "bus"), ("de", "Bus"), ("de-AT", "Autobus"))
@@ -440,6 +466,34 @@ class TestXliff:
         two = "<unit id='u'><segment><source>a<pc id='1'>b</pc> <ph id='2'/> c<sc id='3'/></source>"
         two += "<target><mrk id='m'>d</mrk></target></segment></unit>"
         assert read(write(tmp_path / "a.xlf", xliff2(two))) == [("ab c", "d")]
+
+    def test_a_segment_may_be_marked_piece_by_piece(self, tmp_path: Path) -> None:
+        def marked(*words: str) -> str:
+            first, rest = (f'<mrk mtype="seg" mid="1">{word}</mrk>' for word in words)
+            return f'<g id="1">{first}</g>{rest}<mrk mtype="seg" mid="2">{words[0]}!</mrk>'
+
+        unit = f"<source>-</source><seg-source>{marked('a', ' b')}</seg-source>"
+        content = xliff(f"<trans-unit id='1'>{unit}<target>{marked('x', ' y')}</target></trans-unit>")
+        assert read(write(tmp_path / "a.xlf", content)) == [("a b", "x y"), ("a!", "x!")]
+
+    def test_namespaces_of_their_own(self, tmp_path: Path) -> None:
+        body = "<trans-unit id='1'><source>one</source><target>eins</target></trans-unit>"
+        other = '<o:x xmlns:o="urn:other"><trans-unit><source>two</source></trans-unit></o:x>'
+        content = (
+            '<xliff xmlns="http://example.org/xliff-1.2"><file source-language="en" target-language="de">'
+            f"<body>{other}{body}</body></file></xliff>"
+        )
+        assert read(write(tmp_path / "a.xlf", content)) == [("one", "eins")]
+
+    def test_phrase(self, tmp_path: Path) -> None:
+        units = "".join(
+            f"<trans-unit id='{n}' {said}><source>{n}</source><target>x</target></trans-unit>"
+            for n, said in enumerate(('m:confirmed="0"', 'm:confirmed="1"', ""))
+        )
+        content = xliff(f'<group xmlns:m="http://www.memsource.com/mxlf/2.0">{units}</group>')
+        path = write(tmp_path / "a.xlf", content)
+        assert read(path) == [("1", "x"), ("2", "x")]
+        assert report(path).left_out["not translated yet, by its state: not confirmed"] == 1
 
     def test_version_2(self, tmp_path: Path) -> None:
         units = """<unit id="1"><notes><note>no</note></notes>
@@ -573,12 +627,22 @@ msgstr "Letzte"
             ('msgid "b"\nmsgstr "c"\n\nmsgstr "b"\n', r"a\.po:4: the entry has no msgid"),
             (HEADER + 'msgid "a"\nmsgstr ""\n', r"no pairs .*1 left out: not translated yet"),
             (HEADER.replace("UTF-8", "KLINGON"), "encoding is not known"),
+            (b'msgid "a"\nmsgstr "\xfc"\n', r"a\.po:2: the line is not UTF-8 \(.*\n.*iconv -f ISO-8859-1"),
+            (HEADER.replace("UTF-8", "UTF-16"), r"a\.po:1: .*as the header says.*\n.*the charset"),
             ("a\tb\n", r"a\.po:1: the line is not of"),
         ],
     )
-    def test_mistakes_are_placed(self, content: str, message: str, tmp_path: Path) -> None:
+    def test_mistakes_are_placed(self, content: str | bytes, message: str, tmp_path: Path) -> None:
         with pytest.raises(DataError, match=message):
             report(write(tmp_path / "a.po", content))
+
+    @pytest.mark.parametrize("language", ["sr@latin", "sr_RS@latin", "sr_RS"])
+    def test_a_modifier_is_of_the_language(self, language: str, tmp_path: Path) -> None:
+        text = HEADER.replace("UTF-8\\n", f"UTF-8\\nLanguage: {language}\\n") + 'msgid "a"\nmsgstr "b"\n'
+        assert f"Language: {language}" in text
+        path = write(tmp_path / "a.po", text)
+        assert read(path, settings=CorpusSettings(languages=("en", "sr"))) == [("a", "b")]
+        assert read(path, settings=CorpusSettings(languages=("sr", "en"))) == [("b", "a")]
 
 
 class TestTables:
@@ -599,6 +663,16 @@ class TestTables:
                 read(path, settings=CorpusSettings.parse({"columns": "engl,german"}))
         with pytest.raises(DataError, match="'german' is there several times"):
             read(write(tmp_path / "b.csv", "german,german,english\n"), settings=named)
+
+    def test_a_delimiter_is_told_from_punctuation_in_few_rows(self, tmp_path: Path) -> None:
+        for content in ("Yes, sure;Ja, klar\nNo, no;Nein, nein\n", '"Yes, sure","Ja, klar"\nNo,Nein\n'):
+            assert read(write(tmp_path / "a.csv", content))[0] == ("Yes, sure", "Ja, klar")
+        semicolons = write(tmp_path / "b.csv", 'Yes; sure,"Ja klar"\nNo; no,Nein\n')
+        assert read(semicolons) == [("Yes; sure", "Ja klar"), ("No; no", "Nein")]
+
+    def test_spaces_before_quotes_are_no_part_of_cells(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.csv", '"one", "eins, eine"\n"two", "zwei"\n')
+        assert read(path) == [("one", "eins, eine"), ("two", "zwei")]
 
     def test_a_header_that_is_used_is_told(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.csv", "english,german\nYes,Ja\n")
@@ -631,6 +705,8 @@ class TestTables:
             ('a,b\n"c\nd",e\nf\n', r"a\.csv:4: the row has one cell"),
             ('a,b\n"c,d\ne,f\n', r"a\.csv:2: the row is not as CSV has it.*end of data"),
             ('a,b\n"c"x,d\n', r"a\.csv:2: the row is not as CSV has it"),
+            ("a,b\nc\rd,e\n", r"a\.csv:2: .*new-line.*\n.*line end in it"),
+            ("a|b\nc|d\n", r"a\.csv:1: the row has one cell.*\n.*Commas, semicolons or tabs"),
             ("a,b\nc,\n", r"a\.csv:2: the target is empty"),
             ("a,b\n\nc,d\n", r"a\.csv:2: the line is empty"),
             ('a,b\n"' + "c" * 200_000 + '",d\n', r"a\.csv:2: .*field limit"),
@@ -660,6 +736,13 @@ class TestArchives:
         assert read(unnamed, settings=EN_DE) == [("one", "eins")]
         with pytest.raises(DataError, match="not clear which file is the source"):
             read(unnamed)
+
+    def test_codes_with_countries_say_the_direction(self, tmp_path: Path) -> None:
+        for code in ("pt-BR", "pt_br", "zh-Hans-CN"):
+            path = zip_of(tmp_path / "a.zip", {f"T.en-{code}.en": "one\n", f"T.en-{code}.{code}": "um\n"})
+            assert read(path) == [("one", "um")]
+            path = zip_of(tmp_path / "b.zip", {f"T.{code}-en.en": "one\n", f"T.{code}-en.{code}": "um\n"})
+            assert read(path) == [("um", "one")]
 
     def test_unequal_files(self, tmp_path: Path) -> None:
         path = zip_of(tmp_path / "a.zip", {"T.en-de.en": "a\nb\nc\n", "T.en-de.de": "a\nb\n"})
@@ -709,6 +792,13 @@ class TestArchives:
 
 
 class TestDatasets:
+    def test_languages_choose_among_columns_called_so(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.parquet"
+        for more in ({}, {"id": ["x"]}):
+            pyarrow.parquet.write_table(pyarrow.table({"en": ["one"], "de_DE": ["eins"], **more}), path)
+            assert read(path, settings=EN_DE) == [("one", "eins")]
+            assert read(path, settings=CorpusSettings(languages=("de", "en"))) == [("eins", "one")]
+
     def test_columns_and_languages(self, tmp_path: Path) -> None:
         table = pyarrow.table(
             {"id": [1, 2], "English": ["one", "two"], "de": ["eins", None], "n": ["a", "b"]}
@@ -781,6 +871,13 @@ class TestDatasets:
             return found
 
         assert peak(100_000) < peak(5_000) + 1_000_000
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.tmx", "a.po", "a.csv", "a.parquet", "a.jsonl"])
+def test_pointers_of_git_are_told(name: str, tmp_path: Path) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 298000000\n"
+    with pytest.raises(DataError, match=r"a pointer of Git LFS, not the file itself\n.*git lfs pull"):
+        report(write(tmp_path / name, pointer))
 
 
 def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

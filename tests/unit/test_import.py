@@ -217,6 +217,67 @@ def test_weights_may_lie_in_any_of_their_files(change: Write, tmp_path: Path, ou
         torch.testing.assert_close(parameter, wanted, atol=0, rtol=0)
 
 
+@pytest.mark.parametrize("precision", [torch.float16, torch.bfloat16])
+def test_weights_of_half_precision_are_the_same_model(
+    precision: torch.dtype, tmp_path: Path, out: Path
+) -> None:
+    directory = tmp_path / "model"
+    model = write_hugging_face(directory)
+    model.to(precision).save_pretrained(directory)
+    _, imported = bring(directory, out)
+    difference = float(imported.proof.rpartition("differ by ")[2].split()[0])
+    assert difference < 1e-4
+
+
+def test_tokens_added_to_a_tokenizer_come_out_and_are_told(tmp_path: Path, out: Path) -> None:
+    directory = tmp_path / "model"
+    model = write_hugging_face(directory)
+    tokenizer = their_tokenizer(directory)
+    tokenizer.add_tokens(["Zauberwort", ">>nds<<"])
+    model.resize_token_embeddings(len(tokenizer))
+    model.save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    bundle, imported = bring(directory, out)
+    target = bundle.tokenizers.target
+    ids = [target.vocabulary.id("\u2581a"), target.vocabulary.id("Zauberwort")]
+    assert UNK not in ids
+    assert target.decode(ids).replace(" ", "") == "aZauberwort"
+    assert bundle.tokenizers.source.tags == ["nds"]
+    (note,) = (note for note in imported.notes if "added to the tokenizer" in note)
+    assert "(Zauberwort)" in note
+
+
+def test_what_lies_in_the_cache_of_hugging_face_is_found_and_named(tmp_path: Path, out: Path) -> None:
+    repository = tmp_path / "models--Helsinki-NLP--opus-mt-en-de"
+    snapshot = repository / "snapshots" / ("f" * 40)
+    for directory in (snapshot, repository / "refs", repository / "blobs"):
+        directory.mkdir(parents=True)
+    (repository / "refs" / "main").write_text(snapshot.name)
+    write_hugging_face(tmp_path / "model")
+    for number, path in enumerate((tmp_path / "model").iterdir()):
+        path.rename(repository / "blobs" / str(number))
+        (snapshot / path.name).symlink_to(Path("../../blobs") / str(number))
+    for place in (repository, snapshot):
+        bring(place, out / place.name)
+        assert (out / place.name / "README.md").read_text().startswith("# Helsinki-NLP/opus-mt-en-de\n")
+
+
+def test_a_model_of_ours_without_its_large_files_is_told(tmp_path: Path, out: Path) -> None:
+    write_marian(tmp_path / "model")
+    import_model(tmp_path / "model", out)
+    make_pointer(out / "model.safetensors")
+    with pytest.raises(BundleError, match=r"model\.safetensors: this is a pointer of Git LFS.*\n.*lfs pull"):
+        load_bundle(out)
+
+
+def test_a_model_beside_what_was_named_is_told(tmp_path: Path, out: Path) -> None:
+    write_hugging_face(tmp_path / "runs" / "checkpoint-500")
+    with pytest.raises(BundleError, match=r"no model that can be imported.*\n.*name it: .*checkpoint-500"):
+        import_model(tmp_path / "runs", out)
+    with pytest.raises(BundleError, match=r"one file of a model.*\n.*directory: .*checkpoint-500$"):
+        import_model(tmp_path / "runs" / "checkpoint-500" / "model.safetensors", out)
+
+
 def test_positions_of_marian_itself_are_recognised_in_a_table(tmp_path: Path, out: Path) -> None:
     write_hugging_face(tmp_path / "model")
     path = tmp_path / "model" / "model.safetensors"
@@ -464,6 +525,24 @@ def drop_pieces(directory: Path) -> None:
     (directory / "source.spm").unlink()
 
 
+def make_pointer(path: Path) -> None:
+    path.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 298000000\n")
+
+
+def lead_nowhere(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path.parent / "blobs" / "gone")
+
+
+def rename_pieces(directory: Path) -> None:
+    """As if vocab.json were that of another model."""
+    path = directory / "vocab.json"
+    special = ("</s>", "<unk>", "<pad>")
+    ids = json.loads(path.read_text(encoding="utf-8"))
+    other = {token if token in special else f"{token}-": i for token, i in ids.items()}
+    path.write_text(json.dumps(other), encoding="utf-8")
+
+
 def use_bpe(directory: Path) -> None:
     for side in ("source", "target"):
         (directory / f"{side}.spm").rename(directory / f"{side}.bpe")
@@ -484,7 +563,7 @@ def add_model(directory: Path) -> None:
     (drop_options, "this .npz is no Marian model: it does not hold its options"),
     (drop_pieces, "source.spm: a SentencePiece model is missing"),
     (use_bpe, r"source.bpe: packages of Moses' tokenizer and BPE \(source.bpe, preprocess.sh\) are not"),
-    (lambda d: truncate(d / "source.spm"), "not a SentencePiece model"),
+    (lambda d: truncate(d / "source.spm"), r"source\.spm: not a SentencePiece model"),
     (lambda d: next(d.glob("*.vocab.yml")).unlink(), "the package has no vocabulary"),
     (lambda d: next(d.glob("*.vocab.yml")).write_text("no entries\n"), "line 1 is no entry: 'no entries'"),
     (lambda d: next(d.glob("*.vocab.yml")).write_text("a: 0\nb: 1\n"), "lacks </s> or <unk>"),
@@ -492,6 +571,9 @@ def add_model(directory: Path) -> None:
      "the embedding has no row for the token 'x'"),
     (add_model, "the directory holds several models"),
     (lambda d: [path.unlink() for path in d.glob("*.npz")], "holds no model that can be imported"),
+    (lambda d: make_pointer(next(d.glob("*.npz"))), r"\.npz: this is a pointer of Git LFS"),
+    (lambda d: make_pointer(d / "target.spm"), r"target\.spm: this is a pointer of Git LFS.*\n.*lfs pull"),
+    (lambda d: make_pointer(next(d.glob("*.vocab.yml"))), r"vocab\.yml: this is a pointer of Git LFS"),
 ])  # fmt: skip
 def test_damaged_packages_are_told_apart(damage: Write, message: str, tmp_path: Path, out: Path) -> None:
     write_marian(tmp_path / "model")
@@ -536,6 +618,10 @@ def pickle_code(directory: Path) -> None:
     (lambda d: (d / "vocab.json").unlink(), "vocab.json: a file of the tokenizer is missing"),
     (lambda d: (d / "model.safetensors").unlink(), "the directory has no weights"),
     (pickle_code, "holds other things than tensors, or is damaged: nothing in it is executed"),
+    (lambda d: make_pointer(d / "model.safetensors"), r"model\.safetensors: this is a pointer of Git LFS"),
+    (lambda d: make_pointer(d / "config.json"), r"config\.json: this is a pointer of Git LFS"),
+    (lambda d: lead_nowhere(d / "model.safetensors"), "the weights cannot be read .*No such file"),
+    (rename_pieces, r"\.spm: the vocabulary does not fit the SentencePiece model .*of its pieces"),
 ])  # fmt: skip
 def test_other_directories_of_hugging_face_are_told_apart(
     damage: Write, message: str, tmp_path: Path, out: Path

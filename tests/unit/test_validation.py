@@ -49,9 +49,12 @@ def model() -> Transformer:
     return build(Wild, sizes, 260).eval()
 
 
-def validator(pairs: list[tuple[str, str]], directory: Path, *, choose: bool = True) -> Validator:
+def validator(
+    pairs: list[tuple[str, str]], directory: Path, *, choose: bool = True, usual: float = 1.0
+) -> Validator:
+    settings = SearchSettings(beam=4, length_penalty=usual)
     return Validator(
-        build_store(pairs, BYTES, directory / "store"), BYTES, LIMITS, SearchSettings(beam=4),
+        build_store(pairs, BYTES, directory / "store"), BYTES, LIMITS, settings,
         choose_length_penalty=choose, decode_pairs=5, max_tokens=512, device=torch.device("cpu"),
     )  # fmt: skip
 
@@ -91,6 +94,14 @@ def test_the_penalty_whose_outputs_are_asked_for_is_found(model, sources, alpha,
     assert found.search == SearchSettings(beam=4, length_penalty=same[0])
     (expected, *_) = evaluate(outputs[alpha], pairs, metrics=validating.metrics, n_bootstrap=0)
     assert found.scores[0].score == pytest.approx(expected.score)
+
+
+@pytest.mark.parametrize("usual", [0.0, 1.2, 3.0])
+def test_the_penalty_of_a_model_to_start_from_stays_where_none_is_better(model, sources, usual, tmp_path):
+    outputs = translated(model, sources, usual)
+    assert any(outputs == translated(model, sources, other) for other in LENGTH_PENALTIES if other != usual)
+    found = validator(list(zip(sources, outputs, strict=True)), tmp_path, usual=usual).score(model)
+    assert found.search == SearchSettings(beam=4, length_penalty=usual)
 
 
 def test_nothing_is_chosen_when_a_penalty_was_given(model, sources, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -39,6 +40,7 @@ USES: dict[Use, tuple[str, str]] = {
 CONFIG, WEIGHTS = "config.toml", "model.safetensors"
 PAIRS = (ZIP, *COMPRESSIONS, *(suffix for format in FORMATS.values() for suffix in format.suffixes))
 """How the names of files of pairs end."""
+_HUB_NAME = re.compile(r"[\w-]+/[\w.-]+")
 SHOWN = 3
 """Directories that are proposed at most."""
 
@@ -224,11 +226,25 @@ def _is_file(path: Path) -> bool:
 
 def _advice(path: Path) -> str:
     near = list(dict.fromkeys(_near(path)))
+    if not near and (of_others := _advice_for_others(path)):
+        return of_others
     if not near and path.exists() and not path.is_dir():
         return "The model's directory comes first, and then what it is to work on."
     if not near:
         return f"A model directory has a {CONFIG}."
     return f"Did you mean {' or '.join(map(str, near[:SHOWN]))}?"
+
+
+def _advice_for_others(path: Path) -> str | None:
+    """What to do with a model of another program, if it is one."""
+    if (path / "model.bin").is_file():
+        return "This is a CTranslate2 model; what it was exported from is needed."
+    if (path / "config.json").is_file() or (path / "refs").is_dir() or any(path.glob("*.npz")):
+        return f"To bring a model of Marian or Hugging Face: interlingua import {path} --out DIR"
+    if not path.exists() and not path.parent.exists() and _HUB_NAME.fullmatch(str(path)):
+        return (f"Is this a name on the Hugging Face hub? hf download {path} --local-dir {path.name}, "
+                f"and then: interlingua import {path.name} --out DIR")  # fmt: skip
+    return None
 
 
 def _near(path: Path) -> Iterable[Path]:

@@ -12,7 +12,9 @@ from pathlib import Path
 from interlingua.data.member import AnyFile
 from interlingua.errors import DataError
 
-__all__ = ["encoding_advice", "recognise_form", "refuse_foreign_bytes", "refuse_foreign_text"]
+__all__ = [
+    "encoding_advice", "recognise_form", "refuse_foreign_bytes", "refuse_foreign_text", "refuse_wide_encoding"
+]  # fmt: skip
 
 _MAGIC: list[tuple[bytes, str, str]] = [
     (b"%PDF-", "a PDF document", "Take the text out of it first, for example with pdftotext."),
@@ -28,6 +30,11 @@ _MAGIC: list[tuple[bytes, str, str]] = [
     (b"\xd0\xcf\x11\xe0", "an old Office document", "Save it as tab-separated text (UTF-8)."),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "Unpack it first: 7z x {}"),
     (b"Rar!", "a RAR archive", "Unpack it first: unrar x {}"),
+    (
+        b"version https://git-lfs.github.com/",
+        "a pointer of Git LFS, not the file itself",
+        "Fetch the file: git lfs pull",
+    ),
     (b"\x1f\x8b", "compressed twice (gzip)", "Unpack it first."),
     (b"\xfd7zXZ\0", "compressed twice (xz)", "Unpack it first."),
     (b"\x28\xb5\x2f\xfd", "compressed twice (zstd)", "Unpack it first."),
@@ -65,10 +72,7 @@ def refuse_foreign_bytes(head: bytes, path: AnyFile, inside: str = "") -> None:
 
 def refuse_foreign_text(head: bytes, path: AnyFile) -> None:
     """Raises a DataError for text in UTF-16 or UTF-32, with old Macs' line ends, or marked up."""
-    if encoding := _wide_encoding(head):
-        raise DataError(
-            f"the file is text in {encoding}, not UTF-8", where=path, accepted=_conversion(encoding, path)
-        )
+    refuse_wide_encoding(head, path)
     if b"\n" not in head and (head.count(b"\r") > 1 or head.endswith(b"\r")):
         raise DataError(
             "the lines end with a carriage return alone, as on old Macs", where=path,
@@ -86,6 +90,14 @@ def refuse_foreign_text(head: bytes, path: AnyFile) -> None:
         raise _foreign(path, "an XML document", "Of XML, TMX and XLIFF are read.")
     if start.startswith((b"<!doctype html", b"<html")) and b"</html>" not in start.split(b"\n", 1)[0]:
         raise _foreign(path, "an HTML page", "Was a page saved in place of the file itself?")
+
+
+def refuse_wide_encoding(head: bytes, path: AnyFile, among: tuple[str, ...] = ("UTF-16", "UTF-32")) -> None:
+    """Raises a DataError for text in one of these encodings."""
+    if (encoding := _wide_encoding(head)) and encoding.startswith(among):
+        raise DataError(
+            f"the file is text in {encoding}, not UTF-8", where=path, accepted=_conversion(encoding, path)
+        )
 
 
 def encoding_advice(line: bytes, head: bytes, path: AnyFile) -> str:

@@ -24,7 +24,7 @@ from torch import Tensor
 from interlingua.data.codecs import CODEC_WEIGHTS, build_model_for, load_tokenizers, save_tokenizers
 from interlingua.data.tensors import DamagedFileError, read_tensors, write_tensors
 from interlingua.errors import BundleError
-from interlingua.files import write_text
+from interlingua.files import is_lfs_pointer, write_text
 from interlingua.model.architectures import parse_model_settings
 from interlingua.model.protocol import Model
 from interlingua.pictures.codec import PictureCodec
@@ -94,6 +94,7 @@ def load_bundle(path: str | Path, device: torch.device | str = "cpu") -> Bundle:
     """
     directory = Path(path)
     config = read_config(directory)
+    _refuse_pointers(directory)
     model_settings = parse_model_settings(config.get("model", {}), where=str(directory / CONFIG))
     search = SearchSettings.parse(config.get("search", {}), where=f"{directory / CONFIG} [search]")
     tokenizers = load_tokenizers(directory)
@@ -125,6 +126,14 @@ def load_bundle(path: str | Path, device: torch.device | str = "cpu") -> Bundle:
     model = build_model_for(tokenizers, model_settings)
     _fill(model, weights, directory / WEIGHTS)
     return Bundle(model.to(device).eval(), tokenizers, search, lengths, facts, config, read_info(directory))
+
+
+def _refuse_pointers(directory: Path) -> None:
+    """Refuses a model that was cloned without its large files."""
+    for path in sorted(directory.iterdir()):
+        if path.suffix in (".safetensors", ".model") and is_lfs_pointer(path):
+            raise BundleError("this is a pointer of Git LFS, not the file itself", where=path,
+                              accepted="Fetch the file: git lfs pull")  # fmt: skip
 
 
 def read_config(directory: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from interlingua.errors import BundleError
-from interlingua.interchange.hugging_face_tokens import order_both, read_tokens
+from interlingua.interchange.hugging_face_tokens import about_added, order_both, read_tokens
 from interlingua.interchange.hugging_face_weights import read_weights
 from interlingua.interchange.imported import (
     ForeignWeights,
@@ -19,7 +19,6 @@ from interlingua.interchange.imported import (
     limits_of,
     pair_languages,
     pair_tokenizers,
-    read_bytes,
 )
 from interlingua.interchange.json_files import read_json, read_optional_json
 from interlingua.interchange.marian_weights import Layout, Tables, convert_tables, convert_weights
@@ -80,9 +79,10 @@ def read_hugging_face(directory: Path) -> ImportedModel:
     orders, vocabularies = order_both(config, generation, tokens, config_file, one=one)
     converted = convert_tables(tables, orders, shared=one) | convert_weights(weights, LAYOUT, settings)
     weights.refuse_unused({} if tied else {SHARED: "not used by the model"})
-    models = tuple(read_bytes(directory / f"{side}.spm") for side in ("source", "target"))
-    tokenizers = pair_tokenizers((models[0], models[1]), vocabularies, shared=one)
+    pieces = directory / "source.spm", directory / "target.spm"
+    tokenizers = pair_tokenizers(pieces, vocabularies, shared=one)
     search, longest, notes = _search({**config, **generation})
+    notes += about_added(tokens)
     notes += about_tags(tokenizers)
     languages = pair_languages(
         [tokens.about.get(f"{side}_lang") for side in ("source", "target")], tokenizers

@@ -20,7 +20,6 @@ from interlingua.interchange.imported import (
     order_ids,
     pair_languages,
     pair_tokenizers,
-    read_bytes,
 )
 from interlingua.interchange.marian_options import MarianOptions, read_options
 from interlingua.interchange.marian_package import MarianPackage, open_package, read_vocabulary
@@ -70,8 +69,7 @@ def read_marian(place: Path) -> ImportedModel:
     converted |= convert_weights(weights, _layout(options), settings)
     converted |= _final_norms(weights, settings)
     weights.refuse_unused({})
-    models = tuple(map(read_bytes, package.pieces))
-    tokenizers = pair_tokenizers((models[0], models[1]), (source_vocabulary, target_vocabulary), shared=one)
+    tokenizers = pair_tokenizers(package.pieces, (source_vocabulary, target_vocabulary), shared=one)
     search, ratio, longest, notes = _search(package.decoder)
     notes += [*options.notes, *_about_files(package), *about_tags(tokenizers)]
     return ImportedModel(

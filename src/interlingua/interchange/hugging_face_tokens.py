@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from interlingua.interchange.imported import ForeignVocabulary, order_ids
 from interlingua.interchange.json_files import read_json, read_optional_json
 from interlingua.text.vocabulary import Vocabulary
 
-__all__ = ["Tokens", "order_both", "read_tokens", "start_id"]
+__all__ = ["Tokens", "about_added", "order_both", "read_tokens", "start_id"]
 
 Orders = tuple[list[int | None], list[int | None]]
 
@@ -23,6 +24,8 @@ class Tokens(NamedTuple):
     target: ForeignVocabulary
     about: Mapping[str, Any]
     """tokenizer_config.json."""
+    added: tuple[str, ...] = ()
+    """Tokens that are in no vocab.json, since they were added to the tokenizer later."""
 
     def named(self, role: str, default: str) -> str:
         """The token that has a role, such as eos_token."""
@@ -50,10 +53,45 @@ def read_tokens(directory: Path, sizes: tuple[int, int]) -> Tokens:
     paths = [directory / "vocab.json"] * 2
     if about.get("separate_vocabs", (directory / "target_vocab.json").exists()):
         paths[1] = directory / "target_vocab.json"
+    added = _added_ids(directory, about)
     source, target = (
-        ForeignVocabulary(_read_ids(path), size, path) for path, size in zip(paths, sizes, strict=True)
+        _with_added(ForeignVocabulary(_read_ids(path), size, path), added)
+        for path, size in zip(paths, sizes, strict=True)
     )
-    return Tokens(source, target, about)
+    kept = tuple(token for token in added if token in target.ids and target.ids[token] == added[token])
+    before = _read_ids(paths[1])
+    return Tokens(source, target, about, tuple(token for token in kept if token not in before))
+
+
+def _added_ids(directory: Path, about: Mapping[str, Any]) -> dict[str, int]:
+    """The ids of tokens that were added to the tokenizer, in the files of its several versions."""
+    found = dict(read_optional_json(directory / "added_tokens.json"))
+    decoder = about.get("added_tokens_decoder")
+    for i, token in (decoder if isinstance(decoder, dict) else {}).items():
+        if isinstance(token, dict) and i.isdecimal():
+            found.setdefault(str(token.get("content")), int(i))
+    return {token: i for token, i in found.items() if isinstance(i, int)}
+
+
+def _with_added(vocabulary: ForeignVocabulary, added: Mapping[str, int]) -> ForeignVocabulary:
+    """The vocabulary with those added tokens that have rows of the embedding to themselves."""
+    ids, taken = dict(vocabulary.ids), {*vocabulary.ids.values()}
+    for token, i in added.items():
+        if token not in ids and i not in taken and 0 <= i < vocabulary.size:
+            ids[token] = i
+    return vocabulary._replace(ids=ids)
+
+
+def about_added(tokens: Tokens) -> list[str]:
+    """What becomes of tokens that were added to a tokenizer, for people."""
+    added = [token for token in tokens.added if not re.fullmatch(">>.+<<", token)]
+    if not added:
+        return []
+    shown = ", ".join(added[:8]) + (", …" if len(added) > 8 else "")
+    return [
+        f"tokens that were added to the tokenizer ({shown}): the model can write them, but in sources they "
+        "are cut into pieces as other text is"
+    ]
 
 
 def _read_ids(path: Path) -> dict[str, int]:

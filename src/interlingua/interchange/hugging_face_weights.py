@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from interlingua.errors import BundleError
-from interlingua.interchange.imported import ForeignWeights
+from interlingua.interchange.imported import ForeignWeights, refuse_pointer
 from interlingua.interchange.json_files import read_json
 
 __all__ = ["WEIGHT_FILES", "read_weights"]
@@ -28,7 +29,7 @@ def read_weights(directory: Path) -> ForeignWeights:
     Raises:
         BundleError: there are none, or they are damaged.
     """
-    path = next((directory / name for name in WEIGHT_FILES if (directory / name).exists()), None)
+    path = next((directory / name for name in WEIGHT_FILES if os.path.lexists(directory / name)), None)
     if path is None:
         raise BundleError(
             "the directory has no weights", where=directory,
@@ -54,13 +55,17 @@ def _read_file(path: Path) -> dict[str, Tensor]:
     Raises:
         BundleError: it is missing or damaged, or holds other things than tensors.
     """
+    refuse_pointer(path)
     try:
         path.open("rb").close()
         if path.suffix == ".safetensors":
             return load_file(path)
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise BundleError("the weights cannot be read", where=path, found=error.strerror) from error
+        raise BundleError(
+            "the weights cannot be read", where=path, found=error.strerror,
+            accepted="All parts must be there, and a link must lead to its file.",
+        ) from error  # fmt: skip
     except (SafetensorError, RuntimeError, ValueError, EOFError, KeyError) as error:
         raise BundleError("the weights are damaged", where=path, found=_first_line(error),
                           accepted="Copy the file again from where it came.") from error  # fmt: skip

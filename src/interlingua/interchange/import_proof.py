@@ -64,7 +64,10 @@ def prove(kind: Kind, directory: Path, model: ImportedModel) -> str:
     found = ours.project(ours.decode(ours.encode(Source(source, source != PAD)), target_in)).log_softmax(-1)
     try:
         with quiet():
-            theirs = transformers.MarianMTModel.from_pretrained(str(directory), local_files_only=True)
+            # Weights of half precision would have their positions rounded there, too.
+            theirs = transformers.MarianMTModel.from_pretrained(
+                str(directory), local_files_only=True, dtype=torch.float32
+            )
     except Exception as error:  # whatever that library raises, in whichever version
         said = f"{type(error).__name__}: {error}".split("\n", 1)[0]
         return f"not compared with transformers {transformers.__version__}, which cannot load it ({said})"

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from interlingua.errors import BundleError
+from interlingua.files import is_lfs_pointer
 from interlingua.inference.bundle import LengthStatistics
 from interlingua.kinds import SPECIALS
 from interlingua.text.piece_tokenizer import PieceTokenizer
@@ -20,11 +21,14 @@ from interlingua.text.vocabulary import Vocabulary
 __all__ = [
     "NEVER", "ForeignVocabulary", "ForeignWeights", "ImportedModel", "about_tags", "arrange_bias",
     "arrange_rows", "limits_of", "order_ids", "pair_languages", "pair_tokenizers", "read_bytes",
+    "refuse_pointer",
 ]  # fmt: skip
 
 NEVER = -100.0
 """The bias of ids that the other toolkit does not have: no probability, but a number that can be trained."""
 _CODE = re.compile(r"[a-z]{2,3}([-_][A-Za-z]+)*")
+MOST_MISSING = 0.5
+"""Of SentencePiece's pieces, in a vocabulary that is of the same model."""
 LIMIT_FACTOR = 1.5
 """What `length_limit` allows beyond the usual ratio."""
 
@@ -108,12 +112,34 @@ def arrange_bias(bias: Tensor, order: Sequence[int | None]) -> Tensor:
 
 
 def pair_tokenizers(
-    models: tuple[bytes, bytes], vocabularies: tuple[Vocabulary, Vocabulary], *, shared: bool
+    paths: tuple[Path, Path], vocabularies: tuple[Vocabulary, Vocabulary], *, shared: bool
 ) -> TokenizerPair:
-    """Both sides' tokenizers, of SentencePiece's models and our vocabularies of their pieces."""
-    source = PieceTokenizer(models[0], vocabularies[0], shared=shared)
+    """Both sides' tokenizers, of SentencePiece's models and our vocabularies of their pieces.
+
+    Raises:
+        BundleError: a file is no such model, or the vocabulary is that of another one.
+    """
     of_target = vocabularies[0] if shared else vocabularies[1]
-    return TokenizerPair(source, PieceTokenizer(models[1], of_target, shared=shared))
+    source, target = (
+        _tokenizer(path, vocabulary, shared)
+        for path, vocabulary in zip(paths, (vocabularies[0], of_target), strict=True)
+    )
+    return TokenizerPair(source, target)
+
+
+def _tokenizer(path: Path, vocabulary: Vocabulary, shared: bool) -> PieceTokenizer:
+    model = read_bytes(path)
+    try:
+        tokenizer = PieceTokenizer(model, vocabulary, shared=shared)
+    except BundleError as error:
+        raise BundleError(error.what, where=path, accepted="Copy it again from where it came.") from error
+    if tokenizer.missing_share > MOST_MISSING:
+        raise BundleError(
+            "the vocabulary does not fit the SentencePiece model", where=path,
+            found=f"{tokenizer.missing_share:.0%} of its pieces are not in the vocabulary",
+            accepted="Both files must be of one model.",
+        )  # fmt: skip
+    return tokenizer
 
 
 def about_tags(tokenizers: TokenizerPair) -> list[str]:
@@ -146,10 +172,20 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         BundleError: it cannot be read.
     """
+    refuse_pointer(path)
     try:
         return path.read_bytes()
     except OSError as error:
         raise BundleError("the file cannot be read", where=path, found=error.strerror) from error
+
+
+def refuse_pointer(path: Path) -> None:
+    """Raises a BundleError for what git leaves of a large file that was not fetched."""
+    if is_lfs_pointer(path):
+        raise BundleError(
+            "this is a pointer of Git LFS, not the file itself", where=path,
+            accepted="Fetch the file: git lfs pull; or download the model: hf download NAME --local-dir DIR",
+        )  # fmt: skip
 
 
 class ForeignWeights:

@@ -75,7 +75,7 @@ def import_model(place: Path, out: Path, languages: tuple[str, str] | None = Non
         except OSError as error:
             raise write_error(error, out) from error
         try:
-            name = place.resolve().name
+            name = _name(place)
             notes = _write(aside, model, name, origin, languages or model.languages, proof)
             load_bundle(aside)  # what was written is a model
             aside.chmod(0o777 & ~_umask())
@@ -163,7 +163,10 @@ by interlingua {info["interlingua"]}.
 @contextmanager
 def _unpacked(place: Path) -> Iterator[Path]:
     """The directory that is meant; of a zip, its files in a directory that goes again."""
-    if place.is_dir() or not place.exists() or not zipfile.is_zipfile(place) or place.suffix == ".npz":
+    if place.is_dir():
+        yield _snapshot(place)
+        return
+    if not place.exists() or not zipfile.is_zipfile(place) or place.suffix == ".npz":
         yield place
         return
     with tempfile.TemporaryDirectory() as name:
@@ -177,6 +180,25 @@ def _unpacked(place: Path) -> Iterator[Path]:
         while len(entries := [*inside.iterdir()]) == 1 and entries[0].is_dir():
             inside = entries[0]
         yield inside
+
+
+def _snapshot(directory: Path) -> Path:
+    """The newest download in a directory of Hugging Face's cache; any other as it is."""
+    try:
+        newest = (directory / "refs" / "main").read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return directory
+    found = directory / "snapshots" / newest
+    return found if newest and found.is_dir() else directory
+
+
+def _name(place: Path) -> str:
+    """What the model is called; in Hugging Face's cache the directories are hashes below its name."""
+    place = place.resolve()
+    for part in reversed(place.parts):
+        if part.startswith("models--"):
+            return part.removeprefix("models--").replace("--", "/")
+    return place.name
 
 
 def _umask() -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from interlingua.errors import BundleError
+from interlingua.interchange.imported import refuse_pointer
 
 __all__ = ["read_json", "read_optional_json"]
 
@@ -17,6 +18,7 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         BundleError: it is missing, or no JSON object.
     """
+    refuse_pointer(path)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -13,7 +13,7 @@ import torch
 
 from interlingua.errors import BundleError
 from interlingua.interchange.flat_yaml import Value, read_flat_yaml
-from interlingua.interchange.imported import ForeignVocabulary, ForeignWeights
+from interlingua.interchange.imported import ForeignVocabulary, ForeignWeights, refuse_pointer
 
 __all__ = ["MarianPackage", "MarianVocabulary", "open_package", "read_vocabulary"]
 
@@ -128,6 +128,7 @@ def _read_entries(path: Path) -> list[tuple[str, Value]]:
 
 
 def _read_text(path: Path) -> str:
+    refuse_pointer(path)
     try:
         return path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -162,6 +163,7 @@ def _listed(value: Value | None) -> Sequence[str]:
 
 def _read_model(path: Path) -> tuple[dict[str, Value], ForeignWeights]:
     """The options that lie in a model, and its weights."""
+    refuse_pointer(path)
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             tensors = {name: arrays[name] for name in arrays.files}

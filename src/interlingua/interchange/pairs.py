@@ -54,10 +54,10 @@ def _read_file(bundle: Bundle, directory: Path, file: Path) -> list[tuple[str, s
     several = {
         key: getattr(trained, key) for key in ("columns", "keys") if isinstance(getattr(trained, key), tuple)
     }
-    settings = CorpusSettings.parse(
-        {key: value for key, value in several.items() if value and isinstance(value[0], tuple)},
-        where="--valid",
-    )
+    values = {key: value for key, value in several.items() if value and isinstance(value[0], tuple)}
+    if languages := trained.languages or bundle.config.get("languages"):
+        values["languages"] = languages
+    settings = CorpusSettings.parse({**values, "on_empty": "skip"}, where="--valid")
     return _first(Corpus([str(file)], settings))
 
 

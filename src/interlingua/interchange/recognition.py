@@ -58,7 +58,11 @@ def _recognise(place: Path, unpacked: Path) -> tuple[Kind, Path]:
     if unpacked.is_file():
         if unpacked.suffix == ".npz":
             return "marian", unpacked
-        found = _name_of(unpacked.parent, only=unpacked.name) or "neither a model directory nor a zip of one"
+        found = _name_of(unpacked.parent, only=unpacked.name)
+        if not found and _holds_model(unpacked.absolute().parent):
+            raise BundleError("this is one file of a model, which is a directory", where=place,
+                              accepted=f"Name the directory: {place.parent}")  # fmt: skip
+        found = found or "neither a model directory nor a zip of one"
         raise BundleError(f"this is {found}", where=place, accepted=ACCEPTED)
     if (unpacked / "config.toml").is_file() and (unpacked / "model.safetensors").is_file():
         raise BundleError("this is a model of interlingua already, which needs no import", where=place,
@@ -72,9 +76,18 @@ def _recognise(place: Path, unpacked: Path) -> tuple[Kind, Path]:
         raise BundleError(f"this is {what}", where=place, accepted=ACCEPTED)
     if config.is_file() and "model_type" in read_json(config):
         return _hugging_face(place, config)
-    names = sorted(entry.name for entry in unpacked.iterdir())[:8]
-    raise BundleError("this directory holds no model that can be imported", where=place, found=names,
-                      accepted=ACCEPTED)  # fmt: skip
+    entries = sorted(unpacked.iterdir())
+    deeper = [entry.name for entry in entries if entry.is_dir() and _holds_model(entry)]
+    raise BundleError(
+        "this directory holds no model that can be imported", where=place,
+        found=[entry.name for entry in entries][:8],
+        accepted=f"There is one in it; to import that, name it: {place / deeper[-1]}" if deeper else ACCEPTED,
+    )  # fmt: skip
+
+
+def _holds_model(directory: Path) -> bool:
+    """Whether it looks like a model that can be imported."""
+    return (directory / "config.json").is_file() or any(directory.glob("*.npz"))
 
 
 def _hugging_face(place: Path, config: Path) -> tuple[Kind, Path]:

@@ -43,7 +43,7 @@ MAX_PAIRS = 5_000
 """The loss, and the scores of the saved model, are of at most so many validation pairs."""
 
 LENGTH_PENALTIES = (1.0, 0.5, 1.5, 0.0, 2.0, 2.5, 3.0)
-"""What there is to choose from, the usual one first and the nearer before the farther."""
+"""What there is to choose from, beside the one that a model to start from has."""
 MIN_IMPROVEMENT = 0.1
 """Points; what is better by less may be better by chance."""
 FEW_PAIRS = 100
@@ -384,7 +384,8 @@ class Validator:
         usual = self.search.length_penalty
         enough = len(pairs) == len(self.order) or len(pairs) >= MIN_CHOICE_PAIRS
         outputs, scores = {}, {}
-        for alpha in LENGTH_PENALTIES if enough else (usual,):
+        nearest_first = sorted({usual, *LENGTH_PENALTIES}, key=lambda alpha: (abs(alpha - usual), alpha))
+        for alpha in nearest_first if enough else (usual,):
             outputs[alpha] = [best_hypothesis(translation, alpha).text for translation in translations]
             if enough:
                 (score,) = self._evaluate(self.metrics[:1], outputs[alpha], pairs, 0)

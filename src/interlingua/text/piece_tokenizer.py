@@ -64,6 +64,14 @@ class PieceTokenizer:
         return len(self.vocabulary)
 
     @property
+    def missing_share(self) -> float:
+        """How many of SentencePiece's pieces the vocabulary lacks, from 0 to 1."""
+        count = self._processor.GetPieceSize()
+        has_text = (self._processor.IsControl, self._processor.IsUnknown, self._processor.IsUnused)
+        pieces = [self._processor.IdToPiece(i) for i in range(count) if not any(no(i) for no in has_text)]
+        return sum(piece not in self.vocabulary for piece in pieces) / max(1, len(pieces))
+
+    @property
     def tags(self) -> list[str]:
         """The languages that a source can be translated into, where it says so itself."""
         return [*self._codes]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection
+from itertools import permutations
 from pathlib import Path, PurePosixPath
 
 from interlingua.data.file_account import FileAccount
@@ -93,10 +94,16 @@ def _parallel(names: Collection[str], suffixes: Collection[str]) -> dict[str, di
     return {stem: codes for stem, codes in by_stem.items() if len(codes) > 1}
 
 
+def _order(stem: str, codes: Collection[str]) -> tuple[str, str] | None:
+    """The two codes as a name such as Books.en-pt-BR has them at its end."""
+    found = [pair for pair in permutations(codes, 2) if stem.lower().endswith("-".join(pair).lower())]
+    return found[0] if len(found) == 1 else None
+
+
 def _choose(stem: str, by_code: dict[str, str], languages: tuple[str, str] | None) -> tuple[str, str] | None:
     """The source's and the target's file."""
     named = _ORDER.search(stem)
-    asked = languages or (named and (named[1], named[2]))
+    asked = languages or _order(stem, by_code) or (named and (named[1], named[2]))
     if not asked or (not languages and len(by_code) != 2):
         return None
     sides = [[name for code, name in by_code.items() if code == side]

@@ -19,6 +19,7 @@ from interlingua.text.columns import COLUMN_END
 __all__ = ["read_csv"]
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+"""Where several split all rows alike, the one that fewer spaces follow, as in prose, is taken."""
 SAMPLE_LINES = 100
 _ANNOUNCED = re.compile(r"sep=([,;\t])")
 """The first line that some spreadsheets write."""
@@ -68,7 +69,9 @@ def _rows(
     lines: Iterator[str], delimiter: str, skipped: int, file: AnyFile
 ) -> Iterator[tuple[int, list[str]]]:
     """Yields each row with the number of its first line."""
-    rows = csv.reader((f"{line}\n" for line in lines), delimiter=delimiter, strict=True)
+    rows = csv.reader(
+        (f"{line}\n" for line in lines), delimiter=delimiter, strict=True, skipinitialspace=True
+    )
     while True:
         place = rows.line_num + skipped + 1
         try:
@@ -76,11 +79,14 @@ def _rows(
         except StopIteration:
             return
         except csv.Error as error:
-            raise DataError(
-                "the row is not as CSV has it", where=f"{file}:{place}", found=str(error),
-                accepted='A cell with a quotation mark is written as "a ""word"" in it"; often a mark at the '
-                         "beginning of a cell has no second one.",
-            ) from None  # fmt: skip
+            advice = (
+                "A cell with a line end in it, also a carriage return alone, stands between quotation marks."
+                if "new-line" in str(error)
+                else 'A cell with a quotation mark is written as "a ""word"" in it"; often a mark at the '
+                "beginning of a cell has no second one."
+            )
+            raise DataError("the row is not as CSV has it", where=f"{file}:{place}", found=str(error),
+                            accepted=advice) from None  # fmt: skip
         yield place, row
 
 
@@ -89,8 +95,8 @@ def _find_delimiter(sample: Sequence[str], columns: Columns | None) -> str:
     names = {column for column in (*columns[0], columns[1]) if isinstance(column, str)} if columns else set()
     numbers = [column for column in (*columns[0], columns[1]) if isinstance(column, int)] if columns else []
 
-    def fitness(delimiter: str) -> tuple[int, float, float]:
-        reader = csv.reader((f"{line}\n" for line in sample), delimiter=delimiter)
+    def fitness(delimiter: str) -> tuple[int, float, float, int]:
+        reader = csv.reader((f"{line}\n" for line in sample), delimiter=delimiter, skipinitialspace=True)
         rows = []
         with suppress(csv.Error):  # of another delimiter, or told when it is read
             rows += [row for row in reader if row]
@@ -98,7 +104,8 @@ def _find_delimiter(sample: Sequence[str], columns: Columns | None) -> str:
         known = len(names & {cell.strip() for cell in rows[0]}) if rows else 0
         asked = [width >= max(numbers) if numbers else columns is not None or width == 2 for width in widths]
         usual = max((widths.count(width) for width in set(widths)), default=0)
-        return known, sum(asked) / max(1, len(rows)), usual / max(1, len(rows))
+        in_prose = sum(line.count(f"{delimiter} ") - line.count(f'{delimiter} "') for line in sample)
+        return known, sum(asked) / max(1, len(rows)), usual / max(1, len(rows)), -in_prose
 
     return max(DELIMITERS, key=fitness)
 
@@ -111,6 +118,9 @@ def _wrong_cells(
     if columns:
         of = f"The first row has {len(header)}" if header else "Columns were asked for"
         return DataError(what, where=where, found=found, accepted=f"{of}; at least {least} are needed.")
+    if len(row) == 1:
+        return DataError(what, where=where, found=found,
+                         accepted="Commas, semicolons or tabs stand between cells.")  # fmt: skip
     return DataError(
         what, where=where, found=found,
         accepted="Say which two to use, by number or by the names in the first row: --columns 1,2",

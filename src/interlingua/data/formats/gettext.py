@@ -16,7 +16,7 @@ from interlingua.data.formats.languages import match
 from interlingua.data.member import AnyFile
 from interlingua.data.opening import HEAD, ChangeDetector, open_unpacked
 from interlingua.data.reading import MAX_LINE_BYTES
-from interlingua.data.recognition import refuse_foreign_bytes, refuse_foreign_text
+from interlingua.data.recognition import encoding_advice, refuse_foreign_bytes, refuse_foreign_text
 from interlingua.errors import DataError
 from interlingua.text.normalise import is_blank
 
@@ -171,7 +171,12 @@ def _lines(file: AnyFile, changes: ChangeDetector) -> Iterator[tuple[int, str]]:
                 )
             except LookupError:
                 raise DataError("the encoding is not known", where=file, found=encoding) from None
-            except UnicodeError as error:
-                raise DataError(f"the line is not {encoding.upper()}, as the header says", found=line,
-                                where=f"{file}:{number}", accepted=str(error)) from None  # fmt: skip
+            except UnicodeError:
+                says = f"the line is not {encoding.upper()}" + (", as the header says" if named else "")
+                advice = (
+                    encoding_advice(line, head, file)
+                    if encoding.lower() in ("utf-8", "utf8")
+                    else ("Correct the charset in the header, or convert the file to it.")
+                )
+                raise DataError(says, found=line, where=f"{file}:{number}", accepted=advice) from None
             yield number, text.removesuffix("\n").removesuffix("\r")

@@ -20,8 +20,8 @@ def is_code(text: str) -> bool:
 
 
 def normalised(code: str) -> str:
-    """A code as it is compared: small letters, "-" between its parts."""
-    return code.strip().replace("_", "-").lower()
+    """A code as it is compared: small letters, "-" between its parts, also before gettext's "@latin"."""
+    return re.sub("[_@]", "-", code.strip()).lower()
 
 
 def primary(code: str) -> str:

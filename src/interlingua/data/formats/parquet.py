@@ -14,6 +14,7 @@ from interlingua.data.columns import Columns, find_columns, has_names
 from interlingua.data.file_account import FileAccount
 from interlingua.data.formats.languages import describe_languages, is_code, match
 from interlingua.data.opening import ChangeDetector
+from interlingua.data.recognition import refuse_foreign_bytes
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.text.columns import COLUMN_END
 
@@ -146,17 +147,18 @@ def _opened(file: Path) -> Iterator[tuple[Any, Any]]:
     damages = (arrow.ArrowException, OSError, ValueError, OverflowError, MemoryError)
     try:
         with file.open("rb") as stream:
-            beginning = stream.read(6)
+            beginning = stream.read(300)
         if file.suffix.lower() == ".arrow":
             with arrow.OSFile(str(file), "rb") as source:
-                in_file = beginning == b"ARROW1"
+                in_file = beginning.startswith(b"ARROW1")
                 reader = (arrow.ipc.open_file if in_file else arrow.ipc.open_stream)(source)
                 stored = (
                     (reader.get_batch(i) for i in range(reader.num_record_batches)) if in_file else reader
                 )
                 yield reader.schema, lambda chosen: (part for whole in stored for part in _slices(whole))
         elif beginning[:4] != b"PAR1":
-            raise DataError("this is no Parquet file", where=file, found=beginning)
+            refuse_foreign_bytes(beginning, file)
+            raise DataError("this is no Parquet file", where=file, found=beginning[:6])
         else:
             with parquet.ParquetFile(file, pre_buffer=False, buffer_size=1 << 20) as reader:
                 yield (
@@ -219,6 +221,9 @@ def _choose(
         named = [names[number] for number in (*sources, target)]
     elif translation:
         return _choose_languages(schema.field(TRANSLATION).type, languages, file, account)
+    elif languages and (both := _columns_of(languages, texts)):
+        named = both
+        account.note(f"columns {named[0]} → {named[1]}")
     elif {*keys[0], keys[1]} <= set(names):
         named = [*keys[0], keys[1]]
     elif len(texts) == 2:
@@ -232,6 +237,12 @@ def _choose(
             raise DataError(f"the column {name!r} holds no texts but {schema.field(name).type}", where=file,
                             accepted=f"Columns of texts: {', '.join(texts) or 'none'}.")  # fmt: skip
     return [(name,) for name in named[:-1]], (named[-1],)
+
+
+def _columns_of(languages: tuple[str, str], texts: Sequence[str]) -> list[str] | None:
+    """The columns of texts that are called as the languages are, if there is one of each."""
+    fitting = [[name for name in texts if match(side, name)] for side in languages]
+    return [fitting[0][0], fitting[1][0]] if all(len(names) == 1 for names in fitting) else None
 
 
 def _choose_languages(

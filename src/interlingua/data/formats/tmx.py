@@ -73,7 +73,9 @@ def _pairs(unit: Unit, sides: Languages, account: FileAccount) -> Iterator[tuple
         if (side := sides.side(code)) is not None:
             by_side[side].append(account.one_line(text))
     if not all(by_side):
-        if sides.sides is None:
+        if not unit.texts:
+            reason = "units without a text (<seg>)"
+        elif sides.sides is None:
             reason = "units in one language only"
         elif any(by_side):
             reason = f"units without {sides.sides[0 if by_side[1] else 1]}"

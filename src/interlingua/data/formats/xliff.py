@@ -27,12 +27,14 @@ NOT_TRANSLATED = {
     "Draft", "RejectedTranslation", "RejectedSignOff",
     "NotStarted", "PartiallyEdited", "Pretranslated", "MachineTranslated", "AssembledFromFragments",
     "Rejected",
+    "not confirmed",
 }  # fmt: skip
-"""States of XLIFF 1.2 and 2.x, of SDL Trados (conf) and of memoQ (mq:status) whose targets are not ready."""
+"""States of XLIFF 1.2 and 2.x, of SDL Trados (conf), of memoQ (mq:status) and of Phrase (m:confirmed="0"),
+whose targets are not ready."""
 DELETED = "x-sdl-deleted"
 """The kind of a mark around what an editor took out."""
 CORE = "urn:oasis:names:tc:xliff:document:"
-SDL, MEMOQ = "http://sdl.com/FileTypes/SdlXliff/1.0", "MQXliff"
+SDL, MEMOQ, PHRASE = "http://sdl.com/FileTypes/SdlXliff/1.0", "MQXliff", "http://www.memsource.com/mxlf/"
 UNITS, SEGMENTS = ("trans-unit", "unit"), ("trans-unit", "segment")
 IGNORED = ("alt-trans", "bin-unit", "ignorable", "notes", "note", "originalData", "prop-group", "header")
 
@@ -120,6 +122,8 @@ class XliffSegments:
         self.found: list[Segment] = []
         self.parser: Any = None
         self._root_seen = False
+        self._core = CORE
+        """What its own elements' namespace begins with."""
         self._languages = ("", "")
         self._translate = [True]
         """Of the elements around, the innermost last."""
@@ -130,7 +134,9 @@ class XliffSegments:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """Takes the beginning of an element."""
         space, _, name = name.rpartition(" ")
-        foreign = bool(space) and not space.startswith(CORE)
+        if not self._root_seen and not space.startswith(CORE):
+            self._core = space  # some programs have namespaces of their own
+        foreign = bool(space) and not space.startswith(self._core)
         if self._unit.text is not None:
             self._unit.text.start(name, attributes, foreign)
         elif self._ignored:
@@ -157,9 +163,7 @@ class XliffSegments:
         self._translate.append(translate != "no")
         if name in UNITS:
             self._unit = Unit(self.parser.CurrentLineNumber)
-            self._unit.state = next(
-                (value for key, value in attributes.items() if key.endswith(" status") and MEMOQ in key), ""
-            )
+            self._unit.state = _state_of_unit(attributes)
         if name == "segment":
             self._unit.begin_segment(self.parser.CurrentLineNumber, attributes.get("state", ""))
         elif name in ("source", "seg-source", "target"):
@@ -179,7 +183,7 @@ class XliffSegments:
         if self._ignored:
             self._ignored -= 1
             return
-        if space and not space.startswith(CORE):
+        if space and not space.startswith(self._core):
             return
         translate = self._translate.pop()
         if name in SEGMENTS:
@@ -190,6 +194,16 @@ class XliffSegments:
         """Takes characters."""
         if self._unit.text is not None:
             self._unit.text.add(text)
+
+
+def _state_of_unit(attributes: dict[str, str]) -> str:
+    """What memoQ or Phrase say of a unit, in attributes of their own."""
+    for key, value in attributes.items():
+        if key.endswith(" status") and MEMOQ in key:
+            return value
+        if key.endswith(" confirmed") and key.startswith(PHRASE) and value == "0":
+            return "not confirmed"
+    return ""
 
 
 class SideText:
@@ -208,7 +222,8 @@ class SideText:
         mid = attributes.get("mid") if name == "mrk" and kind == "seg" and self._part is None else None
         self._marks.append(mid)
         if mid is not None:
-            self._part = self.parts[mid] = SegmentText()
+            # One that goes over several codes is marked piece by piece.
+            self._part = self.parts.setdefault(mid, SegmentText())
             return
         code = ALONE if foreign else PAIRED if name == "mrk" and kind == DELETED else None
         for text in self._open():
