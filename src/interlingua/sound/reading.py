@@ -19,8 +19,9 @@ import numpy.typing as npt
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.sound.conversion import SAMPLE_RATE, Conversion
 from interlingua.sound.opening import RATES, Blocks, open_sound, read_native
-from interlingua.sound.piped import read_bare, read_exactly, read_wav
+from interlingua.sound.piped import read_bare, read_wav
 from interlingua.sound.report import SoundReport, describe_sound
+from interlingua.sound.wav import read_exactly
 
 __all__ = [
     "SAMPLE_RATE", "Samples", "SoundReport", "decode_sound", "inspect_sound", "measure_seconds",
