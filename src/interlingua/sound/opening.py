@@ -20,7 +20,16 @@ from interlingua.sound.wav import (
     without_wav_around_mp3,
 )
 
-__all__ = ["FORMATS", "RATES", "Blocks", "open_sound", "read_native", "require_sound"]
+__all__ = [
+    "FORMATS",
+    "RATES",
+    "SUFFIXES",
+    "Blocks",
+    "begins_as_sound",
+    "open_sound",
+    "read_native",
+    "require_sound",
+]
 
 Blocks = Iterator[npt.NDArray[np.float32] | npt.NDArray[np.int16]]
 """Floats of (samples, channels), full scale 1; or 16-bit samples of one channel."""
@@ -29,6 +38,13 @@ FORMATS = (
     "WAV, FLAC, Ogg (Vorbis, Opus), MP3, AIFF, AU, CAF and NIST SPHERE can be read; "
     "to convert others: ffmpeg -i FILE -ar 16000 -ac 1 FILE.flac"
 )
+SUFFIXES = (
+    ".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm", ".sph", ".wave", ".oga", ".aif", ".aiff",
+    ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".bwf", ".nist", ".mp2", ".aac", ".wma", ".amr", ".3gp",
+    ".spx", ".ape", ".wv", ".tta", ".ac3", ".mka", ".m4b", ".mp4", ".mkv", ".mov", ".avi", ".ogv", ".flv",
+    ".mpg", ".mpeg",
+)  # fmt: skip
+"""Ends of names of files with sound, of those that cannot be read as well: the reason is said."""
 RATES = range(4_000, 768_001)
 """Plausible sample rates, in Hz."""
 BLOCK = 65_536
@@ -82,6 +98,11 @@ def require_sound() -> tuple[Any, Any]:
             accepted="On Debian and Ubuntu: sudo apt install libsndfile1",
         ) from error
     return soundfile, soxr
+
+
+def begins_as_sound(head: bytes) -> bool:
+    """Whether a file that begins so is meant to be sound, of a format that can be read."""
+    return _SOUND.match(head) is not None
 
 
 def open_sound(stream: BinaryIO, place: str) -> Any:

@@ -17,14 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from interlingua.errors import ConfigurationError, DataError
+from interlingua.missing import explain_missing
 from interlingua.sound.conversion import SAMPLE_RATE, Conversion
-from interlingua.sound.opening import RATES, Blocks, open_sound, read_native
+from interlingua.sound.opening import RATES, SUFFIXES, Blocks, begins_as_sound, open_sound, read_native
 from interlingua.sound.piped import read_bare, read_wav
 from interlingua.sound.report import SoundReport, describe_sound
 from interlingua.sound.wav import read_exactly
 
 __all__ = [
-    "SAMPLE_RATE", "Samples", "SoundReport", "decode_sound", "inspect_sound", "measure_seconds",
+    "SAMPLE_RATE", "Samples", "SoundReport", "decode_sound", "inspect_sound", "is_sound", "measure_seconds",
     "read_blocks", "read_sound",
 ]  # fmt: skip
 
@@ -135,6 +136,17 @@ def _blocks_of(stream: BinaryIO, seconds: float, place: str, bare_rate: int | No
             yield from _regroup(_decode(collected, place).pieces, size, place)
 
 
+def is_sound(path: str | Path) -> bool:
+    """Whether there is a file of that name that begins as sound files do."""
+    try:
+        if not Path(path).is_file():
+            return False
+        with Path(path).open("rb") as file:
+            return begins_as_sound(file.read(64))
+    except (OSError, ValueError):
+        return False
+
+
 def _place(path: str | Path, where: str | None) -> str:
     return f"{where}: {path}" if where else str(path)
 
@@ -149,7 +161,8 @@ def _open(path: str | Path, place: str, regular: bool = True) -> BinaryIO:
             raise DataError("this is not a regular file", where=place)
         return Path(path).open("rb")
     except FileNotFoundError:
-        raise DataError("there is no such file", where=place) from None
+        meant = explain_missing(path, SUFFIXES)
+        raise DataError("there is no such file", where=place, accepted=meant) from None
     except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
         found = getattr(error, "strerror", None) or str(error)
         raise DataError("the file cannot be read", where=place, found=found, accepted=accepted) from error
