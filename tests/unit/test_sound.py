@@ -259,6 +259,11 @@ BAD: dict[str, tuple[bytes, str]] = {
     "an unknown coding": (with_field(20, "<H", 0x1234), "cannot be decoded"),
     "NaN": (encode(np.append(tone(), np.nan), coding="FLOAT"), "no numbers"),
     "infinite": (encode(np.append(-np.inf, tone()), coding="DOUBLE"), "no numbers"),
+    "channels that cancel out": (encode(np.stack([tone(), -tone()], 1)), "cancel each other out"),
+    "channels that cancel out, resampled": (
+        encode(np.stack([tone(rate=48_000), -0.999 * tone(rate=48_000)], 1), 48_000),
+        "cancel each other out",
+    ),
     "floats on the scale of 16 bits": (encode(tone(peak=20_000), coding="FLOAT"), "another scale"),
 }
 USELESS: dict[str, tuple[bytes, str]] = {
@@ -271,7 +276,6 @@ USELESS: dict[str, tuple[bytes, str]] = {
         "silent",
     ),
     "a constant": (encode(np.full(SAMPLE_RATE, 0.3)), "silent"),
-    "channels that cancel out": (encode(np.stack([tone(), -tone()], 1)), "cancel each other out"),
     "eleven seconds": (encode(tone(11)), "too long"),
     "eleven seconds of MP3": (encode(tone(11), form="MP3"), "too long"),
 }
@@ -439,6 +443,10 @@ def test_a_file_damaged_late_gives_what_comes_before() -> None:
     assert np.array_equal(np.concatenate(taken), decode_sound(long)[: 30 * SAMPLE_RATE])
     with pytest.raises(DataError, match="cut off"):
         list(blocks)
+    large = read_blocks(io.BytesIO(long[: len(long) * 3 // 4]), 600)  # of more than there is
+    assert len(next(large)) > 30 * SAMPLE_RATE
+    with pytest.raises(DataError, match="cut off"):
+        next(large)
 
 
 def test_hours_from_a_pipe_are_never_in_memory_at_once() -> None:

@@ -83,7 +83,7 @@ def inspect_sound(
         samples = _read_all(recording, place, max_seconds)
     conversion = recording.conversion
     report = describe_sound(samples, recording.rate, recording.channels, conversion.clipped)
-    report.refuse_useless(place, conversion.loudest_channel)
+    report.refuse_useless(place)
     return samples, report
 
 
@@ -189,6 +189,7 @@ def _convert(blocks: Blocks, conversion: Conversion) -> Iterator[Samples]:
     for block in blocks:
         yield conversion.add(block)
     yield conversion.add(np.zeros(0, np.float32), last=True)
+    conversion.refuse_cancelled()
 
 
 def _read_all(recording: _Recording, place: str, max_seconds: float | None) -> Samples:
@@ -211,23 +212,29 @@ def _too_long(place: str, seconds: float | None, max_seconds: float) -> DataErro
 
 
 def _regroup(pieces: Iterable[Samples], size: int, place: str) -> Iterator[Samples]:
-    """Yields the same samples in blocks of one size, the last one shorter."""
+    """Yields the same samples in blocks of one size, the last one shorter; before an error what there is."""
     waiting: list[Samples] = []
     count, any_samples = 0, False
-    for piece in pieces:
-        any_samples |= len(piece) > 0
-        waiting.append(piece)
-        count += len(piece)
-        if count >= size:
-            joined = np.concatenate(waiting)
-            whole = count // size * size
-            for start in range(0, whole, size):
-                yield joined[start : start + size]
-            waiting, count = [joined[whole:]], count - whole
-    if not any_samples:
-        raise DataError("the recording holds no samples", where=place)
+    damage = None
+    try:
+        for piece in pieces:
+            any_samples |= len(piece) > 0
+            waiting.append(piece)
+            count += len(piece)
+            if count >= size:
+                joined = np.concatenate(waiting)
+                whole = count // size * size
+                for start in range(0, whole, size):
+                    yield joined[start : start + size]
+                waiting, count = [joined[whole:]], count - whole
+    except DataError as error:
+        damage = error
     if count:
         yield np.concatenate(waiting)
+    if damage is not None:
+        raise damage
+    if not any_samples:
+        raise DataError("the recording holds no samples", where=place)
 
 
 def measure_seconds(path: str | Path) -> float | None:
