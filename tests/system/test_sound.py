@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 import interlingua
+from interlingua.cli import transcribe as transcribe_verb
 from interlingua.errors import BundleError, DataError
 from interlingua.inference.transcriber import Transcriber
 from interlingua.runs.run import resume, start
@@ -224,6 +226,74 @@ def test_files_go_through_the_model_together_and_come_out_as_alone(trained: Path
         streamed = run("transcribe", trained, input=f"{sounds[0]}\n{sounds[1]}\n{bad}\n{sounds[2]}\n")
         assert streamed.returncode == 2
         assert streamed.stdout == "".join(alone[:2])
+
+
+def test_pipes_that_have_a_name_are_read_once(trained: Path, tmp_path: Path) -> None:
+    sound = write_wav(tmp_path / "a.wav", melody(["la", "do"], seed=71))
+    said = run("transcribe", trained, sound).stdout
+    assert run("transcribe", trained, "/dev/stdin", input=sound.read_bytes()).stdout == said
+    os.mkfifo(pipe := tmp_path / "pipe")
+    command = [sys.executable, "-m", "interlingua", "transcribe", trained, sound, pipe, "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        pipe.write_bytes(sound.read_bytes())
+        lines = process.communicate()[0].decode().split("\n")[:-1]
+    assert [json.loads(line)["text"] for line in lines] == [said.strip()] * 2
+
+
+def test_a_damaged_sound_is_written_down_up_to_the_damage(trained: Path, tmp_path: Path) -> None:
+    names, pause = ["la", "so", "do", "mi"], np.zeros(16_000, np.int16)
+    sound = np.concatenate([part for _ in range(50) for part in (melody(names, seed=4), pause)])
+    whole = write_wav(tmp_path / "whole.wav", sound)
+    for seconds in (20, 80):  # short files go through the model together
+        (cut_off := tmp_path / "cut.wav").write_bytes(whole.read_bytes()[: seconds * 32_000])
+        short = write_wav(tmp_path / "short.wav", melody(["mi"], seed=70))
+        done = run("transcribe", trained, short, cut_off, short)
+        assert done.returncode == 2
+        assert f"{cut_off}: the file is cut off" in done.stderr
+        first, heard, rest = done.stdout.split("\n")
+        assert first == run("transcribe", trained, short).stdout.strip()
+        assert len(heard.split()) == pytest.approx(4 * seconds * 16_000 / (len(sound) / 50), rel=0.1)
+        assert not rest
+        times = run("transcribe", trained, cut_off, "--srt").stdout.strip().split("\n")[-2]
+        assert times.startswith("00:00:") or times.startswith("00:01:")
+        assert json.loads(run("transcribe", trained, cut_off, "--json").stdout)["seconds"] == pytest.approx(
+            seconds, abs=0.1
+        )
+
+
+def test_json_tells_how_long_a_sound_is_and_not_how_long_somebody_spoke(
+    trained: Path, tmp_path: Path
+) -> None:
+    silence = np.zeros(64_000, np.int16)
+    ending = np.concatenate([melody(["la", "do"], seed=71), silence])
+    for sound in (silence, ending):
+        path = write_wav(tmp_path / "a.wav", sound)
+        for names in ({"input": f"{path}\n"}, {"input": path.read_bytes()}):
+            arguments = ["-"] if isinstance(names["input"], bytes) else []
+            done = run("transcribe", trained, *arguments, "--json", **names)
+            assert json.loads(done.stdout)["seconds"] == round(len(sound) / 16_000, 3)
+
+
+def test_a_list_of_names_tells_its_empty_line_and_loads_no_more_sounds_than_it_must(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sound = write_wav(tmp_path / "a.wav", melody(["la", "do"], seed=71))
+    done = run("transcribe", trained, input=f"{sound}\n\n{sound}\n")
+    assert done.returncode == 2
+    assert "standard input:2: the line is empty" in done.stderr
+    assert done.stdout == run("transcribe", trained, sound).stdout
+    monkeypatch.setattr(transcribe_verb, "FILES_AT_ONCE", 2)
+    at_once = []
+    translate = Transcriber.translate
+
+    def watched(self: Transcriber, sounds: list[Any], **options: Any) -> Any:
+        at_once.append(len(sounds))
+        return translate(self, sounds, **options)
+
+    monkeypatch.setattr(Transcriber, "translate", watched)
+    transcribe_verb.transcribe(trained, [str(sound)] * 5, threads=1)
+    assert at_once == [2, 2, 1]
+    assert capsys.readouterr().out == done.stdout * 5
 
 
 def test_a_model_of_other_features_is_refused(trained: Path, tmp_path: Path) -> None:

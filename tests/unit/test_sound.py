@@ -104,6 +104,13 @@ GOOD: dict[str, tuple[bytes, float]] = {
     "a streamed file, by ffmpeg": (with_size(encode(tone()), 0xFFFFFFFF), 1),
     "a streamed file, by sox": (with_size(encode(tone()), 0x7FFFF000), 1),
     "a streamed file, by arecord": (with_size(encode(tone()), 0x80000000), 1),
+    "a recorder that was stopped": (with_size(encode(tone()), 0), 1),
+    "an app that crashed": (
+        with_size(with_chunk(before=b"FLLR" + struct.pack("<I", 4008) + bytes(4008)), 0),
+        1,
+    ),
+    "a tag after the samples": (encode(tone()) + PICTURE_TAG + bytes(5000), 1),
+    "zeros after the samples": (encode(tone()) + bytes(100_000), 1),
     "the least that is accepted": (encode(tone(0.025)), 0.025),
 }
 
@@ -158,6 +165,26 @@ def _second_frame(mp3: bytes) -> int:
     return next(
         i for i in range(60, 2000) if mp3[i] == 0xFF and mp3[i + 1] == mp3[1] and mp3[i + 3] == mp3[3]
     )
+
+
+def test_mp3_in_a_wav_file_is_read_whole() -> None:
+    sound = np.concatenate([tone(1), np.zeros(SAMPLE_RATE), tone(1, peak=0.01), tone(1)])
+    file = io.BytesIO()
+    with soundfile.SoundFile(
+        file, "w", SAMPLE_RATE, 1, format="MP3", bitrate_mode="VARIABLE", compression_level=0.5
+    ) as writer:
+        writer.write(sound)
+    whole = file.getvalue()
+    bare = whole[_second_frame(whole) :]
+    form = struct.pack("<HHIIHHHHIHHH", 0x55, 1, SAMPLE_RATE, 4000, 576, 0, 12, 1, 0, 1152, 1, 0)
+    for mp3 in (whole, bare):
+        chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(mp3)) + mp3
+        wav = b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+        assert len(decode_sound(wav)) / SAMPLE_RATE == pytest.approx(4, abs=0.2)
+        piped = through_pipe(wav, lambda stream: list(read_blocks(stream)))
+        assert np.array_equal(np.concatenate(piped), decode_sound(wav))
+        with pytest.raises(DataError, match="cut off"):
+            decode_sound(wav[:-500])
 
 
 def test_16_bits_at_16_khz_are_kept_as_they_are() -> None:
@@ -217,6 +244,11 @@ BAD: dict[str, tuple[bytes, str]] = {
     "a CAF file cut off": (encode(noise(), form="CAF")[:30_000], "cut off"),
     "a SPHERE file cut off": (encode(noise(), form="NIST")[:30_000], "cut off"),
     "a Wave64 file cut off": (encode(noise(), form="W64")[:30_000], "cut off"),
+    "more samples than the header tells of": (with_size(WAV, len(WAV) // 2), "more follows than the samples"),
+    "two WAV files joined": (WAV + WAV, "another WAV file begins"),
+    "two Vorbis files joined": (VORBIS + encode(tone(4), form="OGG"), "several recordings"),
+    "two Opus files joined": (OPUS + encode(tone(4), form="OGG", coding="OPUS"), "several recordings"),
+    "no samples, but a chunk": (encode(np.zeros(0)) + b"LIST" + struct.pack("<I", 4) + b"INFO", "no samples"),
     "no samples": (encode(np.zeros(0)), "no samples"),
     "no samples, Vorbis": (encode(np.zeros(0), form="OGG"), "no samples"),
     "a rate of 0": (with_field(24, "<I", 0), "cannot be decoded"),
@@ -227,6 +259,11 @@ BAD: dict[str, tuple[bytes, str]] = {
     "an unknown coding": (with_field(20, "<H", 0x1234), "cannot be decoded"),
     "NaN": (encode(np.append(tone(), np.nan), coding="FLOAT"), "no numbers"),
     "infinite": (encode(np.append(-np.inf, tone()), coding="DOUBLE"), "no numbers"),
+    "channels that cancel out": (encode(np.stack([tone(), -tone()], 1)), "cancel each other out"),
+    "channels that cancel out, resampled": (
+        encode(np.stack([tone(rate=48_000), -0.999 * tone(rate=48_000)], 1), 48_000),
+        "cancel each other out",
+    ),
     "floats on the scale of 16 bits": (encode(tone(peak=20_000), coding="FLOAT"), "another scale"),
 }
 USELESS: dict[str, tuple[bytes, str]] = {
@@ -239,7 +276,6 @@ USELESS: dict[str, tuple[bytes, str]] = {
         "silent",
     ),
     "a constant": (encode(np.full(SAMPLE_RATE, 0.3)), "silent"),
-    "channels that cancel out": (encode(np.stack([tone(), -tone()], 1)), "cancel each other out"),
     "eleven seconds": (encode(tone(11)), "too long"),
     "eleven seconds of MP3": (encode(tone(11), form="MP3"), "too long"),
 }
@@ -382,6 +418,24 @@ def test_bad_pipes_are_refused(data: bytes, what: str) -> None:
         through_pipe(data, lambda stream: list(read_blocks(stream, where="standard input")))
 
 
+@pytest.mark.parametrize(
+    ("rest", "what"),
+    [(WAV, "another WAV file begins"), (noise().tobytes(), "more follows"), (b"TAG" + bytes(125), None),
+     (b"LIST" + struct.pack("<I", 6000) + bytes(6000), None)],
+)  # fmt: skip
+def test_nothing_after_the_samples_of_a_piped_wav_is_left_out_in_silence(
+    rest: bytes, what: str | None
+) -> None:
+    def read(stream: BinaryIO) -> list[Samples]:
+        return list(read_blocks(stream))
+
+    if what is None:
+        assert np.array_equal(np.concatenate(through_pipe(WAV + rest, read)), decode_sound(WAV))
+    else:
+        with pytest.raises(DataError, match=what):
+            through_pipe(WAV + rest, read)
+
+
 def test_a_file_damaged_late_gives_what_comes_before() -> None:
     long = encode(noise(60), form="FLAC")
     blocks = read_blocks(io.BytesIO(long[: len(long) * 3 // 4]), 1)
@@ -389,6 +443,10 @@ def test_a_file_damaged_late_gives_what_comes_before() -> None:
     assert np.array_equal(np.concatenate(taken), decode_sound(long)[: 30 * SAMPLE_RATE])
     with pytest.raises(DataError, match="cut off"):
         list(blocks)
+    large = read_blocks(io.BytesIO(long[: len(long) * 3 // 4]), 600)  # of more than there is
+    assert len(next(large)) > 30 * SAMPLE_RATE
+    with pytest.raises(DataError, match="cut off"):
+        next(large)
 
 
 def test_hours_from_a_pipe_are_never_in_memory_at_once() -> None:

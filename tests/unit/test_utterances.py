@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from interlingua.inference.translation import Word
+from interlingua.inference.words import widen
 from interlingua.sound.utterances import find_utterances
 
 RATE = 16_000
@@ -87,3 +89,11 @@ def test_an_utterance_is_told_soon_after_its_end() -> None:
     first = next(find_utterances(coming(), 5, seconds_ahead=2))
     assert first.end / RATE == pytest.approx(3.7, abs=0.15)
     assert heard / RATE <= 3.5 + 0.7 + 0.3
+
+
+@pytest.mark.parametrize("size", [1600, 1700, 2454, 12_145])
+def test_no_word_ends_after_its_sound(size: int) -> None:
+    samples = recording([1.0], [0.0, 0.0])[:size]
+    last_position_s = -(-size // 640) * 0.04
+    (word,) = widen([Word("la", 0.04, last_position_s, 0.9)], samples)
+    assert 0 <= word.start_s < word.end_s <= size / RATE

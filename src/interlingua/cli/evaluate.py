@@ -114,6 +114,7 @@ def evaluate(
     if "-" in tests:
         require_input()
     from interlingua.data.corpus import Corpus, CorpusSettings
+    from interlingua.data.durations import measure_sounds
     from interlingua.evaluation.references import choose_repeated, describe_repeated
 
     reading = read_as_trained(Path(models[0]), pair_options(columns, keys, on_empty, languages=languages))
@@ -122,6 +123,9 @@ def evaluate(
     for corpus in corpora.values():
         show_reading(corpus.report())
     pairs_of = {test: list(corpus) for test, corpus in corpora.items()}
+    if settings.source_kind == "sound":
+        for test, pairs in pairs_of.items():
+            measure_sounds(pairs, corpora[test])  # a mistake in a file is reported before the models work
     counted_of = {}
     for test, pairs in pairs_of.items():
         if not pairs:

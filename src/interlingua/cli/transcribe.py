@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,7 +18,7 @@ from interlingua.cli.lines import check_input, check_output, line_chunks, open_o
 from interlingua.cli.models import find_model, load_model
 from interlingua.cli.options import Beam, Device, Json, Precision, Threads
 from interlingua.cli.streams import require_input
-from interlingua.documents.captions import format_captions, group_words
+from interlingua.cli.transcripts import STANDARD_INPUT, Heard, write_transcript
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.flags import FLAGS
 
@@ -35,7 +34,6 @@ LIVE_BLOCK_S = 0.5
 """Of a live sound."""
 FILES_AT_ONCE, SHORT_S = 64, 60.0
 """So many files that are at most so long go through the model together."""
-STANDARD_INPUT = "-"
 
 
 def transcribe(
@@ -97,20 +95,47 @@ def transcribe(
     elif STANDARD_INPUT in files:
         require_input()
     for name in files or []:
-        if name != STANDARD_INPUT:
+        if name != STANDARD_INPUT and not _is_pipe(name):
             next(read_blocks(name), None)  # no sound is told before PyTorch, which takes seconds, is loaded
     transcriber = load_model(model, device, threads, precision, of="sound")
+    from interlingua.engine.workload import chunks
+
     options: dict[str, Any] = {"words": bool(formats)} | ({} if beam is None else {"beam": beam})
     flags: Counter[str] = Counter()
     with open_output(output) as write:
-        for names in [files] if files else line_chunks(input, FILES_AT_ONCE):
+        for names in chunks(files, FILES_AT_ONCE) if files else _listed(input):
             for some, together in _grouped(names):
                 transcribe_some = _together if together else _one_by_one
-                for name, segments in transcribe_some(transcriber, some, output, options):
-                    _write(name, _counted(segments, flags), formats[0] if formats else None, write)
+                for heard, segments in transcribe_some(transcriber, some, output, options):
+                    write_transcript(heard, _counted(segments, flags), formats[0] if formats else None, write)
     for flag, what in FLAGS.items():
         if flags[flag] and flag != "empty":
             print(f"interlingua: {flags[flag]:,} parts: {what}", file=sys.stderr)
+
+
+def _is_pipe(name: str) -> bool:
+    """Whether what is read of it is gone, as of `<(ffmpeg …)`."""
+    try:
+        return Path(name).is_fifo() or Path(name).is_char_device()
+    except (OSError, ValueError):  # told when it is read
+        return False
+
+
+def _listed(input: Path | None) -> Iterator[list[str]]:
+    """The names on the lines of a file or of standard input.
+
+    Raises:
+        DataError: one is empty; those before it were yielded.
+    """
+    number = 0
+    for names in line_chunks(input, FILES_AT_ONCE):
+        for place, name in enumerate(names):
+            if not name.strip():
+                yield names[:place]
+                where = f"{input or 'standard input'}:{number + place + 1}"
+                raise DataError("the line is empty", where=where, accepted="The name of a sound file.")
+        yield names
+        number += len(names)
 
 
 def _grouped(names: Sequence[str]) -> Iterator[tuple[list[str], bool]]:
@@ -133,43 +158,40 @@ def _grouped(names: Sequence[str]) -> Iterator[tuple[list[str], bool]]:
 
 def _one_by_one(
     transcriber: Transcriber, names: list[str], output: Path | None, options: dict[str, Any]
-) -> Iterator[tuple[str, Iterator[Translation]]]:
+) -> Iterator[tuple[Heard, Iterator[Translation]]]:
     """The transcripts of each file's parts, as they come."""
     for name in names:
-        with _segments(transcriber, name, output, options) as segments:
-            yield name, segments
+        heard = Heard(name)
+        with _segments(transcriber, heard, output, options) as segments:
+            yield heard, segments
 
 
 def _together(
     transcriber: Transcriber, names: list[str], output: Path | None, options: dict[str, Any]
-) -> Iterator[tuple[str, Iterator[Translation]]]:
+) -> Iterator[tuple[Heard, Iterator[Translation]]]:
     """The transcripts of the parts of short files, which are all in memory."""
     from interlingua.sound.reading import read_sound
 
-    sounds, fault = list[Any](), None
-    for name in names:
-        try:
+    sounds = list[Any]()
+    with suppress(DataError):  # what is before it is written, and so is what of it can be heard
+        for name in names:
             sounds.append(read_sound(name))
-        except DataError as error:  # what is before it is written
-            fault = error
-            break
-    for name, found in zip(names, transcriber.translate(sounds, **options), strict=False):
-        yield name, iter(found.parts or ([found] if found.span_s else []))
-    if fault is not None:
-        raise fault
+    for name, sound, found in zip(names, sounds, transcriber.translate(sounds, **options), strict=False):
+        yield Heard(name, len(sound)), iter(found.parts or ([found] if found.span_s else []))
+    yield from _one_by_one(transcriber, names[len(sounds) :], output, options)
 
 
 @contextmanager
 def _segments(
-    transcriber: Transcriber, name: str, output: Path | None, options: dict[str, Any]
+    transcriber: Transcriber, heard: Heard, output: Path | None, options: dict[str, Any]
 ) -> Iterator[Iterator[Translation]]:
     """The transcripts of a sound's parts as they come; with a bar where people see one and it is a file."""
     from interlingua.sound.reading import measure_seconds, read_blocks
 
-    live = name == STANDARD_INPUT
+    name, live = heard.name, heard.name == STANDARD_INPUT
     blocks = read_blocks(sys.stdin.buffer if live else name, LIVE_BLOCK_S if live else BLOCK_S)
-    segments = transcriber.transcribe_blocks(blocks, at_once=1 if live else None, **options)
-    if live or not sys.stderr.isatty() or (output is None and sys.stdout.isatty()):
+    segments = transcriber.transcribe_blocks(heard.count(blocks), at_once=1 if live else None, **options)
+    if live or _is_pipe(name) or not sys.stderr.isatty() or (output is None and sys.stdout.isatty()):
         yield segments
         return
     columns = (TextColumn(Path(name).name), BarColumn(), TimeRemainingColumn())
@@ -189,42 +211,3 @@ def _counted(segments: Iterator[Translation], flags: Counter[str]) -> Iterator[T
     for segment in segments:
         flags.update(segment.flags)
         yield segment
-
-
-def _write(
-    name: str, segments: Iterator[Translation], form: Literal["srt", "vtt", "json"] | None,
-    write: Callable[[str], None],
-) -> None:  # fmt: skip
-    """Writes what a sound's segments are, as soon as the form allows."""
-    if form in ("srt", "vtt"):
-        words = (word for segment in segments for word in segment.words)
-        for text in format_captions(group_words(words), form):
-            write(text)
-    elif form == "json":
-        write(json.dumps(_as_json(name, list(segments)), ensure_ascii=False) + "\n")
-    elif name == STANDARD_INPUT:
-        for segment in segments:
-            if segment.text:
-                write(segment.text + "\n")
-    else:
-        write(" ".join(segment.text for segment in segments if segment.text) + "\n")
-
-
-def _as_json(name: str, segments: list[Translation]) -> dict[str, Any]:
-    """A sound's transcript as plain values; times are in seconds."""
-    spans = [segment.span_s or (0.0, 0.0) for segment in segments]
-    return {
-        "file": name,
-        "text": " ".join(segment.text for segment in segments if segment.text),
-        "seconds": round(spans[-1][1], 3) if spans else 0.0,
-        "flags": list(dict.fromkeys(flag for segment in segments for flag in segment.flags)),
-        "segments": [
-            {"start": round(start, 3), "end": round(end, 3), "text": segment.text}
-            for (start, end), segment in zip(spans, segments, strict=True)
-        ],
-        "words": [
-            {"word": word.text, "start": round(word.start_s, 3), "end": round(word.end_s, 3),
-             "confidence": round(word.confidence, 3)}
-            for segment in segments for word in segment.words
-        ],
-    }  # fmt: skip

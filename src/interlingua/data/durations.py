@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from interlingua.data.corpus import Corpus, Pair
 from interlingua.errors import DataError
 from interlingua.sound.reading import SAMPLE_RATE, inspect_sound, measure_seconds, read_sound
 
-__all__ = ["drop_unused_sounds", "measure_sounds"]
+__all__ = ["drop_unused_sounds", "measure_sounds", "place_error"]
+
+
+def place_error(error: DataError, name: str, place: str) -> DataError:
+    """An error about a file that a pair names, with where it does, such as "pairs.tsv:12"."""
+    accepted = error.accepted
+    if accepted is None and not Path(name).suffix and place.endswith(":1") and not Path(name).exists():
+        accepted = "If the first line names the columns, say which two by these names: --columns path,text"
+    return DataError(error.what, where=f"{place}: {name}", found=error.found, accepted=accepted)
 
 
 def measure_sounds(pairs: Sequence[Pair], corpus: Corpus | None = None) -> list[float]:
@@ -26,8 +35,9 @@ def measure_sounds(pairs: Sequence[Pair], corpus: Corpus | None = None) -> list[
         try:
             seconds.append(measure_seconds(source) or len(read_sound(source)) / SAMPLE_RATE)
         except DataError as error:
-            where = source if corpus is None else f"{corpus.find_file(source)}: {source}"
-            raise DataError(error.what, where=where, found=error.found, accepted=error.accepted) from error
+            if corpus is None:
+                raise
+            raise place_error(error, source, corpus.find_file(source)) from error
     return seconds
 
 

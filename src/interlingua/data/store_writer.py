@@ -17,6 +17,7 @@ from typing import IO, Any, NamedTuple, Self
 import numpy as np
 
 from interlingua.data.codecs import digest
+from interlingua.data.durations import place_error
 from interlingua.data.unknown import UnknownSymbols
 from interlingua.errors import DataError
 from interlingua.kinds import FileCodec, SourceKind
@@ -155,8 +156,7 @@ class StoreWriter:
         for name, found in zip(names, codec.inspect_batch(names), strict=True):
             if isinstance(found, DataError):
                 if not self.taken.skip:
-                    where = f"{self.taken.place(name)}: {name}"
-                    raise DataError(found.what, where=where, found=found.found, accepted=found.accepted)
+                    raise place_error(found, name, self.taken.place(name))
                 values.append(None)
                 reasons.append(found.what)
                 continue

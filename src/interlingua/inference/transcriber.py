@@ -137,13 +137,19 @@ class Transcriber:
             at_once: parts that are searched together; 1 answers as soon as there is a pause.
             words: as `translate` takes it.
             **changes: fields of SearchSettings.
+
+        Raises:
+            DataError: as the blocks do, once what comes before is transcribed.
         """
         settings = SearchSettings.parse({**self.settings.model_dump(), **changes}, where="search")
         live = {"seconds_ahead": LIVE_SECONDS_AHEAD} if at_once == 1 else {}
-        found = find_utterances(blocks, self._most_seconds, **live)
+        damage: list[DataError] = []
+        found = find_utterances(_up_to_damage(blocks, damage), self._most_seconds, **live)
         parts = (Piece(0, each.start, each.samples) for each in found)
         for pieces in chunks(parts, at_once or PIECES_AT_ONCE):
             yield from self._translate_pieces(pieces, settings, words, attention=False, observe=None)
+        if damage:
+            raise damage[0]
 
     def split(self, sound: Sound, number: int = 0) -> list[Piece]:
         """What of a sound goes through the model as a whole: all of it, or parts cut at pauses.
@@ -235,6 +241,14 @@ class Transcriber:
     def _hypothesis_to_translation(self, piece: Piece, hypothesis: Hypothesis) -> Translation:
         target = self.tokenizers.target
         return translation_of(target, hypothesis, repetitive=self.facts.repetitive, span_s=piece.span_s)
+
+
+def _up_to_damage(blocks: Iterable[Samples], damage: list[DataError]) -> Iterator[Samples]:
+    """The blocks before one that cannot be read; why it cannot goes into the list."""
+    try:
+        yield from blocks
+    except DataError as error:
+        damage.append(error)
 
 
 def take_samples(sound: Sound, where: str) -> Samples:

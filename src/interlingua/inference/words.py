@@ -63,7 +63,9 @@ def widen(words: Sequence[Word], samples: npt.NDArray[np.int16]) -> list[Word]:
             latest = round((word.end_s + words[number + 1].start_s) / 2 / HOP_S)
         first = min(first, _go_on(heard, first, earliest, -1))
         last = max(last, _go_on(heard, last, latest, 1))
-        wider.append(word._replace(start_s=first * HOP_S, end_s=last * HOP_S))
+        # The last position is longer than what is left of the sound.
+        start_s, end_s = (min(place * HOP_S, len(samples) / SAMPLE_RATE) for place in (first, last))
+        wider.append(word._replace(start_s=start_s, end_s=end_s))
     return wider
 
 

@@ -14,6 +14,10 @@ SAMPLE_RATE = 16_000
 """In Hz, of all samples within the package."""
 ABSURD = 100.0
 """Floats beyond this, with full scale 1, were meant on another scale."""
+AUDIBLE = 10 ** (-50 / 20)
+"""A channel whose loudest value is less is silent."""
+CANCELLED = 0.01
+"""Of a channel's loudest value, what mixing leaves at the most where phases are opposite."""
 LIKELY_CLIPPED = 3
 """So many equal samples at full scale in a row were cut off."""
 
@@ -34,8 +38,7 @@ class Conversion:
             _, soxr = require_sound()
             self._resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
         self._values = self._clipped = 0
-        self.loudest_channel = 0.0
-        """The largest value of any channel before they were mixed, with 1 for full scale."""
+        self._loudest_channel = self._loudest_mixed = 0.0  # with 1 for full scale
 
     @property
     def clipped(self) -> float:
@@ -57,14 +60,25 @@ class Conversion:
         if len(block):
             self._look_at(block)
         if block.dtype == np.int16 and self._resampler is None:
+            self._loudest_mixed = self._loudest_channel
             return block.astype(np.int16, copy=False)
         floats = _as_floats(block)
         mono = floats.mean(axis=1) if floats.ndim == 2 else floats
+        if len(mono):
+            self._loudest_mixed = max(self._loudest_mixed, -float(mono.min()), float(mono.max()))
         if self._resampler is not None:
             mono = self._resampler.resample_chunk(mono, last=last)
         # Resampling goes beyond full scale where a recording touches it: 16 bits would wrap around.
         scaled: npt.NDArray[np.float32] = np.rint(mono * np.float32(32_768))
         return scaled.clip(-32_768, 32_767).astype(np.int16)
+
+    def refuse_cancelled(self) -> None:
+        """Raises a DataError, once all was added, when channels of opposite phase left nothing to hear."""
+        if self._loudest_channel > AUDIBLE and self._loudest_mixed < CANCELLED * self._loudest_channel:
+            raise DataError(
+                "the channels cancel each other out when they are mixed", where=self._place,
+                accepted="Keep one of them: ffmpeg -i FILE -af 'pan=mono|c0=c0' FILE.flac",
+            )  # fmt: skip
 
     def _look_at(self, block: npt.NDArray[np.float32] | npt.NDArray[np.int16]) -> None:
         loudest = max(-float(block.min()), float(block.max())) / (32_768 if block.dtype == np.int16 else 1)
@@ -75,7 +89,7 @@ class Conversion:
                 "the samples are on another scale", where=self._place, found=loudest,
                 accepted="Samples that are stored as floats lie between -1 and 1.",
             )  # fmt: skip
-        self.loudest_channel = max(self.loudest_channel, loudest)
+        self._loudest_channel = max(self._loudest_channel, loudest)
         self._values += block.size
         if loudest >= self._full_scale:
             self._clipped += _count_clipped(block, self._full_scale)

@@ -12,8 +12,24 @@ import numpy.typing as npt
 
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.sound.mp3 import with_length
+from interlingua.sound.wav import (
+    STREAMED_FROM,
+    read_header,
+    refuse_more_samples,
+    with_finished_header,
+    without_wav_around_mp3,
+)
 
-__all__ = ["FORMATS", "RATES", "Blocks", "open_sound", "read_native", "require_sound"]
+__all__ = [
+    "FORMATS",
+    "RATES",
+    "SUFFIXES",
+    "Blocks",
+    "begins_as_sound",
+    "open_sound",
+    "read_native",
+    "require_sound",
+]
 
 Blocks = Iterator[npt.NDArray[np.float32] | npt.NDArray[np.int16]]
 """Floats of (samples, channels), full scale 1; or 16-bit samples of one channel."""
@@ -22,12 +38,17 @@ FORMATS = (
     "WAV, FLAC, Ogg (Vorbis, Opus), MP3, AIFF, AU, CAF and NIST SPHERE can be read; "
     "to convert others: ffmpeg -i FILE -ar 16000 -ac 1 FILE.flac"
 )
+SUFFIXES = (
+    ".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm", ".sph", ".wave", ".oga", ".aif", ".aiff",
+    ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".bwf", ".nist", ".mp2", ".aac", ".wma", ".amr", ".3gp",
+    ".spx", ".ape", ".wv", ".tta", ".ac3", ".mka", ".m4b", ".mp4", ".mkv", ".mov", ".avi", ".ogv", ".flv",
+    ".mpg", ".mpeg",
+)  # fmt: skip
+"""Ends of names of files with sound, of those that cannot be read as well: the reason is said."""
 RATES = range(4_000, 768_001)
 """Plausible sample rates, in Hz."""
 BLOCK = 65_536
 """Samples of all channels read at a time."""
-STREAMED_FROM = 0x7FFFF000
-"""A size in a header from which it means that its writer could not know it."""
 MP3_TOLERANCE_S = 0.2
 """Decoders of MP3 do not agree on how much silence belongs to the beginning and the end."""
 
@@ -79,6 +100,11 @@ def require_sound() -> tuple[Any, Any]:
     return soundfile, soxr
 
 
+def begins_as_sound(head: bytes) -> bool:
+    """Whether a file that begins so is meant to be sound, of a format that can be read."""
+    return _SOUND.match(head) is not None
+
+
 def open_sound(stream: BinaryIO, place: str) -> Any:
     """Opens a seekable stream of any sound format, as a `soundfile.SoundFile`.
 
@@ -94,9 +120,11 @@ def open_sound(stream: BinaryIO, place: str) -> Any:
     if not head:
         raise DataError("the file is empty", where=place)
     stream.seek(0)
+    readable = with_length(without_wav_around_mp3(with_finished_header(stream), place), place)
     try:
-        file = soundfile.SoundFile(_Unnamed(with_length(stream, place)))
+        file = soundfile.SoundFile(_Unnamed(readable))
     except soundfile.LibsndfileError as error:
+        _check_end_of_wav(stream, place)
         raise _not_sound(head, error, place) from error
     if file.samplerate not in RATES:
         file.close()
@@ -191,6 +219,38 @@ def _check_whole(file: Any, count: int, stream: BinaryIO, place: str) -> None:
             where=place,
             found=f"{count / file.samplerate:.2f} s",
         )
+    if file.format in ("WAV", "WAVEX"):
+        _check_end_of_wav(stream, place)
+    if file.format == "OGG" and _has_several_links(stream):
+        raise DataError(
+            "several recordings follow each other in the file; only the first could be read", where=place,
+            found=f"{count / file.samplerate:.2f} s", accepted="To join them: ffmpeg -i FILE FILE.flac",
+        )  # fmt: skip
+
+
+def _check_end_of_wav(stream: BinaryIO, place: str) -> None:
+    if _read_at(stream, 0, 4) != b"RIFF":
+        return
+    stream.seek(12)
+    try:
+        _, size = read_header(stream, place)
+    except DataError:  # of an odd order, which libsndfile could make sense of
+        return
+    if size is not None:
+        stream.seek(size, 1)
+        refuse_more_samples(stream, place, size)
+
+
+def _has_several_links(stream: BinaryIO) -> bool:
+    """Whether an Ogg file is chained (RFC 3533, 4): whether a stream begins after another one did."""
+    at, data_seen = 0, False
+    while len(head := _read_at(stream, at, 27 + 255)) >= 27 and head[:4] == b"OggS":
+        begins = bool(head[5] & 2)
+        if begins and data_seen:
+            return True
+        data_seen |= not begins
+        at += 27 + head[26] + sum(head[27 : 27 + head[26]])
+    return False
 
 
 def _ends_within_page(stream: BinaryIO) -> bool:

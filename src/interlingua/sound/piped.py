@@ -9,21 +9,10 @@ from typing import BinaryIO
 import numpy as np
 
 from interlingua.errors import DataError
-from interlingua.sound.opening import BLOCK, STREAMED_FROM, Blocks, open_sound, read_native
+from interlingua.sound.opening import BLOCK, Blocks, open_sound, read_native
+from interlingua.sound.wav import MPEG_LAYER_3, read_exactly, read_header, refuse_more_samples
 
-__all__ = ["read_bare", "read_exactly", "read_wav"]
-
-HEADER_LIMIT = 2**20
-"""Bytes of chunks before the samples; nobody has longer ones."""
-
-
-def read_exactly(stream: BinaryIO, size: int) -> bytes:
-    """Reads so many bytes, fewer only at the end: a pipe may give them in parts."""
-    parts = []
-    while size > 0 and (part := stream.read(size)):
-        parts.append(part)
-        size -= len(part)
-    return b"".join(parts)
+__all__ = ["read_bare", "read_wav"]
 
 
 def read_bare(stream: BinaryIO, samples: int) -> Blocks:
@@ -48,7 +37,11 @@ def read_wav(stream: BinaryIO, seconds: float, place: str) -> tuple[int, str, Bl
     Raises:
         DataError: it is no WAV stream that can be read; or, while reading, it ends before its header says.
     """
-    form, length = _read_header(stream, place)
+    form, length = read_header(stream, place)
+    if form[:2] == MPEG_LAYER_3:  # whose frames need each other
+        whole = _as_file(form, stream.read())
+        file = open_sound(whole, place)
+        return file.samplerate, file.subtype, read_native(file, whole, place)
     channels, rate, align = struct.unpack("<2xHI4xH", form[:14])
     if not (align and rate and channels):
         raise DataError("the header of the WAV stream makes no sense", where=place, found=form[:16])
@@ -74,22 +67,8 @@ def _blocks(stream: BinaryIO, form: bytes, length: int | None, size: int, place:
             "the stream ended early: its header promises more than there is", where=place,
             found=f"{left:,} bytes are missing",
         )  # fmt: skip
-
-
-def _read_header(stream: BinaryIO, place: str) -> tuple[bytes, int | None]:
-    """The content of the "fmt " chunk, and how many bytes of samples follow; None: until the end."""
-    form, seen = b"", 0
-    while len(head := read_exactly(stream, 8)) == 8 and seen < HEADER_LIMIT:
-        name, size = struct.unpack("<4sI", head)
-        if name == b"data" and len(form) >= 16:
-            return form, None if size == 0 or size >= STREAMED_FROM else size
-        if size > HEADER_LIMIT:
-            break
-        content = read_exactly(stream, size + size % 2)
-        seen += 8 + len(content)
-        if name == b"fmt ":
-            form = content[:size]
-    raise DataError("the header of the WAV stream is damaged or cut off", where=place)
+    if length is not None:
+        refuse_more_samples(stream, place, length)
 
 
 def _samples_per(form: bytes) -> int:

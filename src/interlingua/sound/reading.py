@@ -17,13 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from interlingua.errors import ConfigurationError, DataError
+from interlingua.missing import explain_missing
 from interlingua.sound.conversion import SAMPLE_RATE, Conversion
-from interlingua.sound.opening import RATES, Blocks, open_sound, read_native
-from interlingua.sound.piped import read_bare, read_exactly, read_wav
+from interlingua.sound.opening import RATES, SUFFIXES, Blocks, begins_as_sound, open_sound, read_native
+from interlingua.sound.piped import read_bare, read_wav
 from interlingua.sound.report import SoundReport, describe_sound
+from interlingua.sound.wav import read_exactly
 
 __all__ = [
-    "SAMPLE_RATE", "Samples", "SoundReport", "decode_sound", "inspect_sound", "measure_seconds",
+    "SAMPLE_RATE", "Samples", "SoundReport", "decode_sound", "inspect_sound", "is_sound", "measure_seconds",
     "read_blocks", "read_sound",
 ]  # fmt: skip
 
@@ -81,7 +83,7 @@ def inspect_sound(
         samples = _read_all(recording, place, max_seconds)
     conversion = recording.conversion
     report = describe_sound(samples, recording.rate, recording.channels, conversion.clipped)
-    report.refuse_useless(place, conversion.loudest_channel)
+    report.refuse_useless(place)
     return samples, report
 
 
@@ -134,6 +136,17 @@ def _blocks_of(stream: BinaryIO, seconds: float, place: str, bare_rate: int | No
             yield from _regroup(_decode(collected, place).pieces, size, place)
 
 
+def is_sound(path: str | Path) -> bool:
+    """Whether there is a file of that name that begins as sound files do."""
+    try:
+        if not Path(path).is_file():
+            return False
+        with Path(path).open("rb") as file:
+            return begins_as_sound(file.read(64))
+    except (OSError, ValueError):
+        return False
+
+
 def _place(path: str | Path, where: str | None) -> str:
     return f"{where}: {path}" if where else str(path)
 
@@ -148,7 +161,8 @@ def _open(path: str | Path, place: str, regular: bool = True) -> BinaryIO:
             raise DataError("this is not a regular file", where=place)
         return Path(path).open("rb")
     except FileNotFoundError:
-        raise DataError("there is no such file", where=place) from None
+        meant = explain_missing(path, SUFFIXES)
+        raise DataError("there is no such file", where=place, accepted=meant) from None
     except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
         found = getattr(error, "strerror", None) or str(error)
         raise DataError("the file cannot be read", where=place, found=found, accepted=accepted) from error
@@ -175,6 +189,7 @@ def _convert(blocks: Blocks, conversion: Conversion) -> Iterator[Samples]:
     for block in blocks:
         yield conversion.add(block)
     yield conversion.add(np.zeros(0, np.float32), last=True)
+    conversion.refuse_cancelled()
 
 
 def _read_all(recording: _Recording, place: str, max_seconds: float | None) -> Samples:
@@ -197,23 +212,29 @@ def _too_long(place: str, seconds: float | None, max_seconds: float) -> DataErro
 
 
 def _regroup(pieces: Iterable[Samples], size: int, place: str) -> Iterator[Samples]:
-    """Yields the same samples in blocks of one size, the last one shorter."""
+    """Yields the same samples in blocks of one size, the last one shorter; before an error what there is."""
     waiting: list[Samples] = []
     count, any_samples = 0, False
-    for piece in pieces:
-        any_samples |= len(piece) > 0
-        waiting.append(piece)
-        count += len(piece)
-        if count >= size:
-            joined = np.concatenate(waiting)
-            whole = count // size * size
-            for start in range(0, whole, size):
-                yield joined[start : start + size]
-            waiting, count = [joined[whole:]], count - whole
-    if not any_samples:
-        raise DataError("the recording holds no samples", where=place)
+    damage = None
+    try:
+        for piece in pieces:
+            any_samples |= len(piece) > 0
+            waiting.append(piece)
+            count += len(piece)
+            if count >= size:
+                joined = np.concatenate(waiting)
+                whole = count // size * size
+                for start in range(0, whole, size):
+                    yield joined[start : start + size]
+                waiting, count = [joined[whole:]], count - whole
+    except DataError as error:
+        damage = error
     if count:
         yield np.concatenate(waiting)
+    if damage is not None:
+        raise damage
+    if not any_samples:
+        raise DataError("the recording holds no samples", where=place)
 
 
 def measure_seconds(path: str | Path) -> float | None:

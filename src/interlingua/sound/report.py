@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -56,12 +55,11 @@ class SoundReport(NamedTuple):
             found.append(f"the samples are off centre by {abs(self.offset):.0%} of full scale (DC offset)")
         return found
 
-    def refuse_useless(self, place: str, loudest_channel: float = 0.0) -> None:
+    def refuse_useless(self, place: str) -> None:
         """Raises an error for a recording that nothing can be learnt from.
 
         Args:
             place: for the message.
-            loudest_channel: the largest value in any channel before they were mixed.
 
         Raises:
             DataError: it is shorter than a window, or silent.
@@ -73,12 +71,6 @@ class SoundReport(NamedTuple):
             )  # fmt: skip
         if not self.silent:
             return
-        if self.channels > 1 and 20 * math.log10(loudest_channel + 1e-9) > QUIET_BELOW_DB:
-            raise DataError(
-                "the channels cancel each other out when they are mixed",
-                where=place,
-                accepted="Keep one of them: ffmpeg -i FILE -af 'pan=mono|c0=c0' FILE.flac",
-            )
         found = "nothing but zeros" if self.loudest_db <= _FLOOR_DB else f"{self.loudest_db:.0f} dB"
         raise DataError(
             "the recording is silent", where=place, found=found,

@@ -1,0 +1,47 @@
+"""What may be meant by the name of a file that is not there."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = ["explain_missing"]
+
+_ADDRESS = re.compile(r"(?:^|/)(?:https?|ftp|file|s3|gs):/")
+
+
+def explain_missing(path: str | Path, suffixes: Iterable[str] = ()) -> str | None:
+    """Says which file is there instead, or which directory is not; None where nothing is known.
+
+    Args:
+        path: the name.
+        suffixes: that files of the kind have.
+    """
+    name = str(path)
+    if _ADDRESS.search(name):
+        return "Files on this machine are read, no addresses: fetch them first."
+    for form in ("NFC", "NFD"):
+        if (same := unicodedata.normalize(form, name)) != name and _exists(same):
+            return (
+                f"There is one whose name looks the same, with its accents in Unicode's form {form}: "
+                "write it so, or rename it, for example with convmv."
+            )
+    plain = re.sub("[\"'`]", "", name.replace("\\", "/"))
+    suffix = Path(plain).suffix
+    stem = plain.removesuffix(suffix)
+    others = [plain, stem + suffix.lower(), stem + suffix.upper(), *(stem + each for each in suffixes)]
+    others += [plain + each for each in suffixes]
+    for other in others:
+        if other != name and _exists(other):
+            return f"There is {other}"
+    missing = [each for each in Path(name).parents if not _exists(str(each))]
+    return f"There is no directory {missing[-1]}" if missing else None
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # too long, or with a NUL
+        return False
