@@ -13,6 +13,7 @@ from interlingua.data.corpus import Pair, read_pairs
 from interlingua.data.settings import CorpusSettings
 from interlingua.errors import DataError
 from interlingua.kinds import SourceKind
+from interlingua.pictures.opening import SUFFIXES as PICTURES
 from interlingua.pictures.reading import measure_picture
 
 __all__ = ["PICTURES", "SOUNDS", "recognise_kinds"]
@@ -21,9 +22,7 @@ LOOKED_AT = 20
 """Pairs that tell."""
 SOUNDS = {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".caf", ".w64",
           ".m4a", ".aac", ".wma", ".webm"}  # fmt: skip
-PICTURES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif",
-            ".tiff", ".ppm", ".pgm", ".svg", ".heic", ".avif"}  # fmt: skip
-"""Ends of names of sound and of picture files, of those that cannot be read as well: the reason is said."""
+"""Ends of names of sound files, of those that cannot be read as well: the reason is said."""
 SMALL = 1.5
 """Pictures whose longer edge is at most so many times a size lose little by being brought to it."""
 
