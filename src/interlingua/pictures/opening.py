@@ -28,6 +28,9 @@ def open_picture(path: str | Path, place: str) -> BinaryIO:
     Raises:
         DataError: there is no such file, or it cannot be read.
     """
+    if not str(path):
+        raise DataError("the name of the picture is empty", where=place or None,
+                        accepted="The name of a picture file.")  # fmt: skip
     try:
         mode = Path(path).stat().st_mode
         if stat.S_ISDIR(mode):

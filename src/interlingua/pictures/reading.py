@@ -18,8 +18,8 @@ from interlingua.pictures.quiet import without_warnings
 from interlingua.pictures.recognition import HEAD_BYTES, explain_no_picture, reason
 
 __all__ = [
-    "PictureReport", "Pixels", "decode_picture", "encode_png", "fit", "inspect_picture", "inspect_stream",
-    "measure_picture", "read_picture", "require_pictures",
+    "PictureReport", "Pixels", "decode_picture", "encode_png", "fit", "fit_image", "inspect_picture",
+    "inspect_stream", "measure_picture", "read_picture", "require_pictures",
 ]  # fmt: skip
 
 Pixels = npt.NDArray[np.uint8]
@@ -175,6 +175,23 @@ def fit(pixels: npt.NDArray[np.integer | np.floating], size: int, where: str = "
     return _fit(require_pictures().fromarray(pixels.astype(np.uint8)), size, where)
 
 
+def fit_image(image: Any, size: int, where: str = "picture") -> Pixels:
+    """A picture that is an `Image` of Pillow, as `read_picture` gives it.
+
+    Raises:
+        DataError: it is empty or nothing but a line, or the file that it is of is damaged.
+    """
+    width, height = image.size
+    _check_edges(width, height, where)
+    try:
+        with without_warnings():
+            return _fit(image, size, where)
+    except (MemoryError, DataError):
+        raise
+    except Exception as error:
+        raise DataError("the picture is damaged", where=where, found=reason(error)) from error
+
+
 def encode_png(pixels: Pixels) -> bytes:
     """A picture as a PNG file."""
     stream = io.BytesIO()
@@ -201,11 +218,15 @@ def _identify(stream: BinaryIO, place: str, max_pixels: int = MAX_PIXELS) -> Any
     width, height = image.size
     if width * height > max_pixels:
         raise _too_large(place, f"{width:,} x {height:,} pixels", max_pixels)
-    if max(width, height) > MAX_RATIO * min(width, height):
+    _check_edges(width, height, place)
+    return image
+
+
+def _check_edges(width: int, height: int, place: str) -> None:
+    if not min(width, height) or max(width, height) > MAX_RATIO * min(width, height):
         raise DataError("the picture is nothing but a line", where=place,
                         found=f"{width:,} x {height:,} pixels",
                         accepted=f"One edge may be {MAX_RATIO} times the other.")  # fmt: skip
-    return image
 
 
 def _fit(image: Any, size: int, place: str) -> Pixels:
