@@ -186,8 +186,9 @@ def test_a_run_is_resumed_bit_by_bit_in_both_phases(stop_in: str, pairs: Path, t
 
 
 def test_stopping_while_the_codec_is_learnt_is_said_and_kept(
-    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pairs = write_tiles(tmp_path / "data", 40)
     stopped = threading.Event()
     learn = codec_phase.learn_codec
 
@@ -201,6 +202,12 @@ def test_stopping_while_the_codec_is_learnt_is_said_and_kept(
     assert ended.reason == "stopped"
     assert [*(tmp_path / "run/training/codec").glob("step-*.safetensors")]
     monkeypatch.undo()
+    changed = tmp_path / "data/pictures/0-7.png"
+    before = changed.read_bytes()
+    Image.new("RGB", (32, 32), (250, 250, 0)).save(changed)
+    with pytest.raises(CheckpointError, match="or a file that it names, has changed"):
+        carry_out(resume(tmp_path / "run", {}))
+    changed.write_bytes(before)
     *notes, ended = resume(tmp_path / "run", {})
     assert ended.finished
     assert any("going on with the codec" in getattr(event, "text", "") for event in notes)
