@@ -343,6 +343,9 @@ def test_a_picture_where_names_should_be_is_told(says: Path, tmp_path: Path) -> 
     picture = tmp_path / "a.png"
     Image.fromarray(tiles(["red"] * 4)).save(picture)
     named = run("translate", says, "--input", picture)
+    before = picture.read_bytes()
+    assert run("translate", says, picture, "--output", picture).returncode == 2
+    assert picture.read_bytes() == before
     assert (named.returncode, named.stdout) == (2, "")
     assert (
         f"this is a picture, not a file with names of pictures\n  To say what it shows: translate {says}"

@@ -139,7 +139,8 @@ def translate(
     if texts and input is not None:
         raise ConfigurationError("there are texts and a file of texts", where="--input", found=str(input),
                                  accepted="Give one of them.")  # fmt: skip
-    refuse_same_file([input, *filter(None, [glossary]), *model.iterdir()], output)
+    pictures = map(Path, texts or []) if of_pictures else ()
+    refuse_same_file([input, *filter(None, [glossary]), *model.iterdir(), *pictures], output)
     if not texts:
         check_input(input)
     check_output(output)
