@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -185,8 +186,9 @@ def test_a_run_is_resumed_bit_by_bit_in_both_phases(stop_in: str, pairs: Path, t
 
 
 def test_stopping_while_the_codec_is_learnt_is_said_and_kept(
-    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pairs = write_tiles(tmp_path / "data", 40)
     stopped = threading.Event()
     learn = codec_phase.learn_codec
 
@@ -200,6 +202,12 @@ def test_stopping_while_the_codec_is_learnt_is_said_and_kept(
     assert ended.reason == "stopped"
     assert [*(tmp_path / "run/training/codec").glob("step-*.safetensors")]
     monkeypatch.undo()
+    changed = tmp_path / "data/pictures/0-7.png"
+    before = changed.read_bytes()
+    Image.new("RGB", (32, 32), (250, 250, 0)).save(changed)
+    with pytest.raises(CheckpointError, match="or a file that it names, has changed"):
+        carry_out(resume(tmp_path / "run", {}))
+    changed.write_bytes(before)
     *notes, ended = resume(tmp_path / "run", {})
     assert ended.finished
     assert any("going on with the codec" in getattr(event, "text", "") for event in notes)
@@ -261,9 +269,98 @@ def test_the_verbs_take_models_of_pictures(says: Path, paints: Path, pairs: Path
     assert "codec" in run("evaluate", paints, pairs).stdout
 
 
+def test_paintings_lie_in_the_order_of_captions_and_samples(paints: Path, tmp_path: Path) -> None:
+    done = run("paint", paints, "red", "blue", "--samples", 10, "--out-dir", "out", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    names = [f"{caption:06d}-{sample:02d}.png" for caption in (1, 2) for sample in range(1, 11)]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    (tmp_path / "captions.txt").write_text("red\n\nblue\n")
+    again = run("paint", paints, "--input", "captions.txt", "--out-dir", "out", cwd=tmp_path)
+    assert (tmp_path / "out/000003.png").exists()  # the third line's, though the second is empty
+    assert "20 other pictures lie in out from before, such as 000001-01.png" in again.stderr
+    (tmp_path / "none.txt").touch()
+    assert "there are no captions" in run("paint", paints, "--input", tmp_path / "none.txt", "--out-dir",
+                                          tmp_path / "out").stderr  # fmt: skip
+
+
+def test_a_sheet_too_large_for_memory_is_refused_while_its_captions_still_come(
+    paints: Path, tmp_path: Path
+) -> None:
+    lines = "red\n" * 300
+    (tmp_path / "many.txt").write_text(lines)
+    options = ("--output", "a.png", "--scale", 64)
+    for given in ({"input": lines}, {}):
+        named = [] if given else ["--input", "many.txt"]
+        done = run("paint", paints, *named, *options, cwd=tmp_path, **given)
+        assert done.returncode == 2
+        assert "the sheet would be too large" in done.stderr
+        assert "--out-dir" in done.stderr
+
+
+def test_a_test_with_pictures_that_cannot_be_read_is_told_or_counted(
+    says: Path, paints: Path, tmp_path: Path
+) -> None:
+    test = write_tiles(tmp_path, 3)
+    name = next((tmp_path / "pictures").iterdir())
+    line = next(i for i, row in enumerate(test.read_text().split("\n"), 1) if name.name in row)
+    name.write_bytes(name.read_bytes()[:60])
+    for model in (says, paints):
+        told = run("evaluate", model, test)
+        assert told.returncode == 2
+        assert f"{test}:{line}: {name}: the picture is " in told.stderr
+    counted = run("evaluate", paints, test, "--on-empty", "skip", "--judge", says, "--json")
+    assert f"{test}: left out: 1 (the picture is " in counted.stderr
+    judged = json.loads(counted.stdout)["judged"]
+    assert {each["choices"] for each in judged} <= {1, 2}  # of two captions none is one of ten
+
+
+def test_pictures_are_described_by_their_names_however_they_are_given(says: Path, tmp_path: Path) -> None:
+    odd = os.fsdecode(b"zwei\nZeilen " + b"\xe9.png")  # a name that is not UTF-8
+    for name, colours in (("a.png", ["red"] * 4), (odd, ["blue"] * 4)):
+        Image.fromarray(tiles(colours)).save(tmp_path / name)
+    said = run("translate", says, "a.png", odd, "--json", "--output", "said.jsonl", cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    lines = (tmp_path / "said.jsonl").read_text(encoding="utf-8").rstrip("\n").split("\n")
+    assert [json.loads(line)["source"] for line in lines] == ["a.png", odd]
+    assert [json.loads(line)["text"] for line in lines] == ["red red red red", "blue blue blue blue"]
+    (tmp_path / "in").mkdir()
+    Image.fromarray(tiles(["black"] * 4)).save(tmp_path / "in/b.png")
+    (tmp_path / "in/names.txt").write_text("b.png\n\na.png\n")  # beside the list, none, and from here
+    listed = run("translate", says, "--input", "in/names.txt", cwd=tmp_path)
+    assert listed.stdout == "black black black black\n\nred red red red\n"
+
+
+def test_what_comes_before_a_picture_that_cannot_be_read_is_written(says: Path, tmp_path: Path) -> None:
+    Image.fromarray(tiles(["red"] * 4)).save(tmp_path / "a.png")
+    (tmp_path / "bad.png").write_bytes(b"")
+    done = run("translate", says, input="a.png\n\nbad.png\na.png\n", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == "red red red red\n\n"
+    assert "standard input:3: bad.png: the file is empty" in done.stderr
+
+
+def test_a_picture_where_names_should_be_is_told(says: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "a.png"
+    Image.fromarray(tiles(["red"] * 4)).save(picture)
+    named = run("translate", says, "--input", picture)
+    before = picture.read_bytes()
+    assert run("translate", says, picture, "--output", picture).returncode == 2
+    assert picture.read_bytes() == before
+    assert (named.returncode, named.stdout) == (2, "")
+    assert (
+        f"this is a picture, not a file with names of pictures\n  To say what it shows: translate {says}"
+        in (named.stderr)
+    )
+    command = [sys.executable, "-m", "interlingua", "translate", str(says)]
+    piped = subprocess.run(command, capture_output=True, input=picture.read_bytes())
+    assert piped.returncode == 2
+    assert b"this is a picture, not names of pictures" in piped.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
+        (["translate", "{says}", ""], "the name of the picture is empty"),
         (["translate", "{paints}", "red"], "this model is for painting"),
         (["paint", "{says}", "red", "--output", "a.png"], "this model is for pictures"),
         (["paint", "{paints}", "red"], "where the pictures go is not said"),
@@ -273,6 +370,14 @@ def test_the_verbs_take_models_of_pictures(says: Path, paints: Path, pairs: Path
         (["paint", "{paints}", "red", "--output", "a.png", "--temperature", "0"], "temperature"),
         (["paint", "{paints}", "red", "--output", "a.png", "--seed", "2147483647", "--samples", "2"], "seed"),
         (["paint", "{paints}", "--input", "none.txt", "--output", "a.png"], "none.txt"),
+        (["paint", "{paints}", "{pairs}", "--output", "a.png"], "this is a file, not a caption"),
+        (["paint", "{paints}", os.fsdecode(b"caf\xe9"), "--output", "a.png"], "the caption is not UTF-8"),
+        (["paint", "{paints}", "red", "--output", "-"], "written to files"),
+        (
+            ["paint", "{paints}", "red", "--output", "a.png", "--samples", "10000", "--scale", "9"],
+            "too large",
+        ),
+        (["evaluate", "{paints}", "{pairs}", "--beam", "3", "--tag", "de"], "(found: '--tag, --beam')"),
         (["translate", "{says}", "none.png"], "no such file"),
         (["translate", "{says}", "a.png", "--alignment"], "does not go with pictures"),
         (["evaluate", "{says}", "{pairs}", "--judge", "{says}"], "for models that paint"),

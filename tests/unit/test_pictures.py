@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import os
+import struct
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from interlingua.data.codecs import load_tokenizers, save_tokenizers
 from interlingua.errors import BundleError, DataError
@@ -25,6 +29,7 @@ from interlingua.pictures.quantisation import FiniteScalarQuantiser
 from interlingua.pictures.reading import decode_picture, encode_png, fit, inspect_picture, read_picture
 from interlingua.pictures.reconstruction import measure_codec
 from interlingua.pictures.settings import PictureSettings
+from interlingua.pictures.source import inspect_pictures
 from interlingua.text.symbols import SymbolTokenizer
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.training.codec import CodecLearner
@@ -118,6 +123,78 @@ def test_a_picture_that_was_taken_sideways_stands_upright(tmp_path: Path) -> Non
     assert (pixels[:, :12] == 255).all()
 
 
+@pytest.mark.parametrize("kind", ["png", "webp", "jpg", "tiff"])
+@pytest.mark.parametrize(
+    "notes", [b"junk and more junk", b"Exif\0\0", b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + bytes(30)]
+)
+def test_what_a_damaged_note_says_about_a_sound_picture_does_not_matter(
+    kind: str, notes: bytes, tmp_path: Path
+) -> None:
+    image = Image.new("RGB", (32, 32), RED)
+    path = save(image, tmp_path / f"a.{kind}", **({} if kind == "tiff" else {"exif": notes}))
+    assert np.abs(read_picture(path, 32).astype(int) - RED).max() < 8
+
+
+def test_a_picture_is_turned_though_its_other_notes_cannot_be_written(tmp_path: Path) -> None:
+    image = Image.new("RGB", (32, 32), (255, 255, 255))
+    image.paste(RED, (0, 0, 32, 16))
+    note = struct.pack("<HHI4s", 0x0112, 3, 1, b"\6\0\0\0") + struct.pack(
+        "<HHI4s", 0x010F, 2, 900, b"\xff" * 4
+    )
+    exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2) + note + bytes(4)
+    pixels = read_picture(save(image, tmp_path / "a.png", exif=exif), 32)
+    assert (pixels[:, 20:] == RED).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_way_to_hold_a_camera_is_undone(orientation: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(noise(32, 32), tmp_path / "a.png", exif=exif)
+    with Image.open(path) as image:
+        assert (read_picture(path, 32) == np.asarray(ImageOps.exif_transpose(image))).all()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.linspace(0, 1, 1024, dtype=np.float32),
+        np.linspace(0, 255.9, 1024, dtype=np.float32),
+        np.linspace(0, 65_535, 1024, dtype=np.float32),
+        np.linspace(0, 65_535, 1024, dtype=np.int32),
+        np.linspace(0, 65_535, 1024, dtype=np.uint16),
+    ],
+    ids=["fractions", "bytes", "floats", "ints", "shorts"],
+)
+def test_grey_of_every_scale_runs_from_black_to_white(values: np.ndarray, tmp_path: Path) -> None:
+    path = save(Image.fromarray(values.reshape(32, 32)), tmp_path / "a.tiff")
+    expected = np.linspace(0, 255, 1024).reshape(32, 32)
+    assert np.abs(read_picture(path, 32)[..., 0] - expected).max() < 1.5
+
+
+@pytest.mark.parametrize("worst", [-1.0, np.nan, np.inf, 1e9])
+def test_grey_of_no_scale_is_told_and_not_made_black_or_white(worst: float, tmp_path: Path) -> None:
+    values = np.linspace(0, 1, 1024, dtype=np.float32)
+    values[7] = worst
+    path = save(Image.fromarray(values.reshape(32, 32)), tmp_path / "a.tiff")
+    with pytest.raises(DataError, match=r"a.tiff: .* no usual scale"):
+        read_picture(path, 32)
+
+
+def test_twelve_bits_in_sixteen_are_told_to_be_nearly_black(tmp_path: Path) -> None:
+    values = np.linspace(0, 4095, 1024).astype(np.uint16).reshape(32, 32)
+    report = inspect_picture(save(Image.fromarray(values), tmp_path / "a.png"), 32)[1]
+    assert report.warnings() == ["nearly black: no pixel is brighter than 16 of 255"]
+
+
+def test_warnings_of_a_program_stay_as_they_were(tmp_path: Path) -> None:
+    path = save(noise(), tmp_path / "a.jpg")
+    before = list(warnings.filters)
+    for _ in range(5):
+        inspect_pictures([str(path)] * 200, 32)
+        assert warnings.filters == before
+
+
 def test_of_several_pictures_the_first_is_taken(tmp_path: Path) -> None:
     first, second = Image.new("RGB", (32, 32), RED), Image.new("RGB", (32, 32), (0, 0, 255))
     path = save(first, tmp_path / "a.gif", save_all=True, append_images=[second])
@@ -143,6 +220,26 @@ BAD: dict[str, tuple[bytes, str]] = {
     "lfs": (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
     "zip": (b"PK\3\4aaaa", "a ZIP archive"),
     "gzip": (b"\x1f\x8b\x08", "a gzip file"),
+    "icons": (b"icns\0\0", "an icon"),
+    "page after a mark": (b"\xef\xbb\xbf<!doctype html>", "a web page"),
+    "page with a drawing": (b"<html><svg/></html>", "a web page"),
+    "svg after a comment": (b"<!-- " + b"x" * 900 + b" --><svg/>", "an SVG drawing"),
+    "svg of a document type": (
+        b"<?xml version='1.0'?><!DOCTYPE svg [<!ENTITY a 'b'>]><svg/>",
+        "an SVG drawing",
+    ),
+    "error": (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "an XML document"),
+    "error in JSON": (b'{"error": "not found"}', "JSON text"),
+    "address": (b"https://example.org/a.png\n", "the address of something"),
+    "letters": (base64.b64encode(png()), "base64"),
+    "letters in a URL": (b"data:image/png;base64,iVBORw0KGgo=", "base64"),
+    "heic of a burst": (b"\0\0\0\x18ftyphevc", "an HEIC picture"),
+    "raw": (b"\0\0\0\x18ftypcrx ", "raw picture"),
+    "jpeg xl": (b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL picture"),
+    "jpeg 2000": (b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 picture"),
+    "webm": (b"\x1aE\xdf\xa3", "a WebM"),
+    "array": (b"\x93NUMPY\1\0", "a NumPy array"),
+    "tiff": (b"II*\0\x08\0\0\0" + bytes(20), "the TIFF file is damaged, or"),
     "sound": (b"RIFF\0\0\0\0WAVEfmt ", "a sound"),
     "signature only": (png()[:8], "the picture is damaged|no picture"),
     "header only": (png()[:33], "the picture is (damaged|cut off)"),
@@ -183,6 +280,34 @@ def test_what_is_no_file_is_named(tmp_path: Path) -> None:
     ):  # fmt: skip
         with pytest.raises(DataError, match=what):
             read_picture(path, 32)
+
+
+@pytest.mark.parametrize(
+    ("meant", "written"),
+    [
+        ("Bild é.png", normalize("NFD", "Bild é.png")), (normalize("NFD", "ü.png"), "ü.png"),
+        ("a.JPG", "a.jpg"), ("a.jpeg", "a.jpg"), ("000042.jpg", "000042"), ("v1.5.png", "v1.5"),
+        ("in/a.png", "in\\a.png"), ("a.png", '"a.png"'),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_written_otherwise_is_told(meant: str, written: str, tmp_path: Path) -> None:
+    (tmp_path / meant).parent.mkdir(exist_ok=True)
+    (tmp_path / meant).write_bytes(png())
+    if (tmp_path / written).exists():
+        pytest.skip("this disk takes both for one")
+    with pytest.raises(DataError, match="no such file") as caught:
+        read_picture(tmp_path / written, 32, "pairs.tsv:3")
+    assert caught.value.accepted.endswith(str(tmp_path / meant))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("https://example.org/a.png", "download"), ("a.png\ta cat", "a tab")]
+)
+def test_what_is_no_name_of_a_file_is_told(name: str, said: str) -> None:
+    for path in (name, Path("/data") / name):
+        with pytest.raises(DataError, match="no such file") as caught:
+            read_picture(path, 32)
+        assert said in caught.value.accepted
 
 
 @given(st.binary(max_size=300), st.integers(0, 200), st.integers(1, 20))

@@ -158,6 +158,8 @@ def test_each_picture_has_its_seed_and_its_size(visit):
     ("field", "value", "said"),
     [
         ("prompt", "", "at least 1 character"),
+        ("prompt", " \n", "there is nothing to see in it"),
+        ("prompt", "\u200b\ufeff", "there is nothing to see in it"),
         ("prompt", 7, "valid string"),
         ("prompt", None, "valid string"),
         ("prompt", "x" * 1001, "1001 characters exceed the limit of 1000"),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import shlex
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from interlingua.data.formats.parquet import is_dataset
-from interlingua.data.formats.table import format_of
+from interlingua.data.formats.table import FORMATS, format_of
 from interlingua.data.settings import CorpusSettings
 from interlingua.errors import ConfigurationError
+
+LOOKED_AT = 10_000
+"""Files of a directory."""
 
 __all__ = ["is_experiment", "refuse_contradiction", "without_replaced"]
 
@@ -19,10 +24,7 @@ def is_experiment(file: Path) -> bool:
     if is_dataset(file):
         return False
     if file.is_dir():
-        raise ConfigurationError(
-            "this is a directory", where=file,
-            accepted=f"To go on with a run: --resume {file}. To start from a model: --from {file}.",
-        )  # fmt: skip
+        raise ConfigurationError("this is a directory", where=file, accepted=_advice_on(file))
     if file.suffix == ".toml":
         return True
     name = format_of(str(file), CorpusSettings())
@@ -32,6 +34,31 @@ def is_experiment(file: Path) -> bool:
         beginning = stream.read(1 << 16)
     lines = [line for line in beginning.split(b"\n") if line.strip() and not line.lstrip().startswith(b"#")]
     return bool(lines) and re.match(rb"\s*(\[[\w. ]+\]|[\w.]+\s*=[^\t]*)\s*(#.*)?$", lines[0]) is not None
+
+
+def _advice_on(directory: Path) -> str:
+    from interlingua.data.sources import PICTURES, SOUNDS
+
+    if (directory / "config.toml").is_file():
+        return f"To go on with a run: --resume {directory}. To start from a model: --from {directory}."
+    names = sorted(path.name for path in islice(directory.iterdir(), LOOKED_AT))
+    of_pairs = [suffix for form in FORMATS.values() for suffix in form.suffixes if suffix != ".txt"]
+    if pairs := [name for name in names if name.endswith((*of_pairs, ".tsv"))]:
+        return f"Name the file of pairs, such as {directory / pairs[0]}"
+    for kind, suffixes in (("picture", PICTURES), ("sound", SOUNDS)):
+        if named := [name for name in names if Path(name).suffix.lower() in suffixes]:
+            return _commands(directory, kind, named[0])
+    return "A file of pairs is needed: a line for each, source, a tab and target."
+
+
+def _commands(directory: Path, kind: str, name: str) -> str:
+    """How a file of pairs is made where the text lies beside each file."""
+    pair = """printf '%s\\t%s\\n' "$f" "$(tr '\\n\\t' '  ' < "${f%.*}.txt" | sed 's/ *$//')\""""
+    loop = f"for f in *{Path(name).suffix}; do {pair}; done > pairs.tsv"
+    return (
+        f"A file of pairs is needed in it: a line for each {kind}, such as {name}, a tab and its text.\n"
+        f"  Where a .txt lies beside each: (cd {shlex.quote(str(directory))} && {loop})"
+    )
 
 
 ALTERNATIVES = {"training": {"minutes", "max_steps"}, "data": {"train", "corpora"}}

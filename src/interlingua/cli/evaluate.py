@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from interlingua.cli.comparisons import Compared, comparison_table
-from interlingua.cli.evaluate_pictures import evaluate_painters
+from interlingua.cli.evaluate_pictures import evaluate_painters, read_pairs_of, refuse_options
 from interlingua.cli.lines import check_output, open_output
 from interlingua.cli.models import find_model, load_text_model, models_and_tests, paints, read_as_trained
 from interlingua.cli.options import (
@@ -122,7 +122,7 @@ def evaluate(
     corpora = {test: Corpus([test], settings) for test in tests}
     for corpus in corpora.values():
         show_reading(corpus.report())
-    pairs_of = {test: list(corpus) for test, corpus in corpora.items()}
+    pairs_of = {test: read_pairs_of(test, corpus) for test, corpus in corpora.items()}
     if settings.source_kind == "sound":
         for test, pairs in pairs_of.items():
             measure_sounds(pairs, corpora[test])  # a mistake in a file is reported before the models work
@@ -137,6 +137,8 @@ def evaluate(
     if judge is not None and not all(painting):
         raise ConfigurationError("a judge is for models that paint", where="--judge", found=str(judge))
     if all(painting):
+        refuse_options({"--metric": metric, "--repeated": repeated, "--multi-reference": multi_reference,
+                        "--tag": tag, "--beam": beam})  # fmt: skip
         if engine == "ctranslate2":
             raise ConfigurationError("CTranslate2 does not paint", where="--engine", found=engine)
         if judge is not None:

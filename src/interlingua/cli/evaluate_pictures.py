@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,38 @@ from interlingua.cli.models import load_model
 from interlingua.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from interlingua.data.corpus import CorpusSettings, Pair
+    from interlingua.data.corpus import Corpus, CorpusSettings, Pair
     from interlingua.evaluation.pictures import PaintingReport, TrainingPictures
 
-__all__ = ["evaluate_painters"]
+__all__ = ["evaluate_painters", "read_pairs_of", "refuse_options"]
+
+
+def read_pairs_of(name: str, corpus: Corpus) -> list[Pair]:
+    """The pairs of a file; those with pictures that cannot be read are left out and told of, if so set.
+
+    Raises:
+        DataError: a picture cannot be read.
+    """
+    from interlingua.data.usable import usable_pairs
+
+    pairs, left_out = usable_pairs(corpus)
+    for reason, count in left_out.items():
+        print(f"{name}: left out: {count:,} ({reason})", file=sys.stderr)
+    return pairs
+
+
+def refuse_options(options: dict[str, Any]) -> None:
+    """Refuses what says nothing to the evaluation of models that paint.
+
+    Args:
+        options: by their names; None or False where they were not given.
+
+    Raises:
+        ConfigurationError: names those that were given.
+    """
+    if named := [name for name, value in options.items() if value not in (None, False, [])]:
+        raise ConfigurationError("this does not go with models that paint", where="command line",
+                                 found=", ".join(named), accepted="Leave it out.")  # fmt: skip
 
 
 def evaluate_painters(
@@ -38,9 +67,11 @@ def evaluate_painters(
     """
     import numpy as np
 
+    from interlingua.data.corpus import Corpus
     from interlingua.evaluation.pictures import evaluate_painter
     from interlingua.pictures.reading import read_picture
 
+    learnt = None if train is None else read_pairs_of(", ".join(train), Corpus(train, settings))
     painters = [load_model(Path(model), **compute, of="paint") for model in models]
     looking = None if judge is None else load_model(judge, **compute, of="picture")
     for test, pairs in pairs_of.items():
@@ -52,7 +83,7 @@ def evaluate_painters(
                     found=f"{looking.size} pixels an edge, not {size}",
                     accepted=f"Train one with --set data.picture_size={size}",
                 )  # fmt: skip
-            seen = None if train is None else _training_pictures(train, settings, size)
+            seen = None if learnt is None else _training_pictures(learnt, size)
             true = np.stack([read_picture(pair.target, size).reshape(-1) for pair in pairs])
             report = evaluate_painter(painter, pairs, true, train=seen, judge=looking)
             if as_json:
@@ -62,14 +93,11 @@ def evaluate_painters(
                 _show(report, f"{name}, {test}: {len(pairs):,} captions, one picture each")
 
 
-def _training_pictures(files: list[str], settings: CorpusSettings, size: int) -> TrainingPictures:
+def _training_pictures(pairs: Sequence[Pair], size: int) -> TrainingPictures:
     import numpy as np
 
-    from interlingua.data.corpus import Corpus
     from interlingua.evaluation.pictures import TrainingPictures
     from interlingua.pictures.reading import read_picture
-
-    pairs = list(Corpus(files, settings))
 
     def read(numbers: Sequence[int]) -> Any:
         return np.stack([read_picture(pairs[i].target, size).reshape(-1) for i in numbers])
@@ -80,7 +108,12 @@ def _training_pictures(files: list[str], settings: CorpusSettings, size: int) ->
 def _plain(report: PaintingReport) -> dict[str, Any]:
     values = {**report._asdict(), "reconstruction": report.reconstruction._asdict()}
     values["judged"] = [
-        {"name": each.name, "chosen": each.chosen, "scores": [score.as_json() for score in each.scores]}
+        {
+            "name": each.name,
+            "chosen": each.chosen,
+            "choices": each.choices,
+            "scores": [score.as_json() for score in each.scores],
+        }
         for each in report.judged
     ]
     return values
@@ -105,9 +138,11 @@ def _show(report: PaintingReport, title: str) -> None:
     table.add_column("", overflow="fold")
     for score in report.judged[0].scores:
         table.add_column(f"{score.name} {'↑' if score.higher_is_better else '↓'}", justify="right")
-    table.add_column("caption chosen of ten ↑", justify="right")
+    among = report.judged[0].choices
+    if among > 1:
+        table.add_column(f"caption chosen of {among} ↑", justify="right")
     for each in report.judged:
         spreads = [f" ± {s.confidence.half_width:.2f}" if s.confidence else "" for s in each.scores]
         cells = [f"{score.score:.2f}{spread}" for score, spread in zip(each.scores, spreads, strict=True)]
-        table.add_row(each.name, *cells, f"{each.chosen:.1f}%")
+        table.add_row(each.name, *cells, *([f"{each.chosen:.1f}%"] if among > 1 else []))
     console.print(table)

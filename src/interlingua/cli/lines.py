@@ -21,7 +21,15 @@ from interlingua.data.reading import read_lines
 from interlingua.errors import ConfigurationError, DataError, OutputError
 from interlingua.files import write_error
 
-__all__ = ["check_input", "check_output", "count_lines", "line_chunks", "open_output", "refuse_same_file"]
+__all__ = [
+    "STANDARD_INPUT",
+    "check_input",
+    "check_output",
+    "count_lines",
+    "line_chunks",
+    "open_output",
+    "refuse_same_file",
+]
 
 STANDARD_INPUT, STANDARD_OUTPUT = "standard input", "standard output"
 COMPRESSED = COMPRESSIONS
@@ -172,11 +180,13 @@ def _standard_output() -> TextIO:
 
 
 def _open_file(path: Path) -> TextIO:
+    # A name of a file may hold what is not UTF-8: in JSON the escape is read as the same name again.
+    written: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"}
     if path.suffix == ".gz":
-        return cast(TextIO, gzip.open(path, "wt", encoding="utf-8", newline="\n"))
+        return cast(TextIO, gzip.open(path, "wt", **written))
     if path.suffix == ".xz":
-        return cast(TextIO, lzma.open(path, "wt", encoding="utf-8", newline="\n"))
-    return path.open("w", encoding="utf-8", newline="\n")
+        return cast(TextIO, lzma.open(path, "wt", **written))
+    return cast(TextIO, path.open("w", **written))
 
 
 def _decoded(arriving: Iterator[list[bytes]], name: str) -> Iterator[list[str]]:

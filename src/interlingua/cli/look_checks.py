@@ -9,6 +9,7 @@ from typing import Any
 
 from interlingua.cli.models import Use, source_kind
 from interlingua.errors import ConfigurationError, DataError
+from interlingua.text.normalise import is_blank
 
 __all__ = ["check_looked_at", "refuse_options"]
 
@@ -105,7 +106,7 @@ def _check_caption(model: Path, caption: str) -> None:
     if source_kind(model) != "text":
         raise ConfigurationError("only paintings of captions can be looked at", where=model,
                                  found=f"a model that makes pictures of {source_kind(model)}s")  # fmt: skip
-    if not caption.strip():
+    if is_blank(caption):
         raise DataError("the caption is empty", where="look", found=caption,
                         accepted=f"For example: {EXAMPLES['paint']}")  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,19 +11,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from interlingua.cli.lines import check_input, check_output, line_chunks
+from interlingua.cli.lines import check_input, check_output, count_lines, line_chunks
 from interlingua.cli.models import find_model, load_model
 from interlingua.cli.options import Device, Guidance, MinP, Precision, Temperature, Threads, TopK, TopP
+from interlingua.cli.texts import check_texts
 from interlingua.errors import ConfigurationError, OutputError
 from interlingua.files import write_whole
 from interlingua.search.settings import SearchSettings
+from interlingua.text.normalise import is_blank
 
 if TYPE_CHECKING:
     from interlingua.inference.painter import Painter, Painting
 
 __all__ = ["paint", "write_sheet"]
 
-CAPTIONS_AT_ONCE = 64
+PICTURES_AT_ONCE = 64
+"""That are painted before the next ones are begun; of a caption all samples."""
+MAX_SHEET_PIXELS = 100_000_000
+"""Of which each takes three bytes of memory."""
 SHEET_PIXELS = 128
 """About so large is a picture on a sheet, unless --scale says otherwise."""
 MARGIN = 0.06
@@ -45,7 +52,7 @@ def paint(
     out_dir: Annotated[
         Path | None,
         typer.Option(help="A directory for a PNG of each caption: 000001.png, ...; of several samples "
-                          "000001-1.png, ..."),
+                          "000001-1.png, ..., or 000001-01.png."),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, max=MAX_SAMPLES, help="Pictures of each caption.")] = 1,
     guidance: Guidance = None,
@@ -84,42 +91,82 @@ def paint(
         raise ConfigurationError("there are captions and a file of captions", where="--input",
                                  found=str(input), accepted="Give one of them.")  # fmt: skip
     find_model(model)
+    check_texts(captions, "paint", "caption")
     if not captions:
         check_input(input)
     _check_places(output, out_dir, model)
     options["seed"] = options.get("seed", 0)
     SearchSettings.parse({"seed": options["seed"] + samples - 1}, where="--seed and --samples")
     painter = load_model(model, device, threads, precision, of="paint")
+    size = painter.codec.size
+    scale = scale or (max(1, SHEET_PIXELS // size) if output is not None else 1)
+    if output is not None:
+        _check_sheet(len(captions) if captions else count_lines(input) or 1, samples, size * scale)
     rows: list[list[Painting]] = []
     unknown: dict[str, None] = {}
+    written: set[str] = set()
     number = empty = 0
-    for some in [captions] if captions else line_chunks(input, CAPTIONS_AT_ONCE):
-        empty += sum(not caption.strip() for caption in some)
+    at_once = max(1, PICTURES_AT_ONCE // samples)
+    for some in _chunks(captions, at_once) if captions else line_chunks(input, at_once):
+        empty += sum(map(is_blank, some))
+        if output is not None:
+            _check_sheet(number + len(some), samples, size * scale)
         for caption in some:
             unknown.update(dict.fromkeys(painter.captions.unknown(painter.captions.normalise(caption))))
-        painted = painter.paint(some, samples=samples, **options)
-        if out_dir is not None:
-            for of_caption in painted:
-                number += 1
-                for name, painting in _named(number, of_caption):
-                    _write(out_dir / name, painting.pixels, scale or 1)
-        else:
-            rows += painted
-    if output is not None and not rows:
+        for of_caption in painter.paint(some, samples=samples, **options):
+            number += 1
+            if out_dir is None:
+                rows.append(of_caption)
+                continue
+            for name, painting in _named(number, of_caption):
+                _write(out_dir / name, painting.pixels, scale)
+                written.add(name)
+    if not number:
         raise ConfigurationError("there are no captions", where=str(input or "standard input"))
     if output is not None:
-        write_sheet(output, rows, scale or max(1, SHEET_PIXELS // painter.codec.size))
+        write_sheet(output, rows, scale)
     _report(painter, empty, list(unknown))
+    if out_dir is not None:
+        _report_others(out_dir, written)
+
+
+def _chunks(captions: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (captions[start : start + size] for start in range(0, len(captions), size))
 
 
 def _named(number: int, paintings: Sequence[Painting]) -> Iterator[tuple[str, Painting]]:
+    """With names whose order is that of the samples."""
+    digits = len(str(len(paintings)))
     for sample, painting in enumerate(paintings, start=1):
-        yield f"{number:06d}.png" if len(paintings) == 1 else f"{number:06d}-{sample}.png", painting
+        of_several = "" if len(paintings) == 1 else f"-{sample:0{digits}d}"
+        yield f"{number:06d}{of_several}.png", painting
+
+
+def _check_sheet(captions: int, samples: int, edge: int) -> None:
+    """Refuses a sheet that no memory holds, before hours of painting.
+
+    Args:
+        captions: at least so many.
+        samples: of each.
+        edge: of a picture on the sheet, in pixels.
+    """
+    square = math.ceil(math.sqrt(samples))
+    width, height = (samples, captions) if captions > 1 else (square, square)
+    across, down = (round(count * edge * (1 + MARGIN)) for count in (width, height))
+    if across * down > MAX_SHEET_PIXELS:
+        raise ConfigurationError(
+            "the sheet would be too large", where="--output", found=f"{across:,} x {down:,} pixels",
+            accepted=f"Up to {MAX_SHEET_PIXELS / 1e6:g} million pixels: fewer captions or --samples, a "
+            "smaller --scale; or a file for each picture: --out-dir DIRECTORY",
+        )  # fmt: skip
 
 
 def _check_places(output: Path | None, out_dir: Path | None, model: Path) -> None:
     """Refuses places that cannot be written, before PyTorch, which takes seconds, is loaded."""
     if output is not None:
+        if output == Path("-"):
+            raise ConfigurationError("pictures are written to files", where="--output", found="-",
+                                     accepted="For example: --output painted.png")  # fmt: skip
         check_output(output)
         if output.suffix.lower() != ".png":
             example = output.with_suffix(".png")
@@ -187,3 +234,11 @@ def _report(painter: Painter, empty: int, unknown: Sequence[str]) -> None:
         what = "words" if painter.captions.kind == "words" else "symbols"
         named = " ".join(unknown[:SHOWN_SYMBOLS])
         print(f"interlingua: {what} that the model does not know: {named}{more}", file=sys.stderr)
+
+
+def _report_others(directory: Path, written: set[str]) -> None:
+    """Says that pictures of an earlier painting lie among those of this one."""
+    found = {path.name for path in directory.iterdir() if re.fullmatch(r"\d{6,}(-\d+)?\.png", path.name)}
+    if others := sorted(found - written):
+        lie = "1 other picture lies" if len(others) == 1 else f"{len(others):,} other pictures lie"
+        print(f"interlingua: {lie} in {directory} from before, such as {others[0]}", file=sys.stderr)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from interlingua.errors import ConfigurationError, DataError
 
-__all__ = ["lines_of"]
+__all__ = ["check_texts", "lines_of"]
 
 
 def lines_of(texts: list[str] | None) -> list[str]:
@@ -16,15 +16,30 @@ def lines_of(texts: list[str] | None) -> list[str]:
         ConfigurationError: a text is the name of a file.
         DataError: a text is not UTF-8.
     """
+    check_texts(texts)
+    return [line for text in texts or [] for line in text.split("\n")]
+
+
+def check_texts(texts: list[str] | None, verb: str = "translate", what: str = "text") -> None:
+    """Refuses what is no text.
+
+    Args:
+        texts: as they were given.
+        verb: what is to be done with them.
+        what: each of them is.
+
+    Raises:
+        ConfigurationError: a text is the name of a file.
+        DataError: a text is not UTF-8.
+    """
     for text in texts or []:
         if _is_file(text):
             raise ConfigurationError(
-                "this is a file, not a text", where="translate", found=text,
-                accepted=f"To translate what is in it: --input {text}",
+                f"this is a file, not a {what}", where=verb, found=text,
+                accepted=f"To {verb} what is in it: --input {text}",
             )  # fmt: skip
         if text != text.encode(errors="replace").decode():
-            raise DataError("the text is not UTF-8", where="translate", found=text)
-    return [line for text in texts or [] for line in text.split("\n")]
+            raise DataError(f"the {what} is not UTF-8", where=verb, found=text)
 
 
 def _is_file(text: str) -> bool:

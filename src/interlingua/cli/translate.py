@@ -14,7 +14,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from interlingua.cli.describe import check_pictures, describe, name_chunks
 from interlingua.cli.lines import (
+    STANDARD_INPUT,
     check_input,
     check_output,
     count_lines,
@@ -133,14 +135,17 @@ def translate(
         if named := [name for name, value in other.items() if value not in (None, False)]:
             raise ConfigurationError("this does not go with pictures", where="command line",
                                      found=", ".join(named))  # fmt: skip
-    given_lines = lines_of(texts)
+    given_lines = texts or [] if of_pictures else lines_of(texts)
     if texts and input is not None:
         raise ConfigurationError("there are texts and a file of texts", where="--input", found=str(input),
                                  accepted="Give one of them.")  # fmt: skip
-    refuse_same_file([input, *filter(None, [glossary]), *model.iterdir()], output)
+    pictures = map(Path, texts or []) if of_pictures else ()
+    refuse_same_file([input, *filter(None, [glossary]), *model.iterdir(), *pictures], output)
     if not texts:
         check_input(input)
     check_output(output)
+    if of_pictures:
+        check_pictures(model, texts, input)
     if glossary is not None:
         options["glossary"] = read_glossary(glossary)
 
@@ -156,10 +161,13 @@ def translate(
     detail: dict[str, Any] = {"alignment": alignment, "log_probs": as_json or scores}
     flags: Counter[str] = Counter()
     unknown: Counter[str] = Counter()
+    chunks = name_chunks if of_pictures else line_chunks
+    listed_in = None if texts else input or STANDARD_INPUT
+    line, fault = 1, None
     with open_output(output) as write, _progress(input, output) as advance:
-        for sources in [given_lines] if texts else line_chunks(input, CHUNK):
+        for sources in [given_lines] if texts else chunks(input, CHUNK):
             if isinstance(translator, Captioner):
-                translations = translator.translate([name.strip() for name in sources], **options)
+                translations, fault = describe(translator, sources, listed_in, line, options)
             else:
                 tagged = [add_tag(tag, source) for source in sources]
                 translations = translator.translate(tagged, **detail, **options)
@@ -168,10 +176,13 @@ def translate(
                 unknown.update(translation.unknown)
             written = [
                 _as_json(source, translation, engine) if as_json else _as_text(translation, scores, alignment)
-                for source, translation in zip(sources, translations, strict=True)
+                for source, translation in zip(sources, translations, strict=fault is None)
             ]
-            write("".join(line + "\n" for line in written))
+            write("".join(text + "\n" for text in written))
+            if fault is not None:
+                raise fault
             advance(len(sources))
+            line += len(sources)
     _report(flags, unknown)
 
 

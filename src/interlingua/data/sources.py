@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import re
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -10,9 +12,11 @@ from statistics import median
 from typing import Literal
 
 from interlingua.data.corpus import Pair, read_pairs
-from interlingua.data.settings import CorpusSettings
+from interlingua.data.file_account import FileAccount
+from interlingua.data.settings import CorpusSettings, display_name
 from interlingua.errors import DataError
 from interlingua.kinds import SourceKind
+from interlingua.pictures.opening import SUFFIXES as PICTURES
 from interlingua.pictures.reading import measure_picture
 from interlingua.sound.opening import SUFFIXES as SOUNDS
 from interlingua.sound.reading import is_sound
@@ -21,9 +25,9 @@ __all__ = ["PICTURES", "SOUNDS", "recognise_kinds"]
 
 LOOKED_AT = 20
 """Pairs that tell."""
-PICTURES = {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif",
-            ".tiff", ".ppm", ".pgm", ".svg", ".heic", ".avif"}  # fmt: skip
-"""Ends of names of picture files, of those that cannot be read as well: the reason is said."""
+KINDS: Mapping[SourceKind, Collection[str]] = {"sound": SOUNDS, "picture": PICTURES}
+"""Ends of names of files, of those that cannot be read as well: the reason is said."""
+_HEADING = re.compile(r"\w[\w -]*")
 SMALL = 1.5
 """Pictures whose longer edge is at most so many times a size lose little by being brought to it."""
 
@@ -32,35 +36,42 @@ def recognise_kinds(settings: CorpusSettings) -> CorpusSettings:
     """The settings with what sources and targets are: what they say, else what the first ones name.
 
     Raises:
-        DataError: the first file of pairs cannot be read.
+        DataError: the first file of pairs cannot be read, its first line seems to be a heading among names of
+            files, or its targets name sounds.
     """
     if "auto" in (settings.source_kind, settings.target_kind):
-        pairs = _first_pairs(settings)
-        sources, targets = ([pair[side] for pair in pairs] for side in range(2))
+        pairs, places = _first_pairs(settings)
         changes: dict[str, str] = {}
         if settings.source_kind == "auto":
-            changes["source_kind"] = _kind_of(sources, _root(settings))
+            changes["source_kind"] = _kind_of(pairs, places, "source", _root(settings))
         if settings.target_kind == "auto":
-            changes["target_kind"] = _target_kind(targets, changes.get("source_kind", settings.source_kind))
+            of_text = changes.get("source_kind", settings.source_kind) == "text"
+            changes["target_kind"] = _target_kind(pairs, places, of_text)
         settings = settings.model_copy(update=changes)
     if settings.picture_size is None and "picture" in (settings.source_kind, settings.target_kind):
         settings = settings.model_copy(update={"picture_size": _choose_size(settings)})
     return settings
 
 
-def _first_pairs(settings: CorpusSettings) -> list[Pair]:
+def _first_pairs(settings: CorpusSettings) -> tuple[list[Pair], list[str]]:
+    """Pairs, and where each of them is."""
     files = settings.train_files or settings.valid_files
     if not files or files[0].file == "-":
-        return []
-    return list(islice(read_pairs(files[0].file, settings.for_file(files[0])), LOOKED_AT))
+        return [], []
+    file, account = files[0].file, FileAccount()
+    pairs, places = list[Pair](), list[str]()
+    for pair in islice(read_pairs(file, settings.for_file(files[0]), account=account), LOOKED_AT):
+        pairs.append(pair)
+        places.append(account.where(display_name(file)))
+    return pairs, places
 
 
-def _target_kind(targets: Sequence[str], source_kind: str) -> str:
-    kind = _kind_of(targets)
-    if kind == "sound" and source_kind == "text":
+def _target_kind(pairs: Sequence[Pair], places: Sequence[str], of_text: bool) -> str:
+    kind = _kind_of(pairs, places, "target")
+    if kind == "sound" and of_text:
         raise DataError(
             "the targets are names of sound files, and models make no sounds", where="data.target_kind",
-            found=targets[0],
+            found=pairs[0].target,
             accepted="To write down what is said, let the sounds be the sources: --columns 2,1; if these "
             "names are texts to learn: --set data.target_kind=text",
         )  # fmt: skip
@@ -77,31 +88,51 @@ def _root(settings: CorpusSettings) -> Path | None:
     return Path(files[0] if isinstance(files[0], str) else files[0][0]).parent
 
 
-def _kind_of(names: Sequence[str], root: Path | None = None) -> SourceKind:
-    """What the files are that most of these names seem to be of; else they are texts.
+def _kind_of(
+    pairs: Sequence[Pair], places: Sequence[str], side: Literal["source", "target"], root: Path | None = None
+) -> SourceKind:
+    """What the files are that most names on a side seem to be of; else they are texts.
 
-    Not all need to: a heading, or a file of another kind, is told with its place once it is to be read.
+    Not all need to: a file of another kind, or none, is told with its place once it is to be read.
 
     Args:
-        names: of files, perhaps.
-        root: where they count from, where files without a known ending are looked into.
+        pairs: the first ones.
+        places: where each of them is.
+        side: of them.
+        root: where names count from, where files without a known ending are looked into.
+
+    Raises:
+        DataError: all but the first line name files: that one seems to be a heading.
     """
-    given = [name.strip() for name in names if name.strip()]
-    suffixes = [Path(name).suffix.lower() for name in given if "\t" not in name]
-    kinds: dict[SourceKind, Collection[str]] = {"sound": SOUNDS, "picture": PICTURES}
-    for kind, known in kinds.items():
-        if 2 * sum(suffix in known for suffix in suffixes) > len(given):
-            return kind
-    if root is not None and 2 * sum(is_sound(root / name) for name in given) > len(given):
+    names: list[str] = [getattr(pair, side) for pair in pairs]
+    given = [number for number, name in enumerate(names) if name.strip()]
+    for kind, suffixes in KINDS.items():
+        others = [number for number in given if not _ends_with(names[number], suffixes)]
+        if 2 * len(others) >= len(given):
+            continue
+        if others == [0] and _HEADING.fullmatch(names[0]) and not (root and (root / names[0]).exists()):
+            columns = shlex.quote(",".join(pairs[0]))
+            raise DataError(
+                f"most {side}s are names of {kind} files, but this one is not", where=places[0],
+                found=names[0],
+                accepted=f"If the first line holds the names of the columns: --columns {columns}\n"
+                f"  Else put it right; and if all {side}s are texts: --set data.{side}_kind=text",
+            )  # fmt: skip
+        return kind
+    if root is not None and 2 * sum(is_sound(root / names[number].strip()) for number in given) > len(given):
         return "sound"
     return "text"
+
+
+def _ends_with(name: str, suffixes: Collection[str]) -> bool:
+    return "\t" not in name and Path(name.strip()).suffix.lower() in suffixes
 
 
 def _choose_size(settings: CorpusSettings) -> Literal[32, 64]:
     """The smallest size that most of the first pictures fit into; the largest where none can be read."""
     side = 0 if settings.source_kind == "picture" else 1
     edges = []
-    for pair in _first_pairs(settings):
+    for pair in _first_pairs(settings)[0]:
         with suppress(DataError):  # what cannot be read is told when that matters
             edges.append(max(measure_picture(pair[side])))
     return 32 if edges and median(edges) <= SMALL * 32 else 64

@@ -41,7 +41,9 @@ class Judged(NamedTuple):
     scores: list[Score]
     """Of what it says they show, against the captions."""
     chosen: float
-    """The percentage of pictures for which it finds the true caption the most probable of ten."""
+    """The percentage of pictures for which it finds the true caption the most probable of some."""
+    choices: int
+    """Among so many captions it chooses, fewer where the test has fewer: of one there is no choice."""
 
 
 class PaintingReport(NamedTuple):
@@ -121,6 +123,7 @@ def _judge(
         [i, *(j for j in row.tolist() if captions[j] != captions[i])][:CHOICES]
         for i, row in enumerate(others[:, : 2 * CHOICES])
     ]
+    most = max(map(len, choices))
     found = []
     for name, flat in shown.items():
         pictures = list(flat.reshape(-1, size, size, 3))
@@ -128,7 +131,7 @@ def _judge(
         asked = [(pictures[i], captions[j]) for i, row in enumerate(choices) for j in row]
         probable = iter(judge.score_pictures(asked))
         right = [max(range(len(row)), key=[next(probable) for _ in row].__getitem__) == 0 for row in choices]
-        found.append(Judged(name, _score(said, captions, metrics), 100 * float(np.mean(right))))
+        found.append(Judged(name, _score(said, captions, metrics), 100 * float(np.mean(right)), most))
     return found
 
 

@@ -23,7 +23,7 @@ from interlingua.inference.translation import PairScore, Translation
 from interlingua.inference.translator import DraftObserver
 from interlingua.kinds import Source
 from interlingua.pictures.patches import GRID
-from interlingua.pictures.reading import fit, read_picture
+from interlingua.pictures.reading import decode_picture, fit, fit_image, read_picture, require_pictures
 from interlingua.pictures.source import FlatPixels, PictureSource
 from interlingua.search.hypothesis import Hypothesis, SearchInput
 from interlingua.search.settings import SearchSettings
@@ -32,8 +32,8 @@ from interlingua.text.tokenizer import TokenizerPair
 
 __all__ = ["Captioner", "Picture"]
 
-Picture = str | Path | npt.NDArray[Any]
-"""The name of a file, or an array: see `pictures.reading.fit`."""
+Picture = str | Path | bytes | npt.NDArray[Any] | Any
+"""The name of a file, what is in one, an array (see `pictures.reading.fit`), or an `Image` of Pillow."""
 PICTURES_AT_ONCE = 1024
 """Pictures in memory."""
 
@@ -85,7 +85,7 @@ class Captioner:
             DataError: a file cannot be read, or an array holds no picture.
         """
         settings = SearchSettings.parse({**self.settings.model_dump(), **changes}, where="search")
-        if isinstance(pictures, str | Path | np.ndarray):
+        if isinstance(pictures, str | Path | bytes | np.ndarray) or not isinstance(pictures, Iterable):
             raise DataError("this takes a list or the like", where="pictures", found=type(pictures).__name__,
                             accepted="A list of pictures; of one picture: [picture].")  # fmt: skip
         translations: list[Translation] = []
@@ -128,9 +128,15 @@ class Captioner:
     def _take(self, picture: Picture, where: str) -> FlatPixels:
         if isinstance(picture, str | Path):
             return read_picture(picture, self.size).reshape(-1)
+        if isinstance(picture, bytes):
+            return decode_picture(picture, self.size, where).reshape(-1)
+        if isinstance(picture, require_pictures().Image):
+            return fit_image(picture, self.size, where).reshape(-1)
         if not isinstance(picture, np.ndarray):
-            raise DataError("this is no picture", where=where, found=type(picture).__name__,
-                            accepted="The name of a file, or an array of pixels.")  # fmt: skip
+            raise DataError(
+                "this is no picture", where=where, found=type(picture).__name__,
+                accepted="The name or the content of a file, an array, or an image of Pillow.",
+            )  # fmt: skip
         return fit(picture, self.size, where).reshape(-1)
 
     def _translate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,9 +13,9 @@ from torch import Tensor
 from interlingua.data.batch import make_source
 from interlingua.engine.protocol import Engine
 from interlingua.engine.workload import batches, chunks, side_by_side
-from interlingua.errors import DataError
+from interlingua.errors import ConfigurationError
 from interlingua.inference.alignment import attention_of
-from interlingua.inference.inputs import check_chunk, read_pairs
+from interlingua.inference.inputs import check_chunk, read_pairs, read_texts
 from interlingua.inference.scoring import score
 from interlingua.inference.translation import PairScore
 from interlingua.kinds import Source
@@ -29,6 +30,7 @@ from interlingua.text.tokenizer import Tokenizer, TokenizerPair
 __all__ = ["PaintObserver", "Painter", "Painting"]
 
 PAIRS_AT_ONCE = 256
+MAX_SEED = 2**31 - 1
 PaintObserver = Callable[[Callable[[], dict[tuple[int, int], Sequence[int]]]], object]
 """Told after every token, with what gives the ids so far by (caption, sample); it may raise to stop."""
 
@@ -95,18 +97,14 @@ class Painter:
             **changes: fields of SearchSettings: guidance, temperature, top_k, top_p, min_p.
 
         Raises:
-            ConfigurationError: a setting is not acceptable.
+            ConfigurationError: a setting, the number of samples or a seed is not acceptable.
             DataError: a caption is no text.
         """
-        if isinstance(captions, str):
-            raise DataError("this takes a list or the like", where="captions", found=captions,
-                            accepted="A list of texts; of one text: [text].")  # fmt: skip
         values = {**self.settings.model_dump(), "sample": True, "beam": 1, "n_best": 1, **changes}
         settings = SearchSettings.parse(values, where="search")
-        texts = [_text(caption, number) for number, caption in enumerate(captions)]
+        texts = list(read_texts(captions, "captions"))
         sources = self.captions.encode_batch([self.captions.normalise(text) for text in texts])
-        first = settings.seed if seed is None else seed
-        firsts = first if isinstance(first, Sequence) else [first] * len(texts)
+        firsts = _seeds(settings.seed if seed is None else seed, len(texts), samples)
         jobs = [(number, sample) for number in range(len(texts)) for sample in range(samples)]
 
         def paint_batch(batch: list[int]) -> list[Painting]:
@@ -170,7 +168,31 @@ class Painter:
         return observe_step
 
 
-def _text(caption: object, number: int) -> str:
-    if not isinstance(caption, str):
-        raise DataError("this is no text", where=f"captions[{number}]", found=type(caption).__name__)
-    return caption
+def _seeds(seed: object, captions: int, samples: int) -> list[int]:
+    """The seed of each caption's first picture; all of a caption's seeds are such as settings may have."""
+    if not isinstance(samples, int) or isinstance(samples, bool) or samples < 1:
+        raise ConfigurationError("so many pictures of a caption cannot be painted", where="samples",
+                                 found=samples, accepted="1 or more.")  # fmt: skip
+    try:
+        seeds = _whole_numbers(seed, captions)
+    except TypeError:
+        raise ConfigurationError("this is no seed", where="seed", found=seed,
+                                 accepted="A whole number, or one for each caption.") from None  # fmt: skip
+    if len(seeds) != captions:
+        raise ConfigurationError("there is not a seed for each caption", where="seed",
+                                 found=f"{len(seeds)} seeds for {captions} captions")  # fmt: skip
+    for each in seeds:
+        if not 0 <= each <= MAX_SEED - samples + 1:
+            raise ConfigurationError(
+                "there is no such seed", where="seed", found=each,
+                accepted=f"From 0; the last sample's is at most {MAX_SEED}.",
+            )  # fmt: skip
+    return seeds
+
+
+def _whole_numbers(value: Any, count: int) -> list[int]:
+    """One number so many times, or those that there are."""
+    try:
+        return [operator.index(value)] * count
+    except TypeError:
+        return [operator.index(each) for each in value]

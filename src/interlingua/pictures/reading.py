@@ -6,9 +6,6 @@ Files are told apart by their content. Every error names the file, after what na
 from __future__ import annotations
 
 import io
-import re
-import stat
-import warnings
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -16,38 +13,29 @@ import numpy as np
 import numpy.typing as npt
 
 from interlingua.errors import ConfigurationError, DataError
+from interlingua.pictures.opening import open_picture
+from interlingua.pictures.quiet import without_warnings
+from interlingua.pictures.recognition import HEAD_BYTES, explain_no_picture, reason
 
 __all__ = [
-    "PictureReport", "Pixels", "decode_picture", "encode_png", "fit", "inspect_picture", "inspect_stream",
-    "measure_picture", "read_picture", "require_pictures",
+    "PictureReport", "Pixels", "decode_picture", "encode_png", "fit", "fit_image", "inspect_picture",
+    "inspect_stream", "measure_picture", "read_picture", "require_pictures",
 ]  # fmt: skip
 
 Pixels = npt.NDArray[np.uint8]
 """(size, size, 3)."""
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-READABLE = "PNG, JPEG, WebP, GIF (its first picture), BMP, TIFF and PPM can be read"
 MAX_PIXELS = 64_000_000
 """Of a file; what unpacks to more is refused before it is unpacked."""
 MAX_RATIO = 50
 """A picture so many times as wide as high, or as high as wide, is nothing but a line."""
-_OTHERS = {
-    rb"\s*<svg|\s*<\?xml[^>]*>\s*(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg": "an SVG drawing",
-    rb"....ftyp(avif|avis)": "an AVIF picture",
-    rb"....ftyp(heic|heix|mif1|msf1)": "an HEIC picture",
-    rb"....ftyp": "an MP4 film",
-    rb"%PDF": "a PDF document",
-    rb"8BPS": "a Photoshop file",
-    rb"\0\0\x01\0": "an icon (ICO)",
-    rb"\s*<(!DOCTYPE|!doctype|html|HTML)": "a web page",
-    rb"version https://git-lfs": "a Git LFS pointer, in place of the file itself (git lfs pull brings it)",
-    rb"PK\x03\x04": "a ZIP archive",
-    rb"\x1f\x8b": "a gzip file",
-    rb"RIFF....WAVE|fLaC|OggS|ID3": "a sound",
-}
 _ONE_NUMBER = np.array([1 << 16, 1 << 8, 1], np.uint32)
 """Makes one number of red, green and blue: whole rows are sorted fifty times as slowly."""
-_CONVERSION = "convert it first, for example to PNG"
+DARK = 20
+"""A picture that is nowhere brighter is nearly black."""
+ORIENTATION = 0x0112
+"""The tag by which a camera says how it was held."""
 
 
 class PictureReport(NamedTuple):
@@ -60,12 +48,16 @@ class PictureReport(NamedTuple):
     """Of the edge that it was brought to."""
     colours: int
     """Distinct ones after that; 1 is a blank sheet."""
+    brightest: int
+    """The largest of all red, green and blue, up to 255."""
 
     def warnings(self) -> list[str]:
         """What is odd, in words; training goes on."""
         found = []
         if self.colours == 1:
             found.append("of one colour alone: there is nothing to see")
+        elif self.brightest < DARK:
+            found.append(f"nearly black: no pixel is brighter than {self.brightest} of 255")
         if max(self.width, self.height) < self.size / 2:
             found.append(f"very small: {self.width} x {self.height} pixels")
         return found
@@ -114,7 +106,7 @@ def decode_picture(data: bytes, size: int, name: str = "picture") -> Pixels:
 def inspect_picture(path: str | Path, size: int, where: str | None = None) -> tuple[Pixels, PictureReport]:
     """As `read_picture`, with what the picture is like."""
     place = str(path) if where is None else f"{where}: {path}"
-    with _open(path, place) as stream:
+    with open_picture(path, place) as stream:
         return inspect_stream(stream, size, place)
 
 
@@ -132,19 +124,18 @@ def inspect_stream(
     image = _identify(stream, place, max_pixels)
     width, height = image.size
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if image.format == "JPEG":
+        with without_warnings():
+            if image.format in ("JPEG", "MPO"):  # a JPEG with more pictures behind the first
                 image.draft("RGB", (2 * size, 2 * size))  # unpacks a large one at a fraction of its size
             image.load()
-            pixels = _fit(image, size)
-    except MemoryError:
+            pixels = _fit(image, size, place)
+    except (MemoryError, DataError):
         raise
     except Exception as error:
         what = "the picture is cut off" if "truncated" in str(error) else "the picture is damaged"
-        raise DataError(what, where=place, found=_reason(error)) from error
+        raise DataError(what, where=place, found=reason(error)) from error
     colours = len(np.unique(pixels @ _ONE_NUMBER))
-    return pixels, PictureReport(width, height, size, colours)
+    return pixels, PictureReport(width, height, size, colours, int(pixels.max()))
 
 
 def measure_picture(path: str | Path) -> tuple[int, int]:
@@ -153,7 +144,7 @@ def measure_picture(path: str | Path) -> tuple[int, int]:
     Raises:
         DataError: as `read_picture`.
     """
-    with _open(path, str(path)) as stream:
+    with open_picture(path, str(path)) as stream:
         width, height = _identify(stream, str(path)).size
         return width, height
 
@@ -181,7 +172,24 @@ def fit(pixels: npt.NDArray[np.integer | np.floating], size: int, where: str = "
         pixels = np.round(pixels * 255)
     elif pixels.dtype != np.uint8:
         raise DataError("these are no pixels", where=where, found=f"type {pixels.dtype}", accepted=accepted)
-    return _fit(require_pictures().fromarray(pixels.astype(np.uint8)), size)
+    return _fit(require_pictures().fromarray(pixels.astype(np.uint8)), size, where)
+
+
+def fit_image(image: Any, size: int, where: str = "picture") -> Pixels:
+    """A picture that is an `Image` of Pillow, as `read_picture` gives it.
+
+    Raises:
+        DataError: it is empty or nothing but a line, or the file that it is of is damaged.
+    """
+    width, height = image.size
+    _check_edges(width, height, where)
+    try:
+        with without_warnings():
+            return _fit(image, size, where)
+    except (MemoryError, DataError):
+        raise
+    except Exception as error:
+        raise DataError("the picture is damaged", where=where, found=reason(error)) from error
 
 
 def encode_png(pixels: Pixels) -> bytes:
@@ -191,59 +199,42 @@ def encode_png(pixels: Pixels) -> bytes:
     return stream.getvalue()
 
 
-def _open(path: str | Path, place: str) -> BinaryIO:
-    accepted = "Paths are relative to the current directory."
-    try:
-        mode = Path(path).stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise DataError("this is a directory, not a picture file", where=place)
-        if not stat.S_ISREG(mode):
-            raise DataError("this is not a regular file", where=place)
-        return Path(path).open("rb")
-    except FileNotFoundError:
-        raise DataError("there is no such file", where=place) from None
-    except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
-        found = getattr(error, "strerror", None) or str(error)
-        raise DataError("the file cannot be read", where=place, found=found, accepted=accepted) from error
-
-
 def _identify(stream: BinaryIO, place: str, max_pixels: int = MAX_PIXELS) -> Any:
     """The picture of a stream, not unpacked yet, whose header is plausible."""
     image_module = require_pictures()
-    head = stream.read(512)
+    head = stream.read(HEAD_BYTES)
     if not head:
         raise DataError("the file is empty", where=place)
     stream.seek(0)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of large pictures, which are refused below, and odd headers
+        with without_warnings():  # of large pictures, which are refused below, and odd headers
             image = image_module.open(stream, formats=FORMATS)
     except MemoryError:
         raise
     except image_module.DecompressionBombError as error:
         raise _too_large(place, str(error), max_pixels) from error
     except Exception as error:  # decoders raise whatever a damaged header makes of them
-        raise _not_a_picture(head, error, place) from error
+        raise explain_no_picture(head, error, place) from error
     width, height = image.size
     if width * height > max_pixels:
         raise _too_large(place, f"{width:,} x {height:,} pixels", max_pixels)
-    if max(width, height) > MAX_RATIO * min(width, height):
-        raise DataError("the picture is nothing but a line", where=place,
-                        found=f"{width:,} x {height:,} pixels",
-                        accepted=f"One edge may be {MAX_RATIO} times the other.")  # fmt: skip
+    _check_edges(width, height, place)
     return image
 
 
-def _fit(image: Any, size: int) -> Pixels:
+def _check_edges(width: int, height: int, place: str) -> None:
+    if not min(width, height) or max(width, height) > MAX_RATIO * min(width, height):
+        raise DataError("the picture is nothing but a line", where=place,
+                        found=f"{width:,} x {height:,} pixels",
+                        accepted=f"One edge may be {MAX_RATIO} times the other.")  # fmt: skip
+
+
+def _fit(image: Any, size: int, place: str) -> Pixels:
     """Upright, on white, as large as the square allows, in its middle."""
     image_module = require_pictures()
-    from PIL import ImageOps
-
-    image = ImageOps.exif_transpose(image)
+    image = _turn_upright(image)
     if image.mode.startswith("I") or image.mode == "F":  # 16 bits a pixel, or 32
-        values = np.asarray(image, dtype=np.float64)
-        top = 65_535 if values.max() > 255 else 255
-        image = image_module.fromarray((values.clip(0, top) * (255 / top)).round().astype(np.uint8))
+        image = image_module.fromarray(_to_bytes(image, place))
     if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         image = image.convert("RGBA")
         white = image_module.new("RGBA", image.size, (255, 255, 255, 255))
@@ -259,22 +250,33 @@ def _fit(image: Any, size: int) -> Pixels:
     return np.asarray(image, dtype=np.uint8).copy()
 
 
+def _turn_upright(image: Any) -> Any:
+    """As the camera was held; a picture whose notes about itself are damaged stays as it is."""
+    turns = require_pictures().Transpose
+    methods = {2: turns.FLIP_LEFT_RIGHT, 3: turns.ROTATE_180, 4: turns.FLIP_TOP_BOTTOM, 5: turns.TRANSPOSE,
+               6: turns.ROTATE_270, 7: turns.TRANSVERSE, 8: turns.ROTATE_90}  # fmt: skip
+    try:
+        method = methods.get(image.getexif().get(ORIENTATION))
+    except MemoryError:
+        raise
+    except Exception:  # the pixels are sound
+        return image
+    return image if method is None else image.transpose(method)
+
+
+def _to_bytes(image: Any, place: str) -> Pixels:
+    """Grey of 16 or 32 bits a pixel, or of fractions, as 8 bits."""
+    values = np.asarray(image, dtype=np.float64)
+    low, high = values.min(), values.max()
+    if not (low >= 0 and high <= 65_535):  # nor what is no number
+        raise DataError(
+            "the picture's grey is on no usual scale", where=place, found=f"from {low:g} to {high:g}",
+            accepted="From 0 to 255 or to 65,535, or fractions from 0 to 1; bring it to one of these first.",
+        )  # fmt: skip
+    top = 1 if image.mode == "F" and high <= 1 else 255 if high < 256 else 65_535
+    return (values * (255 / top)).round().clip(0, 255).astype(np.uint8)
+
+
 def _too_large(place: str, found: str, max_pixels: int) -> DataError:
     accepted = f"At most {max_pixels / 1_000_000:g} million pixels are."
     return DataError("the picture is too large", where=place, found=found, accepted=accepted)
-
-
-def _not_a_picture(head: bytes, error: Exception, place: str) -> DataError:
-    for pattern, what in _OTHERS.items():
-        if re.match(pattern, head, re.DOTALL):
-            return DataError(f"the file is {what}", where=place, accepted=f"{READABLE}; {_CONVERSION}.")
-    begins_as_one = re.match(rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP", head, re.DOTALL)
-    if begins_as_one or type(error).__name__ != "UnidentifiedImageError":
-        return DataError("the picture is damaged", where=place, found=_reason(error))
-    return DataError("this is no picture, or a damaged one", where=place, accepted=f"{READABLE}.")
-
-
-def _reason(error: Exception) -> str | None:
-    """What a decoder said, if it says more than that it cannot."""
-    said = str(error)
-    return None if not said or "cannot identify" in said else said

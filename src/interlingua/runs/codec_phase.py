@@ -77,6 +77,7 @@ def _learn(trainer: Trainer, codec: PictureCodec, stopped: threading.Event) -> G
         yield Note(text, warning=True)
     began_s = clock()
     if checkpoint is not None:
+        journal.refuse_other_data(checkpoint)
         learner.learner.restore(checkpoint.tensors, checkpoint.about["step"])
         began_s = checkpoint.about["began_s"]
         yield Note(f"going on with the codec after {learner.step:,} updates")
@@ -100,7 +101,7 @@ def _learn(trainer: Trainer, codec: PictureCodec, stopped: threading.Event) -> G
         if ended:
             break
         if stopped.is_set() or now - saved >= settings.checkpoint_every_s:
-            about = {"step": learner.step, "began_s": began_s, "elapsed_s": clock()}
+            about = {"step": learner.step, "began_s": began_s, "elapsed_s": clock(), "data": store.digest}
             save_checkpoint(place, Checkpoint(learner.learner.tensors(), about))
             saved = now
         if stopped.is_set():

@@ -83,12 +83,7 @@ class Journal:
         checkpoint, damaged = load_newest(self.checkpoints)
         if checkpoint is None:
             return None, damaged
-        if checkpoint.about["data"] != self.plan.prepared.train.digest:
-            raise CheckpointError(
-                "the training data has changed since this run was started",
-                where=", ".join(map(str, (each.file for each in self.plan.experiment.data.train_files))),
-                accepted="Put the old files back, or start a new run from the saved model with --from.",
-            )
+        self.refuse_other_data(checkpoint)
         # The weights lay in another order then.
         if any(name.startswith("optimizer.") for name in checkpoint.tensors):
             raise CheckpointError(
@@ -97,6 +92,19 @@ class Journal:
                 accepted="Start a new run from the saved model with --from.",
             )
         return checkpoint, damaged
+
+    def refuse_other_data(self, checkpoint: Checkpoint) -> None:
+        """Raises CheckpointError when a checkpoint is of other data than there is now."""
+        digest = self.plan.prepared.train.digest
+        if checkpoint.about.get("data", digest) == digest:
+            return
+        data = self.plan.experiment.data
+        or_named = ", or a file that it names," if any(data.names_files) else ""
+        raise CheckpointError(
+            f"the training data{or_named} has changed since this run was started",
+            where=", ".join(map(str, (each.file for each in data.train_files))),
+            accepted="Put the old files back, or start a new run from the saved model with --from.",
+        )
 
     def scored_step(self) -> int | None:
         """The last step of a run that came to its end; None when this one has not."""

@@ -21,6 +21,7 @@ from interlingua.serving.refusal import RefusalError, deadline_missed
 from interlingua.serving.routes.schema import JSON, Text
 from interlingua.serving.routes.uploads import overwrite
 from interlingua.serving.settings import ServeSettings
+from interlingua.text.normalise import is_blank
 
 __all__ = ["OnDraft", "PaintFields", "PaintTask", "PictureService", "Pictures", "log_caption", "paint_body"]
 
@@ -131,6 +132,8 @@ class PictureService:
         characters, limit = len(asked.prompt), self.settings.max_caption_characters
         if characters > limit:
             raise _mistake("prompt", f"{characters} characters exceed the limit of {limit}")
+        if is_blank(asked.prompt):
+            raise _mistake("prompt", "there is nothing to see in it; a caption is needed")
         seed = secrets.randbelow(_SEEDS - count) if asked.seed is None else asked.seed
         if seed + count > _SEEDS:
             raise _mistake("seed", f"of {count} pictures the first seed is at most {_SEEDS - count}")

@@ -1,0 +1,63 @@
+"""What a file of pairs, or a directory, holds: recognised, or told with what was probably meant."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from interlingua.cli.choices import is_experiment
+from interlingua.data.settings import CorpusSettings
+from interlingua.data.sources import recognise_kinds
+from interlingua.errors import ConfigurationError, DataError
+
+
+def kinds(path: Path, content: str, **settings: object) -> tuple[str, str]:
+    path.write_text(content, encoding="utf-8")
+    found = recognise_kinds(CorpusSettings.parse({"train": str(path), **settings}, where="test"))
+    return found.source_kind, found.target_kind
+
+
+@pytest.mark.parametrize("end", ["png", "wav"])
+def test_names_of_columns_are_not_taken_for_the_name_of_a_file(end: str, tmp_path: Path) -> None:
+    rows = "".join(f"{number}.{end},a cat\n" for number in range(3))
+    with pytest.raises(DataError, match=r"pairs.csv:1: .*this one is not \(found: 'file_name'\)") as caught:
+        kinds(tmp_path / "pairs.csv", f"file_name,text\n{rows}")
+    assert "--columns file_name,text" in str(caught.value)
+    kind = {"png": "picture", "wav": "sound"}[end]
+    given = {"columns": "file_name,text"}
+    assert kinds(tmp_path / "pairs.csv", f"file_name,text\n{rows}", **given) == (kind, "text")
+
+
+def test_one_name_without_an_end_does_not_make_texts_of_all_pictures(tmp_path: Path) -> None:
+    rows = "a.png\ta cat\nb\ta dog\nc.PNG\ta cow\n"
+    assert kinds(tmp_path / "pairs.tsv", rows) == ("picture", "text")  # the odd one is told when it is read
+    assert kinds(tmp_path / "pairs.tsv", rows, columns="2,1") == ("text", "picture")
+    texts = {"source_kind": "text"}
+    assert kinds(tmp_path / "pairs.tsv", rows, **texts) == ("text", "text")
+    assert kinds(tmp_path / "pairs.tsv", rows, source_kind="picture") == ("picture", "text")
+
+
+def test_texts_that_name_a_file_now_and_then_are_texts(tmp_path: Path) -> None:
+    assert kinds(tmp_path / "pairs.tsv", "open a.png\tx\nSave.\ty\nClose.\tz\n") == ("text", "text")
+
+
+def test_a_directory_is_told_what_it_lacks(tmp_path: Path) -> None:
+    def told() -> str:
+        with pytest.raises(ConfigurationError, match="this is a directory") as caught:
+            is_experiment(tmp_path)
+        return str(caught.value.accepted)
+
+    assert told().startswith("A file of pairs is needed")
+    for number, text in enumerate(("a cat\n", "a dog,\nasleep")):
+        (tmp_path / f"{number} é.png").touch()
+        (tmp_path / f"{number} é.txt").write_text(text)
+    command = re.search(r"\(cd .*\)$", told())
+    assert command is not None
+    subprocess.run(["bash", "-c", command[0]], check=True)
+    assert (tmp_path / "pairs.tsv").read_text() == "0 é.png\ta cat\n1 é.png\ta dog, asleep\n"
+    assert told() == f"Name the file of pairs, such as {tmp_path / 'pairs.tsv'}"
+    (tmp_path / "config.toml").touch()
+    assert told().startswith("To go on with a run: --resume")
