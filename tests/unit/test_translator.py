@@ -512,7 +512,6 @@ def test_whatever_holds_texts_in_an_order_is_translated(translator: Translator, 
         (["a", "\ud800"], r"texts\[1\]: the text holds a lone surrogate"),
         (io.BytesIO(b"a\n"), r"texts\[0\]: this is of type bytes"),
     ],
-    ids=str,
 )
 def test_what_is_no_text_is_named(translator: Translator, texts: Any, where: str) -> None:
     with pytest.raises(DataError, match=where):
@@ -537,7 +536,6 @@ def test_what_is_no_text_is_named(translator: Translator, texts: Any, where: str
         ([("a", "b"), ("a", None)], r"pairs\[1\]\[1\]: this is of type NoneType"),
         ([("a", "\udfff")], r"pairs\[0\]\[1\]: the text holds a lone surrogate"),
     ],
-    ids=str,
 )
 def test_what_is_no_pair_is_named(translator: Translator, pairs: Any, where: str) -> None:
     with pytest.raises(DataError, match=where):
