@@ -52,8 +52,11 @@ _MEANING = {
     500: "The text could not be translated.",
     503: "Too many requests are waiting, or this one took too long; Retry-After says when to try again.",
 }
-_NOT_BLANK = r"[^\s\x1c-\x1f\x85\ufeff]"
-"""Something beside space, as Python and as JavaScript see it."""
+_NOT_BLANK = (
+    r"[^\s\x00-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u202a-\u202e"
+    r"\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]"
+)
+"""Something beside space, control characters and invisible ones, as Python and as JavaScript see it."""
 
 
 def answers(*statuses: int, body: bool = False) -> dict[int | str, dict[str, Any]]:
