@@ -744,6 +744,19 @@ class TestArchives:
             path = zip_of(tmp_path / "b.zip", {f"T.{code}-en.en": "one\n", f"T.{code}-en.{code}": "um\n"})
             assert read(path) == [("um", "one")]
 
+    @pytest.mark.parametrize("suffix", ["", ".txt"])
+    def test_a_package_of_argos_says_its_direction(self, suffix: str, tmp_path: Path) -> None:
+        members = {f"data-en_de/source{suffix}": "one\ntwo\n", f"data-en_de/target{suffix}": "eins\nzwei\n"}
+        about = {"data-en_de/metadata.json": '{"from_code": "en", "to_code": "de"}', "data-en_de/README": "x"}
+        path = zip_of(tmp_path / "a.argosdata", {**about, **members})
+        assert read(path) == read(path, settings=EN_DE) == [("one", "eins"), ("two", "zwei")]
+        assert read(path, settings=CorpusSettings(languages=("de", "en")))[0] == ("eins", "one")
+        with pytest.raises(DataError, match=r"no parallel files .*en and de.*\n.*--languages en de"):
+            read(path, settings=CorpusSettings(languages=("fr", "en")))
+        for without in ({}, {"data-en_de/metadata.json": "[]"}):
+            unsaid = zip_of(tmp_path / "b.zip", {**without, **members})
+            assert read(unsaid, settings=EN_DE)[0] == ("one", "eins")
+
     def test_unequal_files(self, tmp_path: Path) -> None:
         path = zip_of(tmp_path / "a.zip", {"T.en-de.en": "a\nb\nc\n", "T.en-de.de": "a\nb\n"})
         with pytest.raises(DataError, match=r"unequal numbers .*3 lines in T\.en-de\.en, 2 in T\.en-de\.de"):

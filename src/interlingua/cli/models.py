@@ -38,7 +38,7 @@ USES: dict[Use, tuple[str, str]] = {
     "paint": ("painting", "paint"),
 }
 CONFIG, WEIGHTS = "config.toml", "model.safetensors"
-PAIRS = (ZIP, *COMPRESSIONS, *(suffix for format in FORMATS.values() for suffix in format.suffixes))
+PAIRS = (*ZIP, *COMPRESSIONS, *(suffix for format in FORMATS.values() for suffix in format.suffixes))
 """How the names of files of pairs end."""
 _HUB_NAME = re.compile(r"[\w-]+/[\w.-]+")
 SHOWN = 3

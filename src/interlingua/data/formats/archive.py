@@ -1,12 +1,14 @@
-"""Zip archives: two parallel files, as OPUS serves them, or one of another format; nothing is extracted."""
+"""Zip archives: parallel files, as OPUS or Argos have them, or one of any format; nothing is extracted."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection
 from itertools import permutations
 from pathlib import Path, PurePosixPath
+from zipfile import ZipFile
 
 from interlingua.data.file_account import FileAccount
 from interlingua.data.formats.languages import describe_languages, is_code, match
@@ -42,6 +44,10 @@ def find_members(
     """
     with open_archive(archive, changes) as opened:
         names = [name for name in opened.namelist() if not name.endswith("/") and not _is_beside(name)]
+        packaged = _packaged(opened, names, languages, archive)
+    if packaged is not None:
+        account.note(f"read of the archive: {' + '.join(packaged)}")
+        return Member(archive, packaged[0]), Member(archive, packaged[1])
     single = [name for name in names if _suffix(name) in suffixes]
     parallel = _parallel(names, suffixes)
     chosen = [pair for stem in parallel if (pair := _choose(stem, parallel[stem], languages))]
@@ -66,6 +72,38 @@ def find_members(
     found_names = ", ".join([*shown[:SHOWN], *(["…"] if len(shown) > SHOWN else [])]) or "nothing"
     raise DataError(what, where=archive, found=found_names,
                     accepted="Unpack it, and name the files that are meant.")  # fmt: skip
+
+
+def _packaged(
+    opened: ZipFile, names: Collection[str], languages: tuple[str, str] | None, archive: Path
+) -> tuple[str, str] | None:
+    """The files called source and target of a data package of Argos, in the direction that is asked for."""
+    sides: dict[PurePosixPath, dict[str, str]] = defaultdict(dict)
+    for name in names:
+        path = PurePosixPath(_uncompressed(name))
+        if path.name.removesuffix(".txt") in ("source", "target"):
+            sides[path.parent][path.name.removesuffix(".txt")] = name
+    both = [(directory, own) for directory, own in sides.items() if len(own) == 2]
+    if len(both) != 1:
+        return None
+    ((directory, own),) = both
+    found, codes = (own["source"], own["target"]), _codes_of_package(opened, str(directory / "metadata.json"))
+    if languages is None or codes is None or all(map(match, languages, codes)):
+        return found
+    if all(map(match, languages, reversed(codes))):
+        return found[1], found[0]
+    raise DataError("there are no parallel files in the two languages", where=archive,
+                    found=" and ".join(codes), accepted=f"--languages {' '.join(codes)}")  # fmt: skip
+
+
+def _codes_of_package(opened: ZipFile, name: str) -> tuple[str, str] | None:
+    """The languages that a package says, if it does."""
+    try:
+        about = json.loads(opened.read(name))
+        codes = about["from_code"], about["to_code"]
+    except (KeyError, TypeError, ValueError):
+        return None
+    return codes if all(isinstance(code, str) and code for code in codes) else None
 
 
 def _is_beside(name: str) -> bool:

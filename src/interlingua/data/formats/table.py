@@ -86,7 +86,8 @@ FORMATS = {
     "po": Format(_read_po, (".po", ".pot"), languages=True),
     "parquet": Format(_read_parquet, (".parquet", ".arrow"), languages=True),
 }
-ZIP = ".zip"
+ZIP = ".zip", ".argosdata"
+"""Ends of names of archives."""
 _BY_SUFFIX = {suffix: name for name, format in FORMATS.items() for suffix in format.suffixes}
 
 
@@ -95,7 +96,7 @@ def format_of(file: PairFile, settings: CorpusSettings) -> str:
     if not isinstance(file, str):
         return "parallel"
     path = Path(file)
-    if path.suffix.lower() == ZIP:
+    if path.suffix.lower() in ZIP:
         return "zip"
     if path.is_dir():
         return "parquet"
