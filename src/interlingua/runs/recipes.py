@@ -58,9 +58,16 @@ class Default(NamedTuple):
     max_tokens: int
     long_preset: str = ""
     """The preset for a budget of LONG_BUDGET tokens, where that is another one."""
+    min_updates: int = 1_000
+    """Time for fewer updates goes into more of half the size (benchmarks/results/recipes.md, "The size of
+    batches")."""
 
 
-WIDE = (Default(2e6, "mini", 2048), Default(1e7, "small", 2048), Default(math.inf, "base", 4096))
+WIDE = (
+    Default(2e6, "mini", 2048, min_updates=600),
+    Default(1e7, "small", 2048, min_updates=600),
+    Default(math.inf, "base", 4096, min_updates=600),
+)
 """For subwords, and for large data."""
 NARROW = (Default(2e5, "letters", 1024), Default(math.inf, "letters", 2048, long_preset="letters-wide"))
 """For small vocabularies, while the data are not large."""
@@ -98,9 +105,8 @@ NARROW_REGULARISATION = (
     Regularisation(math.inf, 0.3),
 )
 
-MIN_UPDATES, MIN_MAX_TOKENS = 600, 512
-"""Time for fewer updates goes into more of half the size, down to batches of so many tokens
-(benchmarks/results/recipes.md, "The size of batches")."""
+MIN_MAX_TOKENS = 512
+"""A short time does not make batches smaller than this."""
 
 SUBWORD_SAMPLING = {"unigram": 0.5, "bpe": 0.1}
 """training.subword_sampling for each kind of subwords: Kudo 2018; Provilkov et al. 2020."""
@@ -245,7 +251,7 @@ def choose_max_tokens(
         return training.max_tokens
     if training.minutes is not None:
         seen = 60 * training.minutes * throughput(preset)
-        while seen < MIN_UPDATES * max_tokens and max_tokens > MIN_MAX_TOKENS:
+        while seen < default.min_updates * max_tokens and max_tokens > MIN_MAX_TOKENS:
             max_tokens //= 2
     return max_tokens
 
