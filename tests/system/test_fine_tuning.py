@@ -71,6 +71,13 @@ def test_the_base_model_is_scored_first_on_new_and_on_old_pairs(base: Path, tmp_
         assert "from the base model to the saved one" in " ".join(shown.out.split())
 
 
+def assert_alike(one: Path, other: Path) -> None:
+    """Weights and checkpoints of two runs, bit by bit."""
+    for kind in (weights, last_checkpoint):
+        ours, theirs = kind(one), kind(other)
+        assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
 def test_ten_steps_and_ten_more_are_twenty(base: Path, tmp_path: Path) -> None:
     list(start(further(base), tmp_path / "whole"))
     events = start(further(base), tmp_path / "halves")
@@ -79,9 +86,7 @@ def test_ten_steps_and_ten_more_are_twenty(base: Path, tmp_path: Path) -> None:
             break
     events.close()
     resume_tiny(tmp_path / "halves")
-    for kind in (weights, last_checkpoint):
-        ours, theirs = kind(tmp_path / "halves"), kind(tmp_path / "whole")
-        assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert_alike(tmp_path / "halves", tmp_path / "whole")
     compared = [read_info(tmp_path / name)["base_comparison"] for name in ("whole", "halves")]
     assert compared[0] == compared[1]
 
@@ -188,9 +193,7 @@ def test_learning_rates_race(base: Path, tmp_path: Path, monkeypatch: pytest.Mon
             break
     events.close()
     resume_tiny(tmp_path / "halves")
-    for kind in (weights, last_checkpoint):
-        ours, theirs = kind(tmp_path / "halves"), kind(tmp_path / "whole")
-        assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert_alike(tmp_path / "halves", tmp_path / "whole")
     given = start(further(base, max_steps=100, learning_rate=0.001), tmp_path / "given")
     assert not any(isinstance(event, Raced) for event in given)
 

@@ -266,7 +266,7 @@ def test_what_is_stopped_goes_on_and_the_old_model_is_there_meanwhile(
 def test_another_request_begins_anew(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = copy_of(world / "model", tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(Validator, "_measure_losses", lambda *_: signal.raise_signal(signal.SIGINT))
+        patch.setattr(Validator, "measure_loss", lambda *_: signal.raise_signal(signal.SIGINT))
         assert improve(world, model).code == 130
     refused = improve(world, model, corrections="garbage")
     assert refused.code == 2

@@ -27,7 +27,7 @@ LOOKED_AT = 20
 """Pairs that tell."""
 KINDS: Mapping[SourceKind, Collection[str]] = {"sound": SOUNDS, "picture": PICTURES}
 """Ends of names of files, of those that cannot be read as well: the reason is said."""
-_HEADING = re.compile(r"\w[\w -]*")
+_HEADING = re.compile(r"\w[\w -]{0,60}")
 SMALL = 1.5
 """Pictures whose longer edge is at most so many times a size lose little by being brought to it."""
 

@@ -10,7 +10,7 @@ from interlingua.inference.bundle import Bundle
 from interlingua.model.architectures import parse_model_settings
 from interlingua.model.presets import PRESETS
 
-__all__ = ["other_rates", "refuse_other_model", "values_of_base"]
+__all__ = ["racing_rates", "refuse_other_model", "values_of_base"]
 
 LEARNING_RATE = {"adamw": 2e-3, "muon": 4e-3}
 """Peaks: two thirds of that from nothing suited the validation pairs of a new domain best
@@ -34,9 +34,9 @@ def values_of_base(base: Bundle, optimizer: str) -> dict[str, Any]:
     return {**kept, "training": {"learning_rate": share * LEARNING_RATE[optimizer]}}
 
 
-def other_rates(learning_rate: float) -> list[float]:
-    """The peaks that race against the usual one."""
-    return [share * learning_rate for share in RACING_SHARES[1:]]
+def racing_rates(learning_rate: float) -> list[float]:
+    """The peaks that race, the usual one first."""
+    return [share * learning_rate for share in RACING_SHARES]
 
 
 def refuse_other_model(values: Mapping[str, Any], base: Bundle, where: str) -> None:

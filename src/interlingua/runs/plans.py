@@ -31,7 +31,7 @@ from interlingua.runs.experiment import (
     parse_given,
     rename_old_keys,
 )
-from interlingua.runs.fine_tuning import other_rates, refuse_other_model, values_of_base
+from interlingua.runs.fine_tuning import racing_rates, refuse_other_model, values_of_base
 from interlingua.runs.inputs import Inputs, copy_streams, find_again, pair_files
 from interlingua.runs.lengths import describe_outliers, measure_lengths
 from interlingua.runs.manifest import Manifest
@@ -139,7 +139,7 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
 def _with_other_rates(plan: Plan, asked: bool) -> list[Plan]:
     """A fine-tuning, and the same with other learning rates, if none is asked for and a race has time."""
     training = plan.experiment.training
-    rates = [training.learning_rate, *other_rates(training.learning_rate)]
+    rates = racing_rates(training.learning_rate)
     turn = choose_turn(training.minutes, training.max_steps, len(rates), fine_tuning=True)
     if asked or turn is None or not training.race:
         return [plan]

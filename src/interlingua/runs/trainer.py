@@ -155,13 +155,13 @@ class Trainer:
         Where old pairs are mixed in, each kind counts as much as it is seen.
         """
         validator, learner = self.validator, self.learner
-        share = self.plan.experiment.data.mix_share if validator.of_kind(old=True) else 0.0
+        share = self.plan.experiment.data.mix_share if validator.numbers(old=True) else 0.0
         bits = 0.0
         with learner.averaged_weights():
             learner.model.eval()
             for old, weight in ((False, 1 - share), (True, share)):
                 if weight:
-                    compared = _first(validator, validator.of_kind(old=old), characters, pairs)
+                    compared = _first(validator, validator.numbers(old=old), characters, pairs)
                     bits += weight * validator.measure_loss(learner.model, compared).bits_per_character
             learner.model.train()
         return bits

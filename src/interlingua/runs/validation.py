@@ -80,7 +80,6 @@ class Validation(NamedTuple):
     """The scores of each corpus, by its name, where the pairs are of several."""
     old_scores: Sequence[Score] = ()
     """Of old pairs that are mixed in, where there are some; loss and scores are then of new pairs alone."""
-    old_bits_per_character: float | None = None
     by_loss: bool = False
     """Whether the loss is what the best weights are chosen by, since the pairs are too few for a score."""
 
@@ -111,8 +110,6 @@ class Loss(NamedTuple):
 
 
 NO_LOSS = Loss(math.nan, math.nan)
-Losses = tuple[Loss, Loss | None]
-"""Of new pairs, and of old ones that are mixed in, if some are."""
 
 
 class _OutOfTimeError(Exception):
@@ -192,11 +189,11 @@ class Validator:
         training = model.training
         model.eval()
         try:
-            losses, translations = self._apply(model, self.greedy, indices, ends_at, stopped)
+            loss, translations = self._apply(model, self.greedy, indices, ends_at, stopped)
         finally:
             model.train(training)
         pairs, outputs = self._sorted(indices, [translation.text for translation in translations])
-        validation = self._validation(losses, self.greedy, pairs, outputs, started, n_bootstrap=0)
+        validation = self._validation(loss, self.greedy, pairs, outputs, started, n_bootstrap=0)
         validation = validation._replace(outputs=tuple(translation.text for translation in translations))
         if len(pairs) < self.decode_pairs:
             self.decode_pairs = max(len(pairs), FIRST_PAIRS)
@@ -217,19 +214,19 @@ class Validator:
         started = time.monotonic()
         model.eval()
         if not self.chooses_length_penalty:
-            losses, translations = self._apply(model, self.search, self.order, ends_at)
+            loss, translations = self._apply(model, self.search, self.order, ends_at)
             pairs, found = self._sorted(self.order, translations)
             outputs = [translation.text for translation in found]
-            validation = self._validation(losses, self.search, pairs, outputs, started)
+            validation = self._validation(loss, self.search, pairs, outputs, started)
             return self._complete(
                 validation, model, _unsplit(pairs, found, outputs), measuring_ends_at, outputs
             )
         # One search does for all: what a beam meets does not depend on the penalty when all its slots finish.
         search = self.search.model_copy(update={"stop": "all", "n_best": self.search.beam})
-        losses, translations = self._apply(model, search, self.order, ends_at)
+        loss, translations = self._apply(model, search, self.order, ends_at)
         pairs, found = self._sorted(self.order, translations)
         search, outputs = self._choose_length_penalty(pairs, found)
-        validation = self._validation(losses, search, pairs, outputs, started)
+        validation = self._validation(loss, search, pairs, outputs, started)
         return self._complete(validation, model, _unsplit(pairs, found, outputs), measuring_ends_at, outputs)
 
     def _complete(
@@ -280,11 +277,12 @@ class Validator:
     def _apply(
         self, model: Model, search: SearchSettings, indices: list[int], ends_at: float,
         stopped: threading.Event | None = None,
-    ) -> tuple[Losses, list[Translation]]:  # fmt: skip
-        """The losses, and translations of the first of these pairs: of all that there is time for."""
-        losses = self._measure_losses(model, ends_at)
+    ) -> tuple[Loss, list[Translation]]:  # fmt: skip
+        """The loss on new pairs; and translations of the first of these, of all that there is time for."""
+        now = time.monotonic()
+        loss = self.measure_loss(model, self.numbers(old=False), now + LOSS_SHARE * (ends_at - now))
         if self.store.target_kind == "picture":
-            return losses, []
+            return loss, []
         translator = build_user(
             EagerEngine(model, self.device), self.tokenizers, settings=search,
             **self.lengths._asdict(), facts=self.facts,
@@ -310,7 +308,7 @@ class Validator:
             if ends_at < math.inf:  # more and more at once, but no more than there is time for
                 fitting = len(some) * (ends_at - now) / max(now - started, 1e-6)
                 at_once = min(4 * at_once, math.floor(0.7 * fitting))
-        return losses, translations
+        return loss, translations
 
     def _sorted(self, indices: list[int], outputs: list[T]) -> tuple[list[Pair], list[T]]:
         """The pairs that have outputs in the data's order, and these."""
@@ -336,10 +334,9 @@ class Validator:
         return [*turns, *new[together:], *old[together:]]
 
     def _validation(
-        self, losses: Losses, search: SearchSettings, pairs: list[Pair], outputs: list[str], started: float,
+        self, loss: Loss, search: SearchSettings, pairs: list[Pair], outputs: list[str], started: float,
         n_bootstrap: int = 1000,
     ) -> Validation:  # fmt: skip
-        loss, old_loss = losses
         new, old = (self._of_kind(pairs, outputs, old=kind) for kind in (False, True))
         scores, old_scores = (
             self._evaluate(self.metrics, found, own, n_bootstrap) if own else [] for own, found in (new, old)
@@ -355,10 +352,7 @@ class Validator:
         seconds = time.monotonic() - started
         counted = len(self.order) if self.store.target_kind == "picture" else len(pairs)
         found = Validation(*loss, scores, samples, search, counted, seconds)
-        return found._replace(
-            old_scores=tuple(old_scores), by_loss=self.by_loss,
-            old_bits_per_character=old_loss and old_loss.bits_per_character,
-        )  # fmt: skip
+        return found._replace(old_scores=tuple(old_scores), by_loss=self.by_loss)
 
     def _score_corpora(self, validation: Validation, outputs: list[str]) -> Validation:
         """The same with the scores of each corpus.
@@ -399,18 +393,9 @@ class Validator:
     ) -> list[Score]:
         return evaluate(outputs, pairs, metrics=metrics, repeated=self.repeated, n_bootstrap=n_bootstrap)
 
-    def of_kind(self, *, old: bool) -> list[int]:
-        """The numbers of the new pairs, or of the old ones, in the order in which pairs are taken."""
+    def numbers(self, *, old: bool) -> list[int]:
+        """Of the new pairs, or of the old ones, in the order in which pairs are taken."""
         return [i for i in self.order if (i in self._old) == old]
-
-    def _measure_losses(self, model: Model, ends_at: float) -> Losses:
-        """Of either kind of pairs, in a small share of the time that there is."""
-        now = time.monotonic()
-        share_s = LOSS_SHARE * (ends_at - now)
-        if not self._old:
-            return self.measure_loss(model, self.order, now + share_s), None
-        new = self.measure_loss(model, self.of_kind(old=False), now + share_s / 2)
-        return new, self.measure_loss(model, self.of_kind(old=True), now + share_s)
 
     @torch.no_grad()
     def measure_loss(self, model: Model, numbers: Sequence[int], ends_at: float = math.inf) -> Loss:

@@ -39,7 +39,8 @@ class Glossaries:
         Raises:
             RefusalError: with 400, terms are too many, too long or empty.
         """
-        given = self._read(served, terms or {})
+        if terms:
+            self._check(served, terms)
         if served.same_language:
             return Glossary({}, _normalise(served))
         if served.steps:
@@ -48,11 +49,12 @@ class Glossaries:
                     400, f"Invalid request: glossary: there is no model from {served.source} to "
                     f"{served.target}; its translation goes through {served.steps[0].target}",
                 )  # fmt: skip
-            return given  # none: each step has its own
-        return self._of_models[served.name].overridden_by(terms) if terms else self._of_models[served.name]
+            return Glossary({}, _normalise(served))  # each step has its own
+        of_model = self._of_models[served.name]
+        return of_model.overridden_by(terms) if terms else of_model
 
-    def _read(self, served: ServedModel, terms: Mapping[str, str]) -> Glossary:
-        """A request's own terms, held to the limits whatever becomes of them."""
+    def _check(self, served: ServedModel, terms: Mapping[str, str]) -> None:
+        """Holds a request's own terms to the limits, whatever becomes of them."""
         max_terms, max_characters = self.settings.max_terms, self.settings.max_term_characters
         if len(terms) > max_terms:
             raise RefusalError(
@@ -68,7 +70,7 @@ class Glossaries:
             except UnicodeEncodeError:
                 raise RefusalError(400, "Invalid request: glossary: a lone surrogate") from None
         try:
-            return Glossary(terms, _normalise(served))
+            Glossary(terms, _normalise(served))
         except DataError:
             raise RefusalError(400, "Invalid request: glossary: a term is empty") from None
 
