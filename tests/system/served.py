@@ -31,10 +31,13 @@ class Served:
         lines = self.log.read_text().splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("\n")]
 
-    def wait_for(self, event: str) -> list[dict[str, Any]]:
-        """The lines of the log about an event, which a thread of the service writes, from the first on."""
-        while not (found := [line for line in self.lines() if line["event"] == event]):
+    def wait_for(self, event: str, **fields: Any) -> list[dict[str, Any]]:
+        """The lines of the log about an event with these fields, once there is one: a thread writes them."""
+        sought = {"event": event, **fields}.items()
+        deadline = time.monotonic() + 60
+        while not (found := [line for line in self.lines() if sought <= line.items()]):
             assert self.process.poll() is None
+            assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
         return found
 

@@ -378,11 +378,7 @@ def peak_mb(pid: int) -> float:
 
 def test_the_log_holds_lengths_and_no_texts(served, said):
     transcribe(served, tune(), model="melodies")
-    deadline = time.monotonic() + 20
-    while not (found := [line for line in served.lines() if line.get("route") == "/v1/transcribe"]):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    assert any(line.get("model") == "melodies" and line.get("seconds") == 0.6 for line in found)
+    served.wait_for("request", route="/v1/transcribe", model="melodies", seconds=0.6)
     assert said not in served.log.read_text()
     assert metric(served, "sound_seconds_total") > 0
 

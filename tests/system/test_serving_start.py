@@ -181,8 +181,7 @@ def test_file_handles_that_run_out_are_said_once_and_it_recovers(bundle, tmp_pat
     _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (few, hard))
     others = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(60)]
-    while not (said := [line for line in service.lines() if line["event"] == "connections_wait"]):
-        time.sleep(0.02)
+    said = service.wait_for("connections_wait")
     for each in others:
         each.close()
     assert httpx.get(service.url + "/health", timeout=60).status_code == 200
