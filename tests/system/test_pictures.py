@@ -192,9 +192,9 @@ def test_stopping_while_the_codec_is_learnt_is_said_and_kept(
     stopped = threading.Event()
     learn = codec_phase.learn_codec
 
-    def stop_at_once(trainer: Any, _: threading.Event) -> Any:
+    def stop_at_once(*given: Any) -> Any:
         stopped.set()
-        return learn(trainer, stopped)
+        return learn(*given[:-1], stopped)
 
     monkeypatch.setattr("interlingua.runs.session.learn_codec", stop_at_once)
     *_, ended = start(painting(pairs, max_steps=40), tmp_path / "run")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import copy
 import io
 import os
 import struct
@@ -426,6 +427,28 @@ def test_what_is_not_painted_yet_is_white(codec: PictureCodec, pixels: np.ndarra
     assert (begun[4:8, :12] != 255).any()
     assert (codec.decode([]) == 255).all()
     assert (codec.decode([*ids, EOS]) == codec.decode(ids)).all()
+
+
+def test_only_the_codes_of_the_training_pictures_are_kept(codec: PictureCodec, pixels: np.ndarray) -> None:
+    all_of_them, few = (copy.deepcopy(codec) for _ in range(2))
+    before = few.encode_pixels(pixels[:4])
+    ids = few.restrict(before)
+    assert len(few) == len(SPECIALS) + len(np.unique(before)) < len(all_of_them)
+    assert (few.encode_pixels(pixels[:4]) == ids).all()
+    for row, number in zip(ids.tolist(), before.tolist(), strict=True):
+        assert (few.decode(row) == all_of_them.decode(number)).all()
+    noise = np.random.default_rng(1).integers(0, 256, (3, 3072), dtype=np.uint8)
+    vectors = few.network.quantiser.vectors(torch.arange(few.network.quantiser.size))
+    used = torch.tensor(np.unique(before).astype(np.int64)) - len(SPECIALS)
+    for ours, code in zip(few.encode_pixels(noise).flat, all_of_them.encode_pixels(noise).flat, strict=True):
+        distances = (vectors[used] - vectors[int(code) - len(SPECIALS)]).norm(dim=1)
+        assert distances[int(ours) - len(SPECIALS)] == distances.min()
+    again = PictureCodec(32, SMALL)
+    again.restore(few.state())
+    assert len(again) == len(few)
+    assert (again.encode_pixels(pixels) == few.encode_pixels(pixels)).all()
+    again.restore(codec.network.state_dict())  # as earlier versions wrote it
+    assert len(again) == len(codec)
 
 
 def test_learning_goes_on_bit_by_bit(pixels: np.ndarray) -> None:

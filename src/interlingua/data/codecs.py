@@ -7,8 +7,6 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import torch
-
 from interlingua.data.settings import CorpusSettings
 from interlingua.data.tensors import DamagedFileError, read_tensors, write_tensors
 from interlingua.errors import BundleError, ConfigurationError
@@ -48,7 +46,7 @@ def save_tokenizers(tokenizers: TokenizerPair, directory: Path) -> None:
             about = json.dumps(_describe(tokenizer), indent=1)
             (directory / f"{name}.json").write_text(about + "\n", encoding="utf-8")
             if isinstance(tokenizer, PictureCodec) and tokenizer.trained:
-                write_tensors(directory / CODEC_WEIGHTS, tokenizer.network.state_dict(), {})
+                write_tensors(directory / CODEC_WEIGHTS, tokenizer.state(), {})
         else:
             save_tokenizer(tokenizer, directory, name)
 
@@ -174,11 +172,7 @@ def _load_codec(directory: Path, about: Mapping[str, Any]) -> PictureCodec:
     if not path.exists():
         return codec  # its run has not come so far
     try:
-        weights, _ = read_tensors(path)
-        with torch.no_grad():
-            codec.network.load_state_dict(weights)
+        codec.restore(read_tensors(path)[0])
     except (OSError, DamagedFileError, RuntimeError) as error:
         raise BundleError("the codec of pictures is damaged", where=path, found=str(error)) from error
-    codec.network.eval()
-    codec.trained = True
     return codec

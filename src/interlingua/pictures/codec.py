@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from interlingua.errors import DataError
 from interlingua.kinds import EOS, SPECIALS
@@ -23,6 +25,8 @@ AT_ONCE = 256
 """Pictures that are encoded or decoded together."""
 BLANK = 255
 """What stands where nothing is painted yet."""
+_USED = "used"
+"""The tensor of the codes in use, beside the network's own."""
 
 
 class PictureCodec:
@@ -47,19 +51,56 @@ class PictureCodec:
         self.network = self._build()
         self.trained = False
         """Whether the network has learnt what it is for."""
+        self._use(torch.arange(self.network.quantiser.size))
         self.vocabulary = (
             f"{size} x {size} pixels, {settings.grid} x {settings.grid} tokens of {settings.levels}"
         )
 
     def __len__(self) -> int:
-        """The codes, and the special ids."""
-        return len(SPECIALS) + self.network.quantiser.size
+        """The codes in use, and the special ids."""
+        return len(SPECIALS) + len(self._used)
 
     def initialise(self, seed: int) -> None:
         """Begins anew; the random numbers of others stay what they were."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = self._build()
+        self._use(torch.arange(self.network.quantiser.size))
+
+    def restrict(self, ids: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+        """Leaves only the codes that occur: a model has fewer to choose from, and paints no unknown ones.
+
+        From now on, in place of any other code of a picture stands the nearest of those in use.
+
+        Args:
+            ids: of the pictures to learn from, (pictures, tokens).
+
+        Returns:
+            Their new ids.
+        """
+        used, codes = np.unique(ids.astype(np.int64) - len(SPECIALS), return_inverse=True)
+        self._use(self._used[torch.from_numpy(used)])
+        return (codes.reshape(ids.shape) + len(SPECIALS)).astype(np.uint16)
+
+    def state(self) -> dict[str, Tensor]:
+        """What it has learnt, as tensors."""
+        return {**self.network.state_dict(), _USED: self._used.to(torch.int32)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Takes what `state` returned; of an earlier version, which used all codes, as well.
+
+        Raises:
+            RuntimeError: it is of another codec.
+        """
+        weights = dict(state)
+        used = weights.pop(_USED, torch.arange(self.network.quantiser.size)).long()
+        if not len(used) or used.min() < 0 or used.max() >= self.network.quantiser.size:
+            raise RuntimeError(f"{_USED} names codes that there are not")
+        with torch.no_grad():
+            self.network.load_state_dict(weights)
+        self.network.eval()
+        self.trained = True
+        self._use(used)
 
     def with_normalisation(self, rule: Any) -> Self:
         """Returns itself: names of files are taken as they are."""
@@ -109,7 +150,7 @@ class PictureCodec:
             self.network.encode(patches_of(torch.from_numpy(np.ascontiguousarray(some)), self.settings.grid))
             for some in np.array_split(pixels, -(-len(pixels) // AT_ONCE) or 1)
         ]
-        return (torch.cat(codes) + len(SPECIALS)).numpy().astype(np.uint16)
+        return (self._numbers[torch.cat(codes)] + len(SPECIALS)).numpy().astype(np.uint16)
 
     def inspect_batch(self, names: Sequence[str]) -> list[tuple[FlatPixels, PictureReport] | DataError]:
         """The pixels of each file and what they are like, or why it cannot be used."""
@@ -126,14 +167,14 @@ class PictureCodec:
         for start in range(0, len(rows), AT_ONCE):
             codes = [self.codes(ids)[: self.tokens] for ids in rows[start : start + AT_ONCE]]
             filled = torch.tensor([each + [0] * (self.tokens - len(each)) for each in codes])
-            painted = pixels_of(self.network.decode(filled)).numpy()
+            painted = pixels_of(self.network.decode(self._used[filled])).numpy()
             for picture, each in zip(painted, codes, strict=True):
                 self._blank(picture, len(each))
                 pictures.append(picture)
         return pictures
 
     def codes(self, ids: Sequence[int]) -> list[int]:
-        """The codes that ids stand for, from 0; special ids have none."""
+        """The numbers of the codes that ids stand for, from 0; special ids have none."""
         return [i - len(SPECIALS) for i in ids if i > EOS]
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
@@ -143,6 +184,13 @@ class PictureCodec:
     def length_limit(self, source_length: int, max_ratio: float, extra_tokens: float = 0.0) -> int:
         """The tokens of a picture, whatever the source."""
         return self.tokens
+
+    def _use(self, codes: Int[Tensor, " used"]) -> None:
+        """Has ids stand for these codes of the quantiser, in this order."""
+        self._used = codes
+        vectors = self.network.quantiser.vectors(torch.arange(self.network.quantiser.size))
+        nearest = [torch.cdist(some, vectors[codes]).argmin(dim=1) for some in vectors.split(AT_ONCE)]
+        self._numbers = torch.cat(nearest)
 
     def _build(self) -> Autoencoder:
         settings = self.settings

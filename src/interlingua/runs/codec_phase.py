@@ -15,14 +15,17 @@ from interlingua.data.codecs import CODEC_WEIGHTS, save_tokenizers
 from interlingua.data.store import Store
 from interlingua.engine.device import choose_dtype
 from interlingua.errors import CheckpointError
+from interlingua.kinds import SPECIALS
 from interlingua.pictures.codec import PictureCodec
 from interlingua.pictures.reconstruction import measure_codec
 from interlingua.runs.checkpoint import Checkpoint, load_newest, save_checkpoint
 from interlingua.runs.events import CodecProgress, Event, Note
-from interlingua.runs.trainer import Trainer
+from interlingua.runs.journal import Journal
+from interlingua.runs.plans import Plan
 from interlingua.training.codec import CodecLearner, ReadPixels
+from interlingua.training.schedule import Clock
 
-__all__ = ["PHASE", "codec_elapsed", "learn_codec"]
+__all__ = ["PHASE", "codec_elapsed", "learn_codec", "refuse_lost_codec"]
 
 PHASE = "codec"
 """The directory of its checkpoints, in training/."""
@@ -39,37 +42,60 @@ def codec_elapsed(out: Path) -> float:
     return 0.0 if checkpoint is None else float(checkpoint.about["elapsed_s"])
 
 
-def learn_codec(trainer: Trainer, stopped: threading.Event) -> Generator[Event, None, bool]:
+def learn_codec(
+    plan: Plan, journal: Journal, clock: Clock, device: torch.device, stopped: threading.Event
+) -> Generator[Event, None, float | None]:
     """Learns the codec of a run's targets if it is not learnt yet, and has the stores give its tokens.
 
-    Of other targets there is nothing to do. What it takes is none of the model's own time.
+    Of other targets there is nothing to do. A codec that was learnt has fewer tokens than before: those that
+    occur in the pictures to learn from.
 
     Returns:
-        Whether training can begin; not so when `stopped` was set.
+        The seconds it took, none of which are the model's own; None when `stopped` was set.
     """
-    prepared = trainer.plan.prepared
-    codec = prepared.tokenizers.target
+    prepared = plan.prepared
+    codec, began_s = prepared.tokenizers.target, clock()
     if not isinstance(codec, PictureCodec):
-        return True
-    if not codec.trained and not (yield from _learn(trainer, codec, stopped)):
-        return False
-    for store in (prepared.train, prepared.valid):
-        store.use_codes(_encode(codec, store))
-    return True
+        return 0.0
+    if codec.trained:
+        for store in (prepared.train, prepared.valid):
+            store.use_codes(_encode(codec, store))
+        return 0.0
+    began = yield from _learn(plan, codec, journal, clock, device, stopped)
+    if began is None:
+        return None
+    learner, began_s = began
+    prepared.train.use_codes(codec.restrict(_encode(codec, prepared.train)))
+    prepared.valid.use_codes(_encode(codec, prepared.valid))
+    numbers = np.arange(min(len(prepared.valid), MEASURED))
+    kept = measure_codec(codec, _reader(prepared.valid)(numbers))
+    prepared.report["codec"] = {**kept._asdict(), "updates": learner.step}
+    tokens = f"{codec.tokens} tokens a picture, each one of {len(codec) - len(SPECIALS):,} codes"
+    yield Note(f"codec: {tokens}; of {len(numbers):,} validation pictures, {kept}")
+    save_tokenizers(prepared.tokenizers, journal.out)
+    return clock() - began_s
 
 
-def _learn(trainer: Trainer, codec: PictureCodec, stopped: threading.Event) -> Generator[Event, None, bool]:
-    settings, store, journal, clock = (
-        trainer.settings,
-        trainer.plan.prepared.train,
-        trainer.journal,
-        trainer.clock,
-    )
-    place = journal.out / "training" / PHASE
-    if trainer.learner.step:  # the model knows the tokens of the codec that is gone
-        raise CheckpointError("the codec of this run is gone", where=journal.out / CODEC_WEIGHTS,
+def refuse_lost_codec(plan: Plan, out: Path) -> None:
+    """Raises an error if a model knows the tokens of a codec that is gone.
+
+    Args:
+        plan: of a model that was trained.
+        out: the directory of its run.
+    """
+    codec = plan.prepared.tokenizers.target
+    if isinstance(codec, PictureCodec) and not codec.trained:
+        raise CheckpointError("the codec of this run is gone", where=out / CODEC_WEIGHTS,
                               accepted="Put the file back, or begin anew with --force.")  # fmt: skip
-    device = trainer.validator.device
+
+
+def _learn(
+    plan: Plan, codec: PictureCodec, journal: Journal, clock: Clock, device: torch.device,
+    stopped: threading.Event,
+) -> Generator[Event, None, tuple[CodecLearner, float] | None]:  # fmt: skip
+    """Trains the network; returns what did, and when it began by the run's clock; None when stopped."""
+    settings, store = plan.experiment.training, plan.prepared.train
+    place = journal.out / "training" / PHASE
     dtype = choose_dtype(settings.precision, device)
     learner = CodecLearner(codec, _reader(store), len(store), settings.seed, device, dtype)
     checkpoint, damaged = load_newest(place)
@@ -105,16 +131,9 @@ def _learn(trainer: Trainer, codec: PictureCodec, stopped: threading.Event) -> G
             save_checkpoint(place, Checkpoint(learner.learner.tensors(), about))
             saved = now
         if stopped.is_set():
-            return False
+            return None
     learner.finish()
-    numbers = np.arange(min(len(trainer.plan.prepared.valid), MEASURED))
-    kept = measure_codec(codec, _reader(trainer.plan.prepared.valid)(numbers))
-    trainer.plan.prepared.report["codec"] = {**kept._asdict(), "updates": learner.step}
-    yield Note(f"codec: {codec.tokens} tokens a picture; of {len(numbers):,} validation pictures, {kept}")
-    save_tokenizers(trainer.plan.prepared.tokenizers, journal.out)
-    trainer.budget.others_s = trainer.budget.others_used_s = clock() - began_s
-    torch.manual_seed(settings.seed)  # the model's dropout does not depend on the codec
-    return True
+    return learner, began_s
 
 
 def _reader(store: Store) -> ReadPixels:

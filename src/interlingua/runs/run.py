@@ -19,7 +19,7 @@ from interlingua.inference.bundle import (
 )
 from interlingua.runs.beginning import write_beginning
 from interlingua.runs.candidates import choose_turn
-from interlingua.runs.codec_phase import codec_elapsed
+from interlingua.runs.codec_phase import codec_elapsed, refuse_lost_codec
 from interlingua.runs.directory import (
     check_place,
     finish_or_drop_replacement,
@@ -119,6 +119,8 @@ def _resume_training(out: Path, plan: Plan, started: float, standing: Standing |
     """Goes on with the one model of a run."""
     journal = Journal(out, plan)
     checkpoint, damaged = journal.load_checkpoint()
+    if checkpoint is not None:
+        refuse_lost_codec(plan, out)
     learner, machine = build_learner(plan, resumed=checkpoint is not None)
     clock = Clock(checkpoint.about["elapsed_s"] if checkpoint else codec_elapsed(out), started)
     session = Session(journal, [plan], machine, clock, damaged)

@@ -144,6 +144,11 @@ def carry_out_session(session: Session) -> Iterator[Event]:
                 return
             trainer = session.choose()
         assert trainer is not None, "without a race the trainer is made before"
+        yield from _time_left(trainer)
+        trainer = yield from _with_codec(trainer, session, stopped)
+        if trainer is None:
+            yield Ended(0, session.clock(), "stopped", finished=False, best_step=0)
+            return
         yield from _train(trainer, session, stopped)
 
 
@@ -160,6 +165,20 @@ def _race(session: Session, race: Race, stopped: threading.Event) -> Generator[E
     return True
 
 
+def _with_codec(
+    trainer: Trainer, session: Session, stopped: threading.Event
+) -> Generator[Event, None, Trainer | None]:
+    """What trains the model once the codec of targets is learnt; None when `stopped` was set before."""
+    device = trainer.validator.device
+    took_s = yield from learn_codec(trainer.plan, session.journal, session.clock, device, stopped)
+    if took_s is None:
+        return None
+    if took_s:  # only now it is known how many tokens a model has to know
+        trainer = session.build(trainer.plan)
+        trainer.budget.others_s = trainer.budget.others_used_s = took_s
+    return trainer
+
+
 def _train(trainer: Trainer, session: Session, stopped: threading.Event) -> Iterator[Event]:
     """Trains one model and scores it."""
     plan, learner, selection, machine = trainer.plan, trainer.learner, trainer.selection, session.machine
@@ -168,10 +187,6 @@ def _train(trainer: Trainer, session: Session, stopped: threading.Event) -> Iter
     yield Note(f"{description}; {machine.device}, {machine.precision}, {machine.threads} threads")
     if session.trainer is not None and learner.step:
         yield Note(f"going on after step {learner.step:,}")
-    yield from _time_left(trainer)
-    if not (yield from learn_codec(trainer, stopped)):
-        yield Ended(0, trainer.clock(), "stopped", finished=False, best_step=0)
-        return
     reason = USED_UP if trainer.used_up else (yield from trainer.train(stopped))
     finished = not stopped.is_set()
     if finished and learner.step < FEW_STEPS and not trainer.fine_tuning:
