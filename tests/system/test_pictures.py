@@ -23,6 +23,7 @@ from interlingua.inference.captioner import Captioner
 from interlingua.inference.painter import Painter
 from interlingua.pictures.reading import read_picture
 from interlingua.runs import codec_phase
+from interlingua.runs.plans import make_plans
 from interlingua.runs.run import resume, start
 from interlingua.settings import merge
 from tests.tiles import COLOURS, read_tiles, tiles, write_tiles
@@ -126,9 +127,20 @@ def test_a_painting_depends_on_its_caption_and_seed_alone(painter: Painter) -> N
     assert all(len(one.tokens) == 64 for row in together for one in row)  # never an end too early
 
 
-def test_guidance_of_one_changes_nothing_and_more_heeds_the_caption_more(painter: Painter) -> None:
-    plain = painter.paint(["red red red red"], seed=1)
-    assert painter.paint(["red red red red"], seed=1, guidance=1)[0][0].tokens == plain[0][0].tokens
+def test_a_model_is_guided_a_little_unless_it_always_knew_the_caption(
+    pairs: Path, painter: Painter, tmp_path: Path
+) -> None:
+    assert painter.settings.guidance == 1.25
+    plain = painter.paint(["red red red red"], seed=1)[0][0]
+    for guidance, alike in ((1.25, True), (1, False)):
+        given = painter.paint(["red red red red"], seed=1, guidance=guidance)[0][0]
+        assert (given.log_prob == plain.log_prob) == alike
+    always = merge(painting(pairs, max_steps=2), {"pictures": {"caption_dropout": 0}})
+    (plan,) = make_plans(always, "test", tmp_path / "out", tmp_path / "copies")
+    assert plan.experiment.search.guidance == 1
+
+
+def test_wrong_ways_to_paint_are_told(painter: Painter) -> None:
     with_attention = painter.paint(["red red red red"], seed=1, attention=True)[0][0]
     assert with_attention.attention is not None
     assert with_attention.attention.cross.shape[2:] == (65, 5)

@@ -76,7 +76,7 @@ def test_a_caption_is_painted_and_its_words_light_patches(visit, service):
     page.fill("#caption", f"{CAPTION} zebra")
     page.fill("#seed", "12")
     page.locator("#guidance").fill("2")
-    expect(page.locator("#guidance-value")).to_have_text("2.0")
+    expect(page.locator("#guidance-value")).to_have_text("2.00")
     page.press("#caption", "Enter")
     painted(page)
     asked = {"prompt": f"{CAPTION} zebra", "n": 9, "seed": 12, "guidance": 2, "attention": True}

@@ -124,13 +124,13 @@ async function paintNow() {
 }
 
 function showModel() {
-  guidance.max = Math.max(6, model().guidance);
+  guidance.max = Math.max(4, model().guidance);
   guidance.value = model().guidance;
   showGuidance();
 }
 
 function showGuidance() {
-  byId("guidance-value").textContent = Number(guidance.value).toFixed(1);
+  byId("guidance-value").textContent = Number(guidance.value).toFixed(2);
 }
 
 // Lets captions be painted, with the models that there are.
