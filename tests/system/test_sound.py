@@ -226,6 +226,8 @@ def test_files_go_through_the_model_together_and_come_out_as_alone(trained: Path
         streamed = run("transcribe", trained, input=f"{sounds[0]}\n{sounds[1]}\n{bad}\n{sounds[2]}\n")
         assert streamed.returncode == 2
         assert streamed.stdout == "".join(alone[:2])
+    (listed := tmp_path / "names.txt").write_text("2.wav\n0.wav\n")  # beside it, wherever one is
+    assert run("transcribe", trained, "--input", listed).stdout == alone[2] + alone[0]
 
 
 def test_pipes_that_have_a_name_are_read_once(trained: Path, tmp_path: Path) -> None:

@@ -491,7 +491,7 @@ class TestXliff:
             for n, said in enumerate(('m:confirmed="0"', 'm:confirmed="1"', ""))
         )
         content = xliff(f'<group xmlns:m="http://www.memsource.com/mxlf/2.0">{units}</group>')
-        path = write(tmp_path / "a.xlf", content)
+        path = write(tmp_path / "a.mxliff", content)
         assert read(path) == [("1", "x"), ("2", "x")]
         assert report(path).left_out["not translated yet, by its state: not confirmed"] == 1
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interlingua.cli.lines import STANDARD_INPUT, line_chunks
+from interlingua.cli.lines import STANDARD_INPUT, line_chunks, place_of
 from interlingua.errors import ConfigurationError, DataError
 
 if TYPE_CHECKING:
@@ -80,17 +80,9 @@ def describe(
                 pixels.append(read_picture(name, model.size))
             else:
                 file, where = name.strip(), f"{listed_in}:{number}"
-                pixels.append(read_picture(_beside(file, listed_in), model.size, where) if file else None)
+                pixels.append(read_picture(place_of(file, listed_in), model.size, where) if file else None)
         except DataError as error:  # what is before it is written
             fault = error
             break
     found = iter(model.translate((each for each in pixels if each is not None), **options))
     return [EMPTY if each is None else next(found) for each in pixels], fault
-
-
-def _beside(name: str, listed_in: str | Path) -> str:
-    """A name counts from the file that holds it, as in files of pairs; else from the current directory."""
-    with suppress(OSError, ValueError):
-        if isinstance(listed_in, Path) and (beside := listed_in.parent / name).exists():
-            return str(beside)
-    return name

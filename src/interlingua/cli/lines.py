@@ -28,6 +28,7 @@ __all__ = [
     "count_lines",
     "line_chunks",
     "open_output",
+    "place_of",
     "refuse_same_file",
 ]
 
@@ -114,6 +115,14 @@ def open_output(path: Path | None) -> Iterator[Callable[[str], None]]:
         file.close()
     except OSError as error:
         raise write_error(error, name) from None
+
+
+def place_of(name: str, listed_in: str | Path | None) -> str:
+    """Where a file is that a line names: beside the file of that line, if it is there, as in files of pairs."""
+    with suppress(OSError, ValueError):
+        if isinstance(listed_in, Path) and (beside := listed_in.parent / name).exists():
+            return str(beside)
+    return name
 
 
 def check_input(path: Path | None) -> None:

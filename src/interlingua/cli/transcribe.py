@@ -14,7 +14,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from interlingua.cli.lines import check_input, check_output, line_chunks, open_output, refuse_same_file
+from interlingua.cli.lines import (
+    check_input,
+    check_output,
+    line_chunks,
+    open_output,
+    place_of,
+    refuse_same_file,
+)  # fmt: skip
 from interlingua.cli.models import find_model, load_model
 from interlingua.cli.options import Beam, Device, Json, Precision, Threads
 from interlingua.cli.streams import require_input
@@ -131,10 +138,10 @@ def _listed(input: Path | None) -> Iterator[list[str]]:
     for names in line_chunks(input, FILES_AT_ONCE):
         for place, name in enumerate(names):
             if not name.strip():
-                yield names[:place]
+                yield [place_of(each, input) for each in names[:place]]
                 where = f"{input or 'standard input'}:{number + place + 1}"
                 raise DataError("the line is empty", where=where, accepted="The name of a sound file.")
-        yield names
+        yield [place_of(name, input) for name in names]
         number += len(names)
 
 

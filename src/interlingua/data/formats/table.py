@@ -82,7 +82,7 @@ FORMATS = {
     "jsonl": Format(_read_jsonl, (".jsonl", ".ndjson")),
     "csv": Format(_read_csv, (".csv",)),
     "tmx": Format(_read_tmx, (".tmx",), languages=True),
-    "xliff": Format(_read_xliff, (".xlf", ".xliff", ".sdlxliff", ".mqxliff"), languages=True),
+    "xliff": Format(_read_xliff, (".xlf", ".xliff", ".sdlxliff", ".mqxliff", ".mxliff"), languages=True),
     "po": Format(_read_po, (".po", ".pot"), languages=True),
     "parquet": Format(_read_parquet, (".parquet", ".arrow"), languages=True),
 }
