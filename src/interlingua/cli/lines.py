@@ -118,7 +118,7 @@ def open_output(path: Path | None) -> Iterator[Callable[[str], None]]:
 
 
 def place_of(name: str, listed_in: str | Path | None) -> str:
-    """Where a file is that a line names: beside the file of that line, if it is there, as in files of pairs."""
+    """Where a named file is: beside the file of that line if it is there, as in files of pairs."""
     with suppress(OSError, ValueError):
         if isinstance(listed_in, Path) and (beside := listed_in.parent / name).exists():
             return str(beside)
