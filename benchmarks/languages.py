@@ -3,7 +3,7 @@
     python benchmarks/languages.py DATA --work DIR --languages fre hun ice --minutes 5
 
 DATA has a directory for each language, with train.tsv, valid.tsv and test.tsv. The models of one language are
-trained for so many minutes, that of all for as many as these together, all by the defaults. The share of wrong
+trained for so many minutes, that of all for as many as these together, by the defaults. The share of wrong
 test sequences is printed, and how often chance alone would make the difference (paired bootstrap). What is
 done is kept in --work and not done again; --only trains some of the models. --cpu-time: see any_data.py.
 """

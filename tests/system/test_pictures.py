@@ -281,6 +281,62 @@ def test_the_verbs_take_models_of_pictures(says: Path, paints: Path, pairs: Path
     assert "codec" in run("evaluate", paints, pairs).stdout
 
 
+def test_samples_are_ranked_by_a_model_that_describes(
+    paints: Path, says: Path, painter: Painter, captioner: Captioner, tmp_path: Path
+) -> None:
+    captions = ["red green blue black", "blue blue red red"]
+    painted = painter.paint(captions, samples=4, seed=0, temperature=3, min_p=0, guidance=1)
+    ranked = captioner.rank(captions, painted)
+    for caption, before, after in zip(captions, painted, ranked, strict=True):
+        scores = list(captioner.score_pictures((each.pixels, caption) for each in after))
+        assert scores == sorted(scores, reverse=True)
+        assert len(set(scores)) > 1
+        assert sorted(each.seed for each in after) == [each.seed for each in before]
+    with pytest.raises(DataError, match="1 and 2"):
+        captioner.rank(captions[:1], painted)
+    wild = ("--temperature", 3, "--min-p", 0, "--guidance", 1, "--samples", 4)
+    run("paint", paints, *captions, *wild, "--rank", says, "--keep", 2, "--out-dir", "out", cwd=tmp_path)
+    names = ["000001-1.png", "000001-2.png", "000002-1.png", "000002-2.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    for name, best in zip(names, [*ranked[0][:2], *ranked[1][:2]], strict=True):
+        assert (read_picture(tmp_path / "out" / name, 32) == best.pixels).all()
+    for options, said in (
+        (("--keep", 1), "nothing tells which samples to keep"),
+        (("--rank", says), "nothing to rank"),
+        (("--samples", 2, "--rank", says, "--keep", 3), "1 to 2"),
+        (("--samples", 2, "--rank", paints), "not for pictures"),
+        (("--samples", 2, "--rank", tmp_path), "holds no model"),
+    ):
+        done = run("paint", paints, "red", *options, "--output", tmp_path / "a.png")
+        assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "a.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("columns", "source"), [("3+2,1", "{style}\t{caption}"), ("2+3,1", "{caption}\t{style}")]
+)
+def test_a_style_is_a_column(columns: str, source: str, pairs: Path, says: Path, tmp_path: Path) -> None:
+    lines = [line for line in pairs.read_text().split("\n") if line]
+    shutil.copytree(pairs.parent / "pictures", tmp_path / "pictures")
+    data = tmp_path / "pairs.tsv"
+    data.write_text("".join(f"{line}\t{('plain', 'bold')[i % 2]}\n" for i, line in enumerate(lines)))
+    configuration = merge(painting(data, max_steps=4), {"data": {"columns": columns}})
+    carry_out(start(configuration, tmp_path / "run"))
+    asked = source.format(style="bold", caption="red blue red blue")
+    painter = interlingua.load(tmp_path / "run")
+    assert painter.caption_of(asked) == "red blue red blue"
+    assert len(painter.paint([asked])[0]) == 1
+    alone = run("paint", tmp_path / "run", "red", "--output", tmp_path / "a.png")
+    assert (alone.returncode, "the model reads 2" in alone.stderr) == (2, True)
+    ranked = run(
+        "paint", tmp_path / "run", asked, "--samples", 2, "--rank", says, "--output", tmp_path / "a.png"
+    )
+    assert (ranked.returncode, ranked.stderr) == (0, "")
+    report = json.loads(run("evaluate", tmp_path / "run", data, "--judge", says, "--json").stdout)
+    (true,) = (each["chosen"] for each in report["judged"] if each["name"] == "true pictures")
+    assert true > 90  # the judge is not asked about styles
+
+
 def test_paintings_lie_in_the_order_of_captions_and_samples(paints: Path, tmp_path: Path) -> None:
     done = run("paint", paints, "red", "blue", "--samples", 10, "--out-dir", "out", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

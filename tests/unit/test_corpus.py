@@ -447,6 +447,23 @@ class TestSplit:
             assert len({source[0] for source in sources}) == 2
             assert len({source.replace("e\u0301", "é") for source in sources}) * 2 == len(sources)
 
+    def test_pictures_with_several_captions_are_on_one_side(self, tmp_path: Path) -> None:
+        settings = CorpusSettings(valid_share=0.3, columns=((2,), 1), target_kind="picture")
+        lines = [f"a/{i // 5}.png\tcaption {i % 7} {i}\n" for i in range(500)]
+        train, valid = map(list, split(Corpus([write(tmp_path / "a.tsv", "".join(lines))], settings)))
+        assert len(train) + len(valid) == 500
+        assert 50 < len(valid) < 250
+        assert not {pair.target for pair in train} & {pair.target for pair in valid}
+        (tmp_path / "b").mkdir()  # where it lies does not matter
+        again = split(Corpus([write(tmp_path / "b" / "a.tsv", "".join(lines))], settings))[1]
+        assert [pair.source for pair in again] == [pair.source for pair in valid]
+        alone = "".join(f"a/{i}.png\tcaption {i % 50}\n" for i in range(500))
+        train, valid = map(list, split(Corpus([write(tmp_path / "c.tsv", alone)], settings)))
+        assert not {pair.source for pair in train} & {pair.source for pair in valid}
+        one = Corpus([write(tmp_path / "d.tsv", "".join(f"a.png\t{i}\n" for i in range(30)))], settings)
+        with pytest.raises(DataError, match=r"too few pictures.*found: '30 pairs with 1 distinct picture'"):
+            split(one)
+
     def test_too_few_sources(self, tmp_path: Path) -> None:
         corpus = Corpus([write(tmp_path / "a", "a\tb\n" * 30)], CorpusSettings())
         with pytest.raises(DataError, match=r"too few sources.*found: '30 pairs with 1 distinct source'"):

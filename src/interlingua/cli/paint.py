@@ -55,6 +55,14 @@ def paint(
                           "000001-1.png, ..., or 000001-01.png."),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, max=MAX_SAMPLES, help="Pictures of each caption.")] = 1,
+    rank: Annotated[
+        Path | None,
+        typer.Option(help="The directory of a model that describes pictures: samples of which it finds the "
+                          "caption the most probable description come first."),
+    ] = None,
+    keep: Annotated[
+        int | None, typer.Option(min=1, help="With --rank: only so many of the samples, the best ones.")
+    ] = None,
     guidance: Guidance = None,
     temperature: Temperature = None,
     top_k: TopK = None,
@@ -76,6 +84,8 @@ def paint(
     Example: `interlingua paint runs/emoji "a sad cat" --samples 9 --output cats.png`
 
     A picture of each line: `interlingua paint runs/emoji --input captions.txt --out-dir pngs`
+
+    Best of 16: `interlingua paint runs/emoji "a cat" --samples 16 --rank runs/say --keep 1 --output a.png`
     """
     given = {"guidance": guidance, "temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p,
              "seed": seed}  # fmt: skip
@@ -90,6 +100,7 @@ def paint(
     if captions and input is not None:
         raise ConfigurationError("there are captions and a file of captions", where="--input",
                                  found=str(input), accepted="Give one of them.")  # fmt: skip
+    kept = _check_ranking(samples, rank, keep)
     find_model(model)
     check_texts(captions, "paint", "caption")
     if not captions:
@@ -98,10 +109,11 @@ def paint(
     options["seed"] = options.get("seed", 0)
     SearchSettings.parse({"seed": options["seed"] + samples - 1}, where="--seed and --samples")
     painter = load_model(model, device, threads, precision, of="paint")
+    describer = None if rank is None else load_model(rank, device, threads, precision, of="picture")
     size = painter.codec.size
     scale = scale or (max(1, SHEET_PIXELS // size) if output is not None else 1)
     if output is not None:
-        _check_sheet(len(captions) if captions else count_lines(input) or 1, samples, size * scale)
+        _check_sheet(len(captions) if captions else count_lines(input) or 1, kept, size * scale)
     rows: list[list[Painting]] = []
     unknown: dict[str, None] = {}
     written: set[str] = set()
@@ -110,10 +122,16 @@ def paint(
     for some in _chunks(captions, at_once) if captions else line_chunks(input, at_once):
         empty += sum(map(is_blank, some))
         if output is not None:
-            _check_sheet(number + len(some), samples, size * scale)
+            _check_sheet(number + len(some), kept, size * scale)
         for caption in some:
             unknown.update(dict.fromkeys(painter.captions.unknown(painter.captions.normalise(caption))))
-        for of_caption in painter.paint(some, samples=samples, **options):
+        painted = painter.paint(some, samples=samples, **options)
+        if describer is not None:
+            painted = [
+                of_caption[:kept]
+                for of_caption in describer.rank(list(map(painter.caption_of, some)), painted)
+            ]
+        for of_caption in painted:
             number += 1
             if out_dir is None:
                 rows.append(of_caption)
@@ -128,6 +146,27 @@ def paint(
     _report(painter, empty, list(unknown))
     if out_dir is not None:
         _report_others(out_dir, written)
+
+
+def _check_ranking(samples: int, rank: Path | None, keep: int | None) -> int:
+    """How many of the samples are kept.
+
+    Raises:
+        BundleError: what shall rank them is no model.
+        ConfigurationError: there is nothing to choose from, or nothing to choose by.
+    """
+    if rank is None and keep is not None:
+        raise ConfigurationError("nothing tells which samples to keep", where="--keep", found=str(keep),
+                                 accepted="--rank MODEL, of one that describes pictures.")  # fmt: skip
+    if rank is not None:
+        if samples == 1:
+            raise ConfigurationError("there is one sample, and nothing to rank", where="--rank",
+                                     accepted="More of them: --samples 9")  # fmt: skip
+        find_model(rank)
+    if keep is not None and keep > samples:
+        raise ConfigurationError("there are not so many samples", where="--keep", found=str(keep),
+                                 accepted=f"1 to {samples}, or more --samples.")  # fmt: skip
+    return keep or samples
 
 
 def _chunks(captions: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -36,6 +36,7 @@ __all__ = [
     "Pair",
     "PairFile",
     "display_name",
+    "end_of_name",
     "format_of",
     "read_pairs",
 ]
@@ -143,6 +144,11 @@ def _with_whole_names(pair: Pair, roots: Sequence[Path | None]) -> Pair:
     return Pair(*sides)
 
 
+def end_of_name(name: str) -> str:
+    """What tells a file from others wherever their directory lies: its name and that of its directory."""
+    return "/".join(Path(name).parts[-2:])
+
+
 class Corpus:
     """The pairs of some files, with their tags, in order; may be iterated any number of times.
 
@@ -190,7 +196,7 @@ class Corpus:
     def untagged(self, pair: Pair) -> str:
         """Returns the source of a pair without its tag; of a file the end of its name, wherever it lies."""
         if self.settings.names_files[0]:
-            return "/".join(Path(pair.source).parts[-2:])
+            return end_of_name(pair.source)
         return pair.source.partition(COLUMN_END)[2] if self.tags else pair.source
 
     def digest(self) -> str:

@@ -6,8 +6,9 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
+from itertools import islice
 
-from interlingua.data.corpus import Corpus, CorpusSettings, Pair
+from interlingua.data.corpus import Corpus, CorpusSettings, Pair, end_of_name
 from interlingua.errors import DataError
 from interlingua.text.normalise import normalise
 
@@ -19,8 +20,8 @@ class SplitPart:
     """The pairs of a corpus whose sources are held out, or those whose are not.
 
     All pairs of one source are in one part of the split, whatever their tags, so nothing held out has been
-    trained on. A hash of the seed and of the NFC form of the source decides: hardly any memory, and the same
-    whatever the order.
+    trained on; where targets are pictures with several captions each, all pairs of one picture. A hash of the
+    seed and of the NFC form of the source decides: hardly any memory, and the same whatever the order.
     """
 
     corpus: Corpus
@@ -30,13 +31,16 @@ class SplitPart:
     held_out: bool
     sources: Set[int] | None = None
     """Hashes of the sources that are held out, where not all files hold out the same share."""
+    by_target: bool = False
 
     def __iter__(self) -> Iterator[Pair]:
         return filter(self.holds, self.corpus)
 
     def holds(self, pair: Pair) -> bool:
         """Whether a pair is in this part."""
-        value = _hash_source(self.corpus, pair, self.seed)
+        value = _hash_text(
+            end_of_name(pair.target) if self.by_target else self.corpus.untagged(pair), self.seed
+        )
         chosen = value < int(self.share * 2**64) if self.sources is None else value in self.sources
         return chosen == self.held_out
 
@@ -58,13 +62,17 @@ def split(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
     if any(settings.mixed_in):
         return _split_kinds(corpus)
     share = _choose_share(settings, pairs)
-    train, valid = (SplitPart(corpus, share, settings.split_seed, held_out) for held_out in (False, True))
+    by_target = settings.target_kind == "picture" and _repeats_targets(corpus)
+    train, valid = (
+        SplitPart(corpus, share, settings.split_seed, held_out, by_target=by_target)
+        for held_out in (False, True)
+    )
     for part in (train, valid):
         if next(iter(part), None) is None:
             raise DataError(
-                "there are too few sources to hold some out for validation",
+                f"there are too few {'pictures' if by_target else 'sources'} to hold some out for validation",
                 where=", ".join(corpus.names),
-                found=_count_sources(corpus, pairs),
+                found=_count_distinct(corpus, pairs, by_target),
                 accepted="Give a validation file, or another share.",
             )
     return train, valid
@@ -82,11 +90,11 @@ def _split_kinds(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
     sources = set[int]()
     chosen = Counter[bool]()
     for file, pair in corpus.by_file():
-        value = _hash_source(corpus, pair, settings.split_seed)
+        value = _hash_text(corpus.untagged(pair), settings.split_seed)
         if value < int(shares.get(kinds[file], 0) * 2**64):
             sources.add(value)
     for file, pair in corpus.by_file():
-        chosen[kinds[file]] += _hash_source(corpus, pair, settings.split_seed) in sources
+        chosen[kinds[file]] += _hash_text(corpus.untagged(pair), settings.split_seed) in sources
     for kind in set(kinds):
         if chosen[kind] == counts[kind] or (kind in shares and not chosen[kind]):
             files = [name for name, each in zip(corpus.names, kinds, strict=True) if each == kind]
@@ -107,14 +115,21 @@ def _choose_share(settings: CorpusSettings, pairs: int) -> float:
     return max(min(0.05, 2_000 / max(1, pairs)), min(0.5, 10 / max(1, pairs)))
 
 
-def _hash_source(corpus: Corpus, pair: Pair, seed: int) -> int:
-    source = normalise(corpus.untagged(pair), "NFC").encode()
+def _repeats_targets(corpus: Corpus) -> bool:
+    """Whether, of the first pairs, more than one in ten has the target of another one."""
+    targets = [pair.target for pair in islice(corpus, COUNTED_PAIRS)]
+    return len(set(targets)) < 0.9 * len(targets)
+
+
+def _hash_text(text: str, seed: int) -> int:
     key = seed.to_bytes(8, "little", signed=True)
-    return int.from_bytes(hashlib.blake2b(source, digest_size=8, key=key).digest(), "little")
+    digest = hashlib.blake2b(normalise(text, "NFC").encode(), digest_size=8, key=key).digest()
+    return int.from_bytes(digest, "little")
 
 
-def _count_sources(corpus: Corpus, pairs: int) -> str:
+def _count_distinct(corpus: Corpus, pairs: int, by_target: bool) -> str:
     if pairs > COUNTED_PAIRS:
         return f"{pairs:,} pairs"
-    distinct = len({corpus.untagged(pair) for pair in corpus})
-    return f"{pairs:,} pairs with {distinct:,} distinct source{'s' * (distinct != 1)}"
+    distinct = len({pair.target if by_target else corpus.untagged(pair) for pair in corpus})
+    what = "picture" if by_target else "source"
+    return f"{pairs:,} pairs with {distinct:,} distinct {what}{'s' * (distinct != 1)}"

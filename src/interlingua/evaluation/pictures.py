@@ -97,7 +97,8 @@ def evaluate_painter(
         lost = np.sqrt(np.square(restored.astype(np.float32) - true).mean(axis=1))
         nearest = float(np.median(own)), float(np.median(of_true))
         copies = 100 * float((own <= np.median(lost)).mean())
-    judged = [] if judge is None else _judge(judge, captions, shown, size, seed)
+    described = list(map(painter.caption_of, captions))
+    judged = [] if judge is None else _judge(judge, described, shown, size, seed)
     return PaintingReport(
         bits / painter.codec.tokens,
         bits / size**2,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,14 @@ from interlingua.inference.translation import PairScore, Translation
 from interlingua.inference.translator import DraftObserver
 from interlingua.kinds import Source
 from interlingua.pictures.patches import GRID
-from interlingua.pictures.reading import decode_picture, fit, fit_image, read_picture, require_pictures
+from interlingua.pictures.reading import (
+    Pixels,
+    decode_picture,
+    fit,
+    fit_image,
+    read_picture,
+    require_pictures,
+)  # fmt: skip
 from interlingua.pictures.source import FlatPixels, PictureSource
 from interlingua.search.hypothesis import Hypothesis, SearchInput
 from interlingua.search.settings import SearchSettings
@@ -36,6 +43,17 @@ Picture = str | Path | bytes | npt.NDArray[Any] | Any
 """The name of a file, what is in one, an array (see `pictures.reading.fit`), or an `Image` of Pillow."""
 PICTURES_AT_ONCE = 1024
 """Pictures in memory."""
+
+
+class Painted(Protocol):
+    """A picture that was painted."""
+
+    @property
+    def pixels(self) -> Pixels:
+        """(size, size, 3)."""
+
+
+T = TypeVar("T", bound=Painted)
 
 
 class Captioner:
@@ -124,6 +142,28 @@ class Captioner:
             pixels = [self._take(picture, f"pairs[{number}]") for number, (picture, _) in enumerate(some)]
             ids = target.encode_batch([target.normalise(text) for _, text in some])
             yield from (found.log_prob for found in score_encoded(self.engine, self.tokenizers, pixels, ids))
+
+    def rank(self, captions: Sequence[str], paintings: Sequence[Sequence[T]]) -> list[list[T]]:
+        """Puts the pictures painted of each caption first of which it is the most probable description.
+
+        Args:
+            captions: of the pictures.
+            paintings: what `Painter.paint` made of each caption: anything with `pixels`.
+
+        Raises:
+            DataError: there are not as many captions as lists of paintings.
+        """
+        if len(captions) != len(paintings):
+            raise DataError("captions and paintings are not the same number", where="captions",
+                            found=f"{len(captions)} and {len(paintings)}")  # fmt: skip
+        asked = zip(captions, paintings, strict=True)
+        found = self.score_pictures((each.pixels, caption) for caption, some in asked for each in some)
+        ranked = []
+        for some in paintings:
+            scores = [next(found) for _ in some]
+            order = sorted(zip(scores, range(len(some)), strict=True), key=lambda each: (-each[0], each[1]))
+            ranked.append([some[i] for _, i in order])
+        return ranked
 
     def _take(self, picture: Picture, where: str) -> FlatPixels:
         if isinstance(picture, str | Path):

@@ -24,6 +24,7 @@ from interlingua.pictures.codec import PictureCodec
 from interlingua.pictures.reading import Pixels
 from interlingua.search.hypothesis import SearchInput, StepObserver
 from interlingua.search.settings import SearchSettings
+from interlingua.text.column_tokenizer import ColumnTokenizer
 from interlingua.text.facts import TextFacts
 from interlingua.text.tokenizer import Tokenizer, TokenizerPair
 
@@ -81,6 +82,18 @@ class Painter:
         codec = self.tokenizers.target
         assert isinstance(codec, PictureCodec), "the targets are pictures"
         return codec
+
+    def caption_of(self, source: str) -> str:
+        """The caption in a source that has other columns, such as a style; else all of it.
+
+        Raises:
+            DataError: the source has another number of columns.
+        """
+        if not isinstance(self.captions, ColumnTokenizer):
+            return source
+        columns = [(number == self.facts.column, column.kind != "words", len(column))
+                   for number, column in enumerate(self.captions.columns)]  # fmt: skip
+        return self.captions.split(source)[columns.index(max(columns))]
 
     def paint(
         self, captions: Iterable[str], *, samples: int = 1, seed: int | Sequence[int] | None = None,
