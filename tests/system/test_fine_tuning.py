@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ def pretend(
     ("found", "best_step"),
     [
         ([(10, 30), (20, 21), (30, 5)], 10),  # of so few pairs, what two of them make may be lost by chance
-        ([(10, 30), (20, 10), (30, 30)], 20),
+        ([(10, 30), *[(20, 10)] * 3, (30, 30)], 20),  # whole, half and a quarter of the way
         ([(10, 30), (20, 30), (20, 25)], 10),  # of the same on new pairs, what keeps the old ones better
         ([(10, 30), (20, 10), (30, 10)], 0),  # so the base model it is
         ([(10, 30), (9, 40), (8, 40)], 0),  # better on old pairs is no aim
@@ -140,6 +141,36 @@ def test_what_is_saved_is_no_worse_on_old_pairs(
     if best_step == 0:
         before = weights(base / "model")
         assert all(torch.equal(weight, before[name]) for name, weight in weights(tmp_path / "run").items())
+
+
+@pytest.mark.parametrize(("lost", "share"), [(1, 0.5), (2, 0.25)])
+def test_weights_nearer_to_the_base_are_saved_where_the_whole_way_loses_too_much(
+    lost: int, share: float, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved_last = further(base, max_steps=10, validations=1, precision="fp32")
+    list(start(merge(saved_last, {"training": {"save": "last"}}), tmp_path / "last"))
+    pretend(monkeypatch, [(10, 30), *[(20, 10)] * lost, (15, 30)])
+    events = list(start(saved_last, tmp_path / "run"))
+    *_, validated = (event for event in events if isinstance(event, Validated))
+    assert (validated.step, validated.best, validated.base_share) == (10, True, 1 - share)
+    assert not any("lost too much" in event.text for event in events if isinstance(event, Note))
+    before, last = weights(base / "model"), weights(tmp_path / "last")
+    for name, weight in weights(tmp_path / "run").items():
+        torch.testing.assert_close(weight, before[name].lerp(last[name], share))
+
+
+def test_a_base_model_that_is_gone_ends_no_run(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(base / "model", tmp_path / "model")
+    values = {**further(base), "base_model": str(tmp_path / "model")}
+    seen = pretend(monkeypatch, [(10, 30), (20, 10)])
+    for event in start(values, tmp_path / "run"):
+        if isinstance(event, Validated) and not event.step:
+            shutil.rmtree(tmp_path / "model")
+    assert isinstance(event, Ended)
+    assert event.finished
+    assert len(seen) <= 4  # nothing is tried beside the weights themselves
 
 
 @pytest.mark.parametrize("worse", ["new", "old"])

@@ -336,7 +336,7 @@ def test_updates_lower_the_loss_and_are_averaged(optimizer: str) -> None:
     assert reports[0].position == Position(1, 2)
     assert reports[0].target_tokens == make_batch(8).target_tokens
     master = learner.weights.master.clone()
-    with learner.averaged_weights():
+    with learner.using(learner.averaged):
         assert torch.equal(learner.weights.working, learner.averaged)
         assert not torch.equal(learner.averaged, master)
     assert torch.equal(learner.weights.working, master)

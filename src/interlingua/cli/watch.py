@@ -111,4 +111,5 @@ def _validated(event: Validated) -> str:
     loss = f"validation loss {event.loss:.3f}"
     old = "".join(f" · {name} {score:.2f}" for name, score in event.old_metrics.items())
     kinds = f" · new pairs:{metrics[2:]} · old pairs:{old[2:]}" if old else metrics
-    return f"{duration(event.elapsed_s):>7}  step {event.step:,}  {loss}{kinds}{saved}"
+    between = f" · {1 - event.base_share:.0%} of the way from the base model" if event.base_share else ""
+    return f"{duration(event.elapsed_s):>7}  step {event.step:,}  {loss}{kinds}{between}{saved}"

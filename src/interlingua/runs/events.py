@@ -89,6 +89,8 @@ class Validated:
     """Of old pairs that are mixed in, where some are; loss and other metrics are then of the new pairs."""
     by_loss: bool = False
     """Whether the loss decides instead: there are too few pairs for a metric."""
+    base_share: float = 0.0
+    """How much of the base model is in the weights: they are in between, so as to forget less."""
 
 
 @dataclass(frozen=True)

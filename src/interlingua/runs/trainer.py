@@ -8,6 +8,8 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
+from torch import Tensor
+
 from interlingua.data.batch import Batch
 from interlingua.data.loader import (
     CaptionDropout,
@@ -19,6 +21,8 @@ from interlingua.data.loader import (
     max_source,
     read_ahead,
 )
+from interlingua.errors import BundleError
+from interlingua.inference.bundle import load_bundle
 from interlingua.runs.base_comparison import BaseComparison
 from interlingua.runs.checkpoint import Checkpoint, restore_generators
 from interlingua.runs.events import Event, Validated, skipped_note
@@ -44,6 +48,8 @@ VALIDATION_SHARE, MIN_VALIDATION_S = 1 / 60, 1.0
 """Of the budget, what a validation may take; and seconds that it may take however short the budget."""
 BEAM_TIMES, ALL_ENDED_TIMES = 2, 4
 """How many times as long as greedy search a beam takes, and one that goes on until all its slots ended."""
+NEARER = (0.5, 0.25)
+"""How far from the base model weights are tried that have forgotten too much where they are."""
 MAX_SCORING_SHARE = 0.1
 """Of the budget, the most that is kept for scoring the saved model; as many pairs as fit are scored."""
 SCORING_SHARE = 0.2
@@ -157,7 +163,7 @@ class Trainer:
         validator, learner = self.validator, self.learner
         share = self.plan.experiment.data.mix_share if validator.numbers(old=True) else 0.0
         bits = 0.0
-        with learner.averaged_weights():
+        with learner.using(learner.averaged):
             learner.model.eval()
             for old, weight in ((False, 1 - share), (True, share)):
                 if weight:
@@ -166,13 +172,19 @@ class Trainer:
             learner.model.train()
         return bits
 
-    def try_on_pairs(self, stopped: threading.Event | None = None) -> Validation:
-        """Has the averaged weights translate validation pairs, for so long as a validation may take.
+    def try_on_pairs(
+        self, stopped: threading.Event | None = None, weights: Tensor | None = None
+    ) -> Validation:
+        """Has weights translate validation pairs, for so long as a validation may take.
+
+        Args:
+            stopped: ends it.
+            weights: flat; the averaged ones when not given.
 
         Raises:
             StoppedError: `stopped` was set.
         """
-        with self.learner.averaged_weights():
+        with self.learner.using(self.learner.averaged if weights is None else weights):
             return self.validator.validate(self.learner.model, self._validation_ends_at(), stopped)
 
     def _out_of_patience(self) -> str:
@@ -181,15 +193,26 @@ class Trainer:
     def validate(self, progress: float, stopped: threading.Event | None = None) -> Validated:
         """Validates the averaged weights, and saves them when they are the best so far.
 
+        Where they lose too much on old pairs, weights between them and the base model are tried, which often
+        keep most of what is new (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", 3).
+
         Raises:
             StoppedError: `stopped` was set; it is as if the validation had not begun.
         """
         learner, began_s = self.learner, self.clock()
+        weights, share = learner.averaged, 1.0
         validation = self.try_on_pairs(stopped)
+        if not self._keeps_old(validation) and (base := self._load_base()) is not None:
+            for nearer in NEARER:
+                between = base.lerp(learner.averaged, nearer)
+                found = self.try_on_pairs(stopped, between)
+                if self._keeps_old(found):
+                    weights, share, validation = between, nearer, found
+                    break
         self.validations_done = self._validations_by(progress)
         best = self._compare(validation)
         if best or self.settings.save == "last":
-            self.journal.save_weights(learner.weights.split(learner.averaged))
+            self.journal.save_weights(learner.weights.split(weights))
             self.saved = validation
         self.last_validation_ended_s, self.last_validation_took_s = self.clock(), self.clock() - began_s
         self._reserve_time(validation)
@@ -205,7 +228,24 @@ class Trainer:
             bits_per_character=validation.bits_per_character,
             old_metrics={score.name: score.score for score in validation.old_scores},
             by_loss=validation.by_loss,
+            base_share=1 - share,
         )
+
+    def _keeps_old(self, validation: Validation) -> bool:
+        """Whether weights may be saved for all that they make of old pairs.
+
+        The base model's own always may, and the last ones where these are asked for.
+        """
+        is_base = not self.learner.step
+        return is_base or self.settings.save == "last" or self.comparison.keeps_old(validation)
+
+    def _load_base(self) -> Tensor | None:
+        """The weights of the base model, flat; None if it is gone."""
+        base = self.plan.experiment.base_model
+        try:
+            return None if base is None else self.learner.weights.join(load_bundle(base).model.state_dict())
+        except BundleError:
+            return None
 
     def _compare(self, validation: Validation) -> bool:
         """Whether it is the best so far; when there was not the same time for both, on the pairs of both."""

@@ -86,11 +86,15 @@ class Learner:
         return norm
 
     @contextmanager
-    def averaged_weights(self) -> Iterator[None]:
-        """The model computes with the averaged weights for a while."""
+    def using(self, flat: Tensor) -> Iterator[None]:
+        """The model computes with other weights for a while, such as the averaged ones.
+
+        Args:
+            flat: the weights, as `weights.master` has them.
+        """
         weights = self.weights
         kept = weights.working.clone()
-        weights.working.copy_(self.averaged)
+        weights.working.copy_(flat)
         try:
             yield
         finally:

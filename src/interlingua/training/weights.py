@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -51,6 +52,11 @@ class FlatWeights:
         sizes = [self.shapes[name].numel() for name in self.names]
         pieces = zip(self.names, flat.split(sizes), strict=True)
         return {name: piece.view(self.shapes[name]) for name, piece in pieces}
+
+    def join(self, parameters: Mapping[str, Tensor]) -> Tensor:
+        """The flat vector in single precision that `split` would make these of, where the master is."""
+        named = [parameters[name].to(self.master.device, torch.float32) for name in self.names]
+        return torch.cat([each.flatten() for each in named])
 
     def stacks(self, flat: Tensor) -> list[Tensor]:
         """Views of the hidden layers' matrices of a flat vector: (matrices, rows, columns) for each shape."""
