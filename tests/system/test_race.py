@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import shutil
 from collections.abc import Iterator
@@ -318,6 +319,21 @@ def test_the_worse_half_drops_out_and_what_is_hopeless() -> None:
     uneven = standing(a=1.3, b=float("inf"), c=0.5, d=2.0)
     uneven.drop_worse()
     assert uneven.left == ["c"]
+
+
+def test_of_rates_that_are_near_the_gentler_ones_stay():
+    def left_of(bits: dict[str, float], *, fine_tuning: bool) -> list[str]:
+        racers = {name: Racer({}, bits=[value]) for name, value in bits.items()}
+        standing = Standing(1.0, False, racers, [*racers], base={} if fine_tuning else None)
+        standing.drop_worse()
+        return standing.left
+
+    near = {"fast": 0.98, "middle": 0.97, "gentle": 0.985}
+    assert left_of(near, fine_tuning=True) == ["gentle", "middle"]
+    assert left_of(near, fine_tuning=False) == ["middle", "fast"]
+    assert left_of({**near, "gentle": 1.2}, fine_tuning=True) == ["middle", "fast"]
+    assert left_of({"fast": 0.5, "gentle": math.inf}, fine_tuning=True) == ["fast"]
+    assert left_of({"fast": 0.5, "gentle": 0.505}, fine_tuning=True) == ["gentle"]
 
 
 def test_a_race_takes_a_sixth_of_a_short_budget_and_little_of_a_long_one() -> None:

@@ -135,8 +135,16 @@ class Standing:
         if better is not None:
             self.left = [better]
             return
-        ranked = sorted(self.left, key=lambda name: self.racers[name].bits[-1])
-        best = self.racers[ranked[0]].bits[-1]
+        best = min(self.racers[name].bits[-1] for name in self.left)
+        names = list(self.racers)
+
+        def rank(name: str) -> tuple[bool, float]:
+            bits = self.racers[name].bits[-1]
+            if self.base is None or not bits <= NEAR * best < math.inf:
+                return True, bits
+            return False, -names.index(name)  # the gentler of rates that are near, by which less is forgotten
+
+        ranked = sorted(self.left, key=rank)
         kept = [name for name in ranked[: math.ceil(len(ranked) / 2)]
                 if self.racers[name].bits[-1] <= HOPELESS * best]  # fmt: skip
         self.left = kept or ranked[:1]
@@ -213,7 +221,8 @@ class Race:
                 racer = standing.racers[name]
                 yield Raced(name, number, racer.steps, racer.used_s, standing.elapsed_s, bits)
             try:
-                standing.drop_worse(self._prefer(stopped) if standing.is_near else None)
+                by_metric = standing.is_near and standing.base is None
+                standing.drop_worse(self._judge(stopped) if by_metric else None)
             except StoppedError:
                 return False
             self.save()
@@ -259,17 +268,6 @@ class Race:
         racer.used_s += trainer.clock() - began_s
         self.save()
         return racer.bits[-1]
-
-    def _prefer(self, stopped: threading.Event) -> str | None:
-        """Which of the last two, that predict about equally well, is to win, if either.
-
-        Raises:
-            StoppedError: see `_judge`.
-        """
-        if self.standing.base is None:
-            return self._judge(stopped)
-        names = list(self.standing.racers)
-        return max(self.standing.left, key=names.index)  # the gentler rate, by which less is forgotten
 
     def _judge(self, stopped: threading.Event) -> str | None:
         """Which of the last two the task's metric clearly prefers, on validation pairs that both translated.
