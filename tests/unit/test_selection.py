@@ -38,11 +38,27 @@ def test_an_equal_score_is_taken_but_waited_through() -> None:
     assert selection.best_score == 0.0
 
 
+def test_while_nothing_is_right_a_lower_loss_is_waited_for() -> None:
+    selection = Selection(patience=2)
+    for step, loss in enumerate([3.0, 2.5, 2.6, 2.4], start=1):
+        assert selection.add(-100.0, step, loss=loss)
+        assert not selection.patience_ended
+    selection.add(-99.0, 5)
+    selection.add(-99.0, 6)
+    assert not selection.patience_ended
+    selection.add(-99.0, 7)
+    assert selection.patience_ended
+    hopeless = Selection(patience=2)
+    for step in range(3):
+        hopeless.add(-100.0, step, loss=3.0)
+    assert hopeless.patience_ended
+
+
 def test_a_selection_goes_on_from_its_state() -> None:
     for scores in ([], [2.0, 1.0]):
         selection = Selection(patience=3)
         for step, score in enumerate(scores, start=1):
-            selection.add(score, step)
+            selection.add(score, step, loss=score)
         again = Selection(patience=3)
         again.restore(json.loads(json.dumps(selection.state(), allow_nan=False)))
         assert again == selection

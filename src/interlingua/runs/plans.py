@@ -223,6 +223,9 @@ def _compete(
             any_tokenizer=any_tokenizer, any_model=given.preset is None and not values.get("model"),
         )  # fmt: skip
     if choose_turn(training.minutes, training.max_steps, 1 + len(others)) is None:
+        if others:
+            what = f"which of {1 + len(others)} models suits the data best"
+            plans[0].notes.append(f"no race: the budget is too short to find out {what}")
         return plans
     for other in others:
         settings = TokenizerSettings.parse({**values.get("tokenizer", {}), **other.tokenizer}, where)

@@ -191,7 +191,10 @@ def _train(trainer: Trainer, session: Session, stopped: threading.Event) -> Iter
     finished = not stopped.is_set()
     if finished and learner.step < FEW_STEPS and not trainer.fine_tuning:
         few = f"only {learner.step:,} updates: too few for a model that has learnt anything"
-        yield Note(f"{few}. Give it more time, or take a smaller model (--preset).", warning=True)
+        advice = "Give it more time, or take a smaller model (--preset)."
+        if reason != USED_UP:
+            advice = "To wait for longer: --set training.patience=0, for ever."
+        yield Note(f"{few}. {advice}", warning=True)
     if finished and not (trainer.journal.out / WEIGHTS).exists():  # the time was over before
         yield trainer.validate(1.0)
     if finished and trainer.fine_tuning and not selection.best_step and trainer.settings.save == "best":

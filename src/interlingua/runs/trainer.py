@@ -259,7 +259,8 @@ class Trainer:
         keeps_old = self.comparison.keeps_old(validation)
         self.lost_old |= not keeps_old and score > self.selection.best_score
         ties = score == self.selection.best_score and not self.comparison.is_preferred(validation)
-        if self.selection.add(score, self.learner.step, acceptable=keeps_old and not ties):
+        loss = validation.loss if validation.is_all_wrong else None
+        if self.selection.add(score, self.learner.step, acceptable=keeps_old and not ties, loss=loss):
             self.selection.best_score, self.best_outputs = validation.selection_score, ours
             self.comparison.save(validation)
             return True

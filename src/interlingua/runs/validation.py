@@ -91,6 +91,14 @@ class Validation(NamedTuple):
         return _larger_is_better(self.scores[0]) if self.scores else -math.inf
 
     @property
+    def is_all_wrong(self) -> bool:
+        """Whether the score is as bad as it can be, as that of a model which has hardly begun."""
+        if self.by_loss or not self.scores:
+            return False
+        score = self.scores[0]
+        return score.score <= 0 if score.higher_is_better else score.score >= 100
+
+    @property
     def old_score(self) -> float:
         """The same of old pairs."""
         return _larger_is_better(self.old_scores[0]) if self.old_scores else -math.inf
