@@ -45,11 +45,11 @@ MODELS = {
     "rotary, RMSNorm, SwiGLU, pre-norm": settings(
         model__positions="rotary", model__normalisation="rms", model__activation="swiglu"
     ),
-    "the same, two vocabularies": [*settings(model__positions="rotary"), *SEPARATE],
+    "rotary, RMSNorm, two vocabularies": [*settings(model__positions="rotary"), *SEPARATE],
     "sinusoidal, LayerNorm, ReLU, post-norm": [
         *PAPER, *settings(model__norm="post", model__activation="relu")
     ],
-    "the same, two vocabularies ": [
+    "sinusoidal, post-norm, two vocabularies": [
         *PAPER, *settings(model__norm="post", model__activation="relu"), *SEPARATE
     ],
     "sinusoidal, LayerNorm, swish, pre-norm": [*PAPER, *settings(model__activation="swish")],
@@ -94,14 +94,14 @@ def main() -> None:
     print("| model | to | weights | worst difference | equal greedy | metric here, there | × our speed |")
     print("|---|---|---|---:|---:|---:|---:|")
     for name in options.only:
-        model = options.work / name.strip()
+        model = options.work / name
         if not (model / "info.json").is_file():
             train(model, MODELS[name], options.data, options.steps)
         bundle = load_bundle(model)
         sample = choose_sample(bundle, model, options.data / "valid.tsv")
         for to, quantization in WAYS:
             row = measure(bundle, model, sample, to, quantization, options.rounds)
-            print(f"| {name.strip()} | {to} | {quantization or 'float32'} | {' | '.join(row)} |", flush=True)
+            print(f"| {name} | {to} | {quantization or 'float32'} | {' | '.join(row)} |", flush=True)
 
 
 def train(out: Path, how: list[str], data: Path, steps: int) -> None:
