@@ -36,6 +36,8 @@ WORK, STATE = "work", "state.json"
 MOST_LOST, CHANCE = 0.5, 0.05
 """Points that the test set's score may have fallen by, at worst (the lower end of the 95% interval), and how
 probable it may be that the corrections are translated better by chance."""
+MIX_TOLERANCE = 0.0
+"""Points that weights may lose on old validation pairs: none, since on the test set few may be lost at worst."""
 MARKS = "corrections"
 """In info.json, how far each file of corrections was learnt from."""
 
@@ -202,7 +204,8 @@ def begin(improvement: Improvement, old: OldPairs, training: Mapping[str, Any]) 
     config = read_config(improvement.directory)
     values: dict[str, Any] = {
         "base_model": str(improvement.directory.absolute()),
-        "data": {**old.reading, "corpora": [*new, *old.corpora]}, "training": dict(training),
+        "data": {**old.reading, "corpora": [*new, *old.corpora]},
+        "training": {"mix_tolerance": MIX_TOLERANCE, **training},
     }  # fmt: skip
     return values | {key: config[key] for key in ("languages",) if key in config}
 
