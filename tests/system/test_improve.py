@@ -230,7 +230,7 @@ def test_what_is_worse_on_the_test_set_is_refused(world: Path, tmp_path: Path) -
 def test_a_training_that_learnt_nothing_changes_nothing(world: Path, tmp_path: Path) -> None:
     model = copy_of(world / "model", tmp_path)
     before = snapshot(model)
-    refused = improve(world, model, "--set", "training.learning_rate=0.3")  # too much: all is forgotten
+    refused = improve(world, model, "--set", "training.learning_rate=2")  # too much: all is forgotten
     assert refused.code == 2
     assert "The old model stays; nothing is changed. The training found no weights" in refused.out
     assert snapshot(model) == before

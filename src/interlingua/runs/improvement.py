@@ -37,7 +37,7 @@ MOST_LOST, CHANCE = 0.5, 0.05
 """Points that the test set's score may have fallen by, at worst (the lower end of the 95% interval), and how
 probable it may be that the corrections are translated better by chance."""
 MIX_TOLERANCE = 0.0
-"""Points that weights may lose on old validation pairs: none, since on the test set few may be lost at worst."""
+"""Points that weights may lose on old validation pairs: none, since few may be lost on the test set."""
 MARKS = "corrections"
 """In info.json, how far each file of corrections was learnt from."""
 

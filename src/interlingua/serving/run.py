@@ -36,7 +36,7 @@ from interlingua.serving.models.pictures import (
     is_of_pictures,
     read_picture_model,
 )
-from interlingua.serving.models.reload import watch_versions
+from interlingua.serving.models.reload import VersionWatch
 from interlingua.serving.models.sounds import SoundCatalogue, is_of_sounds, read_sound_model
 from interlingua.serving.pool.pool import Pool
 from interlingua.serving.routes.pictures import Pictures
@@ -112,6 +112,7 @@ async def _serve(
         *(pictures.models if pictures else ()),
     ]  # fmt: skip
     models = {model.name: str(model.directory.absolute()) for model in served}
+    versions = VersionWatch(models)
     pool = Pool(models, settings, metrics)
     app = build_app(catalogue, pool, settings, metrics, corrections, documents, sounds, pictures)
     asyncio.get_running_loop().set_exception_handler(AcceptErrors())
@@ -132,7 +133,7 @@ async def _serve(
                            engine=settings.engine)  # fmt: skip
             announce(address)
         if settings.reload_s and not running.done():
-            watching = asyncio.create_task(watch_versions(models, pool.reload, settings.reload_s))
+            watching = asyncio.create_task(versions.watch(pool.reload, settings.reload_s))
         await running
     finally:
         if watching:

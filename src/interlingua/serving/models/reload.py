@@ -11,7 +11,7 @@ from pathlib import Path
 
 from interlingua.serving.logs import log_event
 
-__all__ = ["VERSION", "watch_versions"]
+__all__ = ["VERSION", "VersionWatch"]
 
 VERSION = Path("improvements") / "version.json"
 """Written in a model directory when another model has taken its place, or the earlier one has come back."""
@@ -21,40 +21,47 @@ _RETRY_S = 30.0  # after a model could not be loaded
 log = logging.getLogger(__name__)
 
 
-async def watch_versions(
-    models: Mapping[str, str], reload: Callable[[], Awaitable[None]], every_s: float
-) -> None:
-    """Looks for ever whether a model was replaced, and has all of them loaded anew then.
-
-    One with other tokenizers or languages than the service read at its start is left for its next start.
+class VersionWatch:
+    """Notices models that were replaced since it was made, which is before they are loaded.
 
     Args:
         models: directories by name.
-        reload: loads the models anew; what it raises leaves the service as it was.
-        every_s: seconds between two looks.
     """
-    places = {path: Path(path) for path in models.values()}
-    known = await asyncio.to_thread(_describe_all, places)
-    versions = await asyncio.to_thread(_versions, places)
-    while True:
-        await asyncio.sleep(every_s)
-        found = await asyncio.to_thread(_versions, places)
-        if found == versions:
-            continue
-        changed = [path for path in places if found[path] != versions[path]]
-        others = await asyncio.to_thread(_describe_all, places)
-        if foreign := [path for path in changed if others[path] != known[path]]:
-            log_event(log, "reload_refused", models=foreign, why="other tokenizers or languages: restart")
-            versions = found
-            continue
-        try:
-            await reload()
-        except Exception as error:  # the workers that are there go on
-            log_event(log, "reload_failed", models=changed, error=str(error))
-            await asyncio.sleep(_RETRY_S)
-        else:
-            log_event(log, "reloaded", models=changed)
-            versions = found
+
+    def __init__(self, models: Mapping[str, str]) -> None:
+        self._places = {path: Path(path) for path in models.values()}
+        self._versions = _versions(self._places)
+        self._known = _describe_all(self._places)
+
+    async def watch(self, reload: Callable[[], Awaitable[None]], every_s: float) -> None:
+        """Looks for ever whether a model was replaced, and has all of them loaded anew then.
+
+        One with other tokenizers or languages than the service read at its start is left for its next start.
+
+        Args:
+            reload: loads the models anew; what it raises leaves the service as it was.
+            every_s: seconds between two looks.
+        """
+        places = self._places
+        while True:
+            found = await asyncio.to_thread(_versions, places)
+            if found == self._versions:
+                await asyncio.sleep(every_s)
+                continue
+            changed = [path for path in places if found[path] != self._versions[path]]
+            others = await asyncio.to_thread(_describe_all, places)
+            if foreign := [path for path in changed if others[path] != self._known[path]]:
+                log_event(log, "reload_refused", models=foreign, why="other tokenizers or languages: restart")
+                self._versions = found
+                continue
+            try:
+                await reload()
+            except Exception as error:  # the workers that are there go on
+                log_event(log, "reload_failed", models=changed, error=str(error))
+                await asyncio.sleep(_RETRY_S)
+            else:
+                log_event(log, "reloaded", models=changed)
+                self._versions = found
 
 
 def _versions(places: Mapping[str, Path]) -> dict[str, tuple[int, int] | None]:
