@@ -186,11 +186,13 @@ class PictureCodec:
         return self.tokens
 
     def _use(self, codes: Int[Tensor, " used"]) -> None:
-        """Has ids stand for these codes of the quantiser, in this order."""
-        self._used = codes
-        vectors = self.network.quantiser.vectors(torch.arange(self.network.quantiser.size))
-        nearest = [torch.cdist(some, vectors[codes]).argmin(dim=1) for some in vectors.split(AT_ONCE)]
-        self._numbers = torch.cat(nearest)
+        """Has ids stand for these codes of the quantiser, which rise."""
+        quantiser = self.network.quantiser
+        self._used = self._numbers = codes
+        if len(codes) < quantiser.size:
+            vectors = quantiser.vectors(torch.arange(quantiser.size))
+            nearest = [torch.cdist(some, vectors[codes]).argmin(dim=1) for some in vectors.split(AT_ONCE)]
+            self._numbers = torch.cat(nearest)
 
     def _build(self) -> Autoencoder:
         settings = self.settings
