@@ -5,7 +5,7 @@
 A service of a copy of MODEL collects 300 corrections by its own API: 200 are pairs of PAIRS, drawn by chance,
 100 are what nobody can have meant (see GARBAGE). `interlingua improve` follows, while the service runs; what
 it prints is shown, then the metric of the old and the new model on 500 other pairs of PAIRS, and on the test
-set. With --all-garbage the 300 are garbage, and the model must stay as it is.
+set. With --all-garbage the 300 are garbage, and the model must stay as it is. It needs psutil.
 """
 
 from __future__ import annotations

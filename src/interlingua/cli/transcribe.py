@@ -21,7 +21,7 @@ from interlingua.cli.lines import (
     open_output,
     place_of,
     refuse_same_file,
-)  # fmt: skip
+)
 from interlingua.cli.models import find_model, load_model
 from interlingua.cli.options import Beam, Device, Json, Precision, Threads
 from interlingua.cli.streams import require_input

@@ -30,7 +30,7 @@ from interlingua.pictures.reading import (
     fit_image,
     read_picture,
     require_pictures,
-)  # fmt: skip
+)
 from interlingua.pictures.source import FlatPixels, PictureSource
 from interlingua.search.hypothesis import Hypothesis, SearchInput
 from interlingua.search.settings import SearchSettings
