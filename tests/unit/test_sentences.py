@@ -96,6 +96,9 @@ def test_a_target_much_shorter_than_those_of_training_is_short() -> None:
     assert 0.3 < facts.min_ratio < 1.5
     assert sum(facts.is_short(*pair) for pair in NATURAL) < len(NATURAL) / 100
     assert facts.is_short(NATURAL[0][0], NATURAL[0][1][:5])
+    assert facts.is_short("no", "")
+    assert facts.is_short("no", " ")
+    assert not facts.is_short(" ", "")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -186,6 +187,16 @@ class TestSubwords:
     def test_a_vocabulary_without_room_is_refused(self, kind: str) -> None:
         with pytest.raises(ConfigurationError, match=r"vocabulary_size.*200"):
             SubwordTokenizer.train(SENTENCES, kind, "NFC", 200)  # type: ignore[arg-type]
+
+    def test_the_room_that_both_sides_need_is_told_at_once(self, kind: str) -> None:
+        targets = "".join(map(chr, range(0x3B1, 0x3C9)))  # more characters than the sources have
+        pairs = [("ab", targets), ("ba", targets[::-1])]
+        settings = TokenizerSettings(source=kind, target=kind, joint=False, vocabulary_size=200)  # type: ignore[arg-type]
+        with pytest.raises(ConfigurationError) as raised:
+            train_tokenizers(pairs, settings)
+        enough = re.search(r"At least (\d+)", str(raised.value))
+        assert enough
+        train_tokenizers(pairs, settings.model_copy(update={"vocabulary_size": int(enough[1])}))
 
 
 class TestSymbols:

@@ -67,6 +67,8 @@ class TextFacts(NamedTuple):
 
     def is_short(self, source: str, target: str) -> bool:
         """Whether a translation is so short that something is likely missing."""
+        if not target.strip():  # which no pair of the training has
+            return bool(source.strip())
         return len(source) >= LEAST_CHARACTERS and len(target) < self.min_ratio * len(source)
 
     def may_lack(self, source: str, target: str) -> bool:

@@ -18,7 +18,7 @@ from interlingua.text.normalise import Normalisation, normalise
 from interlingua.text.sentencepiece_model import SentencePieceModel
 from interlingua.text.subword_sampling import SubwordSampler
 
-__all__ = ["MAX_LINE", "SubwordTokenizer", "smallest_vocabulary"]
+__all__ = ["MAX_LINE", "SubwordTokenizer", "check_vocabulary_size", "smallest_vocabulary"]
 
 # SentencePiece writes a space as U+2581 and so reads U+2581 as a space. A real U+2581 is therefore escaped
 # with a code point that Unicode guarantees never to assign. It falls back to its bytes.
@@ -86,14 +86,7 @@ class SubwordTokenizer:
             ConfigurationError: the size leaves no room for pieces beside the bytes.
         """
         counts = _character_counts(texts, normalisation)
-        smallest = _smallest_vocabulary(counts)
-        if size < smallest:
-            raise ConfigurationError(
-                "the vocabulary is too small for subwords with byte fallback",
-                where="tokenizer.vocabulary_size",
-                found=size,
-                accepted=f"At least {smallest}, or the kind 'characters' or 'bytes'.",
-            )
+        check_vocabulary_size(size, _smallest_vocabulary(counts))
         if len(counts) < 2:
             raise DataError("there is no text to learn subwords from")
         # Half of the pieces may be single characters.
@@ -211,6 +204,17 @@ def _training_lines(texts: Sequence[str], normalisation: Normalisation) -> Itera
         line = normalise(text[:MAX_LINE], normalisation).translate(_TRAINING_REPLACEMENTS)
         if line.strip():
             yield _escape(line)
+
+
+def check_vocabulary_size(size: int, smallest: int) -> None:
+    """Raises ConfigurationError if the size is below the smallest that is possible."""
+    if size < smallest:
+        raise ConfigurationError(
+            "the vocabulary is too small for subwords with byte fallback",
+            where="tokenizer.vocabulary_size",
+            found=size,
+            accepted=f"At least {smallest}, or the kind 'characters' or 'bytes'.",
+        )
 
 
 def smallest_vocabulary(texts: Sequence[str], normalisation: Normalisation) -> int:

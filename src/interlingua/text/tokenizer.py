@@ -25,7 +25,7 @@ from interlingua.text.columns import COLUMN_END, count_columns, normalise_column
 from interlingua.text.normalise import Normalisation, normalise, rule_for_targets
 from interlingua.text.protocol import Tokenizer
 from interlingua.text.sentencepiece_model import read_sentencepiece
-from interlingua.text.subwords import MAX_LINE, SubwordTokenizer, smallest_vocabulary
+from interlingua.text.subwords import MAX_LINE, SubwordTokenizer, check_vocabulary_size, smallest_vocabulary
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
 
 __all__ = ["Tokenizer", "TokenizerPair", "TokenizerSettings", "train_source_tokenizer",
@@ -152,11 +152,15 @@ def train_tokenizers(
         tokenizer = _train(kinds[0], both, target_rule, settings.vocabulary_size, sum(characters))
         pair = TokenizerPair.of_joint(tokenizer.with_normalisation(source_rule))
         return pair, f"joint: {_describe(tokenizer)}"
+    rules, size = (source_rule, target_rule), settings.vocabulary_size
+    if size is not None:
+        smallest = [smallest_vocabulary(side, rule) for model, kind, side, rule
+                    in zip(own, kinds, texts, rules, strict=True)
+                    if model is None and kind in ("unigram", "bpe")]  # fmt: skip
+        check_vocabulary_size(size, max(smallest, default=0))
     source, target = (
-        given_model or _train(kind, side, rule, settings.vocabulary_size, count)
-        for given_model, kind, side, rule, count in zip(
-            own, kinds, texts, (source_rule, target_rule), characters, strict=True
-        )
+        given_model or _train(kind, side, rule, size, count)
+        for given_model, kind, side, rule, count in zip(own, kinds, texts, rules, characters, strict=True)
     )
     return TokenizerPair(source, target), f"source: {_describe(source)}; target: {_describe(target)}"
 
