@@ -2,6 +2,7 @@
 
     python benchmarks/serving.py load --model runs/en-de --sentences FILE [--seconds 300] [--clients 64]
     python benchmarks/serving.py workers --model runs/en-de --sentences FILE [--seconds 30] [--clients 64]
+    python benchmarks/serving.py engines --model runs/en-de --sentences FILE [--seconds 30] [--clients 64]
     python benchmarks/serving.py overload --model runs/en-de --sentences FILE [--seconds 60]
     python benchmarks/serving.py hostile --model runs/en-de --sentences FILE
     python benchmarks/serving.py kill --model runs/en-de --sentences FILE
@@ -49,6 +50,7 @@ from serving_hostile import requests as hostile_requests
 from interlingua.data.reading import read_lines
 
 DEADLINE_S = 5.0
+ENGINES = [("interlingua", "fp32"), ("interlingua", "bf16"), ("ctranslate2", "fp32"), ("ctranslate2", "int8")]
 
 
 class Promise(NamedTuple):
@@ -119,31 +121,66 @@ async def load(arguments: argparse.Namespace, sentences: list[str]) -> Outcome:
     ]
 
 
-async def workers(arguments: argparse.Namespace, sentences: list[str]) -> Outcome:
-    """As many worker processes as cores against one process, which decodes two batches side by side."""
-    seconds, cores = arguments.seconds or 30, os.cpu_count() or 1
-    texts = distinct(sentences)
-    rates: dict[int, list[float]] = {cores: [], 1: []}
-    everything: list[Answer] = []
-    for processes in (cores, 1, 1, cores):
-        service = Service(arguments.model, "--workers", processes)
+class Turns(NamedTuple):
+    """What came of services that were started one after the other, forwards and backwards."""
+
+    rates: dict[str, list[float]]
+    """Sentences a second in each round, by name."""
+    answers: list[Answer]
+    exit_code: int
+
+    @property
+    def promises(self) -> list[Promise]:
+        """What any service is to keep."""
+        errors = sum(answer.status != 200 for answer in self.answers)
+        return [Promise("no errors", str(errors), not errors), clean_exit(self.exit_code)]
+
+
+async def in_turns(
+    arguments: argparse.Namespace, sentences: list[str], options: dict[str, tuple[object, ...]]
+) -> Turns:
+    """Has a service with each of some options answer the same clients, for --seconds after a warm-up."""
+    seconds, texts = arguments.seconds or 30, distinct(sentences)
+    turns = Turns({name: [] for name in options}, [], 0)
+    for name in (*options, *reversed(options)):
+        service = Service(arguments.model, *options[name])
         await closed_loop(service, texts, arguments.clients, 5)
         answers = await closed_loop(service, texts, arguments.clients, seconds)
-        code = service.stop()
-        rates[processes].append(len(answers) / seconds)
-        everything += answers
-    ratio = sum(rates[cores]) / sum(rates[1])
-    errors = sum(answer.status != 200 for answer in everything)
+        turns = turns._replace(exit_code=max(turns.exit_code, abs(service.stop())))
+        turns.rates[name].append(len(answers) / seconds)
+        turns.answers.extend(answers)
+    return turns
+
+
+async def workers(arguments: argparse.Namespace, sentences: list[str]) -> Outcome:
+    """As many worker processes as cores against one process, which decodes two batches side by side."""
+    cores = os.cpu_count() or 1
+    turns = await in_turns(arguments, sentences, {str(count): ("--workers", count) for count in (cores, 1)})
+    ratio = sum(turns.rates[str(cores)]) / sum(turns.rates["1"])
     table = [
-        f"{arguments.clients} clients, greedy, rounds of {seconds:.0f} s in the order {cores}, 1, 1, {cores}",
-        "", "| worker processes | sentences/s, each round |", "|---|---:|",
-        *(f"| {count} | {', '.join(f'{rate:.0f}' for rate in each)} |" for count, each in rates.items()),
+        f"{arguments.clients} clients, greedy, rounds of {arguments.seconds or 30:.0f} s in turns", "",
+        "| worker processes | sentences/s, each round |", "|---|---:|",
+        *(f"| {name} | {', '.join(f'{rate:.0f}' for rate in each)} |" for name, each in turns.rates.items()),
     ]  # fmt: skip
     return table, [
-        Promise("no errors", str(errors), not errors),
         Promise(f"{cores} processes as fast as one, or faster", f"{ratio:.2f} times", ratio >= 1),
-        clean_exit(code),
+        *turns.promises,
     ]
+
+
+async def engines(arguments: argparse.Namespace, sentences: list[str]) -> Outcome:
+    """The same model served by our own engine and by CTranslate2."""
+    options = {", ".join(each): ("--engine", each[0], "--precision", each[1]) for each in ENGINES}
+    turns = await in_turns(arguments, sentences, options)
+    means = {name: sum(each) / len(each) for name, each in turns.rates.items()}
+    own = next(iter(means.values()))
+    table = [
+        f"{arguments.clients} clients, greedy, rounds of {arguments.seconds or 30:.0f} s in turns", "",
+        "| engine | sentences/s, each round | times the first |", "|---|---:|---:|",
+        *(f"| {name} | {', '.join(f'{rate:.0f}' for rate in each)} | {means[name] / own:.2f} |"
+          for name, each in turns.rates.items()),
+    ]  # fmt: skip
+    return table, turns.promises
 
 
 async def overload(arguments: argparse.Namespace, sentences: list[str]) -> Outcome:
@@ -338,8 +375,8 @@ async def correct(service: Service) -> list[str]:
 
 
 SCENARIOS: dict[str, Callable[..., Any]] = {
-    "load": load, "workers": workers, "overload": overload, "hostile": hostile, "kill": kill
-}  # fmt: skip
+    each.__name__: each for each in (load, workers, engines, overload, hostile, kill)
+}
 
 
 def verdict(promises: list[Promise]) -> Iterator[str]:
@@ -356,7 +393,7 @@ def main() -> None:
     parser.add_argument("scenario", choices=SCENARIOS)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--sentences", type=Path, required=True)
-    parser.add_argument("--seconds", type=float, help="load: 300, workers: 30, overload: 60")
+    parser.add_argument("--seconds", type=float, help="load: 300, workers and engines: 30, overload: 60")
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--rate", type=float, default=60, help="kill: requests a second")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results")
