@@ -1,4 +1,8 @@
-"""Shapes in annotations are checked while the tests run (jaxtyping with beartype), and only then."""
+"""Shapes in annotations are checked while the tests run (jaxtyping with beartype), and only then.
+
+Hypothesis tries the same examples at every run, however long they take: tests fail for what was changed, and
+for nothing else. `pytest --hypothesis-profile=search` looks for others.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,12 @@ install_import_hook(CHECKED, "beartype.beartype")
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", PATIENT, derandomize=False)
+settings.register_profile("same", PATIENT, derandomize=True, database=None)
+settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,9 @@ from typing import Any
 
 import httpx
 
+PATIENCE_S = 180
+"""How long what has to come may take on a machine that is busy with other tests."""
+
 
 class Served:
     """A service that runs."""
@@ -34,15 +37,18 @@ class Served:
     def wait_for(self, event: str, **fields: Any) -> list[dict[str, Any]]:
         """The lines of the log about an event with these fields, once there is one: a thread writes them."""
         sought = {"event": event, **fields}.items()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while not (found := [line for line in self.lines() if sought <= line.items()]):
             assert self.process.poll() is None
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
         return found
 
+    def get(self, path: str, **request: Any) -> httpx.Response:
+        return httpx.get(self.url + path, timeout=PATIENCE_S, **request)
+
     def post(self, path: str, **request: Any) -> httpx.Response:
-        return httpx.post(self.url + path, timeout=60, **request)
+        return httpx.post(self.url + path, timeout=PATIENCE_S, **request)
 
     def translate(self, q: Any, **more: Any) -> Any:
         answer = self.post("/translate", json={"q": q, "source": "en", "target": "de", **more})
@@ -51,7 +57,7 @@ class Served:
 
     def raw(self, content: bytes) -> bytes:
         """What comes back on a connection of its own."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as connection:
             answer = b""
             try:
                 connection.sendall(content)
@@ -63,4 +69,4 @@ class Served:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=PATIENCE_S)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from .conftest import call
-from .served import Served
+from .served import PATIENCE_S, Served
 
 BUNDLES = Path(__file__).parent.parent / "bundles"
 LINES = b"abc\n\nhgf\nab\n"
@@ -93,11 +93,11 @@ def test_a_service_computes_with_it(model: Path, tmp_path: Path) -> None:
             "/v1/translate", json={"q": "ab", "source": "en", "target": "de", "sample": True}
         )
         assert drawn.status_code == 200
-        with httpx.stream("POST", service.url + "/v1/translate", timeout=60, json={
+        with httpx.stream("POST", service.url + "/v1/translate", timeout=PATIENCE_S, json={
             "q": "abc", "source": "en", "target": "de", "stream": True,
         }) as stream:  # fmt: skip
             assert own[0] in stream.read().decode()
-        metrics = httpx.get(service.url + "/metrics").text
+        metrics = service.get("/metrics").text
         assert 'interlingua_engine{engine="ctranslate2"} 1.0' in metrics
     finally:
         assert service.stop() == 0

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from .conftest import call
+from .served import PATIENCE_S
 
 REQUIRED = "INTERLINGUA_TEST_BROWSER"
 """Set where a browser has to be there, so that these tests are never skipped unnoticed."""
+expect.set_options(timeout=1000 * PATIENCE_S)  # of the pages of services too
 
 
 class Visit(NamedTuple):
@@ -94,27 +97,27 @@ def test_hovering_a_token_lights_its_row_everywhere(visit, pages):
     page.hover("#joined [data-key=t1]")
     for place in ("#joined", "#large .rows", "#probabilities", "#alignment", "#tree", "#mask .rows"):
         lit = page.locator(f"{place} .lit[data-key=t1], {place} .lit[data-row=t1]")
-        assert lit.count() >= 1, place
-    assert page.locator("#large .light.row").count() == 1
-    assert page.locator("#code .light.row").count() == 1
+        expect(lit.first).to_be_attached()
+    expect(page.locator("#large .light.row")).to_have_count(1)
+    expect(page.locator("#code .light.row")).to_have_count(1)
     assert page.locator("#heads .light.row").count() == page.locator("#heads .thumb").count()
     label = page.locator("#joined [data-key=t1]").inner_text()
-    assert label in page.locator("#query-of").inner_text()
+    expect(page.locator("#query-of")).to_contain_text(label)
     page.hover("#joined [data-key=s0]")
-    assert page.locator("#large .light.column").count() == 1
-    assert page.locator(".lit[data-key=t1]").count() == 0
+    expect(page.locator("#large .light.column")).to_have_count(1)
+    expect(page.locator(".lit[data-key=t1]")).to_have_count(0)
     page.hover("h2 >> nth=0")
-    assert page.locator(".lit, .light").count() == 0
+    expect(page.locator(".lit, .light")).to_have_count(0)
 
 
 def test_keyboard_and_finger_light_tokens_too(visit, pages):
     page = visit(pages["look"], width=390, touch=True).page
     page.focus("#joined [data-key=s1]")
-    assert page.locator("#large .light.column").count() == 1
+    expect(page.locator("#large .light.column")).to_have_count(1)
     page.tap("#joined [data-key=t2]")
-    assert page.locator("#probabilities .lit[data-row=t2]").count() == 1
+    expect(page.locator("#probabilities .lit[data-row=t2]")).to_have_count(1)
     page.tap("#beam h2")
-    assert page.locator(".lit").count() == 0
+    expect(page.locator(".lit")).to_have_count(0)
 
 
 def test_choosing_a_head_changes_the_large_map(visit, pages):
@@ -124,7 +127,7 @@ def test_choosing_a_head_changes_the_large_map(visit, pages):
     for i in range(heads.count()):
         heads.nth(i).click()
         seen.add(pixels(page, "#large canvas"))
-        assert page.locator("#heads button[aria-pressed=true]").count() == 1
+        expect(page.locator("#heads button[aria-pressed=true]")).to_have_count(1)
     assert len(seen) == heads.count() == 3  # two heads and their mean
     for kind in ("encoder", "decoder"):
         page.click(f"#kinds button[value={kind}]")
@@ -144,7 +147,8 @@ def test_the_weights_of_a_query_are_those_of_the_data(visit, pages):
     cells = page.locator("#large .cells").bounding_box()
     assert cells is not None
     page.mouse.move(cells["x"] + 1, cells["y"] + 1)
-    assert f"{data['attention']['cross']['weights'][0][0][0][0]:.3f}" in page.locator("#readout").inner_text()
+    weight = data["attention"]["cross"]["weights"][0][0][0][0]
+    expect(page.locator("#readout")).to_contain_text(f"{weight:.3f}")
 
 
 def test_the_tree_draws_every_node_and_says_what_became_of_it(visit, pages):
@@ -154,7 +158,7 @@ def test_the_tree_draws_every_node_and_says_what_became_of_it(visit, pages):
     ranks = page.locator("#tree .badge").all_text_contents()
     assert sorted(ranks) == [f"#{i + 1}" for i in range(len(data["outputs"]))]
     page.locator("#tree g").first.hover()
-    assert "log-probability" in page.locator("#node").inner_text()
+    expect(page.locator("#node")).to_contain_text("log-probability")
 
 
 @pytest.mark.parametrize("name", ["look", "report"])
@@ -187,14 +191,14 @@ def test_charts_can_be_read_and_turned_to_minutes(visit, pages):
     picture = charts.first.locator("svg")
     before = picture.inner_html()
     picture.hover()
+    expect(charts.first.locator("output")).to_have_text(re.compile("^step"))
     told = charts.first.locator("output").inner_text()
-    assert told.startswith("step")
     assert "training" in told
     assert "validation" in told
     page.click("#axis button[value=minutes]")
     assert charts.first.locator("svg").inner_html() != before
     charts.first.locator("svg").hover()
-    assert charts.first.locator("output").inner_text().startswith("minute")
+    expect(charts.first.locator("output")).to_have_text(re.compile("^minute"))
 
 
 def test_what_runs_out_of_a_chart_is_marked(visit, model: Path, tmp_path: Path):

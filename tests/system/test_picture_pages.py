@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from interlingua.pictures.reading import read_picture
 from interlingua.runs.run import start
@@ -107,7 +107,7 @@ def test_a_word_lights_its_patches_and_a_patch_its_words(visit, pages, name, key
     assert (shown(page)[..., :3] == whole).all()
     heads = test_pages.pixels(page, "#heads .thumb canvas")
     page.hover(f"#glimpses [data-key={key}]")
-    assert page.locator(f"#glimpses .lit[data-key={key}]").count() == 1
+    expect(page.locator(f"#glimpses .lit[data-key={key}]")).to_have_count(1)
     assert test_pages.pixels(page, "#heads .thumb canvas") != heads  # those of the word
     roots = held(pages[name])["attention"]["roots"]
     levels = np.frombuffer(base64.b64decode(roots["bytes"]), np.uint8).reshape(roots["shape"]) / 255.0
@@ -125,7 +125,7 @@ def test_a_word_lights_its_patches_and_a_patch_its_words(visit, pages, name, key
     expected = patch_of(whole, weights.argmin()) * (1 - alpha) + np.array([122, 124, 128]) * alpha
     assert np.abs(least - expected).max() < 4
     page.hover("#patches [data-key=p9]")
-    assert page.locator("#patches .lit[data-key=p9]").count() == 1
+    expect(page.locator("#patches .lit[data-key=p9]")).to_have_count(1)
     assert (shown(page)[..., :3] == whole).all()
     words = page.locator("#glimpses .glimpse")
     brightness = [float(words.nth(i).evaluate("each => each.style.getPropertyValue('--light')"))
@@ -135,20 +135,20 @@ def test_a_word_lights_its_patches_and_a_patch_its_words(visit, pages, name, key
     told = words.nth(1).locator("small").inner_text()
     assert float(told.strip("<%")) == pytest.approx(100 * weights[9], abs=0.51)
     page.hover("h2 >> nth=0")
-    assert page.locator(".lit").count() == 0
+    expect(page.locator(".lit")).to_have_count(0)
 
 
 def test_words_of_a_text_light_its_tokens_and_the_tree(visit, pages):
     page = visit(pages["picture"]).page
     page.hover("#glimpses [data-key=w1]")
     (token,) = held(pages["picture"])["words"][1]["tokens"]
-    assert page.locator(f"#probabilities .lit[data-row=t{token}]").count() == 1
-    assert page.locator(f"#tree .lit[data-key=t{token}]").count() == 1
+    expect(page.locator(f"#probabilities .lit[data-row=t{token}]")).to_have_count(1)
+    expect(page.locator(f"#tree .lit[data-key=t{token}]")).to_have_count(1)
     assert page.locator("#tree g").count() == len(held(pages["picture"])["tree"])
     page.click("#kinds button[value=tokens]")
     assert page.locator("#glimpses .glimpse").count() == len(held(pages["picture"])["target_out"])
     page.hover(f"#probabilities [data-key=t{token}]")
-    assert page.locator(f"#glimpses .lit[data-key=t{token}]").count() == 1
+    expect(page.locator(f"#glimpses .lit[data-key=t{token}]")).to_have_count(1)
 
 
 @pytest.mark.parametrize("name", ["painting", "picture"])
@@ -158,7 +158,7 @@ def test_choosing_a_head_changes_the_maps(visit, pages, name):
     for i in range(heads.count()):
         heads.nth(i).click()
         seen.add(test_pages.pixels(page, "#glimpses .glimpse:nth-child(2) canvas"))
-        assert page.locator("#heads button[aria-pressed=true]").count() == 1
+        expect(page.locator("#heads button[aria-pressed=true]")).to_have_count(1)
     assert len(seen) == heads.count() > 2
 
 
@@ -174,7 +174,7 @@ def test_a_painting_grows_token_by_token(visit, pages):
             ).all()
     assert (shown(page)[..., :3] == whole).all()
     page.locator("#grown").fill("60")
-    assert page.locator("#patches .lit[data-key=p59]").count() == 1  # the one that came last
+    expect(page.locator("#patches .lit[data-key=p59]")).to_have_count(1)  # the one that came last
     page.click("#play")
     page.wait_for_function("() => document.querySelector('#count').textContent === '64 of 64'")
     page.wait_for_function("() => document.querySelector('#play').textContent === '▶ Play'")
@@ -190,7 +190,7 @@ def test_runners_up_are_shown_and_tried_in_the_picture(visit, pages):
     whole, place = picture_in(pages["painting"]), 9
     page.click(f"#patches [data-key=p{place}]")
     best = data["predictions"][place]
-    assert "row 2, column 2" in page.locator("#patch-place").inner_text()
+    expect(page.locator("#patch-place")).to_contain_text("row 2, column 2")
     others = page.locator("#choices button")
     assert others.count() == len(best["best"]) - (best["rank"] < len(best["best"]))
     drawn = shown(page, "#choices .drawn canvas")[..., :3]
@@ -212,16 +212,16 @@ def test_keyboard_and_finger_reach_words_and_patches(visit, pages, name):
     page.focus("#patches [data-key=p0]")
     for key, patch in (("ArrowRight", 1), ("ArrowDown", 9), ("ArrowLeft", 8), ("ArrowUp", 0), ("ArrowUp", 0)):
         page.keyboard.press(key)
-        assert page.locator(f"#patches .lit[data-key=p{patch}]").count() == 1
-    assert page.locator("#patches [tabindex='0']").count() == 1
+        expect(page.locator(f"#patches .lit[data-key=p{patch}]")).to_have_count(1)
+    expect(page.locator("#patches [tabindex='0']")).to_have_count(1)
     assert page.locator("#patches [data-key=p10]").get_attribute("aria-label") == "row 2, column 3"
     assert page.locator("#picture").get_attribute("aria-label")
     word = page.locator("#glimpses .glimpse").nth(1)
     word.focus()
-    assert page.locator("#glimpses .lit").count() == 1
+    expect(page.locator("#glimpses .lit")).to_have_count(1)
     word.tap()
     page.tap("h2 >> nth=0")
-    assert page.locator(".lit").count() == 0
+    expect(page.locator(".lit")).to_have_count(0)
 
 
 @pytest.mark.parametrize("name", ["painting", "picture"])
@@ -324,11 +324,11 @@ def test_pages_of_models_without_attention_work(visit, files: Path, tmp_path: Pa
     (tmp_path / "seen.html").write_text(look_at_picture_page(seen), encoding="utf-8")
     page = visit(tmp_path / "painted.html").page
     page.click("#patches [data-key=p9]")
-    assert "row 2, column 2" in page.locator("#patch-place").inner_text()
+    expect(page.locator("#patch-place")).to_contain_text("row 2, column 2")
     page.locator("#grown").fill("9")
     assert shown(page)[..., 3].min() == 0
     page = visit(tmp_path / "seen.html").page
     assert (shown(page)[..., :3] == tiles(CAPTION.split())).all()
     assert page.locator("#glimpses .glimpse").count() == len(seen.words) > 0
     page.hover("#glimpses [data-key=w0]")
-    assert page.locator("#probabilities .lit").count() >= 1
+    expect(page.locator("#probabilities .lit").first).to_be_attached()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import os
+import signal
 import struct
 import time
 import zlib
@@ -25,7 +27,7 @@ from interlingua.kinds import SPECIALS
 from interlingua.serving.pool import pictures
 from interlingua.serving.pool.worker import _CancelledError, _translate, _Watch
 from tests.system.conftest import PictureModels, call
-from tests.system.served import Served
+from tests.system.served import PATIENCE_S, Served
 from tests.system.test_serve_sounds import events, metric
 from tests.tiles import read_tiles, tiles
 
@@ -125,7 +127,7 @@ def test_openais_client_understands_what_is_wrong(client, given, kind, field, co
 
 def test_a_picture_is_told_of_while_it_is_painted(served, painter):
     asked = {"prompt": f"{CAPTION} zebra", "n": 2, "seed": 3, "attention": True, "stream": True}
-    with httpx.stream("POST", f"{served.url}/v1/paint", json=asked, timeout=60) as answer:
+    with httpx.stream("POST", f"{served.url}/v1/paint", json=asked, timeout=PATIENCE_S) as answer:
         *told, (name, whole) = events(answer)
     assert name == "done"
     assert {event for event, _ in told} == {"progress"}
@@ -250,9 +252,15 @@ def test_a_file_that_keeps_a_decoder_busy_is_given_up(captioner, tmp_path, monke
 def test_who_hangs_up_is_not_painted_for(served):
     before = metric(served, "pictures_painted_total")
     asked = {"prompt": CAPTION, "n": 16, "guidance": 2, "stream": True}
-    with httpx.stream("POST", f"{served.url}/v1/paint", json=asked, timeout=60) as answer:
-        next(events(answer))
-    deadline = time.monotonic() + 30
+    (worker,) = served.started["workers"]
+    try:
+        with httpx.stream("POST", f"{served.url}/v1/paint", json=asked, timeout=PATIENCE_S) as answer:
+            next(events(answer))
+            os.kill(worker, signal.SIGSTOP)  # it is not to end before it was seen that nobody waits
+        served.wait_for("request", route="/v1/paint", pictures=16)
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    deadline = time.monotonic() + PATIENCE_S
     while metric(served, "queue_sentences"):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -24,7 +24,7 @@ import soundfile
 import interlingua
 from interlingua.inference.transcriber import Transcriber
 from tests.system.conftest import call
-from tests.system.served import Served
+from tests.system.served import PATIENCE_S, Served
 from tests.tones import melody, write_wav
 
 RATE = 16_000
@@ -89,7 +89,7 @@ def transcribe(served: Served, content: bytes, **query: Any) -> Any:
 
 
 def metric(served: Served, name: str) -> float:
-    lines = httpx.get(f"{served.url}/metrics").text.split("\n")
+    lines = served.get("/metrics").text.split("\n")
     return float(next(line.split()[1] for line in lines if line.startswith(f"interlingua_{name} ")))
 
 
@@ -194,7 +194,7 @@ def events(answer: httpx.Response) -> Iterator[tuple[str, Any]]:
 
 def test_a_long_sound_holds_nobody_up_and_tells_how_far_it_is(served, said):
     asked = {"params": {"stream": True}, "content": long_tune(300)}
-    with httpx.stream("POST", f"{served.url}/v1/transcribe", timeout=60, **asked) as answer:
+    with httpx.stream("POST", f"{served.url}/v1/transcribe", timeout=PATIENCE_S, **asked) as answer:
         told = events(answer)
         first = next(told)
         assert first[0] == "progress"
@@ -217,11 +217,10 @@ def test_a_long_sound_holds_nobody_up_and_tells_how_far_it_is(served, said):
 
 
 def test_who_hangs_up_leaves_nothing_behind(served, said):
-    with httpx.stream(
-        "POST", f"{served.url}/v1/transcribe", params={"stream": True}, content=long_tune(300), timeout=60
-    ) as answer:
+    asked = {"params": {"stream": True}, "content": long_tune(300)}
+    with httpx.stream("POST", f"{served.url}/v1/transcribe", timeout=PATIENCE_S, **asked) as answer:
         next(events(answer))
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while metric(served, "queue_sound_seconds") or metric(served, "queue_sentences"):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -346,7 +345,7 @@ def test_requests_that_are_none_are_refused_in_openais_form(served, request_, st
 
 
 def test_an_upload_that_never_ends_is_ended(served):
-    with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE_S) as connection:
         head = f"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {BYTES}\r\n\r\n"
         connection.sendall(head.encode() + bytes(1000))
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
@@ -388,14 +387,14 @@ def test_only_sounds_with_keys(sound_model, said, tmp_path):
     keys.write_text(hashlib.sha256(b"secret").hexdigest() + "\n")
     served = Served(tmp_path / "log", sound_model, "--workers", 1, "--api-keys", keys)
     try:
-        assert httpx.get(f"{served.url}/").status_code == 200
-        assert httpx.get(f"{served.url}/health").status_code == 200
-        assert httpx.get(f"{served.url}/languages").json() == []
-        told = httpx.get(f"{served.url}/frontend/settings").json()
+        assert served.get("/").status_code == 200
+        assert served.get("/health").status_code == 200
+        assert served.get("/languages").json() == []
+        told = served.get("/frontend/settings").json()
         assert told["language"] is None
         assert [each["model"] for each in told["sounds"]] == ["melodies"]
         assert served.post("/translate", json={"q": "1", "source": "a", "target": "b"}).status_code == 404
-        assert "/translate" not in httpx.get(f"{served.url}/openapi.json").json()["paths"]
+        assert "/translate" not in served.get("/openapi.json").json()["paths"]
         for key, allowed in (("secret", True), ("guessed", False)):
             with openai.OpenAI(base_url=f"{served.url}/v1", api_key=key, max_retries=0) as client:
                 if allowed:

@@ -66,6 +66,25 @@ def translated(page: Page, text: str, expected: str) -> None:
     expect(page.locator("#output")).to_have_attribute("aria-busy", "false")
 
 
+def note(page: Page, selector: str) -> None:
+    """Keeps what is told somewhere from now on: what stands there for a second may be missed else."""
+    page.evaluate(
+        """(selector) => {
+            window.noted = [];
+            const place = document.querySelector(selector);
+            const look = () => window.noted.push(place.textContent);
+            const all = { childList: true, characterData: true, subtree: true };
+            new MutationObserver(look).observe(place, all);
+        }""",
+        selector,
+    )
+
+
+def was_told(page: Page, *texts: str) -> bool:
+    """Whether all of these stood together where `note` looks."""
+    return any(all(text in told for text in texts) for told in page.evaluate("window.noted"))
+
+
 def refuse(status: int, message: str, **headers: str) -> Any:
     def answer(route: Route) -> None:
         body = json.dumps({"error": message})
@@ -110,12 +129,19 @@ def test_a_sentence_grows_while_it_is_decoded(visit):
         new MutationObserver(look).observe(output, { childList: true, attributes: true });
     }"""
     page.evaluate(watch)
-    page.fill("#input", "1 2 3 4 5 6 7 8 9")
-    expect(page.locator(".sentence")).to_have_count(1)
-    seen = page.evaluate("window.seen")
-    assert len({text for text, draft in seen if draft}) > 2
-    assert seen[-1] == [page.locator("#output").inner_text(), False]
-    expect(page.locator("#pace")).to_contain_text(" s")
+    drafts: list[set[str]] = []
+    for first in range(10):  # a draft that another program holds up keeps the worker from more of them
+        page.evaluate("window.seen = []")
+        page.fill("#input", " ".join(str((first + i) % 10) for i in range(9)))
+        expect(page.locator(".sentence")).to_have_count(1)
+        seen = page.evaluate("window.seen")
+        assert seen[-1] == [page.locator("#output").inner_text(), False]
+        expect(page.locator("#pace")).to_contain_text(" s")
+        drafts.append({text for text, draft in seen if draft})
+        if len(drafts[-1]) > 2:
+            break
+        translated(page, "", "")
+    assert len(drafts[-1]) > 2, drafts
 
 
 def test_an_event_of_overload_is_tried_again_when_it_says(visit):
@@ -125,9 +151,10 @@ def test_an_event_of_overload_is_tried_again_when_it_says(visit):
         route.fulfill(body=f"event: error\ndata: {json.dumps(told)}\n\n", content_type="text/event-stream")
 
     page = visit(prepare=lambda page: page.route("**/v1/translate", answer, times=1)).page
+    note(page, "#trouble")
     page.fill("#input", "1 2")
-    expect(page.locator("#trouble")).to_contain_text("Trying again in 1 s")
     expect(page.locator("#output")).to_have_text("2 1")
+    assert was_told(page, "This took too long.", "Trying again in 1 s")
 
 
 def test_the_services_limits_are_kept(visit):
@@ -188,7 +215,7 @@ def test_attention_of_a_token(visit, service):
         len(heads[0][0]), len(heads[0])
     ]  # fmt: skip
     cells.hover(position={"x": 2, "y": 2})
-    assert targets.first.get_attribute("aria-pressed") == "true"
+    expect(targets.first).to_have_attribute("aria-pressed", "true")
     assert found.complaints == []
 
 
@@ -412,10 +439,10 @@ def test_a_refusal_is_told_and_tried_again_when_it_says(visit):
         page.route("**/v1/translate", refuse(503, "Too much is waiting.", **{"Retry-After": "1"}), times=1)
 
     page = visit(prepare=once).page
+    note(page, "#trouble")
     page.fill("#input", "1 2")
-    expect(page.locator("#trouble")).to_contain_text("Too much is waiting.")
-    expect(page.locator("#trouble")).to_contain_text("Trying again in 1 s")
     expect(page.locator("#output")).to_have_text("2 1")
+    assert was_told(page, "Too much is waiting.", "Trying again in 1 s")
     assert page.locator("#trouble").is_hidden()
     page.route("**/v1/translate", refuse(400, "Not like this."))
     page.fill("#input", "1")
@@ -466,8 +493,9 @@ def test_help_and_copy(visit):
     page.keyboard.press("Escape")
     expect(page.locator("#about")).to_be_hidden()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    note(page, "#copy")
     page.click("#copy")
-    expect(page.locator("#copy")).to_have_text("Copied")
+    page.wait_for_function("window.noted.some((told) => told.includes('Copied'))")
     assert page.evaluate("navigator.clipboard.readText()") == "2 1"
 
 

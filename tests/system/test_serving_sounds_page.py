@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
@@ -246,7 +245,7 @@ def test_a_page_of_sounds_alone_asks_for_its_key(browser, sound_model, tmp_path)
 
 
 def test_only_a_page_of_sounds_may_hear_and_play(service):
-    headers = httpx.get(service.url).headers
+    headers = service.get("").headers
     assert "media-src blob:" in headers["content-security-policy"]
     assert "unsafe" not in headers["content-security-policy"]
     assert "microphone=(self)" in headers["permissions-policy"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from tests.tones import melody, write_melodies, write_wav
 
@@ -57,9 +58,9 @@ def test_a_word_lights_its_time_and_its_attention(visit, pages):
     page = visit(pages["look"]).page
     page.hover("#words [data-key=w1]")
     for place in ("#words", "#said", "#large .rows"):
-        assert page.locator(f"{place} .lit[data-key=w1]").count() == 1, place
-    assert page.locator("#probabilities .lit[data-row^=t]").count() == 2  # the letters of the word
-    assert page.locator("#large .light.row").count() == 1
+        expect(page.locator(f"{place} .lit[data-key=w1]")).to_have_count(1)
+    expect(page.locator("#probabilities .lit[data-row^=t]")).to_have_count(2)  # the letters of the word
+    expect(page.locator("#large .light.row")).to_have_count(1)
     band, said = (page.locator(each).bounding_box() for each in ("#band", "#said [data-key=w1]"))
     spectrogram, spikes = (page.locator(each).bounding_box() for each in ("#spectrogram", "#spikes"))
     assert band["x"] == pytest.approx(said["x"], abs=1)
@@ -74,9 +75,9 @@ def test_a_word_lights_its_time_and_its_attention(visit, pages):
     assert place == pytest.approx(word["start_s"], abs=0.005)
     page.click("#kinds button[value=tokens]")
     page.hover("#words [data-key=w1]")
-    assert page.locator("#large .light.row").count() == 2
+    expect(page.locator("#large .light.row")).to_have_count(2)
     page.hover("h2 >> nth=0")
-    assert page.locator(".lit, .light").count() == 0
+    expect(page.locator(".lit, .light")).to_have_count(0)
     assert not page.is_visible("#band")
 
 
@@ -112,7 +113,7 @@ def test_a_word_is_played_alone_and_the_whole_from_the_button(visit, pages):
     assert not page.evaluate("sound.ended")
     page.click("#play")
     page.wait_for_function("() => sound.ended")
-    assert page.locator("#play").inner_text() == "▶ Play"
+    expect(page.locator("#play")).to_have_text("▶ Play")  # it is told a moment after it has ended
     assert page.evaluate("sound.duration") == pytest.approx(held(pages["long"])["seconds"], abs=0.001)
 
 
@@ -122,7 +123,7 @@ def test_choosing_a_head_changes_the_map_over_time(visit, pages):
     for i in range(heads.count()):
         heads.nth(i).click()
         seen.add(test_pages.pixels(page, "#large canvas"))
-        assert page.locator("#heads button[aria-pressed=true]").count() == 1
+        expect(page.locator("#heads button[aria-pressed=true]")).to_have_count(1)
     assert len(seen) == heads.count() > 2
 
 
@@ -132,11 +133,10 @@ def test_the_pointer_reads_spikes_and_weights(visit, pages):
     page.locator("#spikes").scroll_into_view_if_needed()
     box = page.locator("#spikes").bounding_box()
     page.mouse.move(box["x"] + box["width"] * (spike + 0.5) / data["num_positions"], box["y"] + 40)
-    told = page.locator("#readout").inner_text()
-    assert f"{100 * data['ctc']['probabilities'][spike]:.1f}%" in told
+    expect(page.locator("#readout")).to_contain_text(f"{100 * data['ctc']['probabilities'][spike]:.1f}%")
     page.hover("#large .cells")
-    assert "a weight of" in page.locator("#readout").inner_text()
-    assert " s " in page.locator("#readout").inner_text()
+    expect(page.locator("#readout")).to_contain_text("a weight of")
+    expect(page.locator("#readout")).to_contain_text(" s ")
 
 
 @pytest.mark.parametrize("name", ["look", "long", "report"])

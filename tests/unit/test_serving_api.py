@@ -140,7 +140,7 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
             async with Client(transport=transport, base_url="http://here") as client:
                 client.pool, client.metrics = pool, metrics
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(120):
                     await work(client)
             await pool.stop()
             for each in (store, documents):
@@ -457,7 +457,7 @@ def test_an_event_says_when_to_try_again(visit):
         name, content = events(await client.post("/v1/translate", json=ask("slow", stream=True)))[-1]
         assert (name, content["retryAfter"]) == ("error", 5)
 
-    visit(work, timeout_s=1)
+    visit(work, timeout_s=3)
 
 
 async def _open(client: Client, work: Work) -> None:
@@ -764,7 +764,7 @@ def test_a_request_past_its_deadline_is_given_up_and_leaves_nothing_behind(visit
         assert Pretended.dropped  # the worker need not go on with it
         assert (await client.post("/translate", json=ask())).status_code == 200
 
-    visit(work, timeout_s=1, batch=1)
+    visit(work, timeout_s=3, batch=1)
 
 
 def test_what_waits_for_a_client_that_left_is_dropped(visit):

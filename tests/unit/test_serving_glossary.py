@@ -70,7 +70,7 @@ def visit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             app = build_app(catalogue, pool, settings, metrics, kept)
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(120):
                     await work(client)
             await pool.stop()
             if kept:

@@ -106,7 +106,7 @@ def visit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., None
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
             async with test_serving_api.Client(transport=transport, base_url="http://here") as client:
                 client.pool, client.metrics = pool, metrics
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(120):
                     await work(client)
             await pool.stop()
 

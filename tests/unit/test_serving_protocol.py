@@ -43,10 +43,10 @@ async def _left(receive: Any) -> None:
 
 
 @pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[[Work], None]:
-    monkeypatch.setattr(protocol, "_TIMEOUT_S", 0.3)
+def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def run(work: Work, timeout_s: float = 100.0) -> None:
+        monkeypatch.setattr(protocol, "_TIMEOUT_S", timeout_s)
 
-    def run(work: Work) -> None:
         async def main() -> None:
             config = uvicorn.Config(answering, port=0, http=bounded(3), ws="none", lifespan="off",
                                     log_config=None, timeout_keep_alive=1)  # fmt: skip
@@ -54,7 +54,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Callable[[Work], None]:
             running = asyncio.create_task(server.serve())
             while not server.started:
                 await asyncio.sleep(0.01)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 await work(server.servers[0].sockets[0].getsockname()[1])
             server.should_exit = True
             await running
@@ -97,7 +97,7 @@ def test_a_connection_that_gets_nowhere_is_ended(serve, begin, drip):
         dripper.cancel()
         writer.close()
 
-    serve(work)
+    serve(work, timeout_s=0.3)
 
 
 def test_an_answer_that_nobody_reads_is_given_up(serve):
@@ -108,7 +108,7 @@ def test_an_answer_that_nobody_reads_is_given_up(serve):
         assert await ended(reader)  # what was under way still comes, and then it is over
         writer.close()
 
-    serve(work)
+    serve(work, timeout_s=0.3)
 
 
 def test_connections_beyond_the_most_are_told_so(serve):
