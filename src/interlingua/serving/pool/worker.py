@@ -220,7 +220,7 @@ class _Watch:
         self.number, self.answer, self.cancelled = task["number"], answer, False
         self.sent: dict[int, Any] = dict.fromkeys(task["watched"], "")
         """By the number of a text, what was last said of it."""
-        self.every_s = task["draft_s"]
+        self.least_s = self.every_s = task["draft_s"]
         self.sent_at = time.monotonic()
         self.unwanted: frozenset[int] = frozenset()
         """The numbers of texts that nobody waits for any more."""
@@ -245,7 +245,7 @@ class _Watch:
             self.sent |= changed
             self.sent_at = time.monotonic()
             # Pictures so far take some time to paint: most of it is for the picture itself.
-            self.every_s = max(self.every_s, _DRAFT_TIMES * (self.sent_at - started))
+            self.every_s = max(self.least_s, _DRAFT_TIMES * (self.sent_at - started))
         return [text for text, number in enumerate(numbers) if number in self.unwanted]
 
 
