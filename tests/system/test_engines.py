@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -26,11 +27,22 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def assert_alike(found: str, expected: str) -> None:
+    """The same lines, but for the last digits of what is no whole number: processors round in many ways."""
+    words, others = (re.split(r"(\s)", text) for text in (found, expected))
+    for word, other in zip(words, others, strict=True):
+        if re.fullmatch(r"-?\d+\.\d+", other):
+            assert float(word) == pytest.approx(float(other), abs=1e-3)
+        else:
+            assert word == other
+
+
 def test_translating_gives_the_same_and_says_who_did_it(model: Path, tmp_path: Path) -> None:
     foreign = ("--engine", "ctranslate2", "--beam", 1)
     own = call("translate", model, "--beam", 1, "--scores", "--alignment", stdin=LINES)
     found = call("translate", model, *foreign, "--scores", "--alignment", stdin=LINES)
-    assert (found.code, found.out, found.err) == (0, own.out, own.err)
+    assert (found.code, found.err) == (0, own.err)
+    assert_alike(found.out, own.out)
     answered = call("translate", model, *foreign, "--json", stdin=LINES).out
     records = [json.loads(line) for line in answered.rstrip("\n").split("\n")]
     assert [record.get("engine") for record in records] == ["ctranslate2", None, "ctranslate2", "ctranslate2"]
@@ -54,7 +66,8 @@ def test_evaluating_and_scoring(model: Path, tmp_path: Path) -> None:
     assert [score.pop("engine") for score in own] == ["interlingua"] * len(own)
     assert found == own
     scored = [call("score", model, pairs, "--engine", engine) for engine in ("interlingua", "ctranslate2")]
-    assert scored[0] == scored[1]
+    assert [each.code for each in scored] == [0, 0]
+    assert_alike(scored[1].out, scored[0].out)
 
 
 def test_info_says_which_engines_can_run_a_model(model: Path) -> None:

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes and shells of 
 BUNDLE = Path(__file__).parent.parent / "bundles" / "transformer"
 COMMAND = [sys.executable, "-m", "interlingua"]
 LINES = b"abc\nhgfe\na\n"
-TIMEOUT_S = 60
+TIMEOUT_S = 300
 
 
 @pytest.fixture

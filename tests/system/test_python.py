@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 import pickle
 import shutil
@@ -21,7 +20,7 @@ import torch
 import interlingua
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.inference.translator import Translator
-from interlingua.runs.events import Validated
+from interlingua.runs.events import Progress, Validated
 from tests.tiny import tiny_values, write_reversals
 
 BUNDLES = Path(__file__).parent.parent / "bundles"
@@ -165,15 +164,25 @@ def test_what_is_no_file_name_is_told(directory: Path, tmp_path: Path, wrong: An
 def test_minutes_count_from_the_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A notebook may have been open for hours before it trains."""
     monkeypatch.setattr(interlingua, "STARTED", time.monotonic() - 3600)
+    monkeypatch.setattr("interlingua.runs.trainer.PROGRESS_EVERY_S", 0.0)
+    seen: list[Progress] = []
+
+    def stop_after_three(journal: object, event: object) -> None:
+        if isinstance(event, Progress):
+            seen.append(event)
+            if event.step == 3:
+                signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("interlingua.runs.journal.Journal.record", stop_after_three)
     pairs = write_reversals(tmp_path / "pairs.tsv", 300)
     values = tiny_values(pairs)
-    interlingua.train(
-        pairs, tmp_path / "run", model=values["model"], tokenizer=values["tokenizer"],
-        data={"valid_share": 0.05}, training={**values["training"], "minutes": 0.1},
-    )  # fmt: skip
-    info = json.loads((tmp_path / "run" / "info.json").read_text())
-    assert info["steps"] > 2  # it was one when an hour had gone already
-    assert info["elapsed_s"] < 60
+    with pytest.raises(KeyboardInterrupt):
+        interlingua.train(
+            pairs, tmp_path / "run", model=values["model"], tokenizer=values["tokenizer"],
+            data={"valid_share": 0.05}, training={**values["training"], "minutes": 30},
+        )  # fmt: skip
+    assert seen[-1].step > 2  # it was one when an hour had gone already
+    assert seen[-1].elapsed_s < 30 * 60
 
 
 def test_a_stop_is_not_swallowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

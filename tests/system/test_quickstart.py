@@ -30,6 +30,12 @@ from .conftest import TINY_OPTIONS, call
 SOUNDS = {"a": "AA", "b": "B", "d": "D", "o": "OW", "t": "T"}
 
 
+@pytest.fixture(autouse=True)
+def _any_machine_is_fast_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds may be over before training could begin: then a model of one update is shown."""
+    monkeypatch.setattr("interlingua.runs.run._refuse_late", lambda plan, started: None)
+
+
 @pytest.fixture
 def small_dictionary(monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["".join(letters) for n in (3, 4, 5) for letters in itertools.product("abdot", repeat=n)][::3]

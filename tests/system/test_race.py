@@ -122,9 +122,10 @@ def test_after_the_race_a_run_goes_on_as_any_other(
     rest = list(resume(out, {}))
     assert not any(isinstance(event, Raced) for event in rest)
     assert same(weights(out), weights(raced[0]))
-    assert read_info(out)["race"] == {**read_info(raced[0])["race"], "seconds": pytest.approx(9, abs=9)} | {
-        "racers": read_info(out)["race"]["racers"]
-    }
+    race = read_info(out)["race"]
+    taken = {"seconds": race["seconds"], "racers": race["racers"]}  # how long it takes may differ
+    assert race == {**read_info(raced[0])["race"], **taken}
+    assert 0 < race["seconds"] < 3600
 
 
 def test_a_stop_during_the_race_is_no_end(
@@ -170,8 +171,9 @@ def test_a_race_in_steps_stays_one_when_the_run_goes_on_for_minutes(pairs: Path,
     for event in events:
         if isinstance(event, Raced):
             events.close()
-    rest = list(resume(tmp_path / "run", {"training": {"minutes": 0.3}}))
-    (turn,) = (event for event in rest if isinstance(event, Raced))
+    rest = resume(tmp_path / "run", {"training": {"minutes": 60}})
+    turn = next(event for event in rest if isinstance(event, Raced))
+    rest.close()
     assert turn.racer_step == 4  # as many as the first one had
 
 

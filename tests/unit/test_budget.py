@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,18 +45,36 @@ def test_an_earlier_run_survives_a_time_that_was_over(pairs, tmp_path):
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
-def test_what_preparing_left_of_the_time_is_said_before_training(pairs, tmp_path, monkeypatch):
+@pytest.fixture
+def hurry(monkeypatch) -> Callable[[float], None]:
+    """Has training find so many seconds left, however long the machine takes to get ready for it."""
+
+    def leave(seconds: float) -> None:
+        def train(self, stopped):
+            self.clock.started += time.monotonic() + seconds - self.budget.ends_at
+            return (yield from whole(self, stopped))
+
+        monkeypatch.setattr(Trainer, "train", train)
+
+    whole = Trainer.train
     monkeypatch.setattr("interlingua.runs.recipes.measure_throughput", lambda *_: 10_000.0)
-    values = tiny_values(pairs, minutes=1)
-    events = list(start(values, tmp_path / "out", started=time.monotonic() - 55))
+    return leave
+
+
+def test_what_preparing_left_of_the_time_is_said_before_training(pairs, tmp_path, hurry):
+    hurry(1.0)
+    values = tiny_values(pairs, minutes=60)
+    events = list(start(values, tmp_path / "out", started=time.monotonic() - 40 * 60))
     said = [event.text for event in events if isinstance(event, Note) and event.warning]
-    assert any("are left for training" in text and "of the 60 s" in text for text in said)
+    assert any("are left for training" in text and "of the 3600 s" in text for text in said)
     assert any("only" in text and "updates" in text for text in said) == (events[-1].step < 100)
 
 
-def test_a_model_of_a_handful_of_updates_says_so(pairs, tmp_path):
-    events = train_tiny(tmp_path / "out", pairs, max_steps=3)
-    assert any("only 3 updates" in event.text for event in events if isinstance(event, Note))
+@pytest.mark.parametrize("steps", [3, 100])
+def test_a_model_of_a_handful_of_updates_says_so(pairs, tmp_path, steps):
+    events = train_tiny(tmp_path / "out", pairs, max_steps=steps)
+    said = any(f"only {steps} updates" in event.text for event in events if isinstance(event, Note))
+    assert said == (steps == 3)
 
 
 def test_validations_of_unequal_time_are_compared_on_the_pairs_that_both_have(pairs, tmp_path, monkeypatch):
@@ -89,13 +108,11 @@ def test_no_update_is_begun_that_would_not_end_in_time():
     assert budget.progress(1) == 1
 
 
-def test_a_run_without_time_for_scoring_says_of_how_many_pairs_its_scores_are(pairs, tmp_path, monkeypatch):
-    monkeypatch.setattr("interlingua.runs.recipes.measure_throughput", lambda *_: 10_000.0)
+def test_a_run_without_time_for_scoring_says_of_how_many_pairs_its_scores_are(pairs, tmp_path, hurry):
+    hurry(0.5)
     out = tmp_path / "out"
-    # However fast or busy the machine is: some seconds to train, and none to score.
-    monkeypatch.setattr(Trainer, "scoring_ends_at", lambda self: time.monotonic() - 1)
-    values = merge(tiny_values(pairs, minutes=0.5), {"data": {"valid_share": 0.3}})
-    events = list(start(values, out, started=time.monotonic() - 20))
+    values = merge(tiny_values(pairs, minutes=60), {"data": {"valid_share": 0.3}})
+    events = list(start(values, out))
     info = json.loads((out / "info.json").read_text())
     assert info["validation_pairs"] < 80
     assert any("there was no time for more" in event.text for event in events if isinstance(event, Note))
@@ -113,7 +130,8 @@ def test_a_budget_of_updates_takes_its_time_for_scoring(pairs, tmp_path, monkeyp
     assert asked == [math.inf, math.inf]  # for translating, and for looking at attention
 
 
-def test_the_last_validation_is_left_out_right_after_another(pairs, tmp_path, monkeypatch):
+def test_the_last_validation_is_left_out_right_after_another(pairs, tmp_path, hurry, monkeypatch):
+    hurry(1.0)
     trainers, validate = [], Trainer.validate
 
     def noted(self, progress, stopped=None):
@@ -121,12 +139,11 @@ def test_the_last_validation_is_left_out_right_after_another(pairs, tmp_path, mo
         return validate(self, progress, stopped)
 
     monkeypatch.setattr(Trainer, "validate", noted)
-    values = tiny_values(pairs, minutes=1)
-    list(start(values, tmp_path / "out", started=time.monotonic() - 54))
+    list(start(tiny_values(pairs, minutes=60), tmp_path / "out"))
     trainer = trainers[0]
-    trainer.validations_done, trainer.last_validation_took_s = 0, 6.0
-    trainer.last_validation_ended_s = trainer.clock() - 3
+    trainer.validations_done, trainer.last_validation_took_s = 0, 600.0
+    trainer.last_validation_ended_s = trainer.clock() - 300
     assert not trainer._validation_due(1.0)
-    trainer.last_validation_ended_s = trainer.clock() - 7
+    trainer.last_validation_ended_s = trainer.clock() - 700
     assert trainer._validation_due(1.0)
     assert not trainer._validation_due(0.99)

@@ -46,6 +46,11 @@ SIDE = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\n
 )
 
 
+def is_not_wide(pairs: list[tuple[str, str]]) -> bool:
+    """Whether a file of them has too few NUL characters to be taken for UTF-16."""
+    return sum(text.count("\0") for pair in pairs for text in pair) < 4
+
+
 def test_names_of_files_count_from_the_file_that_holds_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,7 +85,7 @@ class TestReading:
         assert read(tsv, jsonl) == pairs * 2
 
     @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(pairs=st.lists(st.tuples(SIDE, SIDE), min_size=1))
+    @given(pairs=st.lists(st.tuples(SIDE, SIDE), min_size=1).filter(is_not_wide))
     def test_any_text_without_tab_and_line_end_is_read_as_written(
         self, pairs: list[tuple[str, str]], tmp_path: Path
     ) -> None:

@@ -477,7 +477,7 @@ def test_a_budget_of_time_keeps_a_reserve() -> None:
     budget = TimeBudget(100.0, clock)
     budget.reserve_s = 20.0
     clock.started += time.monotonic() - 10  # 10 s in this process, 30 before
-    assert budget.progress(1) == pytest.approx(40 / 80, abs=0.01)
+    assert budget.progress(1) == pytest.approx(40 / 80, abs=0.05)  # of 4 s
     clock.before_s = 200
     assert budget.progress(1) == 1
 
