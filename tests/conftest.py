@@ -6,7 +6,6 @@ for nothing else. `pytest --hypothesis-profile=search` looks for others.
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
 from jaxtyping import install_import_hook
 
 CHECKED = [
@@ -31,10 +30,6 @@ PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", PATIENT, derandomize=False)
 settings.register_profile("same", PATIENT, derandomize=True, database=None)
 settings.load_profile("same")
-
-# How long an example takes says what else the machine does at that time.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

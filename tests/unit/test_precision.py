@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -62,6 +66,23 @@ def test_log_probabilities_stay(model, precision, mean, most):
     assert difference.max() < most
     if precision != "fp32":
         assert difference.max() > 0
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
+def test_older_processors_compute_the_same(precision):
+    """Without AVX-512, VNNI and bf16: oneDNN is told to leave them alone, in a process of its own."""
+    program = f"""
+import torch
+from interlingua.engine.packed import pack
+torch.manual_seed(0)
+model = torch.nn.Sequential(torch.nn.Linear(256, 128))
+x = torch.randn(6, 256)
+expected, found = model(x), pack(model, "{precision}")(x.{"bfloat16" if precision == "bf16" else "float"}())
+difference = (found.float() - expected).abs().max()
+assert difference < 0.1 * expected.std(), difference
+"""
+    old = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+    subprocess.run([sys.executable, "-c", program], check=True, env=os.environ | old)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])

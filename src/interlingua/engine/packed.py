@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from typing import Any, Literal, cast
 
 import torch
@@ -25,7 +26,8 @@ def pack(model: Model, precision: Precision) -> Model:
     """A model that only infers, and faster: a copy, or the model itself where nothing would be gained.
 
     On a CPU the linear layers are packed for oneDNN, and everything but the matrix products stays in single
-    precision. Elsewhere, and where PyTorch was built without oneDNN, bf16 means the whole model.
+    precision. Elsewhere, and where PyTorch was built without oneDNN or the processor has not what its bf16
+    needs (such as AVX-512), bf16 means the whole model.
 
     Args:
         model: its weights are not changed; the copy shares what is not converted.
@@ -40,6 +42,8 @@ def pack(model: Model, precision: Precision) -> Model:
     """
     device = next(model.parameters()).device
     packed = device.type == "cpu" and torch.backends.mkldnn.is_available()
+    if precision == "bf16":
+        packed = packed and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     if precision == "int8" and not (packed and hasattr(torch.ops.onednn, "qlinear_pointwise")):
         raise ConfigurationError(
             "8-bit integers need a CPU and a PyTorch with oneDNN",
@@ -113,14 +117,14 @@ class PackedLinear(nn.Module):
 class Int8Linear(nn.Module):
     """A linear layer on 8-bit integers: a scale for each weight row, and for each activation row as it comes.
 
-    Sums of integers are exact, so what a row gives does not depend on the others.
+    Sums of integers are exact, so what a row gives does not depend on the others. Where a processor's are not
+    (`activation_steps`), activations are of 7 bits.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype) -> None:
         super().__init__()
         self.outputs = len(weight)
         self.scale = weight.abs().amax(dim=1).clamp_min(1e-12).div(127)
-        self.zeros = torch.zeros(self.outputs, dtype=torch.int32)
         integers = (weight / self.scale.unsqueeze(1)).round().to(torch.int8)
         self.weight = torch.ops.onednn.qlinear_prepack(integers, None)
         self.bias = bias
@@ -136,24 +140,47 @@ class Int8Linear(nn.Module):
     def forward(self, x: Float[Tensor, "*rows inputs"]) -> Float[Tensor, "*rows outputs"]:
         """X W^T + b."""
         rows = x.reshape(-1, x.shape[-1])
-        scale = rows.abs().amax(dim=1, keepdim=True).clamp_min_(1e-12).div_(127)
-        # The kernel is fast for unsigned activations only: shifted by 128; adding a half more rounds.
-        shifted = (rows / scale).add_(128.5).to(torch.uint8)
-        y = torch.ops.onednn.qlinear_pointwise(
-            shifted,
-            1.0,
-            128,
-            self.weight,
-            self.scale,
-            self.zeros,
-            None,  # the bias is added below, in single precision
-            1.0,  # the output's scale
-            0,  # and zero point
-            torch.float32,
-            "none",  # no activation
-            [],
-            "",
-        ).mul_(scale)
+        steps = activation_steps()
+        scale = rows.abs().amax(dim=1, keepdim=True).clamp_min_(1e-12).div_(steps)
+        # The kernel is fast for unsigned activations only: shifted; adding a half more rounds.
+        shifted = (rows / scale).add_(steps + 1.5).to(torch.uint8)
+        y = _multiply(shifted, steps + 1, self.weight, self.scale).mul_(scale)
         if self.bias is not None:
             y.add_(self.bias)
         return y.view(*x.shape[:-1], self.outputs)
+
+
+@functools.cache
+def activation_steps() -> int:
+    """The steps that an activation may be above zero, or below, so that sums are exact on this processor.
+
+    Without instructions made for it (VNNI), two products are added in 16 bits, which 8 and 8 bits overflow:
+    https://uxlfoundation.github.io/oneDNN/dev_guide_int8_computations.html
+    """
+    most, width = 127, 64
+    weight = torch.ops.onednn.qlinear_prepack(torch.full((width, width), most, dtype=torch.int8), None)
+    for rows in (1, EXPECTED_ROWS):
+        activations = torch.full((rows, width), 255, dtype=torch.uint8)
+        if (_multiply(activations, 0, weight, torch.ones(width)) != 255 * most * width).any():
+            return 63
+    return 127
+
+
+def _multiply(
+    activations: Tensor, zero_point: int, weight: Tensor, weight_scale: Tensor
+) -> Float[Tensor, "rows outputs"]:
+    return torch.ops.onednn.qlinear_pointwise(
+        activations,
+        1.0,
+        zero_point,
+        weight,
+        weight_scale,
+        torch.zeros(len(weight_scale), dtype=torch.int32),
+        None,  # the bias is added afterwards, in single precision
+        1.0,  # the output's scale
+        0,  # and zero point
+        torch.float32,
+        "none",  # no activation
+        [],
+        "",
+    )
