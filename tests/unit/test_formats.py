@@ -327,6 +327,7 @@ class TestTmx:
         (tmx(unit(("en", "a"), ("de", "&nbsp;"))), r":3: .*undefined entity.*\n.*&#160;"),
         (tmx("") * 2, r":3: .*\n.*joined together"),
         ("\n" + tmx(""), r":2: .*\n.*before <\?xml"),
+        (tmx("<tuv/></tu>"), r":3: .*mismatched tag.*\n.*not the one open"),
         (tmx("").replace('"?>', '" encoding="UTF-16"?>', 1), r":1: .*\n.*correct the name"),
         (tmx("").encode("utf-32"), r"text in UTF-32.*\n.*iconv -f UTF-32"),
         ('{"a": "b"}', r":1: .*\n.*no XML"),
@@ -337,6 +338,18 @@ class TestTmx:
     ) -> None:
         with pytest.raises(DataError, match=message):
             report(write(tmp_path / "a.tmx", content))
+
+    def test_codes_of_two_and_of_three_letters_are_one_language(self, tmp_path: Path) -> None:
+        units = unit(("EN", "one"), ("zh_CN", "一")) + unit(("eng-GB", "two"), ("chi", "二"))
+        path = write(tmp_path / "a.tmx", tmx(units + unit(("zho-TW", "三"), ("en-US", "three")), "eng"))
+        for languages in (None, ("en", "zh"), ("eng", "zho")):
+            found = read(path, settings=CorpusSettings(languages=languages))
+            assert found == [("one", "一"), ("two", "二"), ("three", "三")]
+        assert read(path, settings=CorpusSettings(languages=("eng-GB", "chi"))) == [("two", "二")]
+        path = write(tmp_path / "b.tmx", tmx(unit(("fre-FR", "un"), ("iw", "אחת")), "fr"))
+        assert read(path, settings=CorpusSettings(languages=("fra", "he"))) == [("un", "אחת")]
+        with pytest.raises(DataError, match="the same language"):
+            read(path, settings=CorpusSettings(languages=("en", "eng")))
 
     def test_several_texts_of_a_language_are_pairs_of_their_own(self, tmp_path: Path) -> None:
         units = unit(("en", "bus"), ("de", "Bus"), ("de-AT", "Autobus"))
@@ -552,6 +565,26 @@ class TestXliff:
         with pytest.raises(DataError, match="in several languages"):
             read(path)
 
+    @pytest.mark.parametrize("of_file", ["", 'source-language="en-US"'])
+    def test_texts_say_their_languages_where_the_file_does_not(self, of_file: str, tmp_path: Path) -> None:
+        source, target = '<source xml:lang="en-US">one</source>', '<target xml:lang="fr">un</target>'
+        units = "<trans-unit><source>none</source></trans-unit>"
+        units += f"<trans-unit>{source}{target}</trans-unit>"
+        text = xliff(units).replace('source-language="en" target-language="de"', of_file)
+        path = write(tmp_path / "a.xlf", text)
+        assert read(path) == read(path, settings=CorpusSettings(languages=("en", "fr"))) == [("one", "un")]
+        assert read(path, settings=CorpusSettings(languages=("fra", "eng"))) == [("un", "one")]
+        with pytest.raises(DataError, match=r"no pairs .*1 left out: segments in other languages"):
+            report(path, settings=EN_DE)
+        other = text.replace("</body>", units.replace('"fr"', '"it"') + "</body>")
+        with pytest.raises(DataError, match="in several languages"):
+            read(write(tmp_path / "b.xlf", other))
+        two = xliff2(
+            '<unit id="1"><segment><source>one</source><target xml:lang="fr">un</target></segment></unit>'
+        )
+        path = write(tmp_path / "c.xlf", two.replace(' trgLang="de"', ""))
+        assert read(path, settings=CorpusSettings(languages=("fr", "en"))) == [("un", "one")]
+
     def test_mistakes(self, tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"a\.xlf:2: the document is no XLIFF"):
             read(write(tmp_path / "a.xlf", tmx("")))
@@ -635,6 +668,12 @@ msgstr "Letzte"
     def test_mistakes_are_placed(self, content: str | bytes, message: str, tmp_path: Path) -> None:
         with pytest.raises(DataError, match=message):
             report(write(tmp_path / "a.po", content))
+
+    def test_the_header_may_have_a_code_of_three_letters(self, tmp_path: Path) -> None:
+        text = HEADER.replace("Language: de", "Language: ger_AT") + 'msgid "one"\nmsgstr "eins"\n'
+        path = write(tmp_path / "a.po", text)
+        assert read(path, settings=EN_DE) == [("one", "eins")]
+        assert read(path, settings=CorpusSettings(languages=("deu", "en"))) == [("eins", "one")]
 
     @pytest.mark.parametrize("language", ["sr@latin", "sr_RS@latin", "sr_RS"])
     def test_a_modifier_is_of_the_language(self, language: str, tmp_path: Path) -> None:
@@ -736,6 +775,10 @@ class TestArchives:
         assert read(unnamed, settings=EN_DE) == [("one", "eins")]
         with pytest.raises(DataError, match="not clear which file is the source"):
             read(unnamed)
+
+    def test_codes_of_three_letters_choose_the_files(self, tmp_path: Path) -> None:
+        path = zip_of(tmp_path / "a.zip", {"T.eng-deu.eng": "one\n", "T.eng-deu.deu": "eins\n"})
+        assert read(path) == read(path, settings=EN_DE) == [("one", "eins")]
 
     def test_codes_with_countries_say_the_direction(self, tmp_path: Path) -> None:
         for code in ("pt-BR", "pt_br", "zh-Hans-CN"):

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from interlingua.data.formats.language_codes import shortest_code
 from interlingua.errors import DataError
 
 __all__ = ["Languages", "describe_languages", "is_code", "match", "primary"]
@@ -20,8 +21,9 @@ def is_code(text: str) -> bool:
 
 
 def normalised(code: str) -> str:
-    """A code as it is compared: small letters, "-" between its parts, also before gettext's "@latin"."""
-    return re.sub("[_@]", "-", code.strip()).lower()
+    """A code as it is compared: "en-gb" of "eng_GB", "sr-latin" of gettext's "sr@latin"."""
+    language, *more = re.sub("[_@]", "-", code.strip()).lower().split("-")
+    return "-".join([shortest_code(language), *more])
 
 
 def primary(code: str) -> str:

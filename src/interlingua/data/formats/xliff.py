@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from interlingua.data.file_account import EMPTY, FileAccount
 from interlingua.data.formats.inline_codes import ALONE, PAIRED, SegmentText
 from interlingua.data.formats.languages import describe_languages, match
-from interlingua.data.formats.xml_stream import read_xml
+from interlingua.data.formats.xml_stream import XML_LANGUAGE, read_xml
 from interlingua.data.member import AnyFile
 from interlingua.data.opening import ChangeDetector
 from interlingua.errors import DataError
@@ -44,7 +44,7 @@ class Segment(NamedTuple):
 
     line: int
     languages: tuple[str, str]
-    """Of the file that it is in; "" where it does not say."""
+    """Of the file that it is in, else of the two texts; "" where neither says it."""
     source: str
     target: str
     state: str
@@ -67,16 +67,17 @@ def read_xliff(
         DataError: the file is no XLIFF, or its languages do not fit.
     """
     counts: Counter[str] = Counter()
-    first: tuple[str, str] | None = None
+    said = "", ""
     pairs = 0
     for segment in read_xml(file, XliffSegments(), changes):
         counts[" → ".join(code or "?" for code in segment.languages)] += 1
-        first = first or segment.languages
         account.place = segment.line
-        if languages is None and segment.languages != first:
-            raise DataError("the file is in several languages", where=f"{file}:{segment.line}",
-                            found=describe_languages(counts),
-                            accepted="Say which: --languages SOURCE TARGET")  # fmt: skip
+        if languages is None:
+            if (joined := _joined(said, segment.languages)) is None:
+                raise DataError("the file is in several languages", where=f"{file}:{segment.line}",
+                                found=describe_languages(counts),
+                                accepted="Say which: --languages SOURCE TARGET")  # fmt: skip
+            said = joined
         reverse = _is_reverse(segment.languages, languages)
         if reverse is None:
             account.left_out["segments in other languages"] += 1
@@ -103,6 +104,13 @@ def _reason(segment: Segment) -> str | None:
     if segment.state in NOT_TRANSLATED:
         return f"not translated yet, by its state: {segment.state}"
     return None
+
+
+def _joined(one: tuple[str, str], other: tuple[str, str]) -> tuple[str, str] | None:
+    """The languages that two segments say together; None where these differ."""
+    if any(a and b and a != b for a, b in zip(one, other, strict=True)):
+        return None
+    return one[0] or other[0], one[1] or other[1]
 
 
 def _is_reverse(has: tuple[str, str], asked: tuple[str, str] | None) -> bool | None:
@@ -167,7 +175,7 @@ class XliffSegments:
         if name == "segment":
             self._unit.begin_segment(self.parser.CurrentLineNumber, attributes.get("state", ""))
         elif name in ("source", "seg-source", "target"):
-            self._unit.text = self._unit.texts[name] = SideText()
+            self._unit.text = self._unit.texts[name] = SideText(attributes.get(XML_LANGUAGE, ""))
             if name == "target" and "state" in attributes:
                 self._unit.state = attributes["state"]
 
@@ -187,8 +195,9 @@ class XliffSegments:
             return
         translate = self._translate.pop()
         if name in SEGMENTS:
+            languages = unit.languages(self._languages)
             for source, target, state in unit.segments():
-                self.found.append(Segment(unit.line, self._languages, source, target, state, translate))
+                self.found.append(Segment(unit.line, languages, source, target, state, translate))
 
     def text(self, text: str) -> None:
         """Takes characters."""
@@ -207,9 +216,14 @@ def _state_of_unit(attributes: dict[str, str]) -> str:
 
 
 class SideText:
-    """The text of a source or a target, whole and by the segments that are marked in it."""
+    """The text of a source or a target, whole and by the segments that are marked in it.
 
-    def __init__(self) -> None:
+    Args:
+        language: what it says of its own; "" where it does not.
+    """
+
+    def __init__(self, language: str = "") -> None:
+        self.language = language
         self.whole = SegmentText()
         self.parts: dict[str, SegmentText] = {}
         self._marks: list[str | None] = []
@@ -264,6 +278,12 @@ class Unit:
     def begin_segment(self, line: int, state: str) -> None:
         """Takes the beginning of a segment of XLIFF 2."""
         self.line, self.state, self.texts = line, state, {}
+
+    def languages(self, of_file: tuple[str, str]) -> tuple[str, str]:
+        """Those of the file, or where it does not say them those of the two texts."""
+        own = (self.texts[name].language if name in self.texts else "" for name in ("source", "target"))
+        source, target = (said or text for said, text in zip(of_file, own, strict=True))
+        return source, target
 
     def segments(self) -> Iterator[tuple[str, str, str]]:
         """Yields each source with its target ("" when there is none) and its state."""

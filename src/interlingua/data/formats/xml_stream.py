@@ -25,6 +25,8 @@ ADVICE = {
     "undefined entity": "XML itself knows &lt; &gt; &amp; &quot; &apos; and numbers, such as &#160;",
     "junk after document element":
         "The document ends before this; of files joined together, each is to be given by itself.",
+    "mismatched tag":
+        "A tag is closed here that is not the one open: one of the two is missing, or in another place.",
     "XML or text declaration not at start of entity":
         "Remove what stands before <?xml, such as an empty line; give files joined together one by one.",
     "encoding specified in XML declaration is incorrect":
