@@ -438,6 +438,34 @@ def test_vocabularies_of_sentencepiece_itself(tmp_path: Path, out: Path) -> None
         np.testing.assert_allclose(found[:, own].numpy(), expected[:, i], atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_vocabularies_of_one_token_a_line(named: bool, tmp_path: Path, out: Path) -> None:
+    """As Marian reads whatever is no .yml, .yaml or .json; OPUS-MT's newer packages have such files."""
+    package, names = tmp_path / "model", ("opus.src.vocab", "opus.trg.vocab")
+    write_marian(package)
+    (mapping,) = package.glob("*.vocab.yml")
+    tokens = [token for token, _ in read_flat_yaml(mapping.read_text(encoding="utf-8"))]
+    expected, _ = bring(package, tmp_path / "expected")
+    mapping.unlink()
+    for name in names:
+        (package / name).write_text("\n".join(tokens) + "\n", encoding="utf-8")
+    decoder = package / "decoder.yml"
+    decoder.write_text("vocabs:\n" + "".join(f"  - {name}\n" for name in names if named))
+    bundle, _ = bring(package, out)
+    for side, other in zip(bundle.tokenizers, expected.tokenizers, strict=True):
+        assert side.pieces(range(len(side))) == other.pieces(range(len(other)))
+
+
+def test_a_token_of_damaged_bytes_is_only_an_id(tmp_path: Path, out: Path) -> None:
+    package = tmp_path / "model"
+    write_marian(package, extra=["damaged", "Á¿"])
+    (path,) = package.glob("*.vocab.yml")
+    path.write_bytes(path.read_bytes().replace(b"damaged: ", b'"\xc1\xbf": '))
+    bundle, _ = bring(package, out)
+    assert "Á¿" in ids_by_piece(bundle)
+    assert bundle.tokenizers.source.decode(bundle.tokenizers.source.encode("A dog")) == "A dog"
+
+
 @pytest.mark.parametrize(("options", "message"), [
     ({"type": "s2s"}, "the option type of this model is not supported.*'s2s'"),
     ({"transformer_decoder_autoreg": "average-attention"}, "transformer-decoder-autoreg.*'average-att"),

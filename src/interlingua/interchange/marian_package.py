@@ -22,9 +22,12 @@ NUMBERS = ("f2", "f4", "f8", "i1", "i2", "i4", "i8")
 """Kinds that PyTorch knows, too; what is of another can be no weight, whatever it is read as."""
 VOCABULARIES = (
     ("*.src.vocab.yml", "*.trg.vocab.yml"), ("*vocab.src.yml", "*vocab.trg.yml"), ("*vocab.yml",) * 2,
-    ("*vocab.src.spm", "*vocab.trg.spm"), ("*vocab.spm",) * 2, ("*vocab.json",) * 2, ("*vocab.txt",) * 2,
+    ("*.src.vocab", "*.trg.vocab"), ("*vocab.src.spm", "*vocab.trg.spm"), ("*vocab.spm",) * 2,
+    ("*vocab.json",) * 2, ("*vocab.txt",) * 2,
 )  # fmt: skip
 """How the files of both sides are called where decoder.yml does not say it, the first that is there."""
+MAPPINGS = (".yml", ".yaml", ".json")
+"""Ends of vocabularies that say each token's id; Marian reads all others as one token a line."""
 
 
 class MarianPackage(NamedTuple):
@@ -98,18 +101,26 @@ def read_vocabulary(path: Path, size: int) -> MarianVocabulary:
 def _read_ids(path: Path) -> dict[str, int]:
     """The id of each token; of a token that is there twice, the first, as Marian takes it."""
     ids: dict[str, int] = {}
-    if path.suffix == ".txt":
-        for number, line in enumerate(_read_text(path).rstrip("\n").split("\n")):
-            ids.setdefault(line.rstrip("\r"), number)
+    if path.suffix not in MAPPINGS:
+        for number, line in enumerate(_read_text(path, "surrogateescape").rstrip("\n").split("\n")):
+            ids.setdefault(_printable(line.rstrip("\r")), number)
         return ids
-    for token, value in _read_entries(path):
+    for token, value in _read_entries(path, "surrogateescape"):
         if not isinstance(value, str) or not value.isdecimal():
             raise BundleError("the vocabulary gives a token something else than an id", where=path,
                               found={token: value})  # fmt: skip
-        ids.setdefault(token, int(value))
+        ids.setdefault(_printable(token), int(value))
     if not ids:
         raise BundleError("the vocabulary is empty", where=path)
     return ids
+
+
+def _printable(token: str) -> str:
+    """A token with names for bytes that are no UTF-8, as damaged lines of the training data left them.
+
+    SentencePiece makes no such token: it only has an id of its own.
+    """
+    return token.encode(errors="surrogatepass").decode(errors="backslashreplace")
 
 
 def _special_ids(ids: Mapping[str, int]) -> tuple[int, int]:
@@ -120,17 +131,17 @@ def _special_ids(ids: Mapping[str, int]) -> tuple[int, int]:
     return end, unknown
 
 
-def _read_entries(path: Path) -> list[tuple[str, Value]]:
+def _read_entries(path: Path, errors: str = "strict") -> list[tuple[str, Value]]:
     try:
-        return read_flat_yaml(_read_text(path))
+        return read_flat_yaml(_read_text(path, errors))
     except ValueError as error:
         raise BundleError("the file cannot be read", where=path, found=str(error)) from error
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path, errors: str = "strict") -> str:
     refuse_pointer(path)
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig", errors)
     except (OSError, UnicodeDecodeError) as error:
         said = getattr(error, "strerror", None) or str(error)
         raise BundleError("the file cannot be read", where=path, found=said) from error
