@@ -676,12 +676,18 @@ def test_what_is_no_model_is_named(tmp_path: Path, out: Path, monkeypatch: pytes
     for name, what in (("model.bin", "a CTranslate2 model"), ("en_de.argosmodel", "an Argos package"),
                        ("model.intgemm.alphas.bin", "a quantised Marian model"),
                        ("step.pt", "a PyTorch checkpoint"),
-                       ("dict.en.txt", "a fairseq model")):  # fmt: skip
+                       ("dict.en.txt", "a fairseq model"),
+                       ("tf_model.h5", "a model with weights of TensorFlow alone"),
+                       ("adapter_model.safetensors", "an adapter of PEFT")):  # fmt: skip
         directory = tmp_path / what.replace(" ", "-")
         directory.mkdir()
         (directory / name).write_bytes(b"x")
         expect(directory, f"this is {what}")
         expect(directory / name, f"this is {what}")
+    write_hugging_face(tmp_path / "adapted")
+    (tmp_path / "adapted" / "model.safetensors").rename(tmp_path / "adapted" / "adapter_model.safetensors")
+    (tmp_path / "adapted" / "optimizer.pt").write_bytes(b"x")
+    expect("adapted", "this is an adapter of PEFT.*merge_and_unload")
     (tmp_path / "text.txt").write_text("x")
     expect("text.txt", "neither a model directory nor a zip of one")
     (tmp_path / "empty").mkdir()

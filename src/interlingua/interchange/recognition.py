@@ -19,6 +19,12 @@ ACCEPTED = (
     "MarianMT directory of Hugging Face (config.json with model_type marian); each also as a zip."
 )
 OTHERS = {
+    "adapter_model.*": "an adapter of PEFT, such as LoRA: merge it into its model first "
+    "(merge_and_unload, save_pretrained)",
+    "tf_model.h5": "a model with weights of TensorFlow alone: save it with those of PyTorch "
+    "(from_pretrained with from_tf, save_pretrained)",
+    "flax_model.msgpack": "a model with weights of Flax alone: save it with those of PyTorch "
+    "(from_pretrained with from_flax, save_pretrained)",
     "model.bin": "a CTranslate2 model, which holds no weights to train on",
     "*.argosmodel": "an Argos package, which holds a CTranslate2 model and no weights to train on",
     "*.intgemm*.bin": "a quantised Marian model, as Bergamot has them",
