@@ -18,6 +18,7 @@ from interlingua.evaluation.scores import Score
 from interlingua.inference.bundle import read_info
 from interlingua.runs import candidates
 from interlingua.runs.events import Ended, Note, Raced, Validated
+from interlingua.runs.fine_tuning import other_languages
 from interlingua.runs.race import load_standing
 from interlingua.runs.run import start
 from interlingua.runs.validation import Validation, Validator
@@ -234,6 +235,18 @@ def test_validations_of_few_pairs_are_of_new_and_old_ones(base: Path, tmp_path: 
     validated = [event for event in events if isinstance(event, Validated)]
     assert all(math.isfinite(sum(event.old_metrics.values())) and event.old_metrics for event in validated)
     assert all(event.metrics for event in validated)
+
+
+@pytest.mark.parametrize(("asked", "has", "told"), [
+    (("de", "en"), ("en", "de"), "of de → en, and the model to start from of en → de"),
+    (("en", "fr"), ["en", "de"], "of en → fr"),
+    (("eng-GB", "ger"), ("en", "de-AT"), None),
+    (("en", "nds"), ("en", "mul"), None), (None, ("en", "de"), None),
+    (("en", "de"), None, None),
+])  # fmt: skip
+def test_other_languages_than_the_base_models_are_told(asked: Any, has: Any, told: str | None) -> None:
+    said = other_languages(asked, has)
+    assert (said is None) if told is None else (said is not None and told in said)
 
 
 def test_old_pairs_need_a_model_to_start_from(base: Path, tmp_path: Path) -> None:

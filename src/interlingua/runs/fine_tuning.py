@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from interlingua.data.formats.languages import match, primary
 from interlingua.errors import ConfigurationError, nearest
 from interlingua.inference.bundle import Bundle
 from interlingua.model.architectures import parse_model_settings
 from interlingua.model.presets import PRESETS
 
-__all__ = ["racing_rates", "refuse_other_model", "values_of_base"]
+__all__ = ["other_languages", "racing_rates", "refuse_other_model", "values_of_base"]
 
 LEARNING_RATE = {"adamw": 2e-3, "muon": 4e-3}
 """Peaks: two thirds of that from nothing suited the validation pairs of a new domain best
@@ -37,6 +38,27 @@ def values_of_base(base: Bundle, optimizer: str) -> dict[str, Any]:
 def racing_rates(learning_rate: float) -> list[float]:
     """The peaks that race, the usual one first."""
     return [share * learning_rate for share in RACING_SHARES]
+
+
+def other_languages(asked: Sequence[str] | None, has: Sequence[str] | None) -> str | None:
+    """What there is to say where a run is of other languages than its base model.
+
+    Args:
+        asked: codes of the run's source and target, if it has any of its own.
+        has: those of the base model, if it says them.
+    """
+    if not asked or not has or all(map(_alike, asked, has)):
+        return None
+    own, of_base = (" → ".join(codes) for codes in (asked, has))
+    return (
+        f"warning: this training is of {own}, and the model to start from of {of_base}: "
+        "it learns the former and forgets the latter"
+    )
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two codes are of one language, be it of several countries; models of several say "mul"."""
+    return other == "mul" or match(primary(one), other)
 
 
 def refuse_other_model(values: Mapping[str, Any], base: Bundle, where: str) -> None:

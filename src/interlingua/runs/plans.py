@@ -31,7 +31,12 @@ from interlingua.runs.experiment import (
     parse_given,
     rename_old_keys,
 )
-from interlingua.runs.fine_tuning import racing_rates, refuse_other_model, values_of_base
+from interlingua.runs.fine_tuning import (
+    other_languages,
+    racing_rates,
+    refuse_other_model,
+    values_of_base,
+)
 from interlingua.runs.inputs import Inputs, copy_streams, find_again, pair_files
 from interlingua.runs.lengths import describe_outliers, measure_lengths
 from interlingua.runs.manifest import Manifest
@@ -124,6 +129,8 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
     if prepared.train.target_kind == "picture":
         shared["pictures"] = given.pictures or PictureSettings()
     if base is not None:
+        if said := other_languages(given.languages, base.config.get("languages")):
+            notes.append(said)
         # the base model's penalty is chosen anew, only the user's is kept
         values = merge(values_of_base(base, given.training.optimizer), _keep_length_penalty(values))
         experiment = Experiment.parse(values, where).model_copy(update=shared)
