@@ -23,6 +23,7 @@ from interlingua.serving.pool.queue import Job, Queue, RequestTurn
 from interlingua.serving.pool.sounds import SAMPLES_SUFFIX, read_upload
 from interlingua.serving.refusal import RefusalError
 from interlingua.serving.settings import ServeSettings
+from interlingua.sound.utterances import find_parts
 from tests.tones import melody, write_wav
 from tests.unit import test_serving_api
 
@@ -296,6 +297,43 @@ def test_reading_stops_once_nobody_waits(tmp_path):
     samples.unlink()  # the request has gone: nothing is to be written any more
     assert "pieces" not in read_upload(str(upload), 600, 10, lambda: False)
     assert not samples.exists()
+
+
+def test_what_is_read_is_cut_as_without_a_service(tmp_path):
+    """A room's noise between words is nothing that a model is asked about."""
+    hiss = np.random.default_rng(0).normal(0, 60, 20 * RATE).astype(np.int16)
+    sound = np.concatenate([hiss, melody(["la", "do"]), hiss, melody(["mi"]), hiss])
+    upload = write_wav(tmp_path / "upload", sound)
+    samples = tmp_path / f"upload{SAMPLES_SUFFIX}"
+    samples.touch()
+    pieces = read_upload(str(upload), 600, 10, lambda: False)["pieces"]
+    assert [silent for _, _, silent in pieces] == [True, False, True, False, True]
+    assert [end for _, end, _ in pieces] == [*(start for start, _, _ in pieces[1:]), len(sound)]
+    assert [(start, end) for start, end, silent in pieces if not silent] == [
+        (part.start, part.end) for part in find_parts([sound], 10)
+    ]
+    assert np.array_equal(np.fromfile(samples, "<i2"), sound)
+
+
+@pytest.mark.parametrize("seconds", [0.001, 1, 30])
+def test_a_silent_sound_is_one_silent_piece(tmp_path, seconds):
+    upload = write_wav(tmp_path / "upload", np.zeros(int(seconds * RATE), np.int16))
+    (tmp_path / f"upload{SAMPLES_SUFFIX}").touch()
+    found = read_upload(str(upload), 600, 10, lambda: False)
+    assert found == {"pieces": [(0, int(seconds * RATE), True)]}
+
+
+def test_openais_segments_are_what_was_said(visit):
+    async def work(client):
+        asked = {
+            "files": {"file": json.dumps([-3, 2, -4]).encode()},
+            "data": {"response_format": "verbose_json"},
+        }
+        answer = (await client.post("/v1/audio/transcriptions", **asked)).json()
+        assert answer["duration"] == 9
+        assert [(each["id"], each["start"], each["text"]) for each in answer["segments"]] == [(0, 3, "t3")]
+
+    visit(work)
 
 
 def test_reading_takes_no_more_time_than_a_sound_is_worth(tmp_path, monkeypatch):

@@ -27,8 +27,7 @@ from interlingua.search.hypothesis import Hypothesis, SearchInput
 from interlingua.search.settings import SearchSettings
 from interlingua.sound.codec import POSITION_SAMPLES
 from interlingua.sound.reading import SAMPLE_RATE, read_sound
-from interlingua.sound.report import is_silent
-from interlingua.sound.utterances import find_utterances
+from interlingua.sound.utterances import find_parts, find_utterances
 from interlingua.text.facts import TextFacts
 from interlingua.text.tokenizer import TokenizerPair
 
@@ -162,9 +161,7 @@ class Transcriber:
             DataError: the file cannot be read, or the array holds no samples.
         """
         samples = take_samples(sound, f"sounds[{number}]")
-        if len(samples) <= self._most_seconds * SAMPLE_RATE:
-            return [] if is_silent(samples) else [Piece(number, 0, samples)]
-        found = find_utterances([samples], self._most_seconds)
+        found = find_parts([samples], self._most_seconds)
         return [Piece(number, each.start, each.samples) for each in found]
 
     def score_pairs(

@@ -79,8 +79,8 @@ class SoundReport(NamedTuple):
 
 
 def is_silent(samples: npt.NDArray[np.int16]) -> bool:
-    """Whether there is nothing to hear in a recording of at least one sample."""
-    return describe_sound(samples, SAMPLE_RATE, 1, 0.0).silent
+    """Whether there is nothing to hear in a recording: a model would make something up."""
+    return len(samples) < MIN_SECONDS * SAMPLE_RATE or describe_sound(samples, SAMPLE_RATE, 1, 0.0).silent
 
 
 def describe_sound(samples: npt.NDArray[np.int16], rate: int, channels: int, clipped: float) -> SoundReport:

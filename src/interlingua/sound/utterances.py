@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
 from interlingua.sound.conversion import SAMPLE_RATE
+from interlingua.sound.report import is_silent
 from interlingua.sound.silence import HOP, MEMORY, Segment, choose_cut, measure_levels, quiet_below
 
-__all__ = ["find_utterances"]
+__all__ = ["find_parts", "find_utterances"]
 
 Samples = npt.NDArray[np.int16]
 
@@ -24,8 +26,28 @@ NEVER_SPEECH_DB = -65.0
 """Of full scale: what is not louder is no speech, whatever else there is in the recording."""
 
 
+def find_parts(blocks: Iterable[Samples], max_seconds: float) -> Iterator[Segment]:
+    """Yields what of a recording goes through a model as a whole: all of it, or its utterances if it is long.
+
+    Of a silent one nothing does. Memory is that of `find_utterances`.
+
+    Args:
+        blocks: consecutive samples: mono, 16 kHz.
+        max_seconds: what is longer is divided.
+    """
+    blocks, begun, count = iter(blocks), list[Samples](), 0
+    for block in blocks:
+        begun.append(block)
+        count += len(block)
+        if count > max_seconds * SAMPLE_RATE:
+            yield from find_utterances(chain(begun, blocks), max_seconds)
+            return
+    if count and not is_silent(whole := np.concatenate(begun)):
+        yield Segment(0, count, whole)
+
+
 def find_utterances(
-    blocks: Iterable[Samples], max_seconds: float, seconds_ahead: float = 10.0
+    blocks: Iterable[Samples], max_seconds: float, seconds_ahead: float = 60.0
 ) -> Iterator[Segment]:
     """Yields what is said between pauses, with a little silence around, and leaves the pauses out.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,7 @@ from interlingua.errors import DataError
 from interlingua.serving.logs import describe_error
 from interlingua.serving.pool.records import explain
 from interlingua.sound.reading import SAMPLE_RATE, measure_seconds, read_blocks
-from interlingua.sound.report import MIN_SECONDS, describe_sound
-from interlingua.sound.silence import cut_blocks
+from interlingua.sound.utterances import find_parts
 
 if TYPE_CHECKING:
     from interlingua.inference.transcriber import Transcriber
@@ -50,18 +49,15 @@ def read_upload(
         is_unwanted: asked at every block; once it says so the rest is left.
 
     Returns:
-        The pieces as (first sample, end, whether it is silent); or why it cannot be read, and where it is
-        too long instead.
+        The pieces as (first sample, end, whether nobody speaks there), which together are the whole sound; or
+        why it cannot be read, or that it is too long instead.
     """
-    pieces = []
     try:
         if (measure_seconds(path) or 0.0) > max_seconds:
             return {"too_long": True}
         with Path(path).open("rb") as sound, Path(path + SAMPLES_SUFFIX).open("r+b") as samples:
             blocks = _bounded(read_blocks(sound, _BLOCK_S, "sound"), max_seconds, is_unwanted)
-            for segment in cut_blocks(blocks, max_piece_s):
-                samples.write(segment.samples.astype("<i2").tobytes())
-                pieces.append((segment.start, segment.end, _is_silent(segment.samples)))
+            pieces = _cut(_written(blocks, samples), samples, max_piece_s)
     except _TooLongError:
         return {"too_long": True}
     except _TooSlowError:
@@ -114,9 +110,24 @@ def _bounded(
         yield block
 
 
-def _is_silent(samples: Samples) -> bool:
-    """Whether there is nothing to hear, of which a model would make something up."""
-    return len(samples) < MIN_SECONDS * SAMPLE_RATE or describe_sound(samples, SAMPLE_RATE, 1, 0.0).silent
+def _written(blocks: Iterable[Samples], file: BinaryIO) -> Iterator[Samples]:
+    """The same blocks, each once it is in the file."""
+    for block in blocks:
+        file.write(block.astype("<i2").tobytes())
+        yield block
+
+
+def _cut(blocks: Iterable[Samples], file: BinaryIO, max_piece_s: float) -> list[tuple[int, int, bool]]:
+    """The pieces of a sound whose blocks go to a file as they come: what is said, and what lies between."""
+    pieces, end = list[tuple[int, int, bool]](), 0
+    for part in find_parts(blocks, max_piece_s):
+        if part.start > end:
+            pieces.append((end, part.start, True))
+        pieces.append((part.start, part.end, False))
+        end = part.end
+    if (whole := file.tell() // 2) > end:
+        pieces.append((end, whole, True))
+    return pieces
 
 
 class _TooLongError(Exception):

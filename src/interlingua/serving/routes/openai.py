@@ -115,9 +115,9 @@ def _answer(found: Transcript, asked: TranscriptionForm, served: SoundModel) -> 
         "text": found.text, "usage": usage,
     }  # fmt: skip
     if "segment" in asked.timestamp_granularities:
+        said = [segment for segment in found.segments if "empty" not in segment.answer["flags"]]
         answer["segments"] = [
-            _describe_segment(number, segment, asked.temperature)
-            for number, segment in enumerate(found.segments)
+            _describe_segment(number, segment, asked.temperature) for number, segment in enumerate(said)
         ]
     if "word" in asked.timestamp_granularities:
         answer["words"] = [
@@ -135,5 +135,5 @@ def _describe_segment(number: int, segment: Segment, temperature: float) -> dict
         "end": round(segment.end_s, 3), "text": text, "tokens": [], "temperature": temperature,
         "avg_logprob": round(sum(log_probs) / max(1, len(log_probs)), 4),
         "compression_ratio": round(len(content) / len(zlib.compress(content)), 3),
-        "no_speech_prob": 1.0 if "empty" in segment.answer["flags"] else 0.0,
+        "no_speech_prob": 0.0,
     }  # fmt: skip
