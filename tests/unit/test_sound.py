@@ -449,6 +449,20 @@ def test_a_file_damaged_late_gives_what_comes_before() -> None:
         next(large)
 
 
+@pytest.mark.parametrize("data", [noise().tobytes(), b"no sound\n" * 9000], ids=["bare samples", "text"])
+def test_a_pipe_that_is_no_sound_is_refused_before_it_ends(data: bytes) -> None:
+    """Nobody ends a microphone's stream: who waits for that hears nothing."""
+    out, into = os.pipe()
+    os.write(into, data[:50_000])  # and it stays open
+    try:
+        with os.fdopen(out, "rb") as stream, pytest.raises(DataError) as caught:
+            next(read_blocks(stream, where="standard input"))
+    finally:
+        os.close(into)
+    assert "standard input: the file is not a sound file" in str(caught.value)
+    assert ("ffmpeg -f s16le" in str(caught.value)) == (data != b"no sound\n" * 9000)
+
+
 def test_hours_from_a_pipe_are_never_in_memory_at_once() -> None:
     header = with_size(encode(np.zeros(0, np.int16)), 0xFFFFFFFF)
 

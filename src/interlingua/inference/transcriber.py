@@ -26,6 +26,7 @@ from interlingua.kinds import Source
 from interlingua.search.hypothesis import Hypothesis, SearchInput
 from interlingua.search.settings import SearchSettings
 from interlingua.sound.codec import POSITION_SAMPLES
+from interlingua.sound.conversion import ABSURD
 from interlingua.sound.reading import SAMPLE_RATE, read_sound
 from interlingua.sound.utterances import find_parts, find_utterances
 from interlingua.text.facts import TextFacts
@@ -256,16 +257,32 @@ def take_samples(sound: Sound, where: str) -> Samples:
     """
     if isinstance(sound, str | Path):
         return read_sound(sound)
-    if not isinstance(sound, np.ndarray) or sound.ndim != 1 or not len(sound):
+    if not isinstance(sound, np.ndarray) or sound.ndim not in (1, 2) or not sound.size:
         found = f"an array of shape {sound.shape}" if isinstance(sound, np.ndarray) else type(sound).__name__
         accepted = "The name of a file, or an array of samples: one channel, 16 kHz."
         raise DataError("this is no sound", where=where, found=found, accepted=accepted)
-    if sound.dtype == np.int16:
-        return sound
-    if not np.issubdtype(sound.dtype, np.floating) or not np.isfinite(sound).all():
-        raise DataError("these are no samples", where=where, found=f"type {sound.dtype}",
-                        accepted="int16, or finite floats between -1 and 1.")  # fmt: skip
-    return np.clip(np.round(sound * 32768.0), -32768, 32767).astype(np.int16)
+    if sound.ndim == 2 and min(sound.shape) > 1:
+        scaled = "samples" if np.issubdtype(sound.dtype, np.floating) else "(samples / 32768)"
+        accepted = f"One channel, such as {scaled}.mean(axis={int(sound.shape[1] < sound.shape[0])})"
+        raise DataError("the samples have several channels", where=where, found=f"shape {sound.shape}",
+                        accepted=accepted)  # fmt: skip
+    samples = sound.reshape(-1)
+    if samples.dtype.kind == "i" and samples.dtype.itemsize == 2:
+        return samples.astype(np.int16, copy=False)
+    if not np.issubdtype(samples.dtype, np.floating):
+        raise DataError("these are no samples", where=where, found=f"type {samples.dtype}",
+                        accepted="int16, or floats between -1 and 1.")  # fmt: skip
+    return _from_floats(samples.astype(np.float32, copy=False), where)
+
+
+def _from_floats(samples: npt.NDArray[np.float32], where: str) -> Samples:
+    loudest = float(np.abs(samples).max())
+    if not np.isfinite(loudest):
+        raise DataError("there are samples that are no numbers (NaN or infinite)", where=where)
+    if loudest > ABSURD:
+        raise DataError("the samples are on another scale", where=where, found=loudest,
+                        accepted="Floats lie between -1 and 1; of 16 bits: samples / 32768.")  # fmt: skip
+    return np.clip(np.round(samples * 32768.0), -32768, 32767).astype(np.int16)
 
 
 def join_pieces(pieces: Sequence[Translation]) -> Translation:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from interlingua.errors import DataError
 from interlingua.sound.opening import require_sound
 
-__all__ = ["SAMPLE_RATE", "Conversion"]
+__all__ = ["ABSURD", "SAMPLE_RATE", "Conversion"]
 
 SAMPLE_RATE = 16_000
 """In Hz, of all samples within the package."""

@@ -38,6 +38,7 @@ FORMATS = (
     "WAV, FLAC, Ogg (Vorbis, Opus), MP3, AIFF, AU, CAF and NIST SPHERE can be read; "
     "to convert others: ffmpeg -i FILE -ar 16000 -ac 1 FILE.flac"
 )
+BARE = "; of bare samples without a header: ffmpeg -f s16le -ar 16000 -ac 1 -i FILE FILE.flac"
 SUFFIXES = (
     ".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".webm", ".sph", ".wave", ".oga", ".aif", ".aiff",
     ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".bwf", ".nist", ".mp2", ".aac", ".wma", ".amr", ".3gp",
@@ -57,6 +58,7 @@ _SOUND = re.compile(
     re.DOTALL,
 )
 """How files begin that are meant to be sound."""
+_TEXT = re.compile(rb"[\t\n\r -~]*")
 _OTHERS = {
     rb"....ftyp": "an MP4 or M4A file",
     rb"\x1aE\xdf\xa3": "a Matroska or WebM file",
@@ -161,8 +163,9 @@ def _not_sound(head: bytes, error: Any, place: str) -> DataError:
     if _SOUND.match(head):
         what = "the sound cannot be decoded: the file is damaged, cut off or of a rare coding"
         return DataError(what, where=place, found=said, accepted=FORMATS)
+    accepted = FORMATS if _TEXT.fullmatch(head) else FORMATS + BARE
     return DataError(
-        "the file is not a sound file that can be read", where=place, found=head, accepted=FORMATS
+        "the file is not a sound file that can be read", where=place, found=head, accepted=accepted
     )
 
 

@@ -31,6 +31,9 @@ __all__ = [
 
 Samples = npt.NDArray[np.int16]
 
+_PROBE = 32_768
+"""Bytes of a pipe by which it is told whether it is a sound: a second of bare samples."""
+
 
 class _Recording(NamedTuple):
     """What is known of a recording before it is read, and its samples to come."""
@@ -130,10 +133,20 @@ def _blocks_of(stream: BinaryIO, seconds: float, place: str, bare_rate: int | No
         yield from _regroup(_convert(blocks, Conversion(rate, 1.0, place)), size, place)
     else:
         with tempfile.TemporaryFile() as collected:
-            collected.write(head)
+            collected.write(head + read_exactly(stream, _PROBE))
+            _refuse_no_sound(collected, place)
             shutil.copyfileobj(stream, collected)
             collected.seek(0)
             yield from _regroup(_decode(collected, place).pieces, size, place)
+
+
+def _refuse_no_sound(collected: BinaryIO, place: str) -> None:
+    """Raises a DataError for what does not begin as a sound, for which nobody should wait until it ends."""
+    collected.seek(0)
+    if not begins_as_sound(collected.read(64)):
+        collected.seek(0)
+        open_sound(collected, place).close()
+    collected.seek(0, io.SEEK_END)
 
 
 def is_sound(path: str | Path) -> bool:
