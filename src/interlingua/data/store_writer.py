@@ -9,7 +9,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
@@ -18,10 +18,11 @@ import numpy as np
 
 from interlingua.data.codecs import digest
 from interlingua.data.durations import place_error
+from interlingua.data.odd_sounds import OddSounds
 from interlingua.data.unknown import UnknownSymbols
 from interlingua.errors import DataError
 from interlingua.kinds import FileCodec, SourceKind
-from interlingua.sound.codec import POSITION_SAMPLES, SoundCodec
+from interlingua.sound.codec import SoundCodec
 from interlingua.sound.reading import SAMPLE_RATE
 from interlingua.text.tokenizer import Tokenizer, TokenizerPair
 
@@ -72,6 +73,7 @@ class StoreWriter:
         """Pairs, by reason."""
         self.odd_files: list[str] = []
         """What is odd about which, in words."""
+        self._odd_sounds = OddSounds()
         self.by_file: Counter[int] = Counter()
         """How many pairs of each file were written."""
         self._file = 0
@@ -115,7 +117,7 @@ class StoreWriter:
             self._encode(tokenizer, side) for tokenizer, side in zip(self.tokenizers, texts, strict=True)
         )
         if isinstance(self.tokenizers.source, SoundCodec):
-            self._find_crowded(texts[0], sources, targets)
+            self.odd_files += self._odd_sounds.look_at(texts[0], sources, texts[1], targets)
         reasons = [one or other for one, other in zip(source_reasons, target_reasons, strict=True)]
         fits = [reason is None for reason in reasons]
         self.left_out.update(filter(None, reasons))
@@ -136,18 +138,9 @@ class StoreWriter:
     def _too_long(self) -> str:
         return f"more than {self.max_length:,} ids on a side"
 
-    def _find_crowded(
-        self, names: Sequence[str], sounds: Sequence[Any], targets: Sequence[list[int]]
-    ) -> None:
-        """Notes sounds that are too short for what is said in them: CTC has no path for them.
-
-        It needs a position for each symbol, and one more between two that are the same.
-        """
-        for name, samples, ids in zip(names, sounds, targets, strict=True):
-            needed = len(ids) + sum(one == next_one for one, next_one in pairwise(ids))
-            if samples is not None and needed > (positions := -(-len(samples) // POSITION_SAMPLES)):
-                found = f"{len(ids):,} symbols in {positions * POSITION_SAMPLES / SAMPLE_RATE:.2f} s"
-                self.odd_files.append(f"{Path(name).name}: too short for its text ({found})")
+    @property
+    def _too_much_sound(self) -> str:
+        return f"more than {self.taken.max_seconds:g} s of sound"
 
     def _read_files(self, codec: FileCodec, names: Sequence[str]) -> tuple[list[Any], list[str | None]]:
         """The values of each file, and why it is not used."""
@@ -162,7 +155,7 @@ class StoreWriter:
                 continue
             values.append(found[0])
             is_longer = len(found[0]) > longest
-            reasons.append(f"more than {self.taken.max_seconds:g} s of sound" if is_longer else None)
+            reasons.append(self._too_much_sound if is_longer else None)
             if warnings := found[1].warnings():
                 self.odd_files.append(f"{Path(name).name}: {', '.join(warnings)}")
         return values, reasons
@@ -170,11 +163,15 @@ class StoreWriter:
     def _describe(self) -> None:
         if not self.written:
             reasons = [f"{count:,} pairs with {reason}" for reason, count in self.left_out.items()]
-            too_long = self.left_out[self._too_long] > 0
+            accepted = None
+            if self.left_out[self._too_long]:
+                accepted = "A larger data.max_length takes them in."
+            elif self.left_out[self._too_much_sound]:
+                accepted = "Cut them into utterances; a larger data.max_seconds takes them in whole."
             raise DataError(
                 " ".join(["there are no", *filter(None, [self.kind]), "pairs to store"]), where=self.where,
                 found="; ".join(reasons) or "0 pairs",
-                accepted="A larger data.max_length takes them in." if too_long else None,
+                accepted=accepted,
             )  # fmt: skip
         content = "".join(map(digest, self.tokenizers)).encode() + b"".join(s.digest() for s in self._sides)
         files = sorted(self.directory.iterdir())
