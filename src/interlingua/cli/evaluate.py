@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 __all__ = ["System", "evaluate", "score_table"]
 
 
+SPELLING_POINTS = 1.0
+"""Of WER, from which it is said what capitals and punctuation do to it."""
+
+
 class System(NamedTuple):
     """A model, or a baseline, and how good it is."""
 
@@ -177,7 +181,10 @@ def evaluate(
                     ]
                     write(json.dumps(shown, ensure_ascii=False) + "\n")
         else:
-            _show([*systems, *baselines], f"{test}: {len(pairs):,} pairs", said)
+            notes = [said] if said else []
+            if settings.source_kind == "sound":
+                notes += _without_spelling(systems, outputs, pairs, metrics, counted)
+            _show([*systems, *baselines], f"{test}: {len(pairs):,} pairs", notes)
     if against is not None and not json_output:
         title = f"before: {against}" + (f"\nafter: {models[1]}" if len(models) == 2 else "")
         table = comparison_table(compared, "before", "after", title)
@@ -212,11 +219,28 @@ def _asked_for(repeated: str | None, multi_reference: bool) -> str:
     return "references" if multi_reference else repeated or "auto"
 
 
-def _show(systems: Sequence[System], title: str, repeated: str | None) -> None:
+def _without_spelling(
+    systems: Sequence[System], outputs: Sequence[list[str]], pairs: Sequence[Pair], metrics: list[Metric],
+    repeated: Repeated,
+) -> list[str]:  # fmt: skip
+    """A line on each system that is much better, or worse, by WER apart from capitals and punctuation."""
+    from interlingua.evaluation.spelling import score_plain
+
+    lines = []
+    for number, metric in enumerate(metrics):
+        for system, output in zip(systems, outputs, strict=True):
+            if metric.name == "WER":
+                score = score_plain(output, pairs, metric, repeated)
+                if abs(score - system.scores[number].score) >= SPELLING_POINTS:
+                    lines.append(f"{system.name}: WER {score:.2f} apart from capitals and punctuation")
+    return lines
+
+
+def _show(systems: Sequence[System], title: str, notes: Sequence[str]) -> None:
     console = Console(highlight=False)
     console.print(score_table(systems, title))
-    if repeated:
-        console.print(repeated, soft_wrap=True, markup=False)
+    for note in notes:
+        console.print(note, soft_wrap=True, markup=False)
     if any(system.p_values for system in systems):
         console.print("p: how probable such a difference to the first model is by chance")
     for score in systems[0].scores:
