@@ -63,6 +63,13 @@ class Prepared(NamedTuple):
     account: str = ""
     """The summary with what is only worth showing now: the first pairs, and notes on the cache."""
 
+    @property
+    def old_valid(self) -> frozenset[int]:
+        """Which pairs of `valid` are old ones that are mixed in."""
+        kinds = zip(self.report.get("valid_mixed_in", ()), self.valid_by_file, strict=False)
+        is_old = [is_old for is_old, pairs in kinds for _ in range(pairs)]
+        return frozenset(i for i, old in enumerate(is_old) if old)
+
 
 def prepare(
     corpus_settings: CorpusSettings,

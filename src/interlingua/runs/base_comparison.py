@@ -12,6 +12,8 @@ __all__ = ["BaseComparison", "KnownScores"]
 
 FEW = 2
 """What so many pairs make of the score may be lost in any case: of few pairs, a score moves by chance."""
+PICTURE_POINT = 0.1
+"""Bits a token that are to a model of pictures what a point of the metric is to others."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class BaseComparison:
         if self.base is None or not self.base.old_metrics:
             return True
         now, before = validation.old_score, self._old_score
+        if not self.validator.metrics:  # of pictures, whose tokens are predicted one by one
+            return now >= before - self.tolerance * PICTURE_POINT
         shared = min(len(validation.outputs), len(self._outputs))
         compared = self.validator.count_old(shared)
         if len(validation.outputs) != len(self._outputs):  # there was not the same time for both
@@ -84,7 +88,8 @@ class BaseComparison:
             return ""
         old = _changes(self.base.old_metrics, self.best.old_metrics)
         kinds = f"new pairs: {new}; old pairs: {old}" if old else new
-        return f"from the base model to the saved one, on validation pairs by greedy search: {kinds}"
+        how = " by greedy search" if self.validator.metrics else ""
+        return f"from the base model to the saved one, on validation pairs{how}: {kinds}"
 
     def as_info(self) -> dict[str, Any]:
         """Plain values, for programs."""

@@ -6,12 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interlingua.data.formats.languages import match, primary
+from interlingua.data.settings import CorpusSettings
 from interlingua.errors import ConfigurationError, nearest
 from interlingua.inference.bundle import Bundle
+from interlingua.kinds import FileCodec
 from interlingua.model.architectures import parse_model_settings
 from interlingua.model.presets import PRESETS
+from interlingua.pictures.codec import PictureCodec
+from interlingua.pictures.settings import PictureSettings
+from interlingua.pictures.source import PictureSource
 
-__all__ = ["other_languages", "racing_rates", "refuse_other_model", "values_of_base"]
+__all__ = ["kinds_of_base", "other_languages", "racing_rates", "refuse_other_model", "values_of_base"]
 
 LEARNING_RATE = {"adamw": 2e-3, "muon": 4e-3}
 """Peaks: two thirds of that from nothing suited the validation pairs of a new domain best
@@ -24,6 +29,8 @@ NARROW_DIM = 192
 
 CHANGEABLE = ("dropout", "attention_dropout", "activation_dropout", "max_positions")
 """Settings of a model that its weights do not depend on."""
+CHANGEABLE_PICTURES = ("caption_dropout",)
+"""Settings of pictures that do not depend on their codec, which is learnt already."""
 
 
 def values_of_base(base: Bundle, optimizer: str) -> dict[str, Any]:
@@ -32,7 +39,58 @@ def values_of_base(base: Bundle, optimizer: str) -> dict[str, Any]:
         key: base.config[key] for key in ("model", "search", "languages") if key in base.config
     }
     share = 1 if kept["model"].get("dim", 0) <= NARROW_DIM else 0.5
-    return {**kept, "training": {"learning_rate": share * LEARNING_RATE[optimizer]}}
+    training = {"learning_rate": share * LEARNING_RATE[optimizer]}
+    codec = base.tokenizers.target
+    if isinstance(codec, PictureCodec):
+        kept["pictures"] = _picture_values(codec, base)
+        training["label_smoothing"] = base.config.get("training", {}).get("label_smoothing", 0.0)
+    return {**kept, "training": training}
+
+
+def kinds_of_base(found: CorpusSettings, given: CorpusSettings, base: Bundle, where: str) -> CorpusSettings:
+    """The settings of the data, with what the base model's sources and targets are.
+
+    Args:
+        found: with what the sources and targets of the files seem to be.
+        given: as they were given.
+        base: the model.
+        where: where the settings come from, for messages.
+
+    Raises:
+        ConfigurationError: the files are not of its kinds, or another size of pictures is asked for.
+    """
+    source, target = (each.kind if isinstance(each, FileCodec) else "text" for each in base.tokenizers)
+    for asked, seen, kind in (
+        (given.source_kind, found.source_kind, source), (given.target_kind, found.target_kind, target)
+    ):  # fmt: skip
+        if seen != kind and (seen != "text" or asked == "text"):  # names of no file there is look like texts
+            swapped = (found.source_kind, found.target_kind) == (target, source)
+            same = "Data of the same kinds, or to train anew without --from."
+            raise ConfigurationError(
+                f"the model to start from makes {target}s of {source}s", where=where,
+                found=f"{found.source_kind}s as sources, {found.target_kind}s as targets",
+                accepted=_swap_advice(given) if swapped else same,
+            )  # fmt: skip
+    changes: dict[str, Any] = {"source_kind": source, "target_kind": target}
+    for codec in base.tokenizers:
+        if isinstance(codec, PictureSource | PictureCodec):
+            if given.picture_size not in (None, codec.size):
+                raise _differs("data.picture_size", given.picture_size, codec.size, where)
+            changes["picture_size"] = codec.size
+    return found.model_copy(update=changes)
+
+
+def _swap_advice(given: CorpusSettings) -> str:
+    """How to name the columns the other way round."""
+    sources, target = given.columns or ((1,), 2)
+    return f"The columns the other way round: --columns {target},{'+'.join(map(str, sources))}"
+
+
+def _picture_values(codec: PictureCodec, base: Bundle) -> dict[str, Any]:
+    """The settings of a model that paints: of its codec, and what else the run that made it had."""
+    of_codec = codec.settings.model_dump(mode="json")
+    of_run = base.config.get("pictures", {})
+    return {**of_codec, **{key: of_run[key] for key in CHANGEABLE_PICTURES if key in of_run}}
 
 
 def racing_rates(learning_rate: float) -> list[float]:
@@ -87,6 +145,18 @@ def refuse_other_model(values: Mapping[str, Any], base: Bundle, where: str) -> N
         has = _tokenizer_value(key, base)
         if value not in ("auto", has, base.config.get("tokenizer", {}).get(key)):
             raise _differs(f"tokenizer.{key}", value, has, where)
+    _refuse_other_codec(values, base, where)
+
+
+def _refuse_other_codec(values: Mapping[str, Any], base: Bundle, where: str) -> None:
+    """Refuses settings of the codec of pictures that differ from those that it was learnt with."""
+    codec = base.tokenizers.target
+    if isinstance(codec, PictureCodec):
+        has = codec.settings.model_dump(mode="json")
+        asked = PictureSettings.parse(values.get("pictures", {}), where).model_dump(mode="json")
+        for key in values.get("pictures", {}):
+            if key not in CHANGEABLE_PICTURES and asked[key] != has[key]:
+                raise _differs(f"pictures.{key}", asked[key], has[key], where)
 
 
 def _tokenizer_value(key: str, base: Bundle) -> Any:
@@ -103,6 +173,6 @@ def _tokenizer_value(key: str, base: Bundle) -> Any:
 def _differs(name: str, asked: Any, has: Any, where: str) -> ConfigurationError:
     return ConfigurationError(
         f"{name} is {asked}, but the model to start from has {has}", where=where,
-        accepted="A run that starts from a model keeps its sizes and tokenizers. Leave it out, or train anew "
-        "without --from.",
+        accepted="A run that starts from a model keeps its sizes, tokenizers and codec. Leave it out, or "
+        "train anew without --from.",
     )  # fmt: skip

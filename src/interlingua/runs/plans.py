@@ -17,9 +17,10 @@ from interlingua.data.preparation import Prepared, prepare
 from interlingua.data.sources import recognise_kinds
 from interlingua.engine.device import choose_device
 from interlingua.errors import ConfigurationError
-from interlingua.inference.bundle import LengthStatistics, load_bundle
+from interlingua.inference.bundle import Bundle, LengthStatistics, load_bundle
 from interlingua.kinds import FileCodec
 from interlingua.pictures.settings import PictureSettings
+from interlingua.runs.base_codec import describe_codec_of_base
 from interlingua.runs.candidates import MAX_LOST, Candidate, choose_turn, propose, propose_for_sound
 from interlingua.runs.data_facts import describe_data, facts_of_base, measure_data_facts, saved_facts
 from interlingua.runs.directory import refuse_overlap
@@ -32,6 +33,7 @@ from interlingua.runs.experiment import (
     rename_old_keys,
 )
 from interlingua.runs.fine_tuning import (
+    kinds_of_base,
     other_languages,
     racing_rates,
     refuse_other_model,
@@ -116,7 +118,7 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
     languages = given.languages or (base and base.config.get("languages"))
     inputs = copy_streams(with_languages(given.data, languages), copies)
     with inputs.named():
-        inputs = _recognise_kinds(inputs)
+        inputs = _recognise_kinds(inputs, base, where)
         prepared = _prepare(inputs.data, given.tokenizer, base.tokenizers if base else None, given.pictures)
     inputs.name_report(prepared.report)
     notes = [inputs.rename(prepared.account)]
@@ -126,7 +128,7 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
     shared: dict[str, Any] = {
         "data": inputs.in_run(out), "base_model": given.base_model and str(Path(given.base_model).absolute())
     }  # fmt: skip
-    if prepared.train.target_kind == "picture":
+    if prepared.train.target_kind == "picture" and base is None:
         shared["pictures"] = given.pictures or PictureSettings()
     if base is not None:
         if said := other_languages(given.languages, base.config.get("languages")):
@@ -136,6 +138,7 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
         experiment = Experiment.parse(values, where).model_copy(update=shared)
         # how well it covers sources is measured anew
         plan = _complete(experiment, prepared, device, facts_of_base(base.facts, prepared))
+        notes += describe_codec_of_base(prepared, base.info)
         plans = _with_other_rates(plan, asked="learning_rate" in given.training.model_fields_set)
     else:
         plans = _compete(values, where, prepared, shared, inputs.data, device)
@@ -320,9 +323,11 @@ def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | N
     return Plan(experiment, prepared, measure_lengths(prepared.train), facts, [])
 
 
-def _recognise_kinds(inputs: Inputs) -> Inputs:
+def _recognise_kinds(inputs: Inputs, base: Bundle | None, where: str) -> Inputs:
     """The files, and what they are of; names in a stream count from the working directory."""
     data = recognise_kinds(inputs.data)
+    if base is not None:
+        data = kinds_of_base(data, inputs.data, base, where)
     root = data.source_root
     if any(data.names_files):
         root = str(Path(root or "").absolute()) if root or inputs.names else None

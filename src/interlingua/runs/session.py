@@ -118,12 +118,10 @@ def build_learner(plan: Plan, resumed: bool) -> tuple[Learner, Machine]:
 def _build_validator(plan: Plan, device: torch.device) -> Validator:
     settings, prepared = plan.experiment.training, plan.prepared
     corpora = zip(prepared.report.get("valid_corpora", ()), prepared.valid_by_file, strict=False)
-    kinds = zip(prepared.report.get("valid_mixed_in", ()), prepared.valid_by_file, strict=False)
-    old = [is_old for is_old, pairs in kinds for _ in range(pairs)]
     return Validator(
         prepared.valid, prepared.tokenizers, plan.lengths, plan.experiment.search,
         settings.choose_length_penalty, settings.decode_pairs, settings.max_tokens, device, plan.facts,
-        [*corpora], max_source(prepared.valid, settings.batch_seconds), old,
+        [*corpora], max_source(prepared.valid, settings.batch_seconds), prepared.old_valid,
         fine_tuning=plan.experiment.base_model is not None,
     )  # fmt: skip
 

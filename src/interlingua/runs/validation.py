@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -141,7 +141,7 @@ class Validator:
         device: where the model is.
         facts: what kind of text the model is for: it is tried as it will be used.
         corpora: names, and how many of the pairs, in order, are of each; none where that is not asked.
-        old: of each pair, whether it is an old one that is mixed in; none where no such are.
+        old: which pairs, by number, are old ones that are mixed in.
         fine_tuning: whether the model was trained before, on other pairs.
     """
 
@@ -149,13 +149,14 @@ class Validator:
         self, store: Store, tokenizers: TokenizerPair, lengths: LengthStatistics, search: SearchSettings,
         choose_length_penalty: bool, decode_pairs: int, max_tokens: int, device: torch.device,
         facts: TextFacts | None = None, corpora: Sequence[tuple[str, int]] = (),
-        max_source: int | None = None, old: Sequence[bool] = (), fine_tuning: bool = False,
+        max_source: int | None = None, old: Collection[int] = (), fine_tuning: bool = False,
     ) -> None:  # fmt: skip
         self.facts, self.max_source = facts, max_source
         self.corpora = [name for name, pairs in corpora for _ in range(pairs)]
         """Of each pair."""
-        self._old = frozenset(i for i, is_old in enumerate(old) if is_old)
-        self.by_loss = fine_tuning and len(store) - len(self._old) < FEW_PAIRS
+        self._old = frozenset(old)
+        few = len(store) - len(self._old) < FEW_PAIRS
+        self.by_loss = fine_tuning and few and store.target_kind != "picture"  # which have no other score
         self.order = self._alternate(np.random.default_rng(0).permutation(len(store)).tolist())[:MAX_PAIRS]
         self.store, self.max_tokens, self.device = store, max_tokens, device
         self.decode_pairs = self.max_decode_pairs = min(decode_pairs, len(self.order))
@@ -198,11 +199,14 @@ class Validator:
         model.eval()
         try:
             loss, translations = self._apply(model, self.greedy, indices, ends_at, stopped)
+            old_pictures = self._score_old_pictures(model, ends_at)
         finally:
             model.train(training)
         pairs, outputs = self._sorted(indices, [translation.text for translation in translations])
         validation = self._validation(loss, self.greedy, pairs, outputs, started, n_bootstrap=0)
         validation = validation._replace(outputs=tuple(translation.text for translation in translations))
+        if old_pictures:
+            validation = validation._replace(old_scores=old_pictures)
         if len(pairs) < self.decode_pairs:
             self.decode_pairs = max(len(pairs), FIRST_PAIRS)
         elif validation.seconds < (ends_at - started) / 3:
@@ -317,6 +321,12 @@ class Validator:
                 fitting = len(some) * (ends_at - now) / max(now - started, 1e-6)
                 at_once = min(4 * at_once, math.floor(0.7 * fitting))
         return loss, translations
+
+    def _score_old_pictures(self, model: Model, ends_at: float) -> tuple[Score, ...]:
+        """How well the tokens of old pictures are predicted; nothing of texts, or where none are old."""
+        numbers = self.numbers(old=True) if self.store.target_kind == "picture" else []
+        loss = self.measure_loss(model, numbers, ends_at)
+        return (bits_per_token(loss.per_token),) if math.isfinite(loss.per_token) else ()
 
     def _sorted(self, indices: list[int], outputs: list[T]) -> tuple[list[Pair], list[T]]:
         """The pairs that have outputs in the data's order, and these."""

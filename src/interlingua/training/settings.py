@@ -79,7 +79,7 @@ class TrainingSettings(Settings):
     mix_tolerance: Annotated[float, Field(ge=0, le=1e6)] = 0.5
     """Points of the task's metric by which validation pairs of data.mix may be translated worse than by the
     base model, or what two of them make if that is more; weights that lose more are not saved, and are waited
-    through by patience."""
+    through by patience. Of models that paint, tenths of a bit a token."""
     checkpoint_every_s: Annotated[float, Field(gt=0, le=1e9)] = 60.0
     """Seconds between checkpoints, beside those at validations."""
     tensorboard: bool = False
