@@ -485,3 +485,35 @@ def test_a_codec_that_is_gone_is_told_and_not_made_up(paints: Path, tmp_path: Pa
 def test_guidance_is_for_painting(captioner: Captioner) -> None:
     with pytest.raises(ConfigurationError, match="guidance is for models that paint"):
         captioner.translate([tiles(["red"] * 4)], guidance=2)
+
+
+def test_a_caption_longer_than_any_that_was_learnt_is_told(
+    paints: Path, painter: Painter, tmp_path: Path
+) -> None:
+    long = " ".join(["red"] * (int(painter.max_source_length) + 1))
+    assert [painter.is_too_long(caption) for caption in ("red green blue black", long)] == [False, True]
+    done = run("paint", paints, long, "red red red red", "--output", "a.png", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "1 caption is longer than those that the model learnt from" in done.stderr
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_captions_that_are_labels_are_all_learnt(mixed: bool, pairs: Path, tmp_path: Path) -> None:
+    shutil.copytree(pairs.parent / "pictures", tmp_path / "pictures")
+    lines = [line.split("\t") for line in pairs.read_text().splitlines()]
+    labelled = tmp_path / "labels.tsv"
+    labelled.write_text("".join(f"{name}\t{caption.split()[0]}\n" for name, caption in lines))
+    settings = merge(painting(labelled, max_steps=2), {"data": {"valid_share": 0.2}})
+    if mixed:
+        old = labelled.with_name("old.tsv")
+        old.write_text(labelled.read_text())
+        settings = merge(settings, {"data": {"mix": str(old)}})
+        settings = {"data": settings["data"], "training": settings["training"]}
+        carry_out(start(painting(labelled, max_steps=2), tmp_path / "base"))
+        settings["base_model"] = str(tmp_path / "base")
+    (plan, *_) = make_plans(settings, "test", tmp_path / "out", tmp_path / "copies")
+    train, valid = plan.prepared.train, plan.prepared.valid
+    pictures = [{Path(store.target_text(i)).name for i in range(len(store))} for store in (train, valid)]
+    assert {train.source_text(i) for i in range(len(train))} == {*COLOURS}
+    assert not pictures[0] & pictures[1]
+    assert len(pictures[1]) > 40

@@ -117,10 +117,11 @@ def paint(
     rows: list[list[Painting]] = []
     unknown: dict[str, None] = {}
     written: set[str] = set()
-    number = empty = 0
+    number = empty = too_long = 0
     at_once = max(1, PICTURES_AT_ONCE // samples)
     for some in _chunks(captions, at_once) if captions else line_chunks(input, at_once):
         empty += sum(map(is_blank, some))
+        too_long += sum(map(painter.is_too_long, some))
         if output is not None:
             _check_sheet(number + len(some), kept, size * scale)
         for caption in some:
@@ -143,7 +144,7 @@ def paint(
         raise ConfigurationError("there are no captions", where=str(input or "standard input"))
     if output is not None:
         write_sheet(output, rows, scale)
-    _report(painter, empty, list(unknown))
+    _report(painter, empty, too_long, list(unknown))
     if out_dir is not None:
         _report_others(out_dir, written)
 
@@ -263,11 +264,15 @@ def _write(path: Path, pixels: Any, scale: int) -> None:
     write_whole(path, write)
 
 
-def _report(painter: Painter, empty: int, unknown: Sequence[str]) -> None:
+def _report(painter: Painter, empty: int, too_long: int, unknown: Sequence[str]) -> None:
     """Says on standard error what the model could not heed."""
     if empty:
         captions = "1 caption is" if empty == 1 else f"{empty:,} captions are"
         print(f"interlingua: {captions} empty: painted whatever came", file=sys.stderr)
+    if too_long:
+        captions = "1 caption is" if too_long == 1 else f"{too_long:,} captions are"
+        learnt = f"longer than those that the model learnt from ({painter.max_source_length:,} tokens)"
+        print(f"interlingua: {captions} {learnt}: some of it may be missing", file=sys.stderr)
     if unknown:
         more = " …" if len(unknown) > SHOWN_SYMBOLS else ""
         what = "words" if painter.captions.kind == "words" else "symbols"

@@ -20,8 +20,9 @@ class SplitPart:
     """The pairs of a corpus whose sources are held out, or those whose are not.
 
     All pairs of one source are in one part of the split, whatever their tags, so nothing held out has been
-    trained on; where targets are pictures with several captions each, all pairs of one picture. A hash of the
-    seed and of the NFC form of the source decides: hardly any memory, and the same whatever the order.
+    trained on; where targets are pictures that have several captions each, or captions are labels of many
+    pictures, all pairs of one picture. A hash of the seed and of the NFC form of the source decides: hardly
+    any memory, and the same whatever the order.
     """
 
     corpus: Corpus
@@ -38,15 +39,15 @@ class SplitPart:
 
     def holds(self, pair: Pair) -> bool:
         """Whether a pair is in this part."""
-        value = _hash_text(
-            end_of_name(pair.target) if self.by_target else self.corpus.untagged(pair), self.seed
-        )
+        value = _hash_text(_key(self.corpus, pair, self.by_target), self.seed)
         chosen = value < int(self.share * 2**64) if self.sources is None else value in self.sources
         return chosen == self.held_out
 
 
 COUNTED_PAIRS = 100_000
 """Of more pairs it is not told how many distinct sources they have."""
+LABELS = 0.1
+"""Fewer captions than this share of the pictures are labels: one that is held out would not be learnt."""
 
 
 def split(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
@@ -62,7 +63,7 @@ def split(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
     if any(settings.mixed_in):
         return _split_kinds(corpus)
     share = _choose_share(settings, pairs)
-    by_target = settings.target_kind == "picture" and _repeats_targets(corpus)
+    by_target = _by_target(corpus)
     train, valid = (
         SplitPart(corpus, share, settings.split_seed, held_out, by_target=by_target)
         for held_out in (False, True)
@@ -84,17 +85,18 @@ def _split_kinds(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
     A source that is held out of one kind is not trained on in the other.
     """
     settings, kinds = corpus.settings, corpus.settings.mixed_in
+    by_target = _by_target(corpus)
     counts = Counter(kinds[file] for file, _ in corpus.by_file())
     shares = {kind: _choose_share(settings, counts[kind])
               for kind, held_out in zip(kinds, settings.held_out, strict=True) if held_out}  # fmt: skip
     sources = set[int]()
     chosen = Counter[bool]()
     for file, pair in corpus.by_file():
-        value = _hash_text(corpus.untagged(pair), settings.split_seed)
+        value = _hash_text(_key(corpus, pair, by_target), settings.split_seed)
         if value < int(shares.get(kinds[file], 0) * 2**64):
             sources.add(value)
     for file, pair in corpus.by_file():
-        chosen[kinds[file]] += _hash_text(corpus.untagged(pair), settings.split_seed) in sources
+        chosen[kinds[file]] += _hash_text(_key(corpus, pair, by_target), settings.split_seed) in sources
     for kind in set(kinds):
         if chosen[kind] == counts[kind] or (kind in shares and not chosen[kind]):
             files = [name for name, each in zip(corpus.names, kinds, strict=True) if each == kind]
@@ -104,7 +106,8 @@ def _split_kinds(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
             )  # fmt: skip
     share = chosen.total() / counts.total()
     train, valid = (
-        SplitPart(corpus, share, settings.split_seed, held_out, sources) for held_out in (False, True)
+        SplitPart(corpus, share, settings.split_seed, held_out, sources, by_target)
+        for held_out in (False, True)
     )
     return train, valid
 
@@ -115,10 +118,21 @@ def _choose_share(settings: CorpusSettings, pairs: int) -> float:
     return max(min(0.05, 2_000 / max(1, pairs)), min(0.5, 10 / max(1, pairs)))
 
 
-def _repeats_targets(corpus: Corpus) -> bool:
-    """Whether, of the first pairs, more than one in ten has the target of another one."""
-    targets = [pair.target for pair in islice(corpus, COUNTED_PAIRS)]
-    return len(set(targets)) < 0.9 * len(targets)
+def _by_target(corpus: Corpus) -> bool:
+    """Whether pictures are held out and not captions.
+
+    They are where more than one of ten first pairs has the picture of another one, or captions are labels.
+    """
+    if corpus.settings.target_kind != "picture":
+        return False
+    pairs = [*islice(corpus, COUNTED_PAIRS)]
+    pictures, captions = {pair.target for pair in pairs}, {corpus.untagged(pair) for pair in pairs}
+    return len(pictures) < 0.9 * len(pairs) or len(captions) < LABELS * len(pictures)
+
+
+def _key(corpus: Corpus, pair: Pair, by_target: bool) -> str:
+    """What decides whether a pair is held out."""
+    return end_of_name(pair.target) if by_target else corpus.untagged(pair)
 
 
 def _hash_text(text: str, seed: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -61,13 +62,15 @@ class Painter:
         tokenizers: of the captions, and the codec of pictures.
         settings: how to draw, unless a call says otherwise.
         facts: of the captions of the training.
+        max_source_length: the most tokens that a caption had there.
         **lengths: what search of texts must know; pictures have as many tokens as they have.
     """
 
     def __init__(
         self, engine: Engine, tokenizers: TokenizerPair, *, settings: SearchSettings | None = None,
-        facts: TextFacts | None = None, **lengths: Any,
+        facts: TextFacts | None = None, max_source_length: float = math.inf, **lengths: Any,
     ) -> None:  # fmt: skip
+        self.max_source_length = max_source_length
         self.engine, self.tokenizers = engine, tokenizers
         self.settings, self.facts = settings or SearchSettings(sample=True, beam=1), facts or TextFacts()
 
@@ -94,6 +97,10 @@ class Painter:
         columns = [(number == self.facts.column, column.kind != "words", len(column))
                    for number, column in enumerate(self.captions.columns)]  # fmt: skip
         return self.captions.split(source)[columns.index(max(columns))]
+
+    def is_too_long(self, caption: str) -> bool:
+        """Whether a caption is longer than those that the model learnt from: some of it may be missing."""
+        return len(self.captions.encode(self.captions.normalise(caption))) > self.max_source_length
 
     def paint(
         self, captions: Iterable[str], *, samples: int = 1, seed: int | Sequence[int] | None = None,
