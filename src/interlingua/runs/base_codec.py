@@ -39,8 +39,8 @@ def describe_codec_of_base(prepared: Prepared, base_info: Mapping[str, Any]) -> 
     own_db = base_info.get("data", {}).get("codec", {}).get("psnr_db")
     if own_db is not None and kept.psnr_db < own_db - CLEARLY_WORSE_DB:
         notes.append(
-            "warning: that codec keeps these pictures worse than those that it was learnt from, of which it "
-            f"keeps {own_db:.1f} dB, and no painting can be better; it stays as it is. For colours and shapes "
+            "warning: that codec keeps these pictures worse than those that it was learnt from "
+            f"({own_db:.1f} dB), and no painting can be better; it stays as it is. For colours and shapes "
             "that the model never saw, train anew on all pictures, without --from"
         )
     return notes
