@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from interlingua.cli.comparisons import Compared, comparison_table
-from interlingua.cli.evaluate_pictures import evaluate_painters, read_pairs_of, refuse_options
+from interlingua.cli.evaluate_pictures import evaluate_painters, read_pairs_of
 from interlingua.cli.lines import check_output, open_output
 from interlingua.cli.models import find_model, load_text_model, models_and_tests, paints, read_as_trained
 from interlingua.cli.options import (
@@ -28,6 +28,7 @@ from interlingua.cli.options import (
     Tag,
     Threads,
     pair_options,
+    refuse_options,
 )
 from interlingua.cli.streams import require_input, show_reading
 from interlingua.errors import ConfigurationError
@@ -141,8 +142,8 @@ def evaluate(
     if judge is not None and not all(painting):
         raise ConfigurationError("a judge is for models that paint", where="--judge", found=str(judge))
     if all(painting):
-        refuse_options({"--metric": metric, "--repeated": repeated, "--multi-reference": multi_reference,
-                        "--tag": tag, "--beam": beam})  # fmt: skip
+        other = {"--metric": metric, "--repeated": repeated, "--multi-reference": multi_reference}
+        refuse_options("models that paint", {**other, "--tag": tag, "--beam": beam})
         if engine == "ctranslate2":
             raise ConfigurationError("CTranslate2 does not paint", where="--engine", found=engine)
         if judge is not None:

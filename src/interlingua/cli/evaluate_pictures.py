@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from interlingua.data.corpus import Corpus, CorpusSettings, Pair
     from interlingua.evaluation.pictures import PaintingReport, TrainingPictures
 
-__all__ = ["evaluate_painters", "read_pairs_of", "refuse_options"]
+__all__ = ["evaluate_painters", "read_pairs_of"]
 
 
 def read_pairs_of(name: str, corpus: Corpus) -> list[Pair]:
@@ -34,20 +34,6 @@ def read_pairs_of(name: str, corpus: Corpus) -> list[Pair]:
     for reason, count in left_out.items():
         print(f"{name}: left out: {count:,} ({reason})", file=sys.stderr)
     return pairs
-
-
-def refuse_options(options: dict[str, Any]) -> None:
-    """Refuses what says nothing to the evaluation of models that paint.
-
-    Args:
-        options: by their names; None or False where they were not given.
-
-    Raises:
-        ConfigurationError: names those that were given.
-    """
-    if named := [name for name, value in options.items() if value not in (None, False, [])]:
-        raise ConfigurationError("this does not go with models that paint", where="command line",
-                                 found=", ".join(named), accepted="Leave it out.")  # fmt: skip
 
 
 def evaluate_painters(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from interlingua.search.settings import SearchSettings
 __all__ = [
     "Beam", "Columns", "Device", "Engine", "Guidance", "Json", "Keys", "Languages", "MinP", "OnEmpty",
     "Precision", "Seed", "SourceKind", "Tag", "Temperature", "Threads", "TopK", "TopP", "comma_separated",
-    "pair_options",
+    "pair_options", "refuse_options",
 ]  # fmt: skip
 
 PRECISIONS = ("auto", "fp32", "bf16", "int8")
@@ -138,3 +139,18 @@ def pair_options(
         "languages": languages and [*languages],
     }
     return {key: value for key, value in given.items() if value is not None}
+
+
+def refuse_options(what: str, options: Mapping[str, Any]) -> None:
+    """Refuses what says nothing to some models.
+
+    Args:
+        what: they are of, or do.
+        options: by their names; None, False or empty where they were not given.
+
+    Raises:
+        ConfigurationError: names those that were given.
+    """
+    if named := [name for name, value in options.items() if value not in (None, False, [])]:
+        raise ConfigurationError(f"this does not go with {what}", where="command line",
+                                 found=", ".join(named), accepted="Leave it out.")  # fmt: skip

@@ -25,7 +25,17 @@ from interlingua.cli.lines import (
     refuse_same_file,
 )
 from interlingua.cli.models import find_model, load_model, source_kind
-from interlingua.cli.options import Beam, Device, Engine, Json, Precision, Seed, Tag, Threads
+from interlingua.cli.options import (
+    Beam,
+    Device,
+    Engine,
+    Json,
+    Precision,
+    Seed,
+    Tag,
+    Threads,
+    refuse_options,
+)
 from interlingua.cli.texts import lines_of
 from interlingua.cli.transcribe import transcribe
 from interlingua.errors import ConfigurationError
@@ -120,21 +130,16 @@ def translate(
     )  # before PyTorch, which takes seconds, is loaded
     input, output = (None if path == Path("-") else path for path in (input, output))
     find_model(model)
+    of_texts = {"--alignment": alignment, "--tag": tag, "--glossary": glossary}
     if source_kind(model) == "sound":
-        other = {"--n-best": n_best, "--sample": sample, "--scores": scores, "--alignment": alignment,
-                 "--tag": tag, "--glossary": glossary, "--engine": engine}  # fmt: skip
-        if named := [name for name, value in other.items() if value not in (None, False)]:
-            raise ConfigurationError("this does not go with sounds", where="command line",
-                                     found=", ".join(named))  # fmt: skip
+        refuse_options("sounds", {"--n-best": n_best, "--sample": sample, "--scores": scores, **of_texts,
+                                  "--engine": engine})  # fmt: skip
         transcribe(model, texts, input, output, json_lines=json_lines, beam=beam, device=device,
                    threads=threads, precision=precision)  # fmt: skip
         return
     of_pictures = source_kind(model) == "picture"
     if of_pictures:
-        other = {"--alignment": alignment, "--tag": tag, "--glossary": glossary}
-        if named := [name for name, value in other.items() if value not in (None, False)]:
-            raise ConfigurationError("this does not go with pictures", where="command line",
-                                     found=", ".join(named))  # fmt: skip
+        refuse_options("pictures", of_texts)
     given_lines = texts or [] if of_pictures else lines_of(texts)
     if texts and input is not None:
         raise ConfigurationError("there are texts and a file of texts", where="--input", found=str(input),

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-
-from interlingua.sound.conversion import SAMPLE_RATE
 
 __all__ = [
     "HOP",
     "MEMORY",
     "Segment",
     "choose_cut",
-    "cut",
-    "cut_blocks",
-    "find_pauses",
     "measure_levels",
     "quiet_below",
+    "quiet_runs",
 ]
 
 Samples = npt.NDArray[np.int16]
@@ -53,102 +49,20 @@ class Segment(NamedTuple):
     start: int
     """In samples since the recording began."""
     end: int
-    """Where the next one begins."""
+    """After its last sample."""
     samples: Samples
 
 
-def find_pauses(samples: Samples, min_seconds: float = 0.2) -> list[tuple[int, int]]:
-    """The stretches without speech, as (start, end) in samples.
-
-    How loud the recording is does not matter, nor does steady noise that speech is at least some 10 dB
-    louder than.
-
-    Args:
-        samples: mono, 16 kHz.
-        min_seconds: shorter ones belong to speech.
-    """
-    levels = measure_levels(samples)
-    least = max(1, round(min_seconds * SAMPLE_RATE / HOP))
-    return [
-        (start * HOP, min(end * HOP, len(samples)))
-        for start, end in _quiet_runs(levels, quiet_below(levels))
-        if end - start >= least
-    ]
-
-
-def cut(samples: Samples, max_seconds: float, min_pause_seconds: float = 0.2) -> list[tuple[int, int]]:
-    """Cuts a recording into parts, as (start, end) in samples, that together are the whole recording.
-
-    Args:
-        samples: mono, 16 kHz.
-        max_seconds: no part is longer; at least 0.1.
-        min_pause_seconds: a cut goes through the middle of a pause that is at least as long, a long one
-            rather than a short one; where there is none, through the quietest place.
-    """
-    segments = cut_blocks([samples] if len(samples) else [], max_seconds, min_pause_seconds)
-    return [(segment.start, segment.end) for segment in segments]
-
-
-def cut_blocks(
-    blocks: Iterable[Samples], max_seconds: float, min_pause_seconds: float = 0.2
-) -> Iterator[Segment]:
-    """As `cut`, for a recording that comes in blocks; a part is yielded once the next ones cannot change it.
-
-    The parts are the same however the recording is divided into blocks. Memory is that of a part and a block.
-
-    Args:
-        blocks: of any length, such as `read_blocks` yields.
-        max_seconds: see `cut`.
-        min_pause_seconds: see `cut`.
-    """
-    limit = max(4 * HOP, int(max_seconds * SAMPLE_RATE))
-    longest = limit - limit % (4 * HOP)  # cuts lie between hops
-    least = max(1, round(min_pause_seconds * SAMPLE_RATE / HOP))
-    before = np.zeros(0, np.float32)
-    waiting: list[Samples] = []
-    start = count = 0
-    for block in blocks:
-        waiting.append(block)
-        count += len(block)
-        if count <= limit + longest // 4:
-            continue
-        buffer, at = np.concatenate(waiting), 0
-        while len(buffer) - at > limit + longest // 4:
-            size, before = _choose(buffer[at : at + limit + longest // 4], longest, least, before)
-            yield Segment(start, start + size, buffer[at : at + size])
-            start, at = start + size, at + size
-        waiting, count = [buffer[at:]], len(buffer) - at
-    if not count:
-        return
-    buffer = np.concatenate(waiting)
-    while len(buffer) > limit:
-        size, before = _choose(buffer, longest, least, before)
-        yield Segment(start, start + size, buffer[:size])
-        start, buffer = start + size, buffer[size:]
-    yield Segment(start, start + len(buffer), buffer)
-
-
 def choose_cut(samples: Samples, longest: int, before: npt.NDArray[np.float32]) -> int:
-    """Where to cut what is too long: through a pause if there is one, else where it is quietest.
+    """Where to cut what is too long: the length of the first part.
 
-    Args:
-        samples: more than `longest`.
-        longest: the most samples of the first part, a multiple of four hops.
-        before: levels of what came before.
-    """
-    size, _ = _choose(samples, longest, LEAST_PAUSE, before)
-    return size
-
-
-def _choose(
-    samples: Samples, longest: int, least: int, before: npt.NDArray[np.float32]
-) -> tuple[int, npt.NDArray[np.float32]]:
-    """Where to cut: the length of the first part, and the levels that the next choice compares with.
+    A cut goes through the middle of a pause if there is one, a long one rather than a short one, else through
+    the quietest place.
 
     Args:
         samples: more than `longest`, but not by much more than a quarter.
-        longest: the most samples of the part; it and what remains have at least a quarter of that.
-        least: hops of a pause.
+        longest: the most samples of the part, a multiple of four hops; it and what remains have at least a
+            quarter of that.
         before: levels of what came before the samples.
     """
     levels = measure_levels(samples)
@@ -156,14 +70,14 @@ def _choose(
     last = min(longest, len(samples) - longest // 4) // HOP
     threshold = quiet_below(np.concatenate([before, levels]))
     best, place = 0, 0
-    for run_start, run_end in _quiet_runs(levels, threshold):
+    for run_start, run_end in quiet_runs(levels, threshold):
         middle = min(max((run_start + run_end) // 2, first), last)
-        if run_start <= middle <= run_end and run_end - run_start >= max(least, best):
+        if run_start <= middle <= run_end and run_end - run_start >= max(LEAST_PAUSE, best):
             best, place = min(run_end - run_start, LONG_PAUSE), middle
     if not best:
         half = max(first, last // 2)
         place = last - int(np.argmin(levels[half : last + 1][::-1]))  # the latest of equally quiet ones
-    return place * HOP, np.concatenate([before, levels[:place]])[-MEMORY:]
+    return place * HOP
 
 
 def measure_levels(samples: Samples) -> npt.NDArray[np.float32]:
@@ -193,7 +107,7 @@ def quiet_below(levels: npt.NDArray[np.float32]) -> float:
     return float(max(noise + ABOVE_NOISE_DB, speech - BELOW_SPEECH_DB))
 
 
-def _quiet_runs(levels: npt.NDArray[np.float32], threshold: float) -> Iterable[tuple[int, int]]:
+def quiet_runs(levels: npt.NDArray[np.float32], threshold: float) -> Iterable[tuple[int, int]]:
     """The runs of hops below a level, as (first, after the last)."""
     quiet = np.concatenate([[False], levels < threshold, [False]])
     edges = np.flatnonzero(quiet[1:] != quiet[:-1])

@@ -56,7 +56,7 @@ def find_utterances(
 
     Args:
         blocks: consecutive samples: mono, 16 kHz.
-        max_seconds: what is longer is cut where it is quietest (see `cut_blocks`); at least 0.1.
+        max_seconds: what is longer is cut where it is quietest (see `choose_cut`); at least 0.1.
         seconds_ahead: by which the first decisions wait, to know what is noise.
     """
     longest = max(4 * HOP, int(max_seconds * SAMPLE_RATE))
