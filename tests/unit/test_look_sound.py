@@ -304,14 +304,15 @@ def test_a_transcript_that_was_cut_off_has_no_end_sign_and_an_empty_one_no_words
     assert "no words in the transcript" in look_at_sound_page(seen)
 
 
-def test_what_is_shorter_than_a_frame_can_be_looked_at_and_silence_cannot():
-    seen = look_at_sound(transcriber(), SOUND[2000:2100], name="wild", file="a.wav")
+def test_a_single_frame_can_be_looked_at_and_less_or_silence_cannot():
+    seen = look_at_sound(transcriber(), SOUND[2000:2400], name="wild", file="a.wav")
     assert seen.num_positions == 1
     assert np.isfinite(unpack(seen.spectrogram.levels)).all()
     assert embedded(look_at_sound_page(seen))["file"] == "a.wav"
-    for length_s in (1, 60):
+    silences = [np.zeros(length_s * RATE, np.int16) for length_s in (1, 60)]
+    for nothing in (SOUND[2000:2399], *silences):
         with pytest.raises(DataError, match="nothing to hear"):
-            look_at_sound(transcriber(), np.zeros(length_s * RATE, np.int16), name="wild", file="a.wav")
+            look_at_sound(transcriber(), nothing, name="wild", file="a.wav")
 
 
 def test_one_utterance_in_a_long_recording_is_shown_with_its_times():

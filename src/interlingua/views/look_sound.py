@@ -99,7 +99,9 @@ def _choose_part(transcriber: Transcriber, sound: Sound, file: str, part: int) -
     """The chosen part of the recording, and how many there are."""
     pieces = transcriber.split(sound)
     if not pieces:
-        raise DataError("there is nothing to hear", where=file, accepted="A sound that is not silent.")
+        raise DataError(
+            "there is nothing to hear", where=file, accepted="A sound of 25 ms at least that is not silent."
+        )
     if not 1 <= part <= len(pieces):
         accepted = f"1 to {len(pieces)}." if len(pieces) > 1 else "1: the model takes it as a whole."
         raise ConfigurationError(
