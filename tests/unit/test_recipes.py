@@ -57,6 +57,18 @@ def test_what_is_seen_more_often_gets_more_dropout(pretend, subwords, budget):
     assert len(set(shares)) > 1
 
 
+def test_a_recurrent_model_of_letters_wants_dropout_sooner(pretend):
+    """After some twenty passes it does, where a Transformer does not yet."""
+
+    def chosen(preset, minutes):
+        recipe = pretend(25_000, subwords=False, speed=1_000, minutes=minutes, preset=preset)
+        return recipe.values["model"]["dropout"]
+
+    assert (chosen("lstm", 1), chosen("letters", 1)) == (0, 0)
+    assert chosen("lstm", 8) > chosen("letters", 8) == 0
+    assert chosen("lstm", 1_000) > chosen("lstm", 8)
+
+
 def test_little_data_is_seen_often_without_a_budget_too(pretend):
     shares = [pretend(tokens, subwords=False).values["model"]["dropout"] for tokens in (27_000, 800_000)]
     assert shares[0] > shares[1]

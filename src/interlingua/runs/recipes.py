@@ -105,6 +105,10 @@ NARROW_REGULARISATION = (
     Regularisation(math.inf, 0.3),
 )
 
+RECURRENT_REGULARISATION = (Regularisation(15, 0.0), Regularisation(150, 0.2), Regularisation(math.inf, 0.3))
+"""Of recurrent models, which learn letters by heart sooner (benchmarks/results/recipes.md, "Letters in five
+minutes: dropout of the LSTM")."""
+
 MIN_MAX_TOKENS = 512
 """A short time does not make batches smaller than this."""
 
@@ -188,7 +192,9 @@ def _fit_recipe(
         )
     max_tokens = choose_max_tokens(training, preset, default, throughput)
     epochs = expected_tokens(training, preset, max_tokens, an_epoch, throughput) / an_epoch
-    regularisations = NARROW_REGULARISATION if narrow else WIDE_REGULARISATION
+    is_recurrent = PRESETS[preset].architecture == "recurrent"
+    of_letters = RECURRENT_REGULARISATION if is_recurrent else NARROW_REGULARISATION
+    regularisations = of_letters if narrow else WIDE_REGULARISATION
     regularisation = next(row for row in regularisations if epochs < row.below_epochs)
     dropout = regularisation.dropout
     sampling = SUBWORD_SAMPLING.get(target.kind, 0.0) if regularisation.samples_subwords else 0.0
