@@ -71,6 +71,7 @@ def test_a_pause_is_answered_and_ctrl_c_keeps_what_was_done(here: Path) -> None:
     process = subprocess.Popen(
         [*COMMAND, "translate", "model"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, bufsize=0,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # shells ignore it in the background
     )  # fmt: skip
     assert process.stdin is not None
     for sent, due in (
