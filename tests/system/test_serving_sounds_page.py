@@ -71,7 +71,7 @@ def transcribed(page: Page) -> None:
     expect(page.locator("#sound-pace")).to_have_text(re.compile(r" in [0-9.]+ s$"))
 
 
-def level(page: Page) -> float:
+def loudness(page: Page) -> float:
     page.wait_for_timeout(10)
     return float(page.evaluate("document.getElementById('level').value"))
 
@@ -87,7 +87,7 @@ def test_a_recording_is_transcribed_and_its_words_can_be_heard(visit):
     page.click("#record")
     expect(page.locator("#record")).to_have_text("Stop")
     expect(page.locator("#clock")).to_have_text(re.compile("^0:0[2-9]"))
-    assert any(level(page) > 0.3 for _ in range(1000))  # not at once: between notes it is low
+    assert any(loudness(page) > 0.3 for _ in range(1000))  # not at once: between notes it is low
     page.click("#record")
     transcribed(page)
     # The first and the last note are cut wherever the recording began and ended, and may sound like others.

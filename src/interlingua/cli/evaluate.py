@@ -227,14 +227,15 @@ def _without_spelling(
     """A line on each system that is much better, or worse, by WER apart from capitals and punctuation."""
     from interlingua.evaluation.spelling import score_plain
 
-    lines = []
-    for number, metric in enumerate(metrics):
-        for system, output in zip(systems, outputs, strict=True):
-            if metric.name == "WER":
-                score = score_plain(output, pairs, metric, repeated)
-                if abs(score - system.scores[number].score) >= SPELLING_POINTS:
-                    lines.append(f"{system.name}: WER {score:.2f} apart from capitals and punctuation")
-    return lines
+    number = next((i for i, metric in enumerate(metrics) if metric.name == "WER"), None)
+    if number is None:
+        return []
+    scores = [score_plain(output, pairs, metrics[number], repeated) for output in outputs]
+    return [
+        f"{system.name}: WER {score:.2f} apart from capitals and punctuation"
+        for system, score in zip(systems, scores, strict=True)
+        if abs(score - system.scores[number].score) >= SPELLING_POINTS
+    ]
 
 
 def _show(systems: Sequence[System], title: str, notes: Sequence[str]) -> None:
