@@ -230,6 +230,20 @@ def test_files_go_through_the_model_together_and_come_out_as_alone(trained: Path
     assert run("transcribe", trained, "--input", listed).stdout == alone[2] + alone[0]
 
 
+def test_a_long_file_on_standard_input_is_cut_as_by_its_name(trained: Path, tmp_path: Path) -> None:
+    song = np.concatenate([melody(["la", "so", "do", "mi"], seed=8), np.zeros(16_000, np.int16)])
+    fan = np.random.default_rng(8).normal(0, 800, 80_000)  # goes off later than a live sound is waited for
+    whole = np.tile(song, 40).astype(np.float64)
+    whole[: len(fan)] += fan
+    sound = write_wav(tmp_path / "long.wav", whole.clip(-32768, 32767).astype(np.int16))
+    named = json.loads(run("transcribe", trained, sound, "--json").stdout)
+    assert named["seconds"] > 60  # it does not go through the model as a whole
+    command = [sys.executable, "-m", "interlingua", "transcribe", str(trained), "-", "--json"]
+    with sound.open("rb") as stream:
+        done = subprocess.run(command, stdin=stream, capture_output=True, check=True)
+    assert json.loads(done.stdout)["segments"] == named["segments"]
+
+
 def test_pipes_that_have_a_name_are_read_once(trained: Path, tmp_path: Path) -> None:
     sound = write_wav(tmp_path / "a.wav", melody(["la", "do"], seed=71))
     said = run("transcribe", trained, sound).stdout

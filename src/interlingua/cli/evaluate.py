@@ -119,23 +119,13 @@ def evaluate(
     if "-" in tests:
         require_input()
     from interlingua.data.corpus import Corpus, CorpusSettings
-    from interlingua.data.durations import measure_sounds
     from interlingua.evaluation.references import choose_repeated, describe_repeated
 
     reading = read_as_trained(Path(models[0]), pair_options(columns, keys, on_empty, languages=languages))
     settings = CorpusSettings.parse(reading, where="command line")
-    corpora = {test: Corpus([test], settings) for test in tests}
-    for corpus in corpora.values():
-        show_reading(corpus.report())
-    pairs_of = {test: read_pairs_of(test, corpus) for test, corpus in corpora.items()}
-    if settings.source_kind == "sound":
-        for test, pairs in pairs_of.items():
-            measure_sounds(pairs, corpora[test])  # a mistake in a file is reported before the models work
-    counted_of = {}
-    for test, pairs in pairs_of.items():
-        if not pairs:
-            raise ConfigurationError("there are no pairs", where=test)
-        counted_of[test] = choose_repeated(pairs, _asked_for(repeated, multi_reference))
+    pairs_of = _read_tests(tests, settings)
+    asked = _asked_for(repeated, multi_reference)
+    counted_of = {test: choose_repeated(pairs, asked) for test, pairs in pairs_of.items()}
     if train:
         Corpus(train, settings).report()  # a mistake in it is reported before the models work
     painting = [paints(Path(model)) for model in models]
@@ -156,7 +146,6 @@ def evaluate(
         for model in loaded:
             check_tag(tag, model.tokenizers.source, "--tag")
     options: dict[str, Any] = {} if beam is None else {"beam": beam}
-    about = {"engine": engine} if engine else {}
     if engine == "ctranslate2":
         options["log_probs"] = False  # which are not looked at
     compared: list[Compared] = []
@@ -173,13 +162,10 @@ def evaluate(
         said = describe_repeated(pairs, counted)
         compared += [Compared(test, len(pairs), system.comparisons, system.name) for system in systems[1:]]
         if json_output:
-            of_test = {"test": test} if len(tests) > 1 else {}
+            about = ({"test": test} if len(tests) > 1 else {}) | ({"engine": engine} if engine else {})
             with open_output(None) as write:
                 for system in systems:
-                    shown = [
-                        of_test | about | each
-                        for each in _as_json(system, baselines, counted if said else None)
-                    ]
+                    shown = [about | each for each in _as_json(system, baselines, counted if said else None)]
                     write(json.dumps(shown, ensure_ascii=False) + "\n")
         else:
             notes = [said] if said else []
@@ -190,6 +176,28 @@ def evaluate(
         title = f"before: {against}" + (f"\nafter: {models[1]}" if len(models) == 2 else "")
         table = comparison_table(compared, "before", "after", title)
         Console(highlight=False).print(table)
+
+
+def _read_tests(tests: Sequence[str], settings: CorpusSettings) -> dict[str, list[Pair]]:
+    """The pairs of each file, all of them read before any model works.
+
+    Raises:
+        ConfigurationError: there are none in one.
+        DataError: a file, or a sound that it names, cannot be read.
+    """
+    from interlingua.data.corpus import Corpus
+    from interlingua.data.durations import measure_sounds
+
+    corpora = {test: Corpus([test], settings) for test in tests}
+    for corpus in corpora.values():
+        show_reading(corpus.report())
+    pairs_of = {test: read_pairs_of(test, corpus) for test, corpus in corpora.items()}
+    for test, pairs in pairs_of.items():
+        if not pairs:
+            raise ConfigurationError("there are no pairs", where=test)
+        if settings.source_kind == "sound":
+            measure_sounds(pairs, corpora[test])
+    return pairs_of
 
 
 def score_table(systems: Sequence[System], title: str) -> Table:

@@ -115,17 +115,14 @@ def paint(
     if output is not None:
         _check_sheet(len(captions) if captions else count_lines(input) or 1, kept, size * scale)
     rows: list[list[Painting]] = []
-    unknown: dict[str, None] = {}
+    unheeded = _Unheeded(painter)
     written: set[str] = set()
-    number = empty = too_long = 0
+    number = 0
     at_once = max(1, PICTURES_AT_ONCE // samples)
     for some in _chunks(captions, at_once) if captions else line_chunks(input, at_once):
-        empty += sum(map(is_blank, some))
-        too_long += sum(map(painter.is_too_long, some))
+        unheeded.add(some)
         if output is not None:
             _check_sheet(number + len(some), kept, size * scale)
-        for caption in some:
-            unknown.update(dict.fromkeys(painter.captions.unknown(painter.captions.normalise(caption))))
         painted = painter.paint(some, samples=samples, **options)
         if describer is not None:
             painted = [
@@ -144,7 +141,7 @@ def paint(
         raise ConfigurationError("there are no captions", where=str(input or "standard input"))
     if output is not None:
         write_sheet(output, rows, scale)
-    _report(painter, empty, too_long, list(unknown))
+    unheeded.report()
     if out_dir is not None:
         _report_others(out_dir, written)
 
@@ -264,20 +261,37 @@ def _write(path: Path, pixels: Any, scale: int) -> None:
     write_whole(path, write)
 
 
-def _report(painter: Painter, empty: int, too_long: int, unknown: Sequence[str]) -> None:
-    """Says on standard error what the model could not heed."""
-    if empty:
-        captions = "1 caption is" if empty == 1 else f"{empty:,} captions are"
-        print(f"interlingua: {captions} empty: painted whatever came", file=sys.stderr)
-    if too_long:
-        captions = "1 caption is" if too_long == 1 else f"{too_long:,} captions are"
-        learnt = f"longer than those that the model learnt from ({painter.max_source_length:,} tokens)"
-        print(f"interlingua: {captions} {learnt}: some of it may be missing", file=sys.stderr)
-    if unknown:
-        more = " …" if len(unknown) > SHOWN_SYMBOLS else ""
-        what = "words" if painter.captions.kind == "words" else "symbols"
-        named = " ".join(unknown[:SHOWN_SYMBOLS])
-        print(f"interlingua: {what} that the model does not know: {named}{more}", file=sys.stderr)
+class _Unheeded:
+    """What of the captions the model cannot heed."""
+
+    def __init__(self, painter: Painter) -> None:
+        self.painter = painter
+        self.empty = self.too_long = 0
+        self.unknown: dict[str, None] = {}
+
+    def add(self, captions: Sequence[str]) -> None:
+        self.empty += sum(map(is_blank, captions))
+        self.too_long += sum(map(self.painter.is_too_long, captions))
+        tokenizer = self.painter.captions
+        for caption in captions:
+            self.unknown.update(dict.fromkeys(tokenizer.unknown(tokenizer.normalise(caption))))
+
+    def report(self) -> None:
+        """Says it on standard error."""
+        if self.empty:
+            captions = "1 caption is" if self.empty == 1 else f"{self.empty:,} captions are"
+            print(f"interlingua: {captions} empty: painted whatever came", file=sys.stderr)
+        if self.too_long:
+            captions = "1 caption is" if self.too_long == 1 else f"{self.too_long:,} captions are"
+            learnt = (
+                f"longer than those that the model learnt from ({self.painter.max_source_length:,} tokens)"
+            )
+            print(f"interlingua: {captions} {learnt}: some of it may be missing", file=sys.stderr)
+        if self.unknown:
+            what = "words" if self.painter.captions.kind == "words" else "symbols"
+            named = " ".join([*self.unknown][:SHOWN_SYMBOLS])
+            more = " …" if len(self.unknown) > SHOWN_SYMBOLS else ""
+            print(f"interlingua: {what} that the model does not know: {named}{more}", file=sys.stderr)
 
 
 def _report_others(directory: Path, written: set[str]) -> None:

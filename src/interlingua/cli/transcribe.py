@@ -195,10 +195,11 @@ def _segments(
     """The transcripts of a sound's parts as they come; with a bar where people see one and it is a file."""
     from interlingua.sound.reading import measure_seconds, read_blocks
 
-    name, live = heard.name, heard.name == STANDARD_INPUT
-    blocks = read_blocks(sys.stdin.buffer if live else name, LIVE_BLOCK_S if live else BLOCK_S)
+    name, piped = heard.name, heard.name == STANDARD_INPUT
+    live = piped and not sys.stdin.seekable()  # "- < meeting.wav" is a file
+    blocks = read_blocks(sys.stdin.buffer if piped else name, LIVE_BLOCK_S if live else BLOCK_S)
     segments = transcriber.transcribe_blocks(heard.count(blocks), at_once=1 if live else None, **options)
-    if live or _is_pipe(name) or not sys.stderr.isatty() or (output is None and sys.stdout.isatty()):
+    if piped or _is_pipe(name) or not sys.stderr.isatty() or (output is None and sys.stdout.isatty()):
         yield segments
         return
     columns = (TextColumn(Path(name).name), BarColumn(), TimeRemainingColumn())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -118,16 +118,7 @@ def translate(
     sampling = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p}
     if sample and glossary is not None:
         raise ConfigurationError("a glossary does not go with sampling", where="--glossary, --sample")
-    if not sample and any(value is not None for value in sampling.values()):
-        raise ConfigurationError(
-            "this only goes with --sample", where="--temperature, --top-k, --top-p, --min-p"
-        )
-    given = {"beam": beam, "n_best": n_best, "sample": sample or None, "seed": seed, **sampling}
-    options: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
-    wide = {"beam": n_best} if n_best is not None and beam is None else {}
-    SearchSettings.parse(
-        {**options, **wide}, where="command line"
-    )  # before PyTorch, which takes seconds, is loaded
+    options = _search_options(sample, sampling, {"beam": beam, "n_best": n_best, "seed": seed})
     input, output = (None if path == Path("-") else path for path in (input, output))
     find_model(model)
     of_texts = {"--alignment": alignment, "--tag": tag, "--glossary": glossary}
@@ -164,8 +155,7 @@ def translate(
         options["beam"] = max(translator.settings.beam, n_best)  # more ways do not change the first
     as_json = json_lines or n_best is not None
     detail: dict[str, Any] = {"alignment": alignment, "log_probs": as_json or scores}
-    flags: Counter[str] = Counter()
-    unknown: Counter[str] = Counter()
+    noticed = _Noticed()
     chunks = name_chunks if of_pictures else line_chunks
     listed_in = None if texts else input or STANDARD_INPUT
     line, fault = 1, None
@@ -176,9 +166,7 @@ def translate(
             else:
                 tagged = [add_tag(tag, source) for source in sources]
                 translations = translator.translate(tagged, **detail, **options)
-            for translation in translations:
-                flags.update(translation.flags)
-                unknown.update(translation.unknown)
+            noticed.add(translations)
             written = [
                 _as_json(source, translation, engine) if as_json else _as_text(translation, scores, alignment)
                 for source, translation in zip(sources, translations, strict=fault is None)
@@ -188,18 +176,50 @@ def translate(
                 raise fault
             advance(len(sources))
             line += len(sources)
-    _report(flags, unknown)
+    noticed.report()
 
 
-def _report(flags: Counter[str], unknown: Counter[str]) -> None:
-    """Says on standard error how many lines were flagged with what."""
-    for flag, what in FLAGS.items():
-        if flags[flag] and flag != "empty":
-            lines = "1 line" if flags[flag] == 1 else f"{flags[flag]:,} lines"
-            named = [symbol for symbol, _ in unknown.most_common(SHOWN_SYMBOLS)] if flag == "unknown" else []
-            more = " \u2026" if len(unknown) > len(named) > 0 else ""
-            listed = f": {' '.join(named)}{more}" if named else ""
+def _search_options(sample: bool, sampling: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
+    """Those settings of the search that were given.
+
+    Raises:
+        ConfigurationError: one is not acceptable; told before PyTorch, which takes seconds, is loaded.
+    """
+    if not sample and any(value is not None for value in sampling.values()):
+        raise ConfigurationError(
+            "this only goes with --sample", where="--temperature, --top-k, --top-p, --min-p"
+        )
+    given = {**others, "sample": sample or None, **sampling}
+    options = {key: value for key, value in given.items() if value is not None}
+    wide = {"beam": options["n_best"]} if "n_best" in options and "beam" not in options else {}
+    SearchSettings.parse({**options, **wide}, where="command line")
+    return options
+
+
+class _Noticed:
+    """What was flagged in the translations, and which symbols the model did not know."""
+
+    def __init__(self) -> None:
+        self.flags: Counter[str] = Counter()
+        self.unknown: Counter[str] = Counter()
+
+    def add(self, translations: Iterable[Translation]) -> None:
+        for translation in translations:
+            self.flags.update(translation.flags)
+            self.unknown.update(translation.unknown)
+
+    def report(self) -> None:
+        """Says on standard error how many lines were flagged with what."""
+        for flag, what in FLAGS.items():
+            if not self.flags[flag] or flag == "empty":
+                continue
+            lines = "1 line" if self.flags[flag] == 1 else f"{self.flags[flag]:,} lines"
+            listed = f": {self._name_unknown()}" if flag == "unknown" and self.unknown else ""
             print(f"interlingua: {lines}: {what}{listed}", file=sys.stderr)
+
+    def _name_unknown(self) -> str:
+        named = " ".join(symbol for symbol, _ in self.unknown.most_common(SHOWN_SYMBOLS))
+        return f"{named} \u2026" if len(self.unknown) > SHOWN_SYMBOLS else named
 
 
 @contextmanager
