@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,8 +14,8 @@ from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.model.architectures import ARCHITECTURES
 from interlingua.model.presets import PRESETS
-from interlingua.runs import recipes
-from interlingua.runs.machine import SLOW, measure_throughput
+from interlingua.runs import machine, recipes
+from interlingua.runs.machine import SLOW, choose_fewer_threads, measure_throughput
 from interlingua.runs.recipes import Recipe, choose_recipe
 from interlingua.runs.sound_recipes import choose_sound_recipe
 from interlingua.text.tokenizer import TokenizerSettings
@@ -97,24 +98,54 @@ def test_a_slow_machine_gets_smaller_batches_and_less_dropout(pretend):
 def test_the_machine_is_measured_for_a_budget_of_time_only(letters, monkeypatch):
     measured = []
 
-    def measure(preset, training, *_):
-        measured.append((preset, training.optimizer))
+    def measure(model, training, *_):
+        measured.append((model, training.optimizer))
         return 1234.0
 
     monkeypatch.setattr(recipes, "measure_throughput", measure)
     choose_recipe(None, "transformer", TrainingSettings(max_steps=100), letters, CPU)
     assert measured == []
     chosen = choose_recipe("lstm", "recurrent", TrainingSettings(minutes=1), letters, CPU)
-    assert measured == [("lstm", "muon")]  # once
+    assert measured == [(PRESETS["lstm"], "muon")]  # once
     assert "1,234 tokens/s" in chosen.reason
 
 
 @pytest.mark.parametrize("preset", ["tiny", "lstm"])
 def test_a_measurement_gives_a_speed_of_about_the_time_it_takes(letters, preset):
     began = time.monotonic()
-    speed = measure_throughput(preset, TrainingSettings(minutes=0.5, max_tokens=64), letters, CPU)
+    model = PRESETS[preset]
+    speed = measure_throughput(model, TrainingSettings(minutes=0.5, max_tokens=64), letters, CPU)
     assert 0 < speed * (time.monotonic() - began) < 10**7
-    assert measure_throughput(preset, TrainingSettings(minutes=0.1), letters, CPU) == SLOW
+    assert measure_throughput(model, TrainingSettings(minutes=0.1), letters, CPU) == SLOW
+
+
+@pytest.mark.parametrize(
+    ("rates", "chosen"),
+    [
+        ({12: 100, 6: 120, 3: 200, 1: 150}, (3, 12, 2.0)),
+        ({12: 100, 6: 100, 3: 200, 1: 300}, None),  # six are no faster: no more is tried
+        ({12: 100, 6: 150, 3: 150, 1: 150}, (6, 12, 1.5)),
+    ],
+)
+def test_fewer_threads_are_chosen_where_they_are_faster(letters, monkeypatch, rates, chosen):
+    measured = []
+
+    def measure(_, training, *__):
+        measured.append(training.threads)
+        return rates[training.threads]
+
+    monkeypatch.setattr(machine, "measure_throughput", measure)
+    monkeypatch.setattr(machine, "choose_threads", lambda _: 12)
+    monkeypatch.setattr(machine.torch, "set_num_threads", lambda _: None)
+    choose = partial(choose_fewer_threads, PRESETS["tiny"])
+    found = choose(TrainingSettings(minutes=5), letters, CPU)
+    assert found == (chosen and pytest.approx(chosen))
+    assert set(measured) <= rates.keys()
+    measured.clear()
+    for settings in ({"max_steps": 100}, {"minutes": 5, "threads": 12}, {"minutes": 0.1}):
+        assert choose(TrainingSettings(**settings), letters, CPU) is None
+    assert choose(TrainingSettings(minutes=5), letters, torch.device("meta")) is None
+    assert not measured
 
 
 def test_a_short_time_gets_the_model_that_learns_letters_sooner(letters):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from statistics import median
+from statistics import fmean, median
+from typing import NamedTuple
 
 import torch
 
@@ -12,12 +13,12 @@ from interlingua.data.codecs import build_model_for
 from interlingua.data.loader import Position, load_batches, max_source
 from interlingua.data.preparation import Prepared
 from interlingua.engine.device import choose_dtype, choose_threads
-from interlingua.model.presets import PRESETS
+from interlingua.model.settings import ModelSettings
 from interlingua.training.loop import Learner, optimise
 from interlingua.training.objective import build_objective
 from interlingua.training.settings import TrainingSettings
 
-__all__ = ["Throughput", "measure_throughput"]
+__all__ = ["FewerThreads", "Throughput", "choose_fewer_threads", "measure_throughput"]
 
 Throughput = Callable[[str], float]
 """From the name of a preset to target tokens a second."""
@@ -29,29 +30,92 @@ MAX_TOKENS = 1024
 """Of the batches; half of it when there are few minutes."""
 WARM_UP, FEWEST = 1, 1
 """Updates that are not counted, since they are slower, and those that are, at least."""
+TURNS, FASTER = 2, 1.1
+"""Numbers of threads are measured in turns, so often each; fewer threads must be so many times as fast."""
+
+
+class FewerThreads(NamedTuple):
+    """A number of CPU threads that trains faster than all of them."""
+
+    threads: int
+    all_threads: int
+    gain: float
+    """How many times as fast."""
+
+    def __str__(self) -> str:
+        faster = f"{self.gain:.1f} times as fast as all of them just now (--threads to choose)"
+        return f"{self.threads} of {self.all_threads} CPU threads: {faster}"
+
+
+def choose_fewer_threads(
+    model: ModelSettings, training: TrainingSettings, prepared: Prepared, device: torch.device
+) -> FewerThreads | None:
+    """Halves the CPU threads for as long as that is faster.
+
+    All wait for the slowest of them, which takes long where other programs use the CPUs, too; and a small
+    model has little for many of them to do.
+
+    Args:
+        model: what will be trained.
+        training: its settings; nothing is chosen where they say how many threads, or no time.
+        prepared: the data.
+        device: what will train.
+
+    Returns:
+        None where all are best, or nothing is to be chosen.
+    """
+    every = choose_threads(None)
+    if training.threads is not None or device.type != "cpu" or every == 1:
+        return None
+    if prepared.train.target_kind == "picture":  # whose tokens are learnt first
+        return None
+    if training.minutes is None or training.minutes < MIN_MINUTES:
+        return None
+
+    def measure(*numbers: int) -> list[float]:
+        settings = [training.model_copy(update={"threads": threads}) for threads in numbers]
+        turns = [
+            [measure_throughput(model, each, prepared, device, 1 / TURNS) for each in settings]
+            for _ in range(TURNS)
+        ]
+        return [fmean(rates) for rates in zip(*turns, strict=True)]
+
+    threads, gain = every, 1.0
+    while threads > 1:
+        before, rate = measure(threads, threads // 2)
+        if rate < FASTER * before:
+            break
+        threads, gain = threads // 2, gain * rate / before
+    torch.set_num_threads(every)
+    return None if threads == every else FewerThreads(threads, every, gain)
 
 
 def measure_throughput(
-    preset: str, training: TrainingSettings, prepared: Prepared, device: torch.device
-) -> float:
-    """Target tokens a second of a preset: the median over some updates, whose model is thrown away.
+    model: ModelSettings, training: TrainingSettings, prepared: Prepared, device: torch.device,
+    share: float = 1.0,
+) -> float:  # fmt: skip
+    """Target tokens a second of a model: the median over some updates, whose model is thrown away.
 
     Args:
-        preset: sizes by name.
+        model: its sizes.
         training: with a budget of minutes, the optimizer and the size of batches.
         prepared: the data.
         device: what will train.
+        share: of the time that is usual for it.
     """
     assert training.minutes is not None, "only a budget of time depends on the machine"
     if training.minutes < MIN_MINUTES:
         return SLOW
     torch.set_num_threads(choose_threads(training.threads))
-    model = build_model_for(prepared.tokenizers, PRESETS[preset])
-    learner = Learner(model.to(device), training, choose_dtype(training.precision, device))
+    learner = Learner(
+        build_model_for(prepared.tokenizers, model).to(device),
+        training,
+        choose_dtype(training.precision, device),
+    )
     max_tokens = min(training.max_tokens, MAX_TOKENS if training.minutes >= 5 else MAX_TOKENS // 2)
     batches = load_batches(prepared.train, max_tokens, training.seed, Position(),
                            source_bound=max_source(prepared.train, training.batch_seconds))  # fmt: skip
-    seconds = max(MIN_S, min(MAX_S, SHARE * 60 * training.minutes))
+    seconds = share * max(MIN_S, min(MAX_S, SHARE * 60 * training.minutes))
     rates: list[float] = []
     began = before = time.monotonic()
     for report in optimise(learner, batches, build_objective(training), lambda _: 1e-9):

@@ -41,6 +41,7 @@ from interlingua.runs.fine_tuning import (
 )
 from interlingua.runs.inputs import Inputs, copy_streams, find_again, pair_files
 from interlingua.runs.lengths import describe_outliers, measure_lengths
+from interlingua.runs.machine import choose_fewer_threads
 from interlingua.runs.manifest import Manifest
 from interlingua.runs.picture_recipes import choose_picture_recipe
 from interlingua.runs.recipes import choose_recipe, default_steps, epoch_tokens, measure_preset
@@ -136,6 +137,10 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
         # the base model's penalty is chosen anew, only the user's is kept
         values = merge(values_of_base(base, given.training.optimizer), _keep_length_penalty(values))
         experiment = Experiment.parse(values, where).model_copy(update=shared)
+        if fewer := choose_fewer_threads(experiment.model, experiment.training, prepared, device):
+            training = experiment.training.model_copy(update={"threads": fewer.threads})
+            experiment = experiment.model_copy(update={"training": training})
+            notes.append(str(fewer))
         # how well it covers sources is measured anew
         plan = _complete(experiment, prepared, device, facts_of_base(base.facts, prepared))
         notes += describe_codec_of_base(prepared, base.info)
@@ -219,6 +224,11 @@ def _compete(
     description, facts = describe_data(prepared.train, given.languages[0] if given.languages else None)
     prepared.report["description"] = description.as_dict()
     plans = [_suggest(values, where, Candidate(), prepared, shared, device, facts)]
+    suggested = plans[0].experiment
+    if fewer := choose_fewer_threads(suggested.model, suggested.training, prepared, device):
+        values = merge(values, {"training": {"threads": fewer.threads}})  # which see more in the time
+        plans = [_suggest(values, where, Candidate(), prepared, shared, device, facts)]
+        plans[0].notes.append(str(fewer))
     plans[0].notes.insert(0, f"data: {len(prepared.train):,} pairs, {description}")
     if not given.training.race:
         return plans

@@ -171,7 +171,10 @@ def measure_preset(
     """How fast a preset is trained, in target tokens a second (see machine.py)."""
     given = {name: getattr(training, name) for name in training.model_fields_set}
     return measure_throughput(
-        preset, TrainingSettings(**{"optimizer": choose_optimizer(preset), **given}), prepared, device
+        PRESETS[preset],
+        TrainingSettings(**{"optimizer": choose_optimizer(preset), **given}),
+        prepared,
+        device,
     )
 
 
