@@ -30,7 +30,7 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from interlingua.data.corpus import Corpus, CorpusSettings, Pair
-from interlingua.evaluation.baselines import copy_source, look_up
+from interlingua.evaluation.baselines import look_up
 from interlingua.evaluation.metrics import metric_named
 from interlingua.evaluation.references import choose_repeated
 from interlingua.evaluation.scores import compare, evaluate
@@ -218,9 +218,8 @@ def print_table(names: Sequence[str], recipes: Sequence[str], data: Path, work: 
         found = {recipe: load(name, recipe, work) for recipe in recipes}
         means = {recipe: fmean(error(each, pairs) for each in outcomes)
                  for recipe, outcomes in found.items() if outcomes}  # fmt: skip
-        baselines = [
-            error_of(outputs, pairs, task) for outputs in (copy_source(pairs), look_up(training, pairs))
-        ]
+        copies = [pair.source.split("\t")[0] for pair in pairs]
+        baselines = [error_of(outputs, pairs, task) for outputs in (copies, look_up(training, pairs))]
         best = min((recipe for recipe in fixed if recipe in means), key=means.__getitem__, default=None)
         cells = [f"{means[recipe]:.2f}" if recipe in means else "" for recipe in recipes]
         behind = chance = ""

@@ -193,6 +193,9 @@ def test_tags_that_are_refused(run: Path, files: list[Path], tmp_path: Path) -> 
     without = call("translate", run, stdin=b"abc\n")
     assert without.code == 2
     assert "The first one is a tag: mine, theirs" in without.err
+    later = call("translate", run, stdin=b"theirs\tabc\n\nabc\nmine\tabc\n")
+    assert (later.code, later.out.count("\n")) == (2, 2)  # what is before it is written
+    assert "standard input:3: the text has 1 column" in later.err
     train_tiny(tmp_path / "plain", files[0], max_steps=1)
     plain = call("translate", tmp_path / "plain", "--tag", "mine", stdin=b"abc\n")
     assert plain.code == 2

@@ -135,6 +135,23 @@ def test_evaluate_shows_model_and_baselines(model: Path, data: Path) -> None:
         assert expected in result.out
 
 
+def test_a_direction_that_was_told_is_kept(data: Path, tmp_path: Path) -> None:
+    backwards = tmp_path / "backwards.tsv"
+    backwards.write_text("".join(f"{i % 7} {i % 5}\tx{i}\n" for i in range(200)))
+    out = tmp_path / "run"
+    trained = call(
+        "train", "--train", backwards, "--columns", "2,1", "--out", out, "--max-steps", 2, *TINY_OPTIONS
+    )
+    assert trained.code == 0, trained.err
+    scored = call("score", out, backwards)
+    assert scored.code == 0, scored.err
+    report = json.loads(call("evaluate", out, backwards, "--train", backwards, "--json").out)
+    assert report[0]["baselines"]["look up the training pairs"] == 0  # as it would not be of 35 sources
+    assert json.loads(
+        call("evaluate", out, backwards, "--columns", "1,2", "--train", backwards, "--json").out
+    )
+
+
 REFERENCES, CASES = "1 2\t2 1\n1 2\t1 2\n3\t3\n", "1 2\t2 1\n1 2\t2 1\n3\t3\n"
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from interlingua.data.codecs import digest, load_tokenizers, save_tokenizers
 from interlingua.data.corpus import CorpusSettings, read_pairs
+from interlingua.data.unknown import UnknownSymbols
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.kinds import UNK
 from interlingua.text.column_tokenizer import ColumnTokenizer, TextColumn
@@ -70,6 +72,56 @@ def test_many_texts_are_encoded_like_one_and_subwords_at_random_keep_the_text() 
     assert sampled == source.encode_sampled(texts, 0.1, 3) != source.encode_sampled(texts, 0.1, 4)
     assert [source.decode(ids) for ids in sampled] == texts
     assert sum(map(len, sampled)) > sum(map(len, plain))
+
+
+def paradigms(stems: list[str]) -> list[tuple[str, str, str]]:
+    """Lemma, tags and form: few lemmas, each with many forms."""
+    endings = ["", "te", "ten", "test", "t", "st", "en", "end", "er", "ung", "bar", "sam"]
+    return [(stem, f"V;{i}", f"ge{stem}{ending}") for stem in stems for i, ending in enumerate(endings)]
+
+
+def test_lemmas_are_spelt_however_few_they_are() -> None:
+    forms = paradigms(STEMS[:40])
+    pair = train_tokenizers([(f"{lemma}\t{tags}", form) for lemma, tags, form in forms], TokenizerSettings())[
+        0
+    ]
+    assert [column.kind for column in columns(pair)] == ["characters", "words"]
+    assert not pair.source.unknown("neubaum\tV;3")
+    in_one = [(f"{lemma} {tags.replace(';', ' ')}", form) for lemma, tags, form in forms]
+    assert train_tokenizers(in_one, TokenizerSettings())[0].source.kind == "characters"
+    back = train_tokenizers([(form, text) for text, form in in_one], TokenizerSettings())[0]
+    assert back.target.kind == "characters"
+    # commands are not spelt in what is to be done, nor labels in what they are of
+    commands = [
+        (f"{word} {i}", f"{i} I_{word.upper()}") for word in ("walk", "look", "jump") for i in range(9)
+    ] * 9
+    assert {side.kind for side in train_tokenizers(commands, TokenizerSettings())[0]} == {"words"}
+    moods = [
+        (f"{stem} ist {'gut' if i % 2 else 'schlecht'}", "+-"[i % 2]) for i, stem in enumerate(STEMS * 4)
+    ]
+    assert train_tokenizers(moods, TokenizerSettings())[0].target.kind == "words"
+
+
+def test_a_blank_column_beside_the_text_leaves_the_text() -> None:
+    lists = [(f"{word}\t{'' if i % 4 else 'loud'}", f"{i % 7}") for word in WORDS for i in range(40)]
+    source = train_tokenizers(lists, TokenizerSettings())[0].source
+    assert [column.kind for column in source.columns] == ["words", "words"]
+    assert len(source.encode("Haus\t")) == 2  # the word, and what is between columns
+    assert source.encode("\t") == source.encode("") == []
+    tagged = [(f"{'de' if i % 2 else 'fr'}\t{stem}", stem[::-1]) for i, stem in enumerate(STEMS * 4)]
+    assert train_tokenizers(tagged, TokenizerSettings())[0].source.encode("de\t") == []  # no text, no target
+
+
+def test_unknown_symbols_are_counted_by_column() -> None:
+    source = train_tokenizers(PAIRS, TokenizerSettings())[0].source
+    counts = UnknownSymbols(source)
+    texts = ["Haus\tN;ACC;SG", "Zaum\tN;ABL;SG"]
+    ids = [source.encode(text) for text in texts]
+    counts.add(np.concatenate(ids), np.array([*map(len, ids)]), texts)
+    found = counts.as_dict()
+    assert (found["symbols"], found["unknown"], found["texts"]) == (4 + 3 + 4 + 3, 2, 1)
+    assert found["examples"] == {"Z": 1, "ABL": 1}
+    assert not found["spelled"]
 
 
 def test_what_is_unknown_is_told_by_column(tokenizers: TokenizerPair) -> None:

@@ -167,7 +167,9 @@ class TestPreparation:
         prepared = prepare(corpus, TokenizerSettings(), tmp_path / "cache")
         assert len(prepared.train) + len(prepared.valid) == 300
         assert prepared.report["held_out"] == {"share": 0.05, "seed": 0}
-        assert f"{len(prepared.valid)} pairs, 5.00% of the sources (seed 0)" in prepared.report["summary"]
+        count = len(prepared.valid)
+        said = f"{count} of 300 pairs, {count / 3:.1f}% (by source, seed 0)"
+        assert said in prepared.report["summary"]
 
     def test_over_long_pairs_are_part_of_the_account(self, tmp_path: Path) -> None:
         corpus = self.files(tmp_path).model_copy(update={"max_length": 9})
@@ -364,6 +366,13 @@ class TestUnknownSymbols:
         assert "validation sources: 2 symbols (0.40%), in 1 of 100 pairs" in prepared.report["summary"]
         assert "'ж' (2 times)" in prepared.account
         assert "warning" not in prepared.report["summary"].split("vocabulary")[1]
+
+    def test_validation_sources_of_other_code_points_are_seen_in_training(self, tmp_path: Path) -> None:
+        (tmp_path / "train.tsv").write_text("".join(f"caf\u00e9 {i}\txyz {i}\n" for i in range(100)))
+        (tmp_path / "valid.tsv").write_text("".join(f"cafe\u0301 {i}\txyz {i}\n" for i in range(50)))
+        files = {part: (str(tmp_path / f"{part}.tsv"),) for part in ("train", "valid")}
+        prepared = prepare(CorpusSettings(**files), TokenizerSettings(), tmp_path / "cache")
+        assert "warning: 100.0% of the validation sources are training sources" in prepared.account
 
     def test_many_are_a_warning_and_most_an_error(self, tmp_path: Path) -> None:
         kinds = {"source": "words", "target": "words"}

@@ -120,6 +120,7 @@ def evaluate(
         require_input()
     from interlingua.data.corpus import Corpus, CorpusSettings
     from interlingua.evaluation.references import choose_repeated, describe_repeated
+    from interlingua.text.column_tokenizer import TextColumn
 
     reading = read_as_trained(Path(models[0]), pair_options(columns, keys, on_empty, languages=languages))
     settings = CorpusSettings.parse(reading, where="command line")
@@ -129,6 +130,8 @@ def evaluate(
     if train:
         Corpus(train, settings).report()  # a mistake in it is reported before the models work
     painting = [paints(Path(model)) for model in models]
+    if settings.names_files[0]:
+        refuse_options(f"models of {settings.source_kind}s", {"--train": train})
     if judge is not None and not all(painting):
         raise ConfigurationError("a judge is for models that paint", where="--judge", found=str(judge))
     if all(painting):
@@ -157,8 +160,11 @@ def evaluate(
             [translation.text for translation in model.translate(sources, **options)] for model in loaded
         ]
         systems = _systems(models, outputs, pairs, metrics, counted)
-        of_text = not settings.names_files[0]  # a file can be neither copied nor looked up
-        baselines = _baselines(train, settings, pairs, metrics, counted) if of_text else []
+        baselines = list[System]()
+        if not settings.names_files[0]:  # a file can be neither copied nor looked up
+            text_column = TextColumn(loaded[0].tokenizers.source, None)
+            texts = [text_column.take_out(source)[0] for source in sources]
+            baselines = _baselines(texts, train, settings, pairs, metrics, counted)
         said = describe_repeated(pairs, counted)
         compared += [Compared(test, len(pairs), system.comparisons, system.name) for system in systems[1:]]
         if json_output:
@@ -288,14 +294,14 @@ def _systems(
 
 
 def _baselines(
-    train: list[str] | None, settings: CorpusSettings, pairs: Sequence[Pair], metrics: list[Metric],
-    repeated: Repeated,
+    texts: list[str], train: list[str] | None, settings: CorpusSettings, pairs: Sequence[Pair],
+    metrics: list[Metric], repeated: Repeated,
 ) -> list[System]:  # fmt: skip
     from interlingua.data.corpus import Corpus
-    from interlingua.evaluation.baselines import copy_source, look_up
+    from interlingua.evaluation.baselines import look_up
     from interlingua.evaluation.scores import evaluate as score_outputs
 
-    answers = {"copy the source": copy_source(pairs)}
+    answers = {"copy the source": texts}
     if train:
         answers["look up the training pairs"] = look_up(Corpus(train, settings), pairs)
     return [

@@ -24,8 +24,17 @@ if TYPE_CHECKING:
     from interlingua.kinds import SourceKind
 
 __all__ = [
-    "Use", "find_model", "find_use", "load_model", "load_text_model", "models_and_tests", "paints",
-    "read_as_trained", "source_kind", "use_all_cpus",
+    "Use",
+    "find_model",
+    "find_tag",
+    "find_use",
+    "load_model",
+    "load_text_model",
+    "models_and_tests",
+    "paints",
+    "read_as_trained",
+    "source_kind",
+    "use_all_cpus",
 ]  # fmt: skip
 
 Use = Literal["text", "sound", "picture", "paint"]
@@ -85,8 +94,11 @@ def read_as_trained(model: Path, given: dict[str, Any]) -> dict[str, Any]:
     """
     data, languages = _read_data(model), _read_config(model).get("languages")
     trained = {key: data[key] for key in ("columns", "keys") if isinstance(data.get(key, [0])[0], list)}
-    if "picture" in (data.get("source_kind"), data.get("target_kind")) and data.get("columns"):
-        trained["columns"] = data["columns"]
+    columns = data.get("columns", [1, 2])
+    of_pictures = "picture" in (data.get("source_kind"), data.get("target_kind"))
+    # of other numbers a file of two columns has none, and one of more is refused until it is told
+    if of_pictures or columns == [2, 1] or any(isinstance(each, str) for each in columns):
+        trained["columns"] = columns
     kinds = {key: data[key] for key in ("source_kind", "target_kind", "picture_size") if data.get(key)}
     if languages := data.get("languages", languages):
         trained["languages"] = languages
@@ -187,6 +199,12 @@ def _read_config(model: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         found = getattr(error, "strerror", None) or str(error)
         raise BundleError("the configuration cannot be read", where=model / CONFIG, found=found) from error
+
+
+def find_tag(model: Path) -> str | None:
+    """A tag that sources of the model need, if it has several."""
+    corpora = _read_data(model).get("corpora", [])
+    return next((tag for corpus in corpora if (tag := corpus.get("tag"))), None)
 
 
 def use_all_cpus() -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 import interlingua
 from interlingua.cli.choices import is_experiment, refuse_contradiction, without_replaced
 from interlingua.cli.lines import check_input
-from interlingua.cli.models import find_model, paints, use_all_cpus
+from interlingua.cli.models import find_model, find_tag, paints, use_all_cpus
 from interlingua.cli.models import source_kind as source_kind_of
 from interlingua.cli.options import (
     Columns,
@@ -286,14 +286,10 @@ def _show_next(directory: Path, console: Console) -> None:
     }[source_kind_of(directory)]
     if paints(directory):
         use = f'interlingua paint {place} "..." --samples 9 --output sheet.png'
-    next_commands(
-        [
-            use,
-            f"interlingua evaluate {place} test.tsv",
-            f"interlingua info {place}",
-        ],
-        console,
-    )
+    tagged = "" if (tag := find_tag(directory)) is None else f" --tag {shlex.quote(tag)}"
+    use = use.replace(" < ", f"{tagged} < ")
+    commands = [use, f"interlingua evaluate {place} test.tsv{tagged}", f"interlingua info {place}"]
+    next_commands(commands, console)
 
 
 def _without_empty(options: dict[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from interlingua.cli.options import (
 )
 from interlingua.cli.texts import lines_of
 from interlingua.cli.transcribe import transcribe
-from interlingua.errors import ConfigurationError
+from interlingua.errors import ConfigurationError, DataError
 from interlingua.flags import FLAGS
 from interlingua.search.settings import SearchSettings
 from interlingua.terms.reading import read_glossary
@@ -46,6 +46,7 @@ from interlingua.text.columns import add_tag, check_tag
 
 if TYPE_CHECKING:
     from interlingua.inference.translation import Translation
+    from interlingua.inference.translator import Translator
 
 __all__ = ["translate"]
 
@@ -165,7 +166,8 @@ def translate(
                 translations, fault = describe(translator, sources, listed_in, line, options)
             else:
                 tagged = [add_tag(tag, source) for source in sources]
-                translations = translator.translate(tagged, **detail, **options)
+                readable, fault = _readable(tagged, translator, listed_in, line)
+                translations = translator.translate(readable, **detail, **options)
             noticed.add(translations)
             written = [
                 _as_json(source, translation, engine) if as_json else _as_text(translation, scores, alignment)
@@ -194,6 +196,22 @@ def _search_options(sample: bool, sampling: dict[str, Any], others: dict[str, An
     wide = {"beam": options["n_best"]} if "n_best" in options and "beam" not in options else {}
     SearchSettings.parse({**options, **wide}, where="command line")
     return options
+
+
+def _readable(
+    sources: list[str], translator: Translator, listed_in: Path | str | None, line: int
+) -> tuple[list[str], DataError | None]:
+    """The sources before one that has other columns than the model reads; and what is wrong with that one."""
+    tokenizer = translator.tokenizers.source
+    if tokenizer.kind == "columns":
+        for number, source in enumerate(sources):
+            try:
+                tokenizer.normalise(source)
+            except DataError as error:
+                where = None if listed_in is None else f"{listed_in}:{line + number}"
+                return sources[:number], DataError(error.what, where=where, found=error.found,
+                                                   accepted=error.accepted)  # fmt: skip
+    return sources, None
 
 
 class _Noticed:

@@ -29,9 +29,10 @@ def summarise(report: dict[str, Any], shown: Sequence[str] = ()) -> str:
             "warning: the validation pairs look swapped: their sources are like the training targets"
         )
     if held_out := report.get("held_out"):
+        count, stored = report["valid_stored"], report["valid_stored"] + report["train_stored"]
         lines.append(
-            f"held out for validation: {report['valid_stored']:,} pairs, "
-            f"{held_out['share']:.2%} of the sources (seed {held_out['seed']})"
+            f"held out for validation: {count:,} of {stored:,} pairs, {count / max(1, stored):.1%} "
+            f"(by source, seed {held_out['seed']})"
         )
     lines.append(f"vocabulary: {report['tokenizers']}")
     for part, name in (("train", "training"), ("valid", "validation")):

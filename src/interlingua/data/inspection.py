@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
-__all__ = ["Inspection", "are_swapped", "describe_findings"]
+__all__ = ["Inspection", "are_swapped", "describe_findings", "hash_source"]
 
 SAMPLE = 2_000
 """Pairs compared to see whether columns are swapped."""
@@ -43,11 +43,16 @@ _ROLE = (
 _COLUMN_NAME = re.compile(f"({_LANGUAGE_CODE})([-_][a-z]{{2,4}}){{0,2}}|{_LANGUAGE}|{_ROLE}")
 
 
+def hash_source(source: str) -> int:
+    """One number for a source, whichever code points spell its letters; another one in another process."""
+    return hash(unicodedata.normalize("NFC", source))
+
+
 class Inspection:
     """Counts what is conspicuous in a stream of pairs.
 
     Args:
-        watched: hashes of sources that should not occur, those of the validation pairs.
+        watched: hashes of sources that should not occur, those of the validation pairs: see `hash_source`.
     """
 
     def __init__(self, watched: Set[int] = frozenset()) -> None:
@@ -78,7 +83,7 @@ class Inspection:
             self._marks += source[0] == "\ufeff" or target[0] == "\ufeff"
         if "\0" in source or "\0" in target:
             self._nuls += 1
-        if self._watched and (value := hash(source)) in self._watched:
+        if self._watched and (value := hash_source(source)) in self._watched:
             self._seen.add(value)
 
     def findings(self) -> dict[str, Any]:

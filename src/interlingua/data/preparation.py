@@ -22,7 +22,7 @@ from interlingua.data.cache import UNFINISHED, Cache, choose_size_limit
 from interlingua.data.codecs import digest, load_tokenizers, save_tokenizers, train_codecs
 from interlingua.data.corpus import Corpus, CorpusReport, CorpusSettings, Pair, format_of
 from interlingua.data.formats.table import uses_languages
-from interlingua.data.inspection import are_swapped
+from interlingua.data.inspection import are_swapped, hash_source
 from interlingua.data.mixture import Part, count_parts, refuse_epoch, report_corpora
 from interlingua.data.opening import ChangeDetector
 from interlingua.data.settings import CorpusFile
@@ -267,7 +267,7 @@ def _read_through(train: Corpus, valid: Corpus | None) -> dict[str, CorpusReport
     if valid is None:
         return {"train": train.report()}
     valid_report = valid.report()
-    watched = frozenset(hash(valid.untagged(pair)) for pair in islice(valid, WATCHED_SOURCES))
+    watched = frozenset(hash_source(valid.untagged(pair)) for pair in islice(valid, WATCHED_SOURCES))
     return {"train": train.report(watched), "valid": valid_report}
 
 

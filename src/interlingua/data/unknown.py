@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from interlingua.kinds import UNK
+from interlingua.text.column_tokenizer import ColumnTokenizer
 from interlingua.text.piece_tokenizer import PieceTokenizer
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import SymbolTokenizer
@@ -36,30 +37,34 @@ class UnknownSymbols:
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        pieces = tokenizer.pieces(range(len(tokenizer))) if isinstance(tokenizer, SubwordTokenizer) else []
-        byte_ids = [i for i, piece in enumerate(pieces) if BYTE_PIECE.fullmatch(piece)]
-        self.spelled = bool(byte_ids)
-        self._signs = np.zeros(len(tokenizer), bool)
-        self._signs[[UNK, *byte_ids]] = True
+        self._columns = tokenizer if isinstance(tokenizer, ColumnTokenizer) else None
+        parts = tokenizer.columns if isinstance(tokenizer, ColumnTokenizer) else (tokenizer,)
+        known = [_Known(part) for part in parts]
+        self.spelled = all(each.spells for each in known)
+        # where something can be lost, what is spelled is nothing to speak of
+        self._known = [each if self.spelled or each.loses else None for each in known]
+        pieces = tokenizer.pieces(range(len(tokenizer))) if self.spelled else []
         self._words = tokenizer.kind == "words"
-        self._known: Container[str] = {" ", *(piece for piece in pieces if len(piece) == 1)}
-        if isinstance(tokenizer, SymbolTokenizer):
-            self._known = tokenizer.vocabulary
-        elif isinstance(tokenizer, PieceTokenizer):
-            self._known = {" ", *"".join(tokenizer.vocabulary.symbols)}
+        self._signs = np.zeros(len(tokenizer), bool)
+        self._signs[[UNK, *(i for i, piece in enumerate(pieces) if BYTE_PIECE.fullmatch(piece))]] = True
         self.symbols = self.unknown = self.texts = 0
         self._counts: Counter[str] = Counter()
 
     def add(self, ids: npt.NDArray[Any], lengths: npt.NDArray[np.int64], texts: Sequence[str]) -> None:
         """Takes texts and their ids, those of all texts one after another."""
-        self.symbols += len(ids) if self._words else sum(map(len, texts))
+        if self._columns is None:
+            self.symbols += len(ids) if self._words else sum(map(len, texts))
+        else:
+            self.symbols += sum(len(symbols) for text in texts for _, symbols in self._split(text))
         signs = self._signs[ids]
         if not signs.any():
             return
         rows = np.searchsorted(np.cumsum(lengths), np.flatnonzero(signs), side="right")
         for row in np.unique(rows):
-            text = texts[row]
-            unknown = [symbol for symbol in self._split(text) if symbol not in self._known]
+            unknown = [
+                symbol for known, symbols in self._split(texts[row]) if known is not None
+                for symbol in symbols if symbol not in known.symbols
+            ]  # fmt: skip
             self.unknown += len(unknown)
             self.texts += bool(unknown)
             if len(self._counts) < MAX_COUNTED_TYPES:
@@ -73,8 +78,29 @@ class UnknownSymbols:
             "examples": examples,
         }  # fmt: skip
 
-    def _split(self, text: str) -> Iterable[str]:
-        return text.split(" ") if self._words else text
+    def _split(self, text: str) -> Iterator[tuple[_Known | None, Sequence[str]]]:
+        """The symbols of each column, and what of them is known."""
+        parts = self._columns.split(text) if self._columns else [text]
+        for known, part in zip(self._known, parts, strict=True):
+            yield known, part if known is None else known.split(part)
+
+
+class _Known:
+    """What a tokenizer of one text has ids for, and whether the rest is spelled in bytes or lost."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        pieces = tokenizer.pieces(range(len(tokenizer))) if isinstance(tokenizer, SubwordTokenizer) else []
+        self.spells = any(map(BYTE_PIECE.fullmatch, pieces))
+        self.loses = not self.spells and tokenizer.kind != "bytes"
+        self.symbols: Container[str] = {" ", *(piece for piece in pieces if len(piece) == 1)}
+        self._between = " " if tokenizer.kind == "words" else ""
+        if isinstance(tokenizer, SymbolTokenizer):
+            self.symbols, self._between = tokenizer.vocabulary, tokenizer.between
+        elif isinstance(tokenizer, PieceTokenizer):
+            self.symbols = {" ", *"".join(tokenizer.vocabulary.symbols)}
+
+    def split(self, text: str) -> Sequence[str]:
+        return text.split(self._between) if self._between else text
 
 
 def is_hardly_known(side: dict[str, Any], to_train: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Literal
 __all__ = [
     "SideStatistics",
     "TokenizerKind",
+    "are_spelt_alike",
     "choose_between",
     "choose_kind",
     "choose_spoken_kind",
@@ -28,6 +30,9 @@ MIN_SPOKEN = 50
 """A word of a closed list is heard so often that it can be known as a whole."""
 BETWEEN = ";|,/+ "
 """What tags stand between, the rarest in other texts first."""
+SPELT_WORD = re.compile(r"[^\W\d_]{3,}")
+SPELT_FROM, COMPARED = 0.5, 2_000
+"""The share of texts, of so many, that must have a word that is spelt like what it becomes."""
 MAX_ALPHABET = 300
 MAX_UNSPACED_LENGTH = 40
 OUTLIER_FACTOR, OUTLIER_MARGIN = 10, 100
@@ -66,24 +71,45 @@ def without_outliers(texts: Sequence[str]) -> list[str]:
     return [text for text in texts if len(text) <= longest]
 
 
-def choose_kind(side: SideStatistics) -> TokenizerKind:
+def choose_kind(side: SideStatistics, *, spelt: bool = False) -> TokenizerKind:
     """Returns the kind of tokenizer for one side.
 
     Words, when few distinct space-separated symbols repeat so often that hardly any new one is to be
     expected: the probability that the next symbol is a new one is about the share of symbols seen once
     (Good 1953). Characters, when the texts are short strings without spaces over a small alphabet.
     Otherwise unigram subwords.
+
+    Args:
+        side: the counts.
+        spelt: whether words must be spelt, however few there are: see `are_spelt_alike`.
     """
     types, running = len(side.words), side.running_words
     seen_once = sum(count == 1 for count in side.words.values())
-    if 0 < types <= MAX_WORD_TYPES and running >= 10 * types and seen_once <= MAX_UNSEEN_SHARE * running:
+    closed = 0 < types <= MAX_WORD_TYPES and running >= 10 * types
+    if closed and not spelt and seen_once <= MAX_UNSEEN_SHARE * running:
         return "words"
     texts = max(1, side.texts)
     unspaced = running / texts <= 1.5
     short = side.characters.total() / texts <= MAX_UNSPACED_LENGTH
-    if unspaced and short and len(side.characters) <= MAX_ALPHABET:
+    if (unspaced or (closed and spelt)) and short and len(side.characters) <= MAX_ALPHABET:
         return "characters"
     return "unigram"
+
+
+def are_spelt_alike(texts: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether most texts have a word of which half stands in the other text, as of a lemma in its forms.
+
+    Then words are no closed list, even if few lemmas with many forms each look like one: the same holds for a
+    word that was never seen.
+    """
+    pairs = [*zip(texts, others, strict=True)][:COMPARED]
+    alike = sum(any(_shows(word, other) for word in SPELT_WORD.findall(text)) for text, other in pairs)
+    return alike > SPELT_FROM * len(pairs)
+
+
+def _shows(word: str, other: str) -> bool:
+    part = max(3, (len(word) + 1) // 2)
+    return any(word[start : start + part] in other for start in range(len(word) - part + 1))
 
 
 def choose_spoken_kind(side: SideStatistics) -> TokenizerKind:

@@ -51,6 +51,13 @@ class ColumnTokenizer:
             return []  # such as V;PST, which combines several
         return [word for word in first.vocabulary.symbols if word]
 
+    @property
+    def _begins_with_tag(self) -> bool:
+        """Whether the first column says nothing by itself; of several closed lists it may be the text."""
+        first = self.columns[0]
+        known = isinstance(first, SymbolTokenizer) and first.between == COLUMN_END
+        return known or (bool(self.tags) and any(column.kind != "words" for column in self.columns[1:]))
+
     def with_normalisation(self, rule: Normalisation) -> ColumnTokenizer:
         """Returns the same with another rule of normalisation."""
         return ColumnTokenizer([column.with_normalisation(rule) for column in self.columns])
@@ -113,7 +120,7 @@ class ColumnTokenizer:
 
     def _join(self, parts: Sequence[str], columns: Sequence[Sequence[int]]) -> list[int]:
         ids: list[int] = []
-        if not any(map(str.strip, parts[1:])) and (not parts[0].strip() or self.tags):
+        if not any(map(str.strip, parts[1:])) and (not parts[0].strip() or self._begins_with_tag):
             return ids
         for number, (of_column, offset) in enumerate(zip(columns, self._offsets, strict=True)):
             if number:

@@ -15,6 +15,7 @@ from interlingua.settings import Settings
 from interlingua.text.choice import (
     SideStatistics,
     TokenizerKind,
+    are_spelt_alike,
     choose_between,
     choose_kind,
     choose_vocabulary_size,
@@ -146,6 +147,10 @@ def train_tokenizers(
     sides = [SideStatistics.of(side) for side in texts]
     given = (settings.source, settings.target)
     kinds = [choose_kind(side) if kind == "auto" else kind for kind, side in zip(given, sides, strict=True)]
+    if (kinds[0] == "words") != (kinds[1] == "words"):
+        closed = kinds.index("words")
+        if given[closed] == "auto" and are_spelt_alike(texts[closed], texts[1 - closed]):
+            kinds[closed] = choose_kind(sides[closed], spelt=True)
     if not any(own) and _share_vocabulary(settings, kinds, sides):
         both = texts[0] + texts[1]
         # The targets' rule leaves normalised sources as they are.
@@ -241,6 +246,8 @@ def _train_columns(
             found="true", accepted="Leave it out, or use one column.",
         )  # fmt: skip
     columns = [*zip(*(source.split(COLUMN_END) for source, _ in sample), strict=True)]
+    targets = [target for _, target in sample]
+    target = _target_tokenizer(targets, target_rule, settings, characters[1])
     learnt: list[Tokenizer] = [SymbolTokenizer.of_tags(tags, rule)] if tags else []
     for number, texts in enumerate(columns[len(learnt) :]):
         if number == 0 and settings.source_model:
@@ -248,14 +255,13 @@ def _train_columns(
             continue
         asked = settings.source if number == 0 else "auto"
         between = choose_between(texts) if asked == "auto" else None
-        if between is not None:
+        spelt = between is not None and target.kind != "words" and are_spelt_alike(texts, targets)
+        if between is not None and not spelt:
             learnt.append(SymbolTokenizer.train(texts, "words", rule, between=between))
             continue
-        kind = choose_kind(SideStatistics.of(texts)) if asked == "auto" else asked
+        kind = choose_kind(SideStatistics.of(texts), spelt=spelt) if asked == "auto" else asked
         share = sum(map(len, texts)) / max(1, sum(len(source) for source, _ in sample))
         learnt.append(_train(kind, texts, rule, settings.vocabulary_size, round(share * characters[0])))
-    targets = [target for _, target in sample]
-    target = _target_tokenizer(targets, target_rule, settings, characters[1])
     of_columns = " + ".join(map(_describe, learnt))
     described = f"source: {of_columns}; target: {_describe(target)}"
     return TokenizerPair(ColumnTokenizer(learnt), target), described
