@@ -188,6 +188,10 @@ def test_a_run_is_resumed_bit_by_bit_in_both_phases(stop_in: str, pairs: Path, t
         stopped += 1
         assert stopped < 6
     assert stopped > 1
+    about = [
+        json.loads((run / "info.json").read_text())["data"]["codec"] for run in (out, tmp_path / "whole")
+    ]
+    assert about[0] == about[1]
     ours, theirs = weights(out), weights(tmp_path / "whole")
     assert ours.keys() == theirs.keys()
     assert all((ours[name] == theirs[name]).all() for name in ours)
@@ -372,10 +376,11 @@ def test_a_test_with_pictures_that_cannot_be_read_is_told_or_counted(
     name = next((tmp_path / "pictures").iterdir())
     line = next(i for i, row in enumerate(test.read_text().split("\n"), 1) if name.name in row)
     name.write_bytes(name.read_bytes()[:60])
-    for model in (says, paints):
-        told = run("evaluate", model, test)
+    for verb, model in (("evaluate", says), ("evaluate", paints), ("score", says), ("score", paints)):
+        told = run(verb, model, test)
         assert told.returncode == 2
         assert f"{test}:{line}: {name}: the picture is " in told.stderr
+    assert len(run("score", says, test, "--on-empty", "skip").stdout.split("\n")) == 2 + 1
     counted = run("evaluate", paints, test, "--on-empty", "skip", "--judge", says, "--json")
     assert f"{test}: left out: 1 (the picture is " in counted.stderr
     judged = json.loads(counted.stdout)["judged"]
@@ -405,6 +410,25 @@ def test_what_comes_before_a_picture_that_cannot_be_read_is_written(says: Path, 
     assert done.returncode == 2
     assert done.stdout == "red red red red\n\n"
     assert "standard input:3: bad.png: the file is empty" in done.stderr
+
+
+def test_names_in_pairs_from_standard_input_count_from_here(says: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    lines = []
+    for number in range(12):
+        names = random.choice([*COLOURS], 4).tolist()
+        Image.fromarray(tiles(names)).save(tmp_path / f"{number}.png")
+        lines.append(f"{number}.png\t{' '.join(names)}\n")
+    (tmp_path / "pairs.tsv").write_text("".join(lines))
+    for verb in ("evaluate", "score"):
+        streamed = run(verb, says, "-", "--json", input="".join(lines), cwd=tmp_path)
+        assert streamed.returncode == 0, streamed.stderr
+        named = run(verb, says, "pairs.tsv", "--json", cwd=tmp_path)
+        assert streamed.stdout == named.stdout
+    training = ("--columns", "2,1", "--max-steps", 1, "--preset", "tiny", "--set", "pictures.width=8")
+    done = run("train", "--train", "-", "--out", "new", *training, input="".join(lines), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "picture_size = 32" in (tmp_path / "new/config.toml").read_text()
 
 
 def test_a_picture_where_names_should_be_is_told(says: Path, tmp_path: Path) -> None:
@@ -482,6 +506,22 @@ def test_a_codec_that_is_gone_is_told_and_not_made_up(paints: Path, tmp_path: Pa
         carry_out(resume(copy, {"training": {"max_steps": 500}}))
 
 
+def test_levels_of_more_codes_than_ids_are_refused(pairs: Path, tmp_path: Path) -> None:
+    for levels in ([64, 64, 64], [64] * 12):
+        with pytest.raises(ConfigurationError, match="65,532 is the most"):
+            carry_out(
+                start(merge(painting(pairs, max_steps=2), {"pictures": {"levels": levels}}), tmp_path / "run")
+            )
+    assert not (tmp_path / "run").exists()
+
+
+def test_corrections_of_models_of_pictures_are_refused(says: Path, tmp_path: Path) -> None:
+    done = run("serve", says, "--port", 0, "--corrections", tmp_path / "corrections")
+    assert done.returncode == 2
+    assert "--corrections: corrections are of models from text to text" in done.stderr
+    assert not (tmp_path / "corrections").exists()
+
+
 def test_guidance_is_for_painting(captioner: Captioner) -> None:
     with pytest.raises(ConfigurationError, match="guidance is for models that paint"):
         captioner.translate([tiles(["red"] * 4)], guidance=2)
@@ -490,7 +530,8 @@ def test_guidance_is_for_painting(captioner: Captioner) -> None:
 def test_a_caption_longer_than_any_that_was_learnt_is_told(
     paints: Path, painter: Painter, tmp_path: Path
 ) -> None:
-    long = " ".join(["red"] * (int(painter.max_source_length) + 1))
+    assert painter.max_source_length == 4  # words of each caption
+    long = " ".join(["red"] * 5)
     assert [painter.is_too_long(caption) for caption in ("red green blue black", long)] == [False, True]
     done = run("paint", paints, long, "red red red red", "--output", "a.png", cwd=tmp_path)
     assert done.returncode == 0

@@ -115,8 +115,9 @@ def _show(report: PaintingReport, title: str) -> None:
     if report.nearest is not None:
         own, of_true = report.nearest
         distance = f"{own:.1f} of 255 (true pictures: {of_true:.1f})"
-        console.print(f"  from the nearest training picture: {distance}; {report.copies:.1f}% are copies",
-                      soft_wrap=True)  # fmt: skip
+        copies = "the codec loses too much to tell copies" if report.copies is None else (
+            f"{report.copies:.1f}% are copies")  # fmt: skip
+        console.print(f"  from the nearest training picture: {distance}; {copies}", soft_wrap=True)
     if not report.judged:
         console.print("  what they show is judged with --judge MODEL, a model from pictures to texts")
         return

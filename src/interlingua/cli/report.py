@@ -182,7 +182,8 @@ def _validation_pairs(runs: list[Path]) -> list[Pair] | None:
 
     found: list[list[Pair]] = []
     if any(map(paints, runs)):
-        print("what is painted is worth is said by: interlingua evaluate", file=sys.stderr)
+        print("validation pairs are not shown: what paintings are worth, interlingua evaluate tells",
+              file=sys.stderr)  # fmt: skip
         return None
     for run in runs:
         settings, reason = _corpus_settings(run), None

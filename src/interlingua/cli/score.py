@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from interlingua.cli.evaluate_pictures import read_pairs_of
 from interlingua.cli.lines import check_output, open_output, refuse_same_file
 from interlingua.cli.models import find_model, load_model, read_as_trained
 from interlingua.cli.options import (
@@ -65,7 +66,9 @@ def score(
     translator = load_model(model, device, threads, precision, engine, of=None)
     if tag is not None:
         check_tag(tag, translator.tokenizers.source, "--tag")
-    scored, shown = tee(corpus)  # holds only the pairs whose scores are being computed
+    of_pictures = "picture" in (settings.source_kind, settings.target_kind)
+    usable = read_pairs_of(pairs, corpus) if of_pictures else corpus
+    scored, shown = tee(usable)  # holds only the pairs whose scores are being computed
     with open_output(None) as write:
         tagged = ((add_tag(tag, source), target) for source, target in scored)
         for found, pair in zip(translator.score_pairs(tagged), shown, strict=True):

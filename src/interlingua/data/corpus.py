@@ -125,14 +125,19 @@ def read_pairs(
     return (_with_whole_names(pair, roots) for pair in pairs)
 
 
+def _of_file(file: PairFile, languages: tuple[str, str] | None, settings: CorpusSettings) -> dict[str, Any]:
+    """The settings that are a file's own; names in a stream count from the working directory."""
+    own: dict[str, Any] = {"languages": languages} if languages else {}
+    return own | {"source_root": "."} if file == "-" and settings.source_root is None else own
+
+
 def _root(file: PairFile, side: int, settings: CorpusSettings) -> Path | None:
     """Where the names on a side count from; None where these are no names."""
     if not settings.names_files[side]:
         return None
     if settings.source_root is not None:
         return Path(settings.source_root).absolute()
-    named_in = Path(file if isinstance(file, str) else file[side])
-    return (Path() if file == "-" else named_in.parent).absolute()
+    return Path(file if isinstance(file, str) else file[side]).parent.absolute()
 
 
 def _with_whole_names(pair: Pair, roots: Sequence[Path | None]) -> Pair:
@@ -173,8 +178,8 @@ class Corpus:
         self._tags = tags
         self.tags = list(dict.fromkeys(filter(None, tags)))
         self._settings = [
-            settings.model_copy(update={"languages": own}) if own else settings
-            for own in (languages or [None] * len(files))
+            settings.model_copy(update=_of_file(file, own, settings))
+            for file, own in zip(files, languages or [None] * len(files), strict=True)
         ]
         self._files = list(files)
         if "-" in files:

@@ -58,7 +58,7 @@ class PaintingReport(NamedTuple):
     """Median distance to the nearest training picture, root mean square of 255: of painted and true ones."""
     copies: float | None
     """The percentage of painted pictures that are nearer to a training picture than true ones are to what the
-    codec makes of them."""
+    codec makes of them; None where it loses so much that this tells nothing."""
     judged: list[Judged]
 
 
@@ -94,9 +94,11 @@ def evaluate_painter(
         drawn = random.integers(0, len(train.captions), len(captions)).tolist()
         shown["a training picture by chance"] = train.read(drawn)
         own, of_true = (_nearest(each, train) for each in (painted, true))
-        lost = np.sqrt(np.square(restored.astype(np.float32) - true).mean(axis=1))
+        lost, by_chance = (_distances(shown[each], true) for each in
+                           ("true pictures through the codec", "a training picture by chance"))  # fmt: skip
         nearest = float(np.median(own)), float(np.median(of_true))
-        copies = 100 * float((own <= np.median(lost)).mean())
+        if np.median(lost) < np.median(by_chance) / 2:
+            copies = 100 * float((own <= np.median(lost)).mean())
     described = list(map(painter.caption_of, captions))
     judged = [] if judge is None else _judge(judge, described, shown, size, seed)
     return PaintingReport(
@@ -107,6 +109,12 @@ def evaluate_painter(
         copies,
         judged,
     )
+
+
+def _distances(pictures: Flat, others: Flat) -> npt.NDArray[np.float32]:
+    """Root mean square of 255, of each from its counterpart."""
+    squares: npt.NDArray[np.float32] = np.square(pictures.astype(np.float32) - others)
+    return np.sqrt(squares.mean(axis=1))
 
 
 def _through_codec(painter: Painter, pictures: Flat) -> list[npt.NDArray[np.uint8]]:

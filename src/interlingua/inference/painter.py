@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, SupportsIndex
 
 import torch
 from torch import Tensor
@@ -190,7 +190,7 @@ class Painter:
 
 def _seeds(seed: object, captions: int, samples: int) -> list[int]:
     """The seed of each caption's first picture; all of a caption's seeds are such as settings may have."""
-    if not isinstance(samples, int) or isinstance(samples, bool) or samples < 1:
+    if isinstance(samples, bool) or not isinstance(samples, SupportsIndex) or operator.index(samples) < 1:
         raise ConfigurationError("so many pictures of a caption cannot be painted", where="samples",
                                  found=samples, accepted="1 or more.")  # fmt: skip
     try:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from interlingua.kinds import SPECIALS
 from interlingua.settings import Settings
 
 __all__ = ["PictureSettings"]
 
+MAX_CODES = 2**16 - len(SPECIALS)
+"""So many ids fit 16 bits."""
 Levels = Annotated[tuple[Annotated[int, Field(ge=2, le=64)], ...], Field(min_length=1, max_length=12)]
 
 
@@ -34,3 +38,9 @@ class PictureSettings(Settings):
     caption_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """The share of captions that are taken away in training, so that guidance can tell what they do (Ho and
     Salimans 2021)."""
+
+    @model_validator(mode="after")
+    def _refuse_too_many_codes(self) -> Self:
+        if (codes := math.prod(self.levels)) > MAX_CODES:
+            raise ValueError(f"levels make {codes:,} codes, their product, and {MAX_CODES:,} is the most")
+        return self

@@ -17,7 +17,7 @@ from interlingua.engine.device import choose_dtype
 from interlingua.errors import CheckpointError
 from interlingua.kinds import SPECIALS
 from interlingua.pictures.codec import PictureCodec
-from interlingua.pictures.reconstruction import measure_codec
+from interlingua.pictures.reconstruction import Reconstruction, measure_codec
 from interlingua.runs.checkpoint import Checkpoint, load_newest, save_checkpoint
 from interlingua.runs.events import CodecProgress, Event, Note
 from interlingua.runs.journal import Journal
@@ -54,26 +54,27 @@ def learn_codec(
         The seconds it took, none of which are the model's own; None when `stopped` was set.
     """
     prepared = plan.prepared
-    codec, began_s = prepared.tokenizers.target, clock()
+    codec = prepared.tokenizers.target
     if not isinstance(codec, PictureCodec):
         return 0.0
     if codec.trained:
         for store in (prepared.train, prepared.valid):
             store.use_codes(_encode(codec, store))
+        if "codec" not in prepared.report:  # of a run that goes on
+            prepared.report["codec"] = _measure(codec, prepared.valid)._asdict()
         return 0.0
-    began = yield from _learn(plan, codec, journal, clock, device, stopped)
-    if began is None:
+    phase_began_s = yield from _learn(plan, codec, journal, clock, device, stopped)
+    if phase_began_s is None:
         return None
-    learner, began_s = began
     prepared.train.use_codes(codec.restrict(_encode(codec, prepared.train)))
     prepared.valid.use_codes(_encode(codec, prepared.valid))
-    numbers = np.arange(min(len(prepared.valid), MEASURED))
-    kept = measure_codec(codec, _reader(prepared.valid)(numbers))
-    prepared.report["codec"] = {**kept._asdict(), "updates": learner.step}
+    kept = _measure(codec, prepared.valid)
+    prepared.report["codec"] = kept._asdict()
     tokens = f"{codec.tokens} tokens a picture, each one of {len(codec) - len(SPECIALS):,} codes"
-    yield Note(f"codec: {tokens}; of {len(numbers):,} validation pictures, {kept}")
+    count = min(len(prepared.valid), MEASURED)
+    yield Note(f"codec: {tokens}; of {count:,} validation pictures, {kept}")
     save_tokenizers(prepared.tokenizers, journal.out)
-    return clock() - began_s
+    return clock() - phase_began_s
 
 
 def refuse_lost_codec(plan: Plan, out: Path) -> None:
@@ -92,8 +93,8 @@ def refuse_lost_codec(plan: Plan, out: Path) -> None:
 def _learn(
     plan: Plan, codec: PictureCodec, journal: Journal, clock: Clock, device: torch.device,
     stopped: threading.Event,
-) -> Generator[Event, None, tuple[CodecLearner, float] | None]:  # fmt: skip
-    """Trains the network; returns what did, and when it began by the run's clock; None when stopped."""
+) -> Generator[Event, None, float | None]:  # fmt: skip
+    """Trains the network; returns when that began by the run's clock, or None when it was stopped."""
     settings, store = plan.experiment.training, plan.prepared.train
     place = journal.out / "training" / PHASE
     dtype = choose_dtype(settings.precision, device)
@@ -133,7 +134,12 @@ def _learn(
         if stopped.is_set():
             return None
     learner.finish()
-    return learner, began_s
+    return began_s
+
+
+def _measure(codec: PictureCodec, valid: Store) -> Reconstruction:
+    """How well the codec keeps validation pictures."""
+    return measure_codec(codec, _reader(valid)(np.arange(min(len(valid), MEASURED))))
 
 
 def _reader(store: Store) -> ReadPixels:

@@ -60,6 +60,8 @@ def measure_lengths(train: Store) -> LengthStatistics:
     margin, least = (1.0, MIN_SOUND_LENGTH) if of_files else (SOURCE_MARGIN, MIN_SOURCE_LENGTH)
     usual_source = math.ceil(margin * _quantile(source, pairs, QUANTILE))
     max_source_length = max(least, min(int(source.max()), usual_source))
+    if train.target_kind == "picture":  # captions are not split
+        max_source_length = int(source.max())
     return LengthStatistics(max_ratio, max_source_length, min(extra, cap))
 
 

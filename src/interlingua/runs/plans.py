@@ -335,13 +335,14 @@ def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | N
 
 def _recognise_kinds(inputs: Inputs, base: Bundle | None, where: str) -> Inputs:
     """The files, and what they are of; names in a stream count from the working directory."""
-    data = recognise_kinds(inputs.data)
+    root = inputs.data.source_root
+    of_names = str(Path(root or "").absolute()) if root or inputs.names else None
+    data = recognise_kinds(inputs.data.model_copy(update={"source_root": of_names}))
     if base is not None:
         data = kinds_of_base(data, inputs.data, base, where)
-    root = data.source_root
-    if any(data.names_files):
-        root = str(Path(root or "").absolute()) if root or inputs.names else None
-    return inputs._replace(data=data.model_copy(update={"source_root": root}))
+    return inputs._replace(
+        data=data.model_copy(update={"source_root": of_names if any(data.names_files) else root})
+    )
 
 
 def _prepare(

@@ -20,6 +20,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from interlingua.errors import ConfigurationError
 from interlingua.serving import logs
 from interlingua.serving.app import Sounds, build_app
 from interlingua.serving.http.hosts import HostCheck
@@ -66,6 +67,11 @@ def serve(directories: Sequence[Path], settings: ServeSettings, announce: Callab
     rest = [directory for directory in directories if not is_of_pictures(directory)]
     of_sounds = [read_sound_model(directory) for directory in rest if is_of_sounds(directory)]
     models = [read_model(directory) for directory in rest if not is_of_sounds(directory)]
+    if settings.corrections and not models:
+        found = ", ".join(path.name for path in directories)
+        raise ConfigurationError(
+            "corrections are of models from text to text", where="--corrections", found=found
+        )
     catalogue = Catalogue(models, pivot=settings.pivot)
     names = [model.name for model in catalogue.models.values()]
     corrections = Corrections(settings.corrections, names) if settings.corrections else None
