@@ -113,8 +113,8 @@ def evaluate_painter(
 
 def _distances(pictures: Flat, others: Flat) -> npt.NDArray[np.float32]:
     """Root mean square of 255, of each from its counterpart."""
-    squares: npt.NDArray[np.float32] = np.square(pictures.astype(np.float32) - others)
-    return np.sqrt(squares.mean(axis=1))
+    found: npt.NDArray[np.float32] = np.sqrt(np.square(pictures.astype(np.float32) - others).mean(axis=1))
+    return found
 
 
 def _through_codec(painter: Painter, pictures: Flat) -> list[npt.NDArray[np.uint8]]:
