@@ -12,6 +12,8 @@ __all__ = ["show_pairs", "summarise"]
 
 SHOWN_PAIRS = 2
 SHOWN_CHARACTERS = 60
+JOINERS = "\u200c\u200d"
+"""Shape letters and emoji, and are shown as they are."""
 
 
 def summarise(report: dict[str, Any], shown: Sequence[str] = ()) -> str:
@@ -56,5 +58,7 @@ def show_pairs(pairs: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _shorten(text: str) -> str:
-    text = "".join(character if character.isprintable() else "·" for character in text)
+    text = "".join(
+        character if character.isprintable() or character in JOINERS else "·" for character in text
+    )
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"
