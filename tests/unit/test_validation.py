@@ -16,6 +16,7 @@ from interlingua.data.store import build_store
 from interlingua.engine.eager import EagerEngine
 from interlingua.evaluation.scores import evaluate
 from interlingua.inference.bundle import LengthStatistics
+from interlingua.inference.translation import EMPTY
 from interlingua.inference.translator import Translator
 from interlingua.kinds import EOS
 from interlingua.model.transformer import Transformer, TransformerSettings
@@ -154,6 +155,26 @@ def test_without_time_there_is_no_score(model, many, tmp_path, clock):
     assert (found.pairs, found.scores, found.samples) == (0, [], [])
     assert validating.judge(found.outputs) == -math.inf
     assert math.isfinite(found.loss)
+
+
+def test_time_that_runs_out_unseen_is_over(model, many, tmp_path, monkeypatch):
+    now, calls = [0.0], []
+
+    class Late:
+        """Does not look at the clock."""
+
+        def translate(self, texts, observe):
+            calls.append(len(texts))
+            assert len(calls) < 3, "it goes on for ever"
+            now[0] += 100
+            return [EMPTY] * len(texts)
+
+    monkeypatch.setattr(validation.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(validation, "build_user", lambda *_, **__: Late())
+    few = validator(many, tmp_path)
+    few.decode_pairs = few.max_decode_pairs = 2 * FIRST_PAIRS
+    few.validate(model, ends_at=50)
+    assert calls == [FIRST_PAIRS]
 
 
 @pytest.mark.parametrize("seconds", [10, 60])

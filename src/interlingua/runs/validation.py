@@ -309,7 +309,7 @@ class Validator:
 
         translations: list[Translation] = []
         at_once = len(indices) if ends_at == math.inf else FIRST_PAIRS
-        while len(translations) < len(indices) and at_once:
+        while len(translations) < len(indices) and at_once > 0:
             some = indices[len(translations) : len(translations) + at_once]
             started = time.monotonic()
             try:
