@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interlingua.cli.translate import _report
+from interlingua.cli.translate import _Noticed
 from interlingua.inference.bundle import load_bundle
 from interlingua.text.facts import TextFacts, measure_facts
 from interlingua.text.sentences import MAX_LOOKED_AT, find_sentences
@@ -123,7 +122,10 @@ def test_the_facts_are_saved_with_the_model_and_kept_by_fine_tuning(tmp_path: Pa
 
 
 def test_the_command_line_says_how_many_lines_are_flagged(capsys: pytest.CaptureFixture[str]) -> None:
-    _report(Counter({"unknown": 2, "short": 1, "empty": 3}), Counter("\u4f60\u597d\u4f60"))
+    noticed = _Noticed()
+    noticed.flags.update({"unknown": 2, "short": 1, "empty": 3})
+    noticed.unknown.update("\u4f60\u597d\u4f60")
+    noticed.report()
     told = capsys.readouterr().err.splitlines()
     assert told[0].startswith("interlingua: 1 line: ")
     assert told[1].startswith("interlingua: 2 lines: ")
