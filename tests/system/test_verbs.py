@@ -145,11 +145,12 @@ def test_a_direction_that_was_told_is_kept(data: Path, tmp_path: Path) -> None:
     assert trained.code == 0, trained.err
     scored = call("score", out, backwards)
     assert scored.code == 0, scored.err
-    report = json.loads(call("evaluate", out, backwards, "--train", backwards, "--json").out)
-    assert report[0]["baselines"]["look up the training pairs"] == 0  # as it would not be of 35 sources
-    assert json.loads(
-        call("evaluate", out, backwards, "--columns", "1,2", "--train", backwards, "--json").out
-    )
+    assert "columns 2,1 as in the training (else: --columns 1,2)" in scored.err
+    for options, source in (((), "x0"), (("--columns", "1,2"), "0 0")):
+        first = call("score", out, backwards, "--json", *options).out.split("\n")[0]
+        assert json.loads(first)["source"] == source
+        (report, *_) = json.loads(call("evaluate", out, backwards, "--json", *options).out)
+        assert report["repeated"] == ("references" if options else None)
 
 
 REFERENCES, CASES = "1 2\t2 1\n1 2\t1 2\n3\t3\n", "1 2\t2 1\n1 2\t2 1\n3\t3\n"

@@ -96,6 +96,13 @@ def test_lemmas_are_spelt_however_few_they_are() -> None:
         (f"{word} {i}", f"{i} I_{word.upper()}") for word in ("walk", "look", "jump") for i in range(9)
     ] * 9
     assert {side.kind for side in train_tokenizers(commands, TokenizerSettings())[0]} == {"words"}
+    shows = [
+        (f"show me the {stem} flights at {i}", ["flight", "light", "meal"][i % 3])
+        for i, stem in enumerate(STEMS * 4)
+    ]
+    assert train_tokenizers(shows, TokenizerSettings())[0].target.kind == "words"
+    slots = [(f"from {one} to {two}", "B-fromloc O B-toloc O") for one in STEMS for two in STEMS[:20]]
+    assert train_tokenizers(slots, TokenizerSettings())[0].target.kind == "words"
     moods = [
         (f"{stem} ist {'gut' if i % 2 else 'schlecht'}", "+-"[i % 2]) for i, stem in enumerate(STEMS * 4)
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
 import typer
 from rich.console import Console
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from interlingua.evaluation.metrics import Metric
     from interlingua.evaluation.references import Repeated
     from interlingua.evaluation.scores import Comparison, Score
+    from interlingua.inference.translator import Translator
     from interlingua.inference.using import TextUse
 
 __all__ = ["System", "evaluate", "score_table"]
@@ -120,18 +121,17 @@ def evaluate(
         require_input()
     from interlingua.data.corpus import Corpus, CorpusSettings
     from interlingua.evaluation.references import choose_repeated, describe_repeated
-    from interlingua.text.column_tokenizer import TextColumn
 
     reading = read_as_trained(Path(models[0]), pair_options(columns, keys, on_empty, languages=languages))
     settings = CorpusSettings.parse(reading, where="command line")
+    if settings.names_files[0]:
+        refuse_options(f"models of {settings.source_kind}s", {"--train": train})
     pairs_of = _read_tests(tests, settings)
     asked = _asked_for(repeated, multi_reference)
     counted_of = {test: choose_repeated(pairs, asked) for test, pairs in pairs_of.items()}
     if train:
         Corpus(train, settings).report()  # a mistake in it is reported before the models work
     painting = [paints(Path(model)) for model in models]
-    if settings.names_files[0]:
-        refuse_options(f"models of {settings.source_kind}s", {"--train": train})
     if judge is not None and not all(painting):
         raise ConfigurationError("a judge is for models that paint", where="--judge", found=str(judge))
     if all(painting):
@@ -162,7 +162,7 @@ def evaluate(
         systems = _systems(models, outputs, pairs, metrics, counted)
         baselines = list[System]()
         if not settings.names_files[0]:  # a file can be neither copied nor looked up
-            text_column = TextColumn(loaded[0].tokenizers.source, None)
+            text_column = cast("Translator", loaded[0]).text_column
             texts = [text_column.take_out(source)[0] for source in sources]
             baselines = _baselines(texts, train, settings, pairs, metrics, counted)
         said = describe_repeated(pairs, counted)

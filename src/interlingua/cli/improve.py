@@ -235,7 +235,7 @@ def _read_test(model: Path, test: Path, old: OldPairs, given: dict[str, Any]) ->
     from interlingua.data.corpus import Corpus, CorpusSettings
 
     reading = read_as_trained(model, given)
-    if old.tagged and "columns" not in reading:
+    if old.tagged and "columns" not in given:
         reading["columns"] = [[1, 2], 3]  # as corrections have it
     pairs = list(Corpus([str(test)], CorpusSettings.parse(reading, where="command line")))
     if len(pairs) < LEAST_TEST:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -94,11 +95,11 @@ def read_as_trained(model: Path, given: dict[str, Any]) -> dict[str, Any]:
     """
     data, languages = _read_data(model), _read_config(model).get("languages")
     trained = {key: data[key] for key in ("columns", "keys") if isinstance(data.get(key, [0])[0], list)}
-    columns = data.get("columns", [1, 2])
-    of_pictures = "picture" in (data.get("source_kind"), data.get("target_kind"))
-    # of other numbers a file of two columns has none, and one of more is refused until it is told
-    if of_pictures or columns == [2, 1] or any(isinstance(each, str) for each in columns):
-        trained["columns"] = columns
+    if "picture" in (data.get("source_kind"), data.get("target_kind")) and data.get("columns"):
+        trained["columns"] = data["columns"]
+    elif data.get("columns") == [2, 1] and "columns" not in given:
+        print("interlingua: columns 2,1 as in the training (else: --columns 1,2)", file=sys.stderr)
+        trained["columns"] = [2, 1]
     kinds = {key: data[key] for key in ("source_kind", "target_kind", "picture_size") if data.get(key)}
     if languages := data.get("languages", languages):
         trained["languages"] = languages
@@ -202,7 +203,7 @@ def _read_config(model: Path) -> dict[str, Any]:
 
 
 def find_tag(model: Path) -> str | None:
-    """A tag that sources of the model need, if it has several."""
+    """A tag of those that sources of the model have, if they have any."""
     corpora = _read_data(model).get("corpora", [])
     return next((tag for corpus in corpora if (tag := corpus.get("tag"))), None)
 

@@ -26,6 +26,7 @@ from interlingua.cli.options import (
     pair_options,
 )
 from interlingua.cli.streams import require_input, show_reading
+from interlingua.errors import ConfigurationError
 from interlingua.text.columns import add_tag, check_tag
 
 __all__ = ["score"]
@@ -68,6 +69,8 @@ def score(
         check_tag(tag, translator.tokenizers.source, "--tag")
     of_pictures = "picture" in (settings.source_kind, settings.target_kind)
     usable = read_pairs_of(pairs, corpus) if of_pictures else corpus
+    if usable == []:
+        raise ConfigurationError("there are no pairs", where=pairs)
     scored, shown = tee(usable)  # holds only the pairs whose scores are being computed
     with open_output(None) as write:
         tagged = ((add_tag(tag, source), target) for source, target in scored)

@@ -279,15 +279,14 @@ def _resume(directory: Path, options: dict[str, Any], others: list[str]) -> None
 
 def _show_next(directory: Path, console: Console) -> None:
     place = shlex.quote(str(directory))
+    tagged = "" if (tag := find_tag(directory)) is None else f" --tag {shlex.quote(tag)}"
     use = {
-        "text": f"interlingua translate {place} < in.txt > out.txt",
+        "text": f"interlingua translate {place}{tagged} < in.txt > out.txt",
         "sound": f"interlingua transcribe {place} recording.wav",
         "picture": f"interlingua translate {place} picture.png",
     }[source_kind_of(directory)]
     if paints(directory):
         use = f'interlingua paint {place} "..." --samples 9 --output sheet.png'
-    tagged = "" if (tag := find_tag(directory)) is None else f" --tag {shlex.quote(tag)}"
-    use = use.replace(" < ", f"{tagged} < ")
     commands = [use, f"interlingua evaluate {place} test.tsv{tagged}", f"interlingua info {place}"]
     next_commands(commands, console)
 

@@ -43,6 +43,7 @@ from interlingua.flags import FLAGS
 from interlingua.search.settings import SearchSettings
 from interlingua.terms.reading import read_glossary
 from interlingua.text.columns import add_tag, check_tag
+from interlingua.text.normalise import is_blank
 
 if TYPE_CHECKING:
     from interlingua.inference.translation import Translation
@@ -165,7 +166,7 @@ def translate(
             if isinstance(translator, Captioner):
                 translations, fault = describe(translator, sources, listed_in, line, options)
             else:
-                tagged = [add_tag(tag, source) for source in sources]
+                tagged = [source if is_blank(source) else add_tag(tag, source) for source in sources]
                 readable, fault = _readable(tagged, translator, listed_in, line)
                 translations = translator.translate(readable, **detail, **options)
             noticed.add(translations)
@@ -175,6 +176,7 @@ def translate(
             ]
             write("".join(text + "\n" for text in written))
             if fault is not None:
+                noticed.report()
                 raise fault
             advance(len(sources))
             line += len(sources)

@@ -31,9 +31,10 @@ def summarise(report: dict[str, Any], shown: Sequence[str] = ()) -> str:
             "warning: the validation pairs look swapped: their sources are like the training targets"
         )
     if held_out := report.get("held_out"):
-        count, stored = report["valid_stored"], report["valid_stored"] + report["train_stored"]
+        count = report["valid_stored"] - sum(report.get("valid_files_stored", ()))
+        pairs = max(1, count + report["train_stored"])
         lines.append(
-            f"held out for validation: {count:,} of {stored:,} pairs, {count / max(1, stored):.1%} "
+            f"held out for validation: {count:,} of {pairs:,} pairs, {count / pairs:.1%} "
             f"(by source, seed {held_out['seed']})"
         )
     lines.append(f"vocabulary: {report['tokenizers']}")

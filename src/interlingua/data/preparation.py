@@ -247,6 +247,8 @@ def _write(
         tokenizers, report["tokenizers"] = given_tokenizers, "given"
     save_tokenizers(tokenizers, directory)
     report["by_file"] = _write_stores(directory, train, held_out, valid, tokenizers)
+    if held_out is not None:
+        report["valid_files_stored"] = report["by_file"][1][len(train.names) :]
     report["unknown"] = {}
     for name in ("train", "valid"):
         store = Store(directory / name)

@@ -59,9 +59,9 @@ def measure_lengths(train: Store) -> LengthStatistics:
     of_files = train.source_kind != "text"  # longer ones are cut, or there are none
     margin, least = (1.0, MIN_SOUND_LENGTH) if of_files else (SOURCE_MARGIN, MIN_SOURCE_LENGTH)
     usual_source = math.ceil(margin * _quantile(source, pairs, QUANTILE))
-    max_source_length = max(least, min(int(source.max()), usual_source))
-    if train.target_kind == "picture":  # captions are not split
-        max_source_length = int(source.max())
+    longest = int(source.max())
+    of_captions = train.target_kind == "picture"  # which are not split
+    max_source_length = longest if of_captions else max(least, min(longest, usual_source))
     return LengthStatistics(max_ratio, max_source_length, min(extra, cap))
 
 

@@ -30,8 +30,9 @@ MAX_TOKENS = 1024
 """Of the batches; half of it when there are few minutes."""
 WARM_UP, FEWEST = 1, 1
 """Updates that are not counted, since they are slower, and those that are, at least."""
-TURNS, FASTER = 2, 1.1
-"""Numbers of threads are measured in turns, so often each; fewer threads must be so many times as fast."""
+TURNS, FASTER, MOST = 2, 1.1, 0.03
+"""Numbers of threads are measured in turns, so often each; fewer threads must be so many times as fast. No
+turn begins after so much of the time."""
 
 
 class FewerThreads(NamedTuple):
@@ -74,14 +75,16 @@ def choose_fewer_threads(
 
     def measure(*numbers: int) -> list[float]:
         settings = [training.model_copy(update={"threads": threads}) for threads in numbers]
-        turns = [
-            [measure_throughput(model, each, prepared, device, 1 / TURNS) for each in settings]
-            for _ in range(TURNS)
-        ]
+        turns: list[list[float]] = []
+        while not turns or (len(turns) < TURNS and time.monotonic() < ends_at):
+            turns.append([
+                measure_throughput(model, each, prepared, device, 1 / TURNS) for each in settings
+            ])  # fmt: skip
         return [fmean(rates) for rates in zip(*turns, strict=True)]
 
     threads, gain = every, 1.0
-    while threads > 1:
+    ends_at = time.monotonic() + MOST * 60 * training.minutes
+    while threads > 1 and time.monotonic() < ends_at:
         before, rate = measure(threads, threads // 2)
         if rate < FASTER * before:
             break

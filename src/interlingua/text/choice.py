@@ -32,7 +32,7 @@ BETWEEN = ";|,/+ "
 """What tags stand between, the rarest in other texts first."""
 SPELT_WORD = re.compile(r"[^\W\d_]{3,}")
 SPELT_FROM, COMPARED = 0.5, 2_000
-"""The share of texts, of so many, that must have a word that is spelt like what it becomes."""
+"""The share of texts, of some so many, that must have a word that is spelt like what it becomes."""
 MAX_ALPHABET = 300
 MAX_UNSPACED_LENGTH = 40
 OUTLIER_FACTOR, OUTLIER_MARGIN = 10, 100
@@ -100,9 +100,11 @@ def are_spelt_alike(texts: Sequence[str], others: Sequence[str]) -> bool:
     """Whether most texts have a word of which half stands in the other text, as of a lemma in its forms.
 
     Then words are no closed list, even if few lemmas with many forms each look like one: the same holds for a
-    word that was never seen.
+    word that was never seen. It is asked only beside texts of characters: in sentences, names of labels and
+    tags occur, too.
     """
-    pairs = [*zip(texts, others, strict=True)][:COMPARED]
+    pairs = [*zip(texts, others, strict=True)]
+    pairs = pairs[:: max(1, len(pairs) // COMPARED)]
     alike = sum(any(_shows(word, other) for word in SPELT_WORD.findall(text)) for text, other in pairs)
     return alike > SPELT_FROM * len(pairs)
 

@@ -97,7 +97,7 @@ class ColumnTokenizer:
         return slice(ends[column] + 1, ends[column + 1]) if column <= len(between) else slice(0, 0)
 
     def encode(self, text: str) -> list[int]:
-        """Returns the ids of all columns, one after the other; a blank text has none, tag or not."""
+        """Returns the ids of all columns, one after the other; none of a blank text, tag or not."""
         return self.encode_batch([text])[0]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:

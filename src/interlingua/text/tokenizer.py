@@ -147,7 +147,7 @@ def train_tokenizers(
     sides = [SideStatistics.of(side) for side in texts]
     given = (settings.source, settings.target)
     kinds = [choose_kind(side) if kind == "auto" else kind for kind, side in zip(given, sides, strict=True)]
-    if (kinds[0] == "words") != (kinds[1] == "words"):
+    if {*kinds} == {"words", "characters"}:
         closed = kinds.index("words")
         if given[closed] == "auto" and are_spelt_alike(texts[closed], texts[1 - closed]):
             kinds[closed] = choose_kind(sides[closed], spelt=True)
@@ -255,7 +255,7 @@ def _train_columns(
             continue
         asked = settings.source if number == 0 else "auto"
         between = choose_between(texts) if asked == "auto" else None
-        spelt = between is not None and target.kind != "words" and are_spelt_alike(texts, targets)
+        spelt = between is not None and target.kind == "characters" and are_spelt_alike(texts, targets)
         if between is not None and not spelt:
             learnt.append(SymbolTokenizer.train(texts, "words", rule, between=between))
             continue
