@@ -82,9 +82,8 @@ def paradigms(stems: list[str]) -> list[tuple[str, str, str]]:
 
 def test_lemmas_are_spelt_however_few_they_are() -> None:
     forms = paradigms(STEMS[:40])
-    pair = train_tokenizers([(f"{lemma}\t{tags}", form) for lemma, tags, form in forms], TokenizerSettings())[
-        0
-    ]
+    apart = [(f"{lemma}\t{tags}", form) for lemma, tags, form in forms]
+    pair = train_tokenizers(apart, TokenizerSettings())[0]
     assert [column.kind for column in columns(pair)] == ["characters", "words"]
     assert not pair.source.unknown("neubaum\tV;3")
     in_one = [(f"{lemma} {tags.replace(';', ' ')}", form) for lemma, tags, form in forms]

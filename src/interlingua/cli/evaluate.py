@@ -199,8 +199,6 @@ def _read_tests(tests: Sequence[str], settings: CorpusSettings) -> dict[str, lis
         show_reading(corpus.report())
     pairs_of = {test: read_pairs_of(test, corpus) for test, corpus in corpora.items()}
     for test, pairs in pairs_of.items():
-        if not pairs:
-            raise ConfigurationError("there are no pairs", where=test)
         if settings.source_kind == "sound":
             measure_sounds(pairs, corpora[test])
     return pairs_of

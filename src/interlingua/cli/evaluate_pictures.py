@@ -27,12 +27,15 @@ def read_pairs_of(name: str, corpus: Corpus) -> list[Pair]:
 
     Raises:
         DataError: a picture cannot be read.
+        ConfigurationError: no pair is left.
     """
     from interlingua.data.usable import usable_pairs
 
     pairs, left_out = usable_pairs(corpus)
     for reason, count in left_out.items():
         print(f"{name}: left out: {count:,} ({reason})", file=sys.stderr)
+    if not pairs:
+        raise ConfigurationError("there are no pairs", where=name)
     return pairs
 
 

@@ -25,17 +25,8 @@ if TYPE_CHECKING:
     from interlingua.kinds import SourceKind
 
 __all__ = [
-    "Use",
-    "find_model",
-    "find_tag",
-    "find_use",
-    "load_model",
-    "load_text_model",
-    "models_and_tests",
-    "paints",
-    "read_as_trained",
-    "source_kind",
-    "use_all_cpus",
+    "Use", "find_model", "find_tag", "find_use", "load_model", "load_text_model", "models_and_tests",
+    "paints", "read_as_trained", "source_kind", "use_all_cpus",
 ]  # fmt: skip
 
 Use = Literal["text", "sound", "picture", "paint"]

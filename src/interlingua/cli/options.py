@@ -60,7 +60,12 @@ def _possible_beam(value: int | None) -> int | None:
 Device = Annotated[
     str, typer.Option(help="cpu, cuda, cuda:1, mps; auto takes the best there is.", callback=_known_device)
 ]
-Threads = Annotated[int | None, typer.Option(min=1, max=1024, help="CPU threads; all cores when not given.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=1024, help="CPU threads; all cores when not given, or in train --minutes what is fastest."
+    ),
+]
 Precision = Annotated[
     str | None,
     typer.Option(

@@ -26,7 +26,6 @@ from interlingua.cli.options import (
     pair_options,
 )
 from interlingua.cli.streams import require_input, show_reading
-from interlingua.errors import ConfigurationError
 from interlingua.text.columns import add_tag, check_tag
 
 __all__ = ["score"]
@@ -64,13 +63,11 @@ def score(
     corpus = Corpus([pairs], settings)
     # A mistake in the last line is reported before the first is scored.
     show_reading(corpus.report())
+    of_pictures = "picture" in (settings.source_kind, settings.target_kind)
+    usable = read_pairs_of(pairs, corpus) if of_pictures else corpus
     translator = load_model(model, device, threads, precision, engine, of=None)
     if tag is not None:
         check_tag(tag, translator.tokenizers.source, "--tag")
-    of_pictures = "picture" in (settings.source_kind, settings.target_kind)
-    usable = read_pairs_of(pairs, corpus) if of_pictures else corpus
-    if usable == []:
-        raise ConfigurationError("there are no pairs", where=pairs)
     scored, shown = tee(usable)  # holds only the pairs whose scores are being computed
     with open_output(None) as write:
         tagged = ((add_tag(tag, source), target) for source, target in scored)

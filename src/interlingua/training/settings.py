@@ -89,7 +89,7 @@ class TrainingSettings(Settings):
     device: str = "auto"
     """cpu, cuda, cuda:1, mps; auto takes the best there is."""
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
-    """CPU threads; all cores when not given."""
+    """CPU threads; when not given all cores, or with a budget of minutes fewer, where these are faster."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
     """Of initialisation, data order and dropout."""
 
