@@ -2,9 +2,10 @@
 
     python benchmarks/devices.py [--device cuda]
 
-Prints, for every architecture and kind of source, the worst difference of logits in fp32; of a model that was
-trained on the device, how many outputs differ from the CPU's; what a stopped and resumed run comes to beside
-an undisturbed one; and target tokens a second in fp32 and bf16. Needs no data and no network.
+Prints, for every architecture and kind of source, the worst difference of logits in fp32; of models of text,
+of sound and of pictures that were trained on the device, how many outputs differ from the CPU's; what a
+stopped and resumed run comes to beside an undisturbed one; and updates a second in fp32 and bf16. Needs no
+data and no network.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ import random
 import tempfile
 import time
 import traceback
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 
 import interlingua
+from interlingua.cli.scenes import draw_scene, render_scene, write_caption
 from interlingua.data.tensors import read_tensors
 from interlingua.kinds import Source
 from interlingua.model.architectures import build_model
@@ -28,7 +33,7 @@ from interlingua.model.presets import PRESETS
 from interlingua.runs.run import resume, start
 from interlingua.settings import merge
 
-ARCHITECTURES = ("tiny", "letters", "small", "rnn", "gru", "lstm", "speech-small")
+ARCHITECTURES = ("tiny", "letters", "small", "rnn", "gru", "lstm", "speech-small", "mini")
 
 
 def main() -> None:
@@ -38,7 +43,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--steps", type=int, default=300)
     options = parser.parse_args()
-    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     device = torch.device(options.device)
     print(f"torch {torch.__version__}, {torch.cuda.get_device_name() if device.type == 'cuda' else device}")
     for name in ARCHITECTURES:
@@ -54,6 +59,9 @@ def main() -> None:
                         place / f"{preset}-{precision}", pairs, preset, precision, options
                     ),
                 )
+        report("sound", lambda: transcribe(place / "sound", options))
+        report("pictures to text", lambda: describe(place / "pictures", options))
+        report("text to pictures", lambda: paint(place / "pictures", options))
         report("resuming", lambda: compare_resumed(place, pairs, options))
         report("a race by time", lambda: race(place / "race", pairs, options))
 
@@ -72,11 +80,12 @@ def report(name: str, measure: Callable[[], str]) -> None:
 def compare_logits(preset: str, device: torch.device) -> str:
     """The worst difference of teacher-forced logits between the CPU and a device."""
     torch.manual_seed(0)
-    frames = preset.startswith("speech")
+    kind: Any = "sound" if preset.startswith("speech") else "picture" if preset == "mini" else "text"
+    size = {"sound": 80, "picture": 48, "text": 40}[kind]
     settings = PRESETS[preset].model_copy(update={"dropout": 0.0})
-    model = build_model(settings, 80 if frames else 40, 40, shared=False, frames=frames).eval()
-    mask = torch.arange(60) < torch.tensor([[60], [37], [2]])
-    values = torch.randn(3, 60, 80) if frames else torch.randint(4, 40, (3, 60)).masked_fill(~mask, 0)
+    model = build_model(settings, size, 40, shared=False, source_kind=kind).eval()
+    mask = torch.arange(64) < torch.tensor([[64], [64 if kind == "picture" else 37], [64]])
+    values = torch.randint(4, 40, (3, 64)) if kind == "text" else torch.randn(3, 64, size)
     targets = torch.randint(4, 40, (3, 20))
     found = []
     for where in (torch.device("cpu"), device):
@@ -108,20 +117,108 @@ def values(pairs: Path, preset: str, options: argparse.Namespace, **training: An
 
 def train(out: Path, pairs: Path, preset: str, precision: str, options: argparse.Namespace) -> str:
     """Trains, and translates on the device and on the CPU."""
-    began = time.monotonic()
-    list(start(values(pairs, preset, options, max_steps=options.steps, precision=precision), out))
-    took = time.monotonic() - began
-    words = [line.split("\t")[0] for line in pairs.read_text("utf-8").split("\n")[:400]]
+    took = timed(values(pairs, preset, options, max_steps=options.steps, precision=precision), out)
+    words = [word for word, _ in read(pairs)[:400]]
     on_device = interlingua.load(out, device=options.device)
     on_cpu = interlingua.load(out, device="cpu")
     outputs = [[each.text for each in model.translate(words)] for model in (on_device, on_cpu)]
-    differ = sum(a != b for a, b in zip(*outputs, strict=True))
-    right = sum(output == word[::-1] for output, word in zip(outputs[0], words, strict=True))
     drawn = on_device.translate(words[:8], sample=True, n_best=2, seed=1)
     assert all(len(each.alternatives) == 1 for each in drawn)
     on_device.translate(words[:4], attention=True, alignment=True)
-    differing = f"{differ} differ from the CPU's"
-    return f"{right} of {len(words)} right, {differing}; {options.steps / took:.1f} steps/s in all"
+    reversed_words = [word[::-1] for word in words]
+    return f"{compare(outputs, reversed_words)}; {options.steps / took:.1f} updates/s in all"
+
+
+def transcribe(place: Path, options: argparse.Namespace) -> str:
+    """Trains on sounds of digits, a tone each, and transcribes on the device and on the CPU."""
+    place.mkdir()
+    chance, time_s = random.Random(0), np.arange(1600) / 16_000
+    lines = []
+    for i in range(600):
+        digits = chance.choices("0123456789", k=chance.randint(1, 6))
+        tones = [np.sin(2 * np.pi * (300 + 350 * int(digit)) * time_s) * np.hanning(1600) for digit in digits]
+        with wave.open(str(place / f"{i}.wav"), "wb") as file:
+            file.setparams((1, 2, 16_000, 0, "NONE", ""))
+            file.writeframes((12_000 * np.concatenate(tones)).astype("<i2").tobytes())
+        lines.append(f"{place / str(i)}.wav\t{' '.join(digits)}\n")
+    (place / "pairs.tsv").write_text("".join(lines))
+    experiment = values(place / "pairs.tsv", "speech-tiny", options, max_steps=options.steps)
+    took = timed(experiment, place / "model")
+    names, digits = zip(*read(place / "pairs.tsv")[:100], strict=True)
+    outputs = [
+        [each.text for each in interlingua.load(place / "model", device=device).translate(list(names))]
+        for device in (options.device, "cpu")
+    ]
+    return f"{compare(outputs, list(digits))}; {options.steps / took:.1f} updates/s in all"
+
+
+def write_scenes(place: Path) -> Path:
+    """Pictures of coloured shapes and their captions."""
+    if not place.exists():
+        place.mkdir()
+        draw, lines = np.random.default_rng(0), []
+        for i in range(3000):
+            scene = draw_scene(draw)
+            Image.fromarray(render_scene(scene)).save(place / f"{i}.png")
+            lines.append(f"{place / str(i)}.png\t{write_caption(scene, draw)}\n")
+        (place / "pairs.tsv").write_text("".join(lines))
+    return place / "pairs.tsv"
+
+
+def describe(place: Path, options: argparse.Namespace) -> str:
+    """Trains on pictures and captions, and describes on the device and on the CPU."""
+    pairs = write_scenes(place)
+    took = timed(values(pairs, "mini", options, max_steps=options.steps), place / "captioner")
+    names, captions = zip(*read(pairs), strict=True)
+    outputs = [
+        [
+            each.text
+            for each in interlingua.load(place / "captioner", device=device).translate(list(names[:100]))
+        ]
+        for device in (options.device, "cpu")
+    ]
+    return f"{compare(outputs, list(captions[:100]))}; {options.steps / took:.1f} updates/s in all"
+
+
+def paint(place: Path, options: argparse.Namespace) -> str:
+    """Trains on captions and pictures, and paints on the device and on the CPU, with the same seeds."""
+    pairs = write_scenes(place)
+    experiment = values(pairs, "mini", options, max_steps=options.steps)
+    experiment["data"]["columns"] = "2,1"
+    took = timed(experiment, place / "painter")
+    captions = [caption for _, caption in read(pairs)[:50]]
+    pixels = [
+        np.stack(
+            [
+                each.pixels
+                for (each,) in interlingua.load(place / "painter", device=device).paint(
+                    captions, seed=range(50)
+                )
+            ]
+        )
+        for device in (options.device, "cpu")
+    ]
+    alike = int((pixels[0] == pixels[1]).all(axis=(1, 2, 3)).sum())
+    return f"{alike} of 50 pictures as on the CPU; {options.steps / took:.1f} updates/s in all"
+
+
+def read(pairs: Path) -> list[list[str]]:
+    """The columns of every line."""
+    return [line.split("\t") for line in pairs.read_text("utf-8").split("\n") if line]
+
+
+def timed(experiment: dict[str, Any], out: Path) -> float:
+    """Trains, and returns the seconds it took."""
+    began = time.monotonic()
+    list(start(experiment, out))
+    return time.monotonic() - began
+
+
+def compare(outputs: list[list[str]], expected: list[str]) -> str:
+    """How many of the first outputs are right, and how many differ from the second ones."""
+    right = sum(a == b for a, b in zip(outputs[0], expected, strict=True))
+    differ = sum(a != b for a, b in zip(*outputs, strict=True))
+    return f"{right} of {len(expected)} right, {differ} differ from the CPU's"
 
 
 def compare_resumed(place: Path, pairs: Path, options: argparse.Namespace) -> str:

@@ -161,7 +161,7 @@ def describe(model: Path, data: Path, pairs: list[list[str]]) -> None:
     captioner = interlingua.load(model)
     names = [str(data / name) for name, _ in pairs]
     scenes = [read_scene(np.asarray(Image.open(name)), TOLERANCE) for name in names]
-    captions = [each[0].text for each in captioner.translate(names)]
+    captions = [each.text for each in captioner.translate(names)]
     said = zip(captions, scenes, strict=True)
     say("true", [is_a_caption(caption) and is_true(caption, scene) for caption, scene in said])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -12,6 +14,10 @@ __all__ = ["AdditiveAttention", "BidirectionalLayer", "MultiplicativeAttention",
 
 CELLS = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+
+# cuDNN copies weights that do not lie side by side, as an optimizer of one flat vector leaves them: a layer's
+# few are soon copied.
+warnings.filterwarnings("ignore", "RNN module weights are not part of single contiguous chunk", UserWarning)
 
 
 class Recurrence(nn.Module):
