@@ -28,8 +28,8 @@ MIN_MINUTES, SLOW = 0.5, 2_000.0
 """In less time nothing is measured: the machine is taken to be a slow one."""
 MAX_TOKENS = 1024
 """Of the batches; half of it when there are few minutes."""
-WARM_UP, FEWEST = 1, 1
-"""Updates that are not counted, since they are slower, and those that are, at least."""
+WARM_UP, WARM_UP_OF_CPU = 10, 1
+"""Updates that are not counted: kernels are loaded and chosen in them, on a GPU in the first dozen."""
 TURNS, FASTER, MOST = 2, 1.1, 0.03
 """Numbers of threads are measured in turns, so often each; fewer threads must be so many times as fast. No
 turn begins after so much of the time."""
@@ -119,12 +119,13 @@ def measure_throughput(
     batches = load_batches(prepared.train, max_tokens, training.seed, Position(),
                            source_bound=max_source(prepared.train, training.batch_seconds))  # fmt: skip
     seconds = share * max(MIN_S, min(MAX_S, SHARE * 60 * training.minutes))
+    warm_up = WARM_UP_OF_CPU if device.type == "cpu" else WARM_UP
     rates: list[float] = []
     began = before = time.monotonic()
     for report in optimise(learner, batches, build_objective(training), lambda _: 1e-9):
         now = time.monotonic()
         rates.append(report.target_tokens / max(now - before, 1e-9))
         before = now
-        if now - began >= seconds and len(rates) >= WARM_UP + FEWEST:
+        if now - began >= seconds and len(rates) > warm_up:
             break
-    return median(rates[WARM_UP:])
+    return median(rates[warm_up:])
