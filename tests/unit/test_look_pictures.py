@@ -49,9 +49,12 @@ def recurrent(attention: str) -> dict[str, Any]:
     return {"architecture": "recurrent", "cell": "gru", "dim": 8, "attention": attention}
 
 
-def codec(blocks: int = 2, grid: Any = 8, levels: tuple[int, ...] = (4, 3, 3)) -> PictureCodec:
+def codec(
+    blocks: int = 2, grid: Any = 8, levels: tuple[int, ...] = (4,), colour_levels: tuple[int, ...] = (3, 3)
+) -> PictureCodec:
     """A codec that has learnt nothing, in which neighbours matter."""
-    made = PictureCodec(SIZE, PictureSettings(levels=levels, width=16, blocks=blocks, grid=grid))
+    settings = PictureSettings(levels=levels, colour_levels=colour_levels, width=16, blocks=blocks, grid=grid)
+    made = PictureCodec(SIZE, settings)
     made.initialise(1)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -60,10 +63,15 @@ def codec(blocks: int = 2, grid: Any = 8, levels: tuple[int, ...] = (4, 3, 3)) -
     return made
 
 
-def model_of(values: dict[str, Any], source: int, target: int, kind: Any) -> EagerEngine:
+def model_of(
+    values: dict[str, Any], source: int, target: int, kind: Any, factors: tuple[int, int] | None = None
+) -> EagerEngine:
     """A random model that is sure of something."""
     torch.manual_seed(4)
-    model = build_model(parse_model_settings(values, "test"), source, target, shared=False, source_kind=kind)
+    model = build_model(
+        parse_model_settings(values, "test"), source, target, shared=False, source_kind=kind,
+        target_factors=factors,
+    )  # fmt: skip
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3)
@@ -72,7 +80,7 @@ def model_of(values: dict[str, Any], source: int, target: int, kind: Any) -> Eag
 
 def painter(values: dict[str, Any] = TRANSFORMER, **options: Any) -> Painter:
     tokenizers = TokenizerPair(WORDS, codec(**options))
-    return Painter(model_of(values, *map(len, tokenizers), "text"), tokenizers)
+    return Painter(model_of(values, *map(len, tokenizers), "text", tokenizers.target.factors), tokenizers)
 
 
 def captioner(values: dict[str, Any] = TRANSFORMER) -> Captioner:
@@ -234,7 +242,7 @@ def test_what_was_drawn_looks_as_it_does_in_the_picture(painted: Any) -> None:
 
 
 def test_a_codec_of_fewer_codes_than_runners_up_shows_them_all() -> None:
-    found = look_at_painting(painter(levels=(3,)), CAPTION, name="wild")
+    found = look_at_painting(painter(levels=(3,), colour_levels=()), CAPTION, name="wild")
     assert all(len(each.best) == 3 for each in found.predictions)
     assert len(patches_of(found.choices)) >= 3 * 64
 

@@ -14,6 +14,7 @@ from interlingua.kinds import Source, SourceKind
 from interlingua.model.architectures import build_model, parse_model_settings
 from interlingua.model.attention import MultiHeadAttention, attention_bias, causal_mask
 from interlingua.model.convolution import DepthwiseConvolution
+from interlingua.model.embedding import FactoredEmbedding
 from interlingua.model.frontends import FrameFrontend, PatchFrontend
 from interlingua.model.positions import (
     GridPositions,
@@ -22,11 +23,14 @@ from interlingua.model.positions import (
     SinusoidalPositions,
 )
 from interlingua.model.presets import PRESETS
+from interlingua.model.projection import FactoredProjection
 from interlingua.model.protocol import Seq2Seq
 from interlingua.model.recurrent import RecurrentSettings, RecurrentState
 from interlingua.model.transformer import Transformer, TransformerSettings, TransformerState
 
 SIZE, BATCH, SOURCE, TARGET, BANDS = 31, 4, 9, 7, 5
+FACTORS = (9, 3)
+"""Of the target's ids, where they have such: 9 x 3 and the four special ones."""
 SMALL = {"dim": 16, "heads": 4, "feed_forward": 32, "encoder_layers": 2, "decoder_layers": 2, "dropout": 0.3}
 NARROW = {"dim": 16, "encoder_layers": 2, "decoder_layers": 2, "dropout": 0.3}
 
@@ -71,6 +75,7 @@ SETTINGS: dict[str, TransformerSettings | RecurrentSettings] = {
     params=[
         *((name, kind) for name in SETTINGS for kind in ("joint", "two", "frames")),
         *((name, "patches") for name in ("pre-norm", "rotary positions", "lstm additive")),
+        *((name, "factors") for name in ("pre-norm", "grid of targets", "lstm additive")),
     ],
     ids=lambda param: f"{param[0]}, {param[1]}",
 )
@@ -83,7 +88,10 @@ def make(name: str, kind: str) -> Seq2Seq:
     of_files: dict[str, SourceKind] = {"frames": "sound", "patches": "picture"}
     sizes = (BANDS, SIZE) if kind in of_files else (SIZE, SIZE)
     source_kind = of_files.get(kind, "text")
-    model = build_model(SETTINGS[name], *sizes, shared=kind == "joint", source_kind=source_kind)
+    factors = FACTORS if kind == "factors" else None
+    model = build_model(
+        SETTINGS[name], *sizes, shared=kind == "joint", source_kind=source_kind, target_factors=factors
+    )
     for grid in (getattr(model, "grid", None), getattr(model.frontend, "grid", None)):
         if grid is not None:
             nn.init.normal_(grid.rows)
@@ -501,3 +509,27 @@ def test_a_grid_tells_rows_and_columns() -> None:
         torch.testing.assert_close(codes[place], grid.rows[place // 3] + grid.columns[place % 3])
     torch.testing.assert_close(grid(torch.zeros(1, 4, 4), 5)[0], codes[5:9])
     assert codes.isfinite().all()  # the end sign stands behind it
+
+
+def test_ids_of_two_factors() -> None:
+    """Vectors are sums, probabilities products: of a first factor, and of a second one given the first."""
+    torch.manual_seed(0)
+    firsts, seconds = FACTORS
+    embedding = FactoredEmbedding(FACTORS, 8)
+    for table in embedding.tables():
+        nn.init.normal_(table)
+    table = embedding.weight
+    assert table.shape == (SIZE, 8) == (embedding.num_embeddings, 8)
+    assert torch.equal(table[:4], embedding.special)
+    for first, second in ((0, 0), (5, 1), (8, 2)):
+        expected = embedding.first[first] + embedding.second[second]
+        assert torch.equal(table[4 + second * firsts + first], expected)
+    projection = FactoredProjection(FACTORS, 8)
+    hidden = torch.randn(2, 3, 8)
+    probabilities = projection(hidden).exp()
+    assert probabilities.shape == (2, 3, SIZE)
+    assert torch.allclose(probabilities.sum(dim=-1), torch.ones(2, 3))
+    by_factors = probabilities[..., 4:].unflatten(-1, (seconds, firsts))
+    of_first = torch.softmax(projection.first(hidden), dim=-1)
+    assert torch.allclose(by_factors.sum(dim=-2), of_first[..., 4:], atol=1e-6)
+    assert torch.allclose(probabilities[..., :4], of_first[..., :4], atol=1e-6)

@@ -36,7 +36,9 @@ from interlingua.text.tokenizer import TokenizerPair
 from interlingua.training.codec import CodecLearner
 from tests.tiles import tiles
 
-SMALL = PictureSettings(levels=(4, 3), width=16, blocks=1, batch=8, learning_rate=0.03)
+SMALL = PictureSettings(levels=(4, 3), colour_levels=(3, 3), width=16, blocks=1, batch=8, learning_rate=0.03)
+PLAIN = SMALL.model_copy(update={"levels": (4, 3, 3, 3), "colour_levels": ()})
+"""Without forms and colours apart, as earlier versions were."""
 RED = (255, 0, 0)
 
 
@@ -380,8 +382,10 @@ def test_the_gradient_passes_as_if_nothing_were_rounded() -> None:
     assert (x.grad > 0).all()
 
 
-def learn(steps: int, pixels: np.ndarray, seed: int = 1) -> tuple[PictureCodec, CodecLearner]:
-    codec = PictureCodec(32, SMALL)
+def learn(
+    steps: int, pixels: np.ndarray, seed: int = 1, settings: PictureSettings = SMALL
+) -> tuple[PictureCodec, CodecLearner]:
+    codec = PictureCodec(32, settings)
     learner = CodecLearner(codec, lambda numbers: pixels[numbers], len(pixels), seed)
     for _ in learner.updates(lambda step: step / steps):
         if learner.step == steps:
@@ -429,26 +433,66 @@ def test_what_is_not_painted_yet_is_white(codec: PictureCodec, pixels: np.ndarra
     assert (codec.decode([*ids, EOS]) == codec.decode(ids)).all()
 
 
-def test_only_the_codes_of_the_training_pictures_are_kept(codec: PictureCodec, pixels: np.ndarray) -> None:
+@pytest.mark.parametrize("settings", [SMALL, PLAIN], ids=["forms and colours", "plain"])
+def test_only_the_codes_of_the_training_pictures_are_kept(
+    settings: PictureSettings, pixels: np.ndarray
+) -> None:
+    codec, learner = learn(60, pixels, settings=settings)
+    learner.finish()
     all_of_them, few = (copy.deepcopy(codec) for _ in range(2))
     before = few.encode_pixels(pixels[:4])
     ids = few.restrict(before)
-    assert len(few) == len(SPECIALS) + len(np.unique(before)) < len(all_of_them)
+    codes = np.unique(before).astype(np.int64) - len(SPECIALS)
+    if settings is SMALL:  # every form in every colour
+        assert few.factors == (len({*codes % 12}), len({*codes // 12}))
+        codes = np.array(sorted(12 * colour + form for colour in {*codes // 12} for form in {*codes % 12}))
+    assert len(few) == len(SPECIALS) + len(codes) < len(all_of_them)
     assert (few.encode_pixels(pixels[:4]) == ids).all()
     for row, number in zip(ids.tolist(), before.tolist(), strict=True):
         assert (few.decode(row) == all_of_them.decode(number)).all()
     noise = np.random.default_rng(1).integers(0, 256, (3, 3072), dtype=np.uint8)
     vectors = few.network.quantiser.vectors(torch.arange(few.network.quantiser.size))
-    used = torch.tensor(np.unique(before).astype(np.int64)) - len(SPECIALS)
+    used = torch.from_numpy(codes)
     for ours, code in zip(few.encode_pixels(noise).flat, all_of_them.encode_pixels(noise).flat, strict=True):
         distances = (vectors[used] - vectors[int(code) - len(SPECIALS)]).norm(dim=1)
         assert distances[int(ours) - len(SPECIALS)] == distances.min()
-    again = PictureCodec(32, SMALL)
+    again = PictureCodec(32, settings)
     again.restore(few.state())
     assert len(again) == len(few)
+    assert again.factors == few.factors
     assert (again.encode_pixels(pixels) == few.encode_pixels(pixels)).all()
     again.restore(codec.network.state_dict())  # as earlier versions wrote it
     assert len(again) == len(codec)
+    if settings is SMALL:
+        with pytest.raises(RuntimeError, match="every form in every colour"):
+            again.restore({**few.state(), "used": torch.tensor([0, 13])})
+
+
+def test_forms_and_colours_are_apart(codec: PictureCodec) -> None:
+    """A thing in another colour has the same forms, and another thing in its colour the same colours."""
+
+    def codes(*names: str) -> np.ndarray:
+        ids = codec.encode_pixels(tiles([*names]).reshape(1, -1))[0]
+        return ids.astype(np.int64) - len(SPECIALS)
+
+    red, green = codes(*["red"] * 4), codes(*["green"] * 4)
+    assert {*red // 12}.isdisjoint(green // 12)
+    mixed = codes("red", "green", "green", "red")
+    assert {*mixed // 12} == {*red // 12} | {*green // 12}
+
+
+def test_other_colours_of_a_picture_leave_white_what_it_is(pixels: np.ndarray) -> None:
+    _, learner = learn(1, pixels)
+    grey = np.full((8, 3072), 90, np.uint8)
+    for before in (np.full((8, 3072), 255, np.uint8), grey, pixels[:8]):
+        patches = patches_of(torch.from_numpy(before), 8)
+        one, same, other = (learner._recolour(patches, turn) for turn in (0, 0, 1))
+        assert torch.equal(one, same)
+        assert (one >= patches.amin() - 1e-6).all()
+        assert (one[patches.amin(dim=2) == 1] == 1).all()
+    assert not torch.equal(one, other)
+    _, plain = learn(1, pixels, settings=PLAIN)
+    assert plain._recolour(patches, 0) is patches
 
 
 def test_learning_goes_on_bit_by_bit(pixels: np.ndarray) -> None:

@@ -78,7 +78,10 @@ def build_model_for(tokenizers: TokenizerPair, settings: ModelSettings) -> Model
     """A freshly initialised model of what the codecs make of sources and targets."""
     source = tokenizers.source
     kind: SourceKind = source.kind if isinstance(source, FileCodec) else "text"
-    return build_model(settings, *map(len, tokenizers), shared=tokenizers.joint, source_kind=kind)
+    factors = tokenizers.target.factors if isinstance(tokenizers.target, PictureCodec) else None
+    return build_model(
+        settings, *map(len, tokenizers), shared=tokenizers.joint, source_kind=kind, target_factors=factors
+    )
 
 
 def train_codecs(
@@ -168,7 +171,8 @@ def _load_side(directory: Path, name: str) -> Tokenizer:
 
 def _load_codec(directory: Path, about: Mapping[str, Any]) -> PictureCodec:
     path = directory / CODEC_WEIGHTS
-    codec = PictureCodec(int(about["size"]), PictureSettings.parse(about["settings"], str(path)))
+    settings = {"colour_levels": (), **about["settings"]}  # which the first versions did not tell apart
+    codec = PictureCodec(int(about["size"]), PictureSettings.parse(settings, str(path)))
     if not path.exists():
         return codec  # its run has not come so far
     try:

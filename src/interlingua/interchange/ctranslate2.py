@@ -27,6 +27,7 @@ from interlingua.interchange.search import length_exponent
 from interlingua.interchange.token_names import name_tokens
 from interlingua.model.frontends import TokenFrontend
 from interlingua.model.layers import FeedForward, Sublayer
+from interlingua.model.linear import Linear
 from interlingua.model.transformer import Transformer
 from interlingua.version import __version__
 
@@ -142,6 +143,7 @@ def _specify(bundle: Bundle, names: Sequence[Sequence[str]], positions: int | No
     encoder = transformer_spec.TransformerEncoderSpec(settings.encoder_layers, **options)
     decoder = transformer_spec.TransformerDecoderSpec(settings.decoder_layers, **options)
     assert isinstance(model.frontend, TokenFrontend)
+    assert isinstance(model.projection, Linear)
     scales = model.frontend.scale, getattr(settings, "embedding_scale", model.frontend.scale)
     for side, scale in zip((encoder, decoder), scales, strict=True):
         side.pre_norm = settings.norm == "pre"

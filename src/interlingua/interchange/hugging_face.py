@@ -23,6 +23,7 @@ from interlingua.interchange.vocabularies import Vocabularies
 from interlingua.kinds import BOS, EOS, PAD, UNK
 from interlingua.model.frontends import TokenFrontend
 from interlingua.model.layers import EncoderLayer
+from interlingua.model.linear import Linear
 from interlingua.model.positions import LearnedPositions
 from interlingua.model.transformer import Transformer
 
@@ -237,6 +238,7 @@ def _part(ours: str, part: nn.Module, order: Tensor) -> Iterator[tuple[str, Tens
 def _tables(model: Transformer, vocabularies: Vocabularies, class_: ModelClass) -> dict[str, Tensor]:
     """Embeddings and the projection, of ids as `vocabularies` gives them."""
     assert isinstance(model.frontend, TokenFrontend)
+    assert isinstance(model.projection, Linear)
     order = _width_order(model)
     source, target, output = (
         table.detach()[:, order].contiguous()

@@ -13,6 +13,7 @@ from interlingua.model.attention import MultiHeadAttention
 from interlingua.model.convolution import ConvolutionModule
 from interlingua.model.frontends import TokenFrontend
 from interlingua.model.layers import FeedForward, Sublayer
+from interlingua.model.linear import Linear
 from interlingua.model.positions import LearnedPositions
 from interlingua.model.transformer import Transformer
 
@@ -139,8 +140,8 @@ class DecoderWithPast(Graph):
             y = _feed(layer.feed_forward, _before(layer.feed_forward_sublayer, x))
             x = _after(layer.feed_forward_sublayer, x, y)
             present.append((keys, values, memory_keys, memory_values))
-        projection = model.projection
-        return _linear(projection, _norm(model.decoder_norm, x)), present
+        assert isinstance(model.projection, Linear)
+        return _linear(model.projection, _norm(model.decoder_norm, x)), present
 
 
 class Decoder(DecoderWithPast):

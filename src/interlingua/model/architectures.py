@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from torch import nn
 
 from interlingua.kinds import SourceKind
+from interlingua.model.embedding import FactoredEmbedding, TargetEmbedding
 from interlingua.model.frontends import FrameFrontend, Frontend, PatchFrontend, TokenFrontend
 from interlingua.model.protocol import Model
 from interlingua.model.recurrent import Recurrent, RecurrentSettings
@@ -23,7 +24,7 @@ class Architecture(NamedTuple):
     """How a model is described, and what builds it."""
 
     settings: type[ModelSettings]
-    build: Callable[[Any, Frontend, nn.Embedding], Model]
+    build: Callable[[Any, Frontend, TargetEmbedding], Model]
     """From the settings, the frontend of the source and the embedding of the target."""
 
 
@@ -69,6 +70,7 @@ def build_model(
     *,
     shared: bool,
     source_kind: SourceKind = "text",
+    target_factors: tuple[int, int] | None = None,
 ) -> Model:
     """A freshly initialised model of tokens, of frames of sound, or of patches of pictures, to tokens.
 
@@ -78,9 +80,12 @@ def build_model(
         target_size: target vocabulary.
         shared: whether source and target have one vocabulary, and so one embedding where these are tied.
         source_kind: what sources are made of.
+        target_factors: of targets whose ids have two factors, how many of each.
     """
     assert not shared or (source_size == target_size and source_kind == "text")
-    target_embedding = nn.Embedding(target_size, settings.dim)
+    assert not shared or target_factors is None
+    target = nn.Embedding(target_size, settings.dim)
+    target_embedding = FactoredEmbedding(target_factors, settings.dim) if target_factors else target
     one = shared and settings.tied
     frontend: Frontend
     if source_kind == "sound":
@@ -88,6 +93,6 @@ def build_model(
     elif source_kind == "picture":
         frontend = PatchFrontend(source_size, settings.dim)
     else:
-        embedding = target_embedding if one else nn.Embedding(source_size, settings.dim)
+        embedding = target if one else nn.Embedding(source_size, settings.dim)
         frontend = TokenFrontend(embedding, settings.embedding_scale)
     return ARCHITECTURES[settings.architecture].build(settings, frontend, target_embedding)

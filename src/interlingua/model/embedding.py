@@ -1,15 +1,62 @@
-"""Embeddings: a vector for each id, with a gradient that rounds nothing away."""
+"""Embeddings: a vector for each id, or for each of an id's factors; gradients round nothing away."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-__all__ = ["embed"]
+from interlingua.kinds import SPECIALS
+
+__all__ = ["FactoredEmbedding", "TargetEmbedding", "embed", "tables_of"]
+
+
+@runtime_checkable
+class HasTables(Protocol):
+    """Is made of matrices with a row for each factor of ids."""
+
+    def tables(self) -> list[Tensor]:
+        """These matrices."""
+        ...
+
+
+class FactoredEmbedding(nn.Module):
+    """A vector for each special id, and for each other id the sum of those of its two factors.
+
+    So an id whose factors are known from others is known as well. The ids after the special ones are
+    second x (how many first ones) + first.
+
+    Args:
+        factors: how many first and second ones there are.
+        dim: width of the vectors.
+    """
+
+    def __init__(self, factors: tuple[int, int], dim: int) -> None:
+        super().__init__()
+        self.factors, self.num_embeddings = factors, len(SPECIALS) + factors[0] * factors[1]
+        self.special, self.first, self.second = (
+            nn.Parameter(torch.empty(rows, dim)) for rows in (len(SPECIALS), *factors)
+        )
+
+    @property
+    def weight(self) -> Float[Tensor, "vocabulary dim"]:
+        """The table of all ids' vectors."""
+        return torch.cat([self.special, (self.second.unsqueeze(1) + self.first).flatten(0, 1)])
+
+    def tables(self) -> list[Tensor]:
+        """What is learnt."""
+        return [self.first, self.second, self.special]
+
+
+TargetEmbedding = nn.Embedding | FactoredEmbedding
+
+
+def tables_of(module: HasTables | nn.Embedding | nn.Linear) -> list[Tensor]:
+    """The matrices with a row for each id or factor, of an embedding or a projection."""
+    return [module.weight] if isinstance(module, nn.Embedding | nn.Linear) else module.tables()
 
 
 def embed(ids: Int[Tensor, "*shape"], table: Float[Tensor, "vocabulary dim"]) -> Float[Tensor, "*shape dim"]:

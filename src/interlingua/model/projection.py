@@ -6,14 +6,58 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from interlingua.kinds import SPECIALS
+from interlingua.model.embedding import FactoredEmbedding, TargetEmbedding
 from interlingua.model.linear import Linear
 from interlingua.model.settings import ModelSettings
 
-__all__ = ["build_ctc_projection", "build_projection", "ctc_log_probs"]
+__all__ = ["FactoredProjection", "build_ctc_projection", "build_projection", "ctc_log_probs"]
 
 
-def build_projection(embedding: nn.Embedding, *, tied: bool, bias: bool = False) -> Linear:
-    """Hidden states to logits: by a matrix of its own, or by the embedding's (Press & Wolf 2017)."""
+class FactoredProjection(nn.Module):
+    """Hidden states to log-probabilities of ids that have two factors: p(first) p(second | first).
+
+    A table of all ids would have to learn each by itself; here an id that was never seen is as probable as
+    its factors make it. See `FactoredEmbedding` for the ids; special ones have no second factor.
+
+    Args:
+        factors: how many first and second ones there are.
+        dim: width of the hidden states.
+    """
+
+    def __init__(self, factors: tuple[int, int], dim: int) -> None:
+        super().__init__()
+        self.first = Linear(dim, len(SPECIALS) + factors[0])
+        self.inner = Linear(dim, dim)
+        self.gates = nn.Parameter(1 + torch.randn(factors[0], dim) / 2)
+        self.second = Linear(dim, factors[1])
+        for linear in (self.first, self.inner, self.second):
+            nn.init.xavier_uniform_(linear.weight)
+            nn.init.zeros_(linear.bias)
+
+    def forward(self, hidden: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows vocabulary"]:
+        """Each first factor lets through other parts of what there is to say about the second one."""
+        first = torch.log_softmax(self.first(hidden).float(), dim=-1)
+        special, first = first.tensor_split([len(SPECIALS)], dim=-1)
+        let_through = self.inner(hidden).unsqueeze(-2) * self.gates  # (rows, first, dim)
+        second = torch.log_softmax(self.second(let_through).float(), dim=-1)
+        both = (first.unsqueeze(-1) + second).transpose(-1, -2)  # (rows, second, first)
+        return torch.cat([special, both.flatten(-2)], dim=-1)
+
+    def tables(self) -> list[Tensor]:
+        """The matrices with a row for each factor."""
+        return [self.first.weight, self.gates, self.second.weight]
+
+
+def build_projection(
+    embedding: TargetEmbedding, *, tied: bool, bias: bool = False
+) -> Linear | FactoredProjection:
+    """Hidden states to logits: by a matrix of its own, or by the embedding's (Press & Wolf 2017).
+
+    Ids that have factors always have a projection of its own.
+    """
+    if isinstance(embedding, FactoredEmbedding):
+        return FactoredProjection(embedding.factors, embedding.first.shape[1])
     size, dim = embedding.weight.shape
     projection = Linear(dim, size, bias=False, device="meta" if tied else None)
     if tied:

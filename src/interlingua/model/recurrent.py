@@ -15,10 +15,15 @@ from interlingua.errors import ConfigurationError
 from interlingua.kinds import Source
 from interlingua.model.attention import attention_bias
 from interlingua.model.dropout import Dropout
-from interlingua.model.embedding import embed
+from interlingua.model.embedding import TargetEmbedding, embed, tables_of
 from interlingua.model.frontends import Frontend
 from interlingua.model.linear import Linear
-from interlingua.model.projection import build_ctc_projection, build_projection, ctc_log_probs
+from interlingua.model.projection import (
+    FactoredProjection,
+    build_ctc_projection,
+    build_projection,
+    ctc_log_probs,
+)
 from interlingua.model.protocol import Attention, Explanation, Memory, kept_sentences, select
 from interlingua.model.recurrence import (
     AdditiveAttention,
@@ -120,7 +125,7 @@ class Recurrent(nn.Module):
     """
 
     def __init__(
-        self, settings: RecurrentSettings, frontend: Frontend, target_embedding: nn.Embedding
+        self, settings: RecurrentSettings, frontend: Frontend, target_embedding: TargetEmbedding
     ) -> None:
         super().__init__()
         self.settings = settings
@@ -141,7 +146,7 @@ class Recurrent(nn.Module):
         self.readout = Linear(2 * dim if attends else dim, dim)
         self.projection = build_projection(target_embedding, tied=True)
         self.ctc_projection = build_ctc_projection(settings, target_embedding.num_embeddings)
-        for table in (*frontend.tables(), target_embedding.weight):
+        for table in (*frontend.tables(), *tables_of(target_embedding)):
             nn.init.normal_(table, std=dim**-0.5)
         for linear in (self.readout, *self.bridges):
             nn.init.xavier_uniform_(linear.weight)
@@ -216,9 +221,10 @@ class Recurrent(nn.Module):
         return Explanation(None if attention == "none" else attention, None, None, None)
 
     def tables(self) -> list[Tensor]:
-        """The embeddings and CTC's projection."""
+        """The embeddings and the projections."""
         ctc = [] if self.ctc_projection is None else [self.ctc_projection.weight]
-        return [self.target_embedding.weight, *self.frontend.tables(), *ctc]
+        projection = tables_of(self.projection) if isinstance(self.projection, FactoredProjection) else []
+        return [*tables_of(self.target_embedding), *self.frontend.tables(), *projection, *ctc]
 
     def _teach(
         self, memory: Memory, target_in: Int[Tensor, "batch target"]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from interlingua.kinds import Source
 from interlingua.model.attention import attention_bias, causal_mask
 from interlingua.model.dropout import Dropout
-from interlingua.model.embedding import embed
+from interlingua.model.embedding import TargetEmbedding, embed, tables_of
 from interlingua.model.frontends import Frontend
 from interlingua.model.layers import DecoderLayer, EncoderLayer, LayerCache, LayerSettings, build_norm
 from interlingua.model.positions import GridPositions, LearnedPositions, SinusoidalPositions, Sinusoids
@@ -102,7 +102,7 @@ class Transformer(nn.Module):
     """
 
     def __init__(
-        self, settings: TransformerSettings, frontend: Frontend, target_embedding: nn.Embedding
+        self, settings: TransformerSettings, frontend: Frontend, target_embedding: TargetEmbedding
     ) -> None:
         super().__init__()
         self.settings = settings
@@ -124,8 +124,8 @@ class Transformer(nn.Module):
 
     def _initialise(self) -> None:
         for name, parameter in self.named_parameters():
-            if name == "positions.table" or "grid." in name:  # which start in their own way
-                continue
+            if name == "positions.table" or "grid." in name or name == "projection.gates":
+                continue  # they start in their own way
             if "embedding" in name:
                 nn.init.normal_(parameter, std=self.settings.dim**-0.5)
             elif name.endswith("key_value.weight"):  # two matrices in one: initialise each as its own
@@ -221,9 +221,9 @@ class Transformer(nn.Module):
         """Embeddings, learned positions and the projections."""
         learned = [self.positions.table] if isinstance(self.positions, LearnedPositions) else []
         ctc = [] if self.ctc_projection is None else [self.ctc_projection.weight]
-        embeddings = [self.target_embedding.weight, *self.frontend.tables()]
+        embeddings = [*tables_of(self.target_embedding), *self.frontend.tables()]
         grid = [] if self.grid is None else self.grid.tables()
-        return [*embeddings, *learned, *grid, self.projection.weight, *ctc]
+        return [*embeddings, *learned, *grid, *tables_of(self.projection), *ctc]
 
     def _embed_targets(
         self, memory: Memory, target_in: Int[Tensor, "batch target"]

@@ -1,4 +1,9 @@
-"""An autoencoder of pictures: patches to codes, codes to patches, each seeing its neighbours."""
+"""An autoencoder of pictures: patches to codes, codes to patches, each seeing its neighbours.
+
+A code is a form in a colour. They are told by two encoders, of which that of colours sees no more than a
+patch's mean: so a thing of a colour that it never had in training has codes that are known, its form's in its
+colour.
+"""
 
 from __future__ import annotations
 
@@ -23,33 +28,40 @@ class Autoencoder(nn.Module):
     Args:
         numbers: of a patch.
         grid: patches, and codes, on an edge.
-        levels: of the codes, see `FiniteScalarQuantiser`.
+        levels: of the forms, see `FiniteScalarQuantiser`.
+        colour_levels: of the colours; none where the forms tell these, too.
         width: of the layers between.
         blocks: of each of the two halves.
     """
 
-    def __init__(self, numbers: int, grid: int, levels: Sequence[int], width: int, blocks: int) -> None:
+    def __init__(
+        self, numbers: int, grid: int, levels: Sequence[int], colour_levels: Sequence[int], width: int,
+        blocks: int,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.grid = grid
-        self.quantiser = FiniteScalarQuantiser(levels)
+        self.quantiser = FiniteScalarQuantiser([*levels, *colour_levels])
         self.encoder = nn.Sequential(
             nn.Linear(numbers, width), *(_Block(width, grid) for _ in range(blocks)), nn.LayerNorm(width),
             nn.Linear(width, len(levels)),
         )  # fmt: skip
+        self.colours = _ColourEncoder(len(colour_levels)) if colour_levels else None
         self.decoder = nn.Sequential(
-            nn.Linear(len(levels), width), *(_Block(width, grid) for _ in range(blocks)), nn.LayerNorm(width),
-            nn.Linear(width, numbers),
+            nn.Linear(len(levels) + len(colour_levels), width), *(_Block(width, grid) for _ in range(blocks)),
+            nn.LayerNorm(width), nn.Linear(width, numbers),
         )  # fmt: skip
 
     def forward(
-        self, patches: Float[Tensor, "batch patches numbers"]
+        self,
+        patches: Float[Tensor, "batch patches numbers"],
+        coloured: Float[Tensor, "batch patches numbers"],
     ) -> Float[Tensor, "batch patches numbers"]:
-        """The patches as they come back from their codes."""
-        return self._decode(self.quantiser(self.encoder(patches)))
+        """The patches as they come back from their codes, which take the colours from other ones."""
+        return self._decode(self.quantiser(self._encode(patches, coloured)))
 
     def encode(self, patches: Float[Tensor, "batch patches numbers"]) -> Int[Tensor, "batch patches"]:
-        """The code of each patch."""
-        return self.quantiser.codes(self.encoder(patches))
+        """The code of each patch: colour x forms + form."""
+        return self.quantiser.codes(self._encode(patches, patches))
 
     def decode(self, codes: Int[Tensor, "batch patches"]) -> Float[Tensor, "batch patches numbers"]:
         """The patches of codes."""
@@ -59,9 +71,36 @@ class Autoencoder(nn.Module):
         """None: no matrix has a row for each code."""
         return []
 
+    def _encode(self, patches: Tensor, coloured: Tensor) -> Tensor:
+        forms: Tensor = self.encoder(patches)
+        return forms if self.colours is None else torch.cat([forms, self.colours(coloured)], dim=2)
+
     def _decode(self, vectors: Tensor) -> Tensor:
         patches: Tensor = self.decoder(vectors)
         return patches
+
+
+class _ColourEncoder(nn.Module):
+    """What tells colours: two layers over the mean colour of a patch, in which white counts little.
+
+    So a patch that is partly white has the colour of what is on it.
+    """
+
+    def __init__(self, numbers: int, width: int = 64) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(3, width), nn.GELU(), nn.Linear(width, width), nn.GELU(), nn.Linear(width, numbers)
+        )
+
+    def forward(
+        self, patches: Float[Tensor, "batch patches numbers"]
+    ) -> Float[Tensor, "batch patches levels"]:
+        """The numbers that are rounded."""
+        pixels = patches.float().unflatten(2, (-1, 3))
+        weights = (1 - pixels).amax(dim=3, keepdim=True) + 1e-3
+        means = (pixels * weights).sum(dim=2) / weights.sum(dim=2)
+        numbers: Tensor = self.layers(means.to(patches.dtype))
+        return numbers
 
 
 class _Block(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
@@ -52,13 +53,25 @@ class PictureCodec:
         self.trained = False
         """Whether the network has learnt what it is for."""
         self._use(torch.arange(self.network.quantiser.size))
-        self.vocabulary = (
-            f"{size} x {size} pixels, {settings.grid} x {settings.grid} tokens of {settings.levels}"
-        )
+        colours = f" in {settings.colour_levels}" if settings.colour_levels else ""
+        grid = settings.grid
+        self.vocabulary = f"{size} x {size} pixels, {grid} x {grid} tokens of {settings.levels}{colours}"
 
     def __len__(self) -> int:
         """The codes in use, and the special ids."""
         return len(SPECIALS) + len(self._used)
+
+    @property
+    def factors(self) -> tuple[int, int] | None:
+        """How many forms and colours are in use, every form in every colour; None where they are one."""
+        if not self.settings.colour_levels:
+            return None
+        forms = len((self._used % self._forms).unique())
+        return forms, len(self._used) // forms
+
+    @property
+    def _forms(self) -> int:
+        return math.prod(self.settings.levels)
 
     def initialise(self, seed: int) -> None:
         """Begins anew; the random numbers of others stay what they were."""
@@ -70,7 +83,8 @@ class PictureCodec:
     def restrict(self, ids: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
         """Leaves only the codes that occur: a model has fewer to choose from, and paints no unknown ones.
 
-        From now on, in place of any other code of a picture stands the nearest of those in use.
+        Every form that occurs is left in every colour that occurs. From now on, in place of any other code of
+        a picture stands the nearest of those in use.
 
         Args:
             ids: of the pictures to learn from, (pictures, tokens).
@@ -78,9 +92,13 @@ class PictureCodec:
         Returns:
             Their new ids.
         """
-        used, codes = np.unique(ids.astype(np.int64) - len(SPECIALS), return_inverse=True)
-        self._use(self._used[torch.from_numpy(used)])
-        return (codes.reshape(ids.shape) + len(SPECIALS)).astype(np.uint16)
+        codes = self._used.numpy()[ids.astype(np.int64) - len(SPECIALS)]
+        used = np.unique(codes)
+        if self.settings.colour_levels:
+            forms, colours = np.unique(used % self._forms), np.unique(used // self._forms)
+            used = (self._forms * colours[:, np.newaxis] + forms).reshape(-1)
+        self._use(torch.from_numpy(used))
+        return (np.searchsorted(used, codes) + len(SPECIALS)).astype(np.uint16)
 
     def state(self) -> dict[str, Tensor]:
         """What it has learnt, as tensors."""
@@ -96,6 +114,10 @@ class PictureCodec:
         used = weights.pop(_USED, torch.arange(self.network.quantiser.size)).long()
         if not len(used) or used.min() < 0 or used.max() >= self.network.quantiser.size:
             raise RuntimeError(f"{_USED} names codes that there are not")
+        if self.settings.colour_levels:
+            forms, colours = (used % self._forms).unique(), (used // self._forms).unique()
+            if not torch.equal(used, (self._forms * colours.unsqueeze(1) + forms).flatten()):
+                raise RuntimeError(f"{_USED} does not name every form in every colour")
         with torch.no_grad():
             self.network.load_state_dict(weights)
         self.network.eval()
@@ -196,7 +218,9 @@ class PictureCodec:
 
     def _build(self) -> Autoencoder:
         settings = self.settings
-        return Autoencoder(self.unit, settings.grid, settings.levels, settings.width, settings.blocks)
+        return Autoencoder(
+            self.unit, settings.grid, settings.levels, settings.colour_levels, settings.width, settings.blocks
+        )
 
     def _blank(self, picture: Pixels, first: int) -> None:
         """Takes away what is painted from a token on."""

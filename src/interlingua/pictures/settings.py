@@ -15,6 +15,7 @@ __all__ = ["PictureSettings"]
 MAX_CODES = 2**16 - len(SPECIALS)
 """So many ids fit 16 bits."""
 Levels = Annotated[tuple[Annotated[int, Field(ge=2, le=64)], ...], Field(min_length=1, max_length=12)]
+ColourLevels = Annotated[tuple[Annotated[int, Field(ge=2, le=64)], ...], Field(max_length=12)]
 
 
 class PictureSettings(Settings):
@@ -22,9 +23,12 @@ class PictureSettings(Settings):
 
     grid: Literal[8, 16] = 8
     """Tokens on an edge of a picture: 64 or 256 in all."""
-    levels: Levels = (8, 8, 6, 5)
-    """Of each number of a code (finite scalar quantisation); their product, here 1,920, is how many codes
-    there are."""
+    levels: Levels = (4, 4, 4)
+    """Of each number that tells a patch's form (finite scalar quantisation): their product, here 64, is how
+    many forms there are."""
+    colour_levels: ColourLevels = (5, 5, 5)
+    """Of each number that tells a patch's colour; a code is a form in a colour, here one of 8,000. None: the
+    form tells the colour, too."""
     width: Annotated[int, Field(ge=8, le=4096)] = 128
     """Of the codec's layers."""
     blocks: Annotated[int, Field(ge=0, le=32)] = 2
@@ -41,6 +45,8 @@ class PictureSettings(Settings):
 
     @model_validator(mode="after")
     def _refuse_too_many_codes(self) -> Self:
-        if (codes := math.prod(self.levels)) > MAX_CODES:
-            raise ValueError(f"levels make {codes:,} codes, their product, and {MAX_CODES:,} is the most")
+        if (codes := math.prod((*self.levels, *self.colour_levels))) > MAX_CODES:
+            raise ValueError(
+                f"levels and colour_levels make {codes:,} codes, their product; {MAX_CODES:,} is the most"
+            )
         return self

@@ -25,6 +25,8 @@ SQUARES = 0.5
 """Weight of the squared error beside the absolute one: that alone leaves rare colours out at first."""
 WARM_UP = 0.05
 """Share of the time in which the learning rate rises; then it falls to zero."""
+WEAKER, WEAKER_INKS, WEAKEST = 0.5, 0.4, 0.2
+"""The share of pictures in colours that are weaker, of their inks that are, and to what at most."""
 
 ReadPixels = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.uint8]]
 """Flat pixels of pictures by number, (pictures, values)."""
@@ -66,8 +68,9 @@ class CodecLearner:
         settings, device = self.codec.settings, self.learner.weights.master.device
         while True:
             chosen = np.random.default_rng((self.seed, self.step)).integers(0, self.count, settings.batch)
-            patches = patches_of(torch.from_numpy(self.read(chosen)), settings.grid).to(device)
-            loss = self._loss(patches)
+            patches = patches_of(torch.from_numpy(self.read(chosen)), settings.grid)
+            seen, painted = (self._recolour(patches, turn).to(device) for turn in range(2))
+            loss = self._loss(seen, painted)
             loss.backward()
             self.learner.weights.collect_gradient()
             rate = budget_rate(progress(self.step), WARM_UP, self.step + 1)
@@ -81,7 +84,32 @@ class CodecLearner:
         self.codec.network.eval()
         self.codec.trained = True
 
-    def _loss(self, patches: Float[Tensor, "batch patches numbers"]) -> Float[Tensor, ""]:
-        difference = self.network(patches.to(self.dtype)).float() - patches
+    def _recolour(
+        self, patches: Float[Tensor, "batch patches numbers"], turn: int
+    ) -> Float[Tensor, "batch patches numbers"]:
+        """The pictures in other colours: red, green and blue in another order, and some of them weaker.
+
+        Forms are told from pictures in some colours and painted in others, so that they tell nothing of
+        colours. White stays white.
+        """
+        if not self.codec.settings.colour_levels:
+            return patches
+        draw = np.random.default_rng((self.seed, self.step, turn))
+        shape = len(patches), 3
+        orders = torch.from_numpy(draw.permuted(np.tile(np.arange(3), (len(patches), 1)), axis=1))
+        weaker = draw.random((len(patches), 1)) < WEAKER
+        weaker = weaker & (draw.random(shape) < WEAKER_INKS)
+        strengths = torch.from_numpy(np.where(weaker, draw.uniform(WEAKEST, 1, shape), 1)).float()
+        inks = 1 - patches.unflatten(2, (-1, 3))  # from 0, of white
+        inks = inks.gather(3, orders[:, None, None].expand_as(inks)) * strengths[:, None, None]
+        recoloured: Tensor = (1 - inks).flatten(2)
+        return recoloured
+
+    def _loss(
+        self,
+        seen: Float[Tensor, "batch patches numbers"],
+        painted: Float[Tensor, "batch patches numbers"],
+    ) -> Float[Tensor, ""]:
+        difference = self.network(seen.to(self.dtype), painted.to(self.dtype)).float() - painted
         loss: Tensor = difference.abs().mean() + SQUARES * difference.square().mean()
         return loss
