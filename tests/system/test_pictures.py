@@ -44,6 +44,7 @@ def painting(train: Path, **training: Any) -> dict[str, Any]:
     """The same the other way round: pictures are the targets."""
     pictures = {
         "levels": [4, 3],
+        "colour_levels": [3, 3],
         "width": 24,
         "blocks": 1,
         "batch": 16,

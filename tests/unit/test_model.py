@@ -518,7 +518,7 @@ def test_ids_of_two_factors() -> None:
     embedding = FactoredEmbedding(FACTORS, 8)
     for table in embedding.tables():
         nn.init.normal_(table)
-    table = embedding.weight
+    table = embedding(torch.arange(SIZE))
     assert table.shape == (SIZE, 8) == (embedding.num_embeddings, 8)
     assert torch.equal(table[:4], embedding.special)
     for first, second in ((0, 0), (5, 1), (8, 2)):

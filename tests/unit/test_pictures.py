@@ -468,6 +468,15 @@ def test_only_the_codes_of_the_training_pictures_are_kept(
             again.restore({**few.state(), "used": torch.tensor([0, 13])})
 
 
+def test_levels_alone_are_those_of_the_first_versions() -> None:
+    assert PictureSettings.parse({"levels": [8, 8, 6, 5]}, "config.toml").colour_levels == ()
+    assert PictureSettings.parse({"grid": 16}, "config.toml").colour_levels == PictureSettings().colour_levels
+    both = PictureSettings.parse({"levels": [3], "colour_levels": [4]}, "config.toml")
+    assert both.colour_levels == (4,)
+    with pytest.raises(ConfigurationError, match=r"colour_levels make 262,144 codes"):
+        PictureSettings.parse({"levels": [64, 64], "colour_levels": [64]}, "config.toml")
+
+
 def test_forms_and_colours_are_apart(codec: PictureCodec) -> None:
     """A thing in another colour has the same forms, and another thing in its colour the same colours."""
 

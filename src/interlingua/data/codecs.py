@@ -171,8 +171,7 @@ def _load_side(directory: Path, name: str) -> Tokenizer:
 
 def _load_codec(directory: Path, about: Mapping[str, Any]) -> PictureCodec:
     path = directory / CODEC_WEIGHTS
-    settings = {"colour_levels": (), **about["settings"]}  # which the first versions did not tell apart
-    codec = PictureCodec(int(about["size"]), PictureSettings.parse(settings, str(path)))
+    codec = PictureCodec(int(about["size"]), PictureSettings.parse(about["settings"], str(path)))
     if not path.exists():
         return codec  # its run has not come so far
     try:

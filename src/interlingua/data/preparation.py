@@ -215,10 +215,8 @@ def _languages_of(file: CorpusFile, settings: CorpusSettings) -> tuple[str, str]
 
 
 def _of_codec(data: CorpusSettings, pictures: PictureSettings) -> dict[str, Any]:
-    """What decides how pictures are cut into tokens, where targets are pictures."""
-    if data.target_kind != "picture":
-        return {}
-    return {"pictures": pictures.model_dump(mode="json", include={"grid", "levels", "width", "blocks"})}
+    """The settings of the codec, which is kept with the data, where targets are pictures."""
+    return {"pictures": pictures.model_dump(mode="json")} if data.target_kind == "picture" else {}
 
 
 def _write(

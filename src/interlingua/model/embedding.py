@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from interlingua.kinds import SPECIALS
 
-__all__ = ["FactoredEmbedding", "TargetEmbedding", "embed", "tables_of"]
+__all__ = ["FactoredEmbedding", "TargetEmbedding", "embed", "embed_with", "tables_of"]
 
 
 @runtime_checkable
@@ -36,15 +36,19 @@ class FactoredEmbedding(nn.Module):
 
     def __init__(self, factors: tuple[int, int], dim: int) -> None:
         super().__init__()
-        self.factors, self.num_embeddings = factors, len(SPECIALS) + factors[0] * factors[1]
+        self.factors = factors
+        self.num_embeddings = len(SPECIALS) + factors[0] * factors[1]
         self.special, self.first, self.second = (
             nn.Parameter(torch.empty(rows, dim)) for rows in (len(SPECIALS), *factors)
         )
 
-    @property
-    def weight(self) -> Float[Tensor, "vocabulary dim"]:
-        """The table of all ids' vectors."""
-        return torch.cat([self.special, (self.second.unsqueeze(1) + self.first).flatten(0, 1)])
+    def forward(self, ids: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape dim"]:
+        """The vectors of ids."""
+        codes = (ids - len(SPECIALS)).clamp(min=0)
+        first, second = codes % len(self.first), codes.div(len(self.first), rounding_mode="floor")
+        vectors = embed(first, self.first) + embed(second, self.second)
+        special = embed(ids.clamp(max=len(SPECIALS) - 1), self.special)
+        return torch.where((ids < len(SPECIALS)).unsqueeze(-1), special, vectors)
 
     def tables(self) -> list[Tensor]:
         """What is learnt."""
@@ -52,6 +56,12 @@ class FactoredEmbedding(nn.Module):
 
 
 TargetEmbedding = nn.Embedding | FactoredEmbedding
+
+
+def embed_with(embedding: TargetEmbedding, ids: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape dim"]:
+    """The vectors of ids."""
+    vectors = embedding(ids) if isinstance(embedding, FactoredEmbedding) else embed(ids, embedding.weight)
+    return cast(Tensor, vectors)
 
 
 def tables_of(module: HasTables | nn.Embedding | nn.Linear) -> list[Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from interlingua.kinds import SPECIALS
 from interlingua.model.embedding import FactoredEmbedding, TargetEmbedding
@@ -30,23 +31,25 @@ class FactoredProjection(nn.Module):
         self.first = Linear(dim, len(SPECIALS) + factors[0])
         self.inner = Linear(dim, dim)
         self.gates = nn.Parameter(1 + torch.randn(factors[0], dim) / 2)
-        self.second = Linear(dim, factors[1])
-        for linear in (self.first, self.inner, self.second):
+        self.second = nn.Parameter(torch.empty(factors[1], dim))
+        self.bias = nn.Parameter(torch.zeros(factors[1]))
+        for linear in (self.first, self.inner):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
+        nn.init.xavier_uniform_(self.second)
 
     def forward(self, hidden: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows vocabulary"]:
         """Each first factor lets through other parts of what there is to say about the second one."""
         first = torch.log_softmax(self.first(hidden).float(), dim=-1)
         special, first = first.tensor_split([len(SPECIALS)], dim=-1)
-        let_through = self.inner(hidden).unsqueeze(-2) * self.gates  # (rows, first, dim)
-        second = torch.log_softmax(self.second(let_through).float(), dim=-1)
-        both = (first.unsqueeze(-1) + second).transpose(-1, -2)  # (rows, second, first)
-        return torch.cat([special, both.flatten(-2)], dim=-1)
+        table = (self.second.unsqueeze(1) * self.gates).flatten(0, 1)  # (second x first, dim)
+        scores = F.linear(self.inner(hidden).to(table.dtype), table).unflatten(-1, (len(self.second), -1))
+        second = torch.log_softmax((scores + self.bias.unsqueeze(1)).float(), dim=-2)  # (rows, second, first)
+        return torch.cat([special, (first.unsqueeze(-2) + second).flatten(-2)], dim=-1)
 
     def tables(self) -> list[Tensor]:
         """The matrices with a row for each factor."""
-        return [self.first.weight, self.gates, self.second.weight]
+        return [self.first.weight, self.gates, self.second]
 
 
 def build_projection(

@@ -137,8 +137,13 @@ class Model(Seq2Seq, Protocol):
 
     training: bool
 
+    @property
+    def target_size(self) -> int:
+        """How many ids targets are made of."""
+        ...
+
     def tables(self) -> list[Tensor]:
-        """The matrices with a row for each token or position, that of the target's tokens first.
+        """The matrices with a row for each token, each factor of tokens, or each position.
 
         Optimizers treat them unlike hidden layers.
         """

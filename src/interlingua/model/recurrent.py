@@ -15,7 +15,7 @@ from interlingua.errors import ConfigurationError
 from interlingua.kinds import Source
 from interlingua.model.attention import attention_bias
 from interlingua.model.dropout import Dropout
-from interlingua.model.embedding import TargetEmbedding, embed, tables_of
+from interlingua.model.embedding import TargetEmbedding, embed_with, tables_of
 from interlingua.model.frontends import Frontend
 from interlingua.model.linear import Linear
 from interlingua.model.projection import (
@@ -220,6 +220,11 @@ class Recurrent(nn.Module):
         attention = self.settings.attention
         return Explanation(None if attention == "none" else attention, None, None, None)
 
+    @property
+    def target_size(self) -> int:
+        """How many ids targets are made of."""
+        return self.target_embedding.num_embeddings
+
     def tables(self) -> list[Tensor]:
         """The embeddings and the projections."""
         ctc = [] if self.ctc_projection is None else [self.ctc_projection.weight]
@@ -274,4 +279,4 @@ class Recurrent(nn.Module):
         return torch.cat([torch.tanh(hidden), *cell], dim=1)
 
     def _embed(self, ids: Int[Tensor, "batch length"]) -> Float[Tensor, "batch length dim"]:
-        return self.dropout(embed(ids, self.target_embedding.weight) * math.sqrt(self.settings.dim))
+        return self.dropout(embed_with(self.target_embedding, ids) * math.sqrt(self.settings.dim))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from interlingua.kinds import Source
 from interlingua.model.attention import attention_bias, causal_mask
 from interlingua.model.dropout import Dropout
-from interlingua.model.embedding import TargetEmbedding, embed, tables_of
+from interlingua.model.embedding import TargetEmbedding, embed_with, tables_of
 from interlingua.model.frontends import Frontend
 from interlingua.model.layers import DecoderLayer, EncoderLayer, LayerCache, LayerSettings, build_norm
 from interlingua.model.positions import GridPositions, LearnedPositions, SinusoidalPositions, Sinusoids
@@ -213,9 +213,14 @@ class Transformer(nn.Module):
         )
         width = head_dim if kind == "rotary" else dim
         positions = SinusoidalPositions(width) if self.positions is None else self.positions
-        device = self.target_embedding.weight.device
+        device = tables_of(self.target_embedding)[0].device
         code = positions(torch.zeros(1, length, width, device=device))[0]
         return Explanation("scaled dot", head_dim, kind, code)
+
+    @property
+    def target_size(self) -> int:
+        """How many ids targets are made of."""
+        return self.target_embedding.num_embeddings
 
     def tables(self) -> list[Tensor]:
         """Embeddings, learned positions and the projections."""
@@ -237,7 +242,7 @@ class Transformer(nn.Module):
 
     def _embed_at(self, ids: Int[Tensor, "batch length"], first: int) -> Float[Tensor, "batch length dim"]:
         """Target tokens from a position on, in a grid with the place of what comes after each."""
-        x = embed(ids, self.target_embedding.weight) * self.settings.embedding_scale
+        x = embed_with(self.target_embedding, ids) * self.settings.embedding_scale
         return self._add_positions(x if self.grid is None else self.grid(x, first), first)
 
     def _add_positions(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -27,8 +28,8 @@ class PictureSettings(Settings):
     """Of each number that tells a patch's form (finite scalar quantisation): their product, here 64, is how
     many forms there are."""
     colour_levels: ColourLevels = (5, 5, 5)
-    """Of each number that tells a patch's colour; a code is a form in a colour, here one of 8,000. None: the
-    form tells the colour, too."""
+    """Of each number that tells a patch's colour; a code is a form in a colour, here one of 8,000. None, as
+    where `levels` alone are given: the form tells the colour, too, as in the first versions."""
     width: Annotated[int, Field(ge=8, le=4096)] = 128
     """Of the codec's layers."""
     blocks: Annotated[int, Field(ge=0, le=32)] = 2
@@ -42,6 +43,12 @@ class PictureSettings(Settings):
     caption_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """The share of captions that are taken away in training, so that guidance can tell what they do (Ho and
     Salimans 2021)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_levels_alone(cls, values: Any) -> Any:
+        alone = isinstance(values, Mapping) and "levels" in values
+        return {"colour_levels": (), **values} if alone else values
 
     @model_validator(mode="after")
     def _refuse_too_many_codes(self) -> Self:

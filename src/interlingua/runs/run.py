@@ -199,7 +199,7 @@ def _refuse_late(plan: Plan, started: float) -> None:
     if minutes is not None and took_s >= 60 * minutes:
         raise ConfigurationError(
             "the time was over before training could begin", where="minutes",
-            found=f"{60 * minutes:.0f} s were given, and preparing the data took {took_s:.0f} s",
+            found=f"{60 * minutes:.0f} s were given; starting up and preparing the data took {took_s:.0f} s",
             accepted="Give it more minutes, or start again: the prepared data is kept.",
         )  # fmt: skip
 

@@ -217,7 +217,8 @@ def _time_left(trainer: Trainer) -> Iterator[Event]:
     left_s = trainer.budget.ends_at - time.monotonic()
     if minutes is not None and left_s < SMALL_SHARE_LEFT * 60 * minutes and not trainer.learner.step:
         left = f"{max(0.0, left_s):.0f} s of the {60 * minutes:.0f} s"
-        yield Note(f"{left} are left for training and scoring: preparing took the rest", warning=True)
+        took = "starting up and preparing the data took the rest"
+        yield Note(f"{left} are left for training and scoring: {took}", warning=True)
 
 
 def _finish(trainer: Trainer, session: Session, reason: str) -> Generator[Event, None, list[dict[str, Any]]]:

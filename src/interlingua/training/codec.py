@@ -69,7 +69,7 @@ class CodecLearner:
         while True:
             chosen = np.random.default_rng((self.seed, self.step)).integers(0, self.count, settings.batch)
             patches = patches_of(torch.from_numpy(self.read(chosen)), settings.grid)
-            seen, painted = (self._recolour(patches, turn).to(device) for turn in range(2))
+            seen, painted = (self._recolour(patches, turn).to(device) for turn in (1, 2))
             loss = self._loss(seen, painted)
             loss.backward()
             self.learner.weights.collect_gradient()

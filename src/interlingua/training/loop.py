@@ -147,7 +147,7 @@ def optimise(
     model, device = learner.model, learner.weights.master.device
     accumulate = learner.settings.accumulate
     model.train()
-    divergence = _Divergence(math.log(len(model.tables()[0])))
+    divergence = _Divergence(math.log(model.target_size))
     skipped = 0
     while True:
         total, tokens, padding = 0.0, 0, 0.0
