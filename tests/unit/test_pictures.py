@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from interlingua.data.codecs import load_tokenizers, save_tokenizers
-from interlingua.errors import BundleError, DataError
+from interlingua.errors import BundleError, ConfigurationError, DataError
 from interlingua.kinds import EOS, SPECIALS
 from interlingua.pictures.codec import PictureCodec
 from interlingua.pictures.patches import patches_of, pixels_of

@@ -144,6 +144,7 @@ def _specify(bundle: Bundle, names: Sequence[Sequence[str]], positions: int | No
     decoder = transformer_spec.TransformerDecoderSpec(settings.decoder_layers, **options)
     assert isinstance(model.frontend, TokenFrontend)
     assert isinstance(model.projection, Linear)
+    assert isinstance(model.target_embedding, nn.Embedding)
     scales = model.frontend.scale, getattr(settings, "embedding_scale", model.frontend.scale)
     for side, scale in zip((encoder, decoder), scales, strict=True):
         side.pre_norm = settings.norm == "pre"

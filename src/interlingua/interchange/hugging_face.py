@@ -239,6 +239,7 @@ def _tables(model: Transformer, vocabularies: Vocabularies, class_: ModelClass) 
     """Embeddings and the projection, of ids as `vocabularies` gives them."""
     assert isinstance(model.frontend, TokenFrontend)
     assert isinstance(model.projection, Linear)
+    assert isinstance(model.target_embedding, nn.Embedding)
     order = _width_order(model)
     source, target, output = (
         table.detach()[:, order].contiguous()

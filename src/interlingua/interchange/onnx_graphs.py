@@ -123,6 +123,7 @@ class DecoderWithPast(Graph):
         model = self.model
         present: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
         length = past[0].shape[2]
+        assert isinstance(model.target_embedding, nn.Embedding)
         x = self.embed(model.target_embedding.weight, input_ids, length)
         new = torch.arange(input_ids.shape[1]).unsqueeze(1) + length
         future = torch.arange(input_ids.shape[1] + length).unsqueeze(0) > new
