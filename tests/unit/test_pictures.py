@@ -478,7 +478,7 @@ def test_levels_alone_are_those_of_the_first_versions() -> None:
 
 
 def test_forms_and_colours_are_apart(codec: PictureCodec) -> None:
-    """A thing in another colour has the same forms, and another thing in its colour the same colours."""
+    """Tiles of other colours have other colour numbers; a tile keeps its own beside any other."""
 
     def codes(*names: str) -> np.ndarray:
         ids = codec.encode_pixels(tiles([*names]).reshape(1, -1))[0]

@@ -89,7 +89,7 @@ class CodecLearner:
     ) -> Float[Tensor, "batch patches numbers"]:
         """The pictures in other colours: red, green and blue in another order, and some of them weaker.
 
-        Forms are told from pictures in some colours and painted in others, so that they tell nothing of
+        Forms are told from pictures in some colours and painted in others, so that they tell little of
         colours. White stays white.
         """
         if not self.codec.settings.colour_levels:
