@@ -23,6 +23,8 @@ class Selection:
     """Validations since the score last rose."""
     lowest_loss: float = math.inf
     """While nothing is right yet."""
+    tolerance: float = 0.0
+    """The share of the best score by which a later one may be worse and is as good."""
 
     @property
     def patience_ended(self) -> bool:
@@ -32,8 +34,8 @@ class Selection:
     def add(self, score: float, step: int, *, acceptable: bool = True, loss: float | None = None) -> bool:
         """Takes a validation in; returns whether it is the best so far.
 
-        Of equal ones the later is, but it is not better, which is what patience waits for. One that is not
-        acceptable, whatever its score, is neither.
+        Of equal ones, and of those within the tolerance, the later is, but it is not better, which is what
+        patience waits for. One that is not acceptable, whatever its score, is neither.
 
         Args:
             score: larger is better.
@@ -41,11 +43,12 @@ class Selection:
             acceptable: whether they may be saved.
             loss: where nothing is right yet, of which no score can tell: then a lower one is better.
         """
-        best, better = acceptable and score >= self.best_score, acceptable and score > self.best_score
+        slack = self.tolerance * abs(self.best_score) if math.isfinite(self.best_score) else 0.0
+        best, better = acceptable and score >= self.best_score - slack, acceptable and score > self.best_score
         if loss is not None and loss < self.lowest_loss:
             self.lowest_loss, better = loss, acceptable
         if best:
-            self.best_score, self.best_step = score, step
+            self.best_score, self.best_step = max(score, self.best_score), step
         self.without_better = 0 if better else self.without_better + 1
         return best
 

@@ -41,6 +41,11 @@ __all__ = ["USED_UP", "Trainer"]
 PROGRESS_EVERY_S = 1.0
 USED_UP = "the budget is used up"
 
+DRAWN_TOLERANCE = 0.02
+"""Of targets that are drawn, by how much of the best bits a token later weights may be worse and are kept: most
+of a picture's bits are what no caption says, while the rate that falls goes on to make drawings truer
+(benchmarks/results/pictures.md, "The last weights")."""
+
 # In a budget of time:
 TRAINING_PER_VALIDATION = 15
 """So many times as long as a validation took passes before the next one."""
@@ -75,9 +80,11 @@ class Trainer:
         self.plan, self.settings = plan, plan.experiment.training
         self.learner, self.validator, self.journal, self.clock = learner, validator, journal, clock
         self.budget = choose_budget(self.settings, clock)
-        # A budget of time is used to its end.
+        draws = plan.prepared.train.target_kind == "picture" and not self.fine_tuning
         self.selection = Selection(
-            patience=0 if self.settings.minutes is not None else self.settings.patience
+            # A budget of time is used to its end.
+            patience=0 if self.settings.minutes is not None else self.settings.patience,
+            tolerance=DRAWN_TOLERANCE if draws else 0.0,
         )
         self.position = Position()
         self.validations_done = 0  # how many the budget's progress has asked for so far
@@ -252,7 +259,8 @@ class Trainer:
         ours, best = validation.outputs, self.best_outputs
         score, best_score = validation.selection_score, self.selection.best_score
         shared = min(len(ours), len(best))
-        if shared and len(ours) != len(best) and not validation.by_loss:
+        differ = shared and len(ours) != len(best) and not validation.by_loss
+        if differ:
             score, self.selection.best_score = (self.validator.judge(each[:shared]) for each in (ours, best))
         if self.fine_tuning and not self.learner.step:
             self.comparison.start_from(validation)
@@ -261,7 +269,9 @@ class Trainer:
         ties = score == self.selection.best_score and not self.comparison.is_preferred(validation)
         loss = validation.loss if validation.is_all_wrong else None
         if self.selection.add(score, self.learner.step, acceptable=keeps_old and not ties, loss=loss):
-            self.selection.best_score, self.best_outputs = validation.selection_score, ours
+            if differ:
+                self.selection.best_score = validation.selection_score
+            self.best_outputs = ours
             self.comparison.save(validation)
             return True
         self.selection.best_score = best_score
