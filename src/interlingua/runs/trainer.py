@@ -42,8 +42,8 @@ PROGRESS_EVERY_S = 1.0
 USED_UP = "the budget is used up"
 
 DRAWN_TOLERANCE = 0.02
-"""Of targets that are drawn, by how much of the best bits a token later weights may be worse and are kept: most
-of a picture's bits are what no caption says, while the rate that falls goes on to make drawings truer
+"""Of targets that are drawn, by how much of the best bits a token later weights may be worse and are kept:
+most of a picture's bits are what no caption says, while the rate that falls goes on to make drawings truer
 (benchmarks/results/pictures.md, "The last weights")."""
 
 # In a budget of time:
