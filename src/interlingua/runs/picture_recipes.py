@@ -26,8 +26,8 @@ SHALLOW: dict[str, dict[str, Any]] = {
 """Layers for a short time, by what targets are: more pictures are seen, at half the rate. What is beside
 what is learnt from fewer of them where the patches' places are hardly mixed before they are looked at."""
 PAINTING: dict[str, Any] = {"sample": True, "beam": 1, "min_p": 0.05, "temperature": 0.8}
-"""How targets that are pictures are looked for: drawn, since the most probable picture is a dull one, but with
-care, and not from what is hardly probable: of 64 tokens one wrong one is too many."""
+"""How targets that are pictures are looked for: drawn, since the most probable picture is a dull one, but
+with care, and not from what is hardly probable: of 64 tokens one wrong one is too many."""
 GUIDANCE = 1.2
 """Where the model also knows pictures without their caption. By itself it forgets to paint the last thing;
 much more guidance makes all pictures of a caption alike."""
