@@ -787,6 +787,22 @@ class TestArchives:
             path = zip_of(tmp_path / "b.zip", {f"T.{code}-en.en": "one\n", f"T.{code}-en.{code}": "um\n"})
             assert read(path) == [("um", "one")]
 
+    @pytest.mark.parametrize("roles", [("src", "trg"), ("src", "tgt"), ("source", "target")])
+    def test_suffixes_may_say_source_and_target(self, roles: tuple[str, str], tmp_path: Path) -> None:
+        source, target = roles
+        members = {
+            f"my-data/train.{target}": "eins\n",
+            f"my-data/train.{source}": "one\n",
+            "my-data/train.id": "1\n",
+        }
+        path = zip_of(tmp_path / "a.zip", dict(members))
+        assert read(path) == read(path, settings=EN_DE) == [("one", "eins")]
+        said = zip_of(
+            tmp_path / "b.zip", {name.replace("my-data", "eng-deu"): text for name, text in members.items()}
+        )
+        assert read(said, settings=EN_DE) == [("one", "eins")]
+        assert read(said, settings=CorpusSettings(languages=("de", "en"))) == [("eins", "one")]
+
     @pytest.mark.parametrize("suffix", ["", ".txt"])
     def test_a_package_of_argos_says_its_direction(self, suffix: str, tmp_path: Path) -> None:
         members = {f"data-en_de/source{suffix}": "one\ntwo\n", f"data-en_de/target{suffix}": "eins\nzwei\n"}

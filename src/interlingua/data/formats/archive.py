@@ -21,6 +21,8 @@ __all__ = ["find_members"]
 NO_LANGUAGES = ("ids", "xml", "txt", "md", "doc", "pdf", "htm", "rtf", "log", "sgm", "gz", "xz", "bz2", "zst")
 """Suffixes that look like codes of languages."""
 SHOWN = 10
+ROLES = ("src", "trg"), ("src", "tgt"), ("source", "target")
+"""Suffixes that say which file is which, as the Tatoeba Challenge and many recipes have them."""
 _ABOUT = re.compile(r"(readme|licen[cs]e|copying|citation|changelog|authors)\b", re.IGNORECASE)
 _ORDER = re.compile(r"(?:^|[./_])([A-Za-z_]{2,15})-([A-Za-z_]{2,15})(?:\.[a-z]+)?$")
 """The languages in a name such as Books.en-de."""
@@ -127,7 +129,11 @@ def _parallel(names: Collection[str], suffixes: Collection[str]) -> dict[str, di
     for name in names:
         path = PurePosixPath(_uncompressed(name))
         code = path.suffix.removeprefix(".")
-        if is_code(code) and code.lower() not in NO_LANGUAGES and path.suffix.lower() not in suffixes:
+        if (
+            (is_code(code) or code in ("source", "target"))
+            and code.lower() not in NO_LANGUAGES
+            and path.suffix.lower() not in suffixes
+        ):
             by_stem[str(path.with_suffix(""))][code] = name
     return {stem: codes for stem, codes in by_stem.items() if len(codes) > 1}
 
@@ -140,6 +146,12 @@ def _order(stem: str, codes: Collection[str]) -> tuple[str, str] | None:
 
 def _choose(stem: str, by_code: dict[str, str], languages: tuple[str, str] | None) -> tuple[str, str] | None:
     """The source's and the target's file."""
+    for roles in ROLES:
+        if {*roles} <= {*by_code}:  # beside them there may be ids
+            named = _ORDER.search(str(PurePosixPath(stem).parent))
+            turned = languages and named and all(map(match, reversed(languages), named.groups()))
+            source, target = reversed(roles) if turned else roles
+            return by_code[source], by_code[target]
     named = _ORDER.search(stem)
     asked = languages or _order(stem, by_code) or (named and (named[1], named[2]))
     if not asked or (not languages and len(by_code) != 2):
