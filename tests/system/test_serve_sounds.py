@@ -117,6 +117,18 @@ def test_openais_client_gets_every_format(client, said, tmp_path):
     assert ask(model="melodies", file=file, temperature=0.2).text
 
 
+def test_openais_client_gets_a_text_piece_by_piece(client, served):
+    content = long_tune(8)
+    told = list(client.audio.transcriptions.create(model="melodies", file=content, stream=True))
+    assert [each.type for each in told[:-1]] == ["transcript.text.delta"] * (len(told) - 1)
+    assert len(told) > 2
+    assert told[-1].type == "transcript.text.done"
+    whole = client.audio.transcriptions.create(model="melodies", file=content).text
+    assert told[-1].text == "".join(each.delta for each in told[:-1]) == whole
+    with pytest.raises(openai.APIError, match="sound file"):
+        list(client.audio.transcriptions.create(model="melodies", file=b"no sound", stream=True))
+
+
 def test_openais_client_finds_the_models(client):
     assert [model.id for model in client.models.list()] == ["melodies"]
     assert client.models.retrieve("melodies").owned_by == "interlingua"
@@ -131,7 +143,7 @@ def test_openais_client_finds_the_models(client):
         ({"response_format": "doc"}, openai.BadRequestError, "response_format", None, "verbose_json"),
         ({"temperature": 7}, openai.BadRequestError, "temperature", None, "less than or equal to 1"),
         ({"timestamp_granularities": ["x"]}, openai.BadRequestError, None, None, "timestamp_granularities"),
-        ({"stream": True}, openai.BadRequestError, "stream", None, "false"),
+        ({"stream": True, "response_format": "srt"}, openai.BadRequestError, "stream", None, "json"),
         ({"file": b"no sound"}, openai.BadRequestError, "file", None, "sound file"),
         ({"file": b""}, openai.BadRequestError, "file", None, "empty"),
         ({"file": bytes(BYTES + 10_000)}, openai.APIStatusError, None, None, f"{BYTES:,} bytes"),

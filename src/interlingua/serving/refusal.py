@@ -50,13 +50,19 @@ class RefusalError(Exception):
         """The answer that says so, in the form of whose API the path is of."""
         if not path.startswith(_OPENAI_PATHS):
             return JSONResponse({"error": self.message}, self.status, headers=self.headers)
-        status = 401 if self.status == 403 else self.status
-        type_, code = _OPENAI_ERRORS.get(status, ("invalid_request_error", None))
-        error = {
-            "message": self.message, "type": "server_error" if status >= 500 else type_, "param": self.field,
-            "code": self.code or code,
+        return JSONResponse({"error": self.for_openai()}, self._openai_status, headers=self.headers)
+
+    def for_openai(self) -> dict[str, str | None]:
+        """The error as OpenAI's clients read it."""
+        type_, code = _OPENAI_ERRORS.get(self._openai_status, ("invalid_request_error", None))
+        return {
+            "message": self.message, "type": "server_error" if self.status >= 500 else type_,
+            "param": self.field, "code": self.code or code,
         }  # fmt: skip
-        return JSONResponse({"error": error}, status, headers=self.headers)
+
+    @property
+    def _openai_status(self) -> int:
+        return 401 if self.status == 403 else self.status
 
 
 def deadline_missed() -> RefusalError:

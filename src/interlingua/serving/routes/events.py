@@ -15,27 +15,38 @@ __all__ = ["Tell", "stream_events"]
 
 Tell = Callable[[dict[str, Any]], object]
 """Called with what is known so far."""
+Work = Callable[[Tell], Awaitable[dict[str, Any]]]
 
 
-def stream_events(work: Callable[[Tell], Awaitable[dict[str, Any]]]) -> StreamingResponse:
-    """The answer of some work: events named progress, then done with the whole answer, or error."""
+def stream_events(work: Work, *, for_openai: bool = False) -> StreamingResponse:
+    """The answer of some work: events named progress, then done with the whole answer, or error.
+
+    Args:
+        work: is given what tells what is known so far; returns the whole answer.
+        for_openai: its events have no names, and errors are written as there.
+    """
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(work), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_events(work, for_openai), media_type="text/event-stream", headers=headers)
 
 
-async def _events(work: Callable[[Tell], Awaitable[dict[str, Any]]]) -> AsyncIterator[str]:
+async def _events(work: Work, for_openai: bool) -> AsyncIterator[str]:
     queue: asyncio.Queue[str | None] = asyncio.Queue()
 
+    def put(name: str, content: dict[str, Any]) -> None:
+        event = "" if for_openai else f"event: {name}\n"
+        queue.put_nowait(f"{event}data: {json.dumps(content, ensure_ascii=False)}\n\n")
+
     def tell(content: dict[str, Any]) -> None:
-        queue.put_nowait(_event("progress", content))
+        put("progress", content)
 
     async def run() -> None:
         try:
-            queue.put_nowait(_event("done", await work(tell)))
+            put("done", await work(tell))
         except RefusalError as refusal:
             retry = {"retryAfter": int(after)} if (after := refusal.headers.get("Retry-After")) else {}
             mistake = {"status": refusal.status} if refusal.status < 500 else {}
-            queue.put_nowait(_event("error", {"error": refusal.message, **mistake, **retry}))
+            error = refusal.for_openai() if for_openai else refusal.message
+            put("error", {"error": error, **mistake, **retry})
         finally:
             queue.put_nowait(None)
 
@@ -46,7 +57,3 @@ async def _events(work: Callable[[Tell], Awaitable[dict[str, Any]]]) -> AsyncIte
         await task
     finally:
         task.cancel()
-
-
-def _event(name: str, content: dict[str, Any]) -> str:
-    return f"event: {name}\ndata: {json.dumps(content, ensure_ascii=False)}\n\n"

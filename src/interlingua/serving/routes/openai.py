@@ -8,16 +8,16 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import BaseModel, Field, ValidationError
 
 from interlingua.documents.captions import format_captions, group_words
 from interlingua.serving.http.limits import AccessControl
 from interlingua.serving.models.catalogue import name_of
 from interlingua.serving.models.sounds import SoundModel
 from interlingua.serving.refusal import RefusalError
+from interlingua.serving.routes.events import Tell, stream_events
 from interlingua.serving.routes.schema import MULTIPART
-from interlingua.serving.routes.transcription import Segment, Transcript, TranscriptionService
+from interlingua.serving.routes.transcription import OnSegment, Segment, Transcript, TranscriptionService
 from interlingua.serving.routes.uploads import read_file_form
 
 __all__ = ["log_sound", "routes", "validate_fields"]
@@ -40,7 +40,9 @@ class TranscriptionForm(BaseModel):
     timestamp_granularities: Annotated[list[Granularity], Field(alias="timestamp_granularities[]")] = [
         "segment"
     ]
-    stream: SkipJsonSchema[Annotated[Literal["false"], BeforeValidator(str.lower)]] = "false"
+    stream: Annotated[bool, Field(description="Answer with server-sent events, of response_format json.")] = (
+        False
+    )
 
 
 def routes(service: TranscriptionService, access: AccessControl) -> APIRouter:
@@ -62,12 +64,33 @@ def routes(service: TranscriptionService, access: AccessControl) -> APIRouter:
             if name in fields:
                 fields["timestamp_granularities[]"] = upload.fields[name]
         asked = validate_fields(TranscriptionForm, fields)
+        if asked.stream and asked.response_format != "json":
+            raise RefusalError(400, "stream goes with response_format json.", field="stream")
         served = service.catalogue.choose(asked.model, asked.language)
-        found = await service.transcribe(
-            upload.content, served, _search(asked, service), arrived_at=request.state.arrived_at
-        )
-        log_sound(request, service, served, found)
-        return _answer(found, asked, served)
+
+        async def work(on_segment: OnSegment | None = None) -> Transcript:
+            found = await service.transcribe(
+                upload.content, served, _search(asked, service), arrived_at=request.state.arrived_at,
+                on_segment=on_segment,
+            )  # fmt: skip
+            log_sound(request, service, served, found)
+            return found
+
+        async def tell_all(tell: Tell) -> dict[str, Any]:
+            told = ""
+
+            def tell_more(so_far: Transcript) -> None:
+                nonlocal told
+                if more := so_far.text[len(told) :]:
+                    told = so_far.text
+                    tell({"type": "transcript.text.delta", "delta": more})
+
+            return {"type": "transcript.text.done", "text": (await work(tell_more)).text}
+
+        if asked.stream:
+            service.pool.admit()  # while the answer can still be a 503
+            return stream_events(tell_all, for_openai=True)
+        return _answer(await work(), asked, served)
 
     return router
 

@@ -18,7 +18,7 @@ from interlingua.serving.routes.uploads import overwrite
 from interlingua.serving.settings import ServeSettings
 from interlingua.sound.reading import SAMPLE_RATE
 
-__all__ = ["Segment", "SpokenWord", "Transcript", "TranscriptionService"]
+__all__ = ["OnSegment", "Segment", "SpokenWord", "Transcript", "TranscriptionService"]
 
 _SECOND_COST = 10
 """Of a second: about so many tokens are said in it."""
