@@ -23,6 +23,7 @@ from interlingua.inference.captioner import Captioner
 from interlingua.inference.painter import Painter
 from interlingua.pictures.reading import read_picture
 from interlingua.runs import codec_phase
+from interlingua.runs.events import Validated
 from interlingua.runs.plans import make_plans
 from interlingua.runs.run import resume, start
 from interlingua.settings import merge
@@ -284,6 +285,17 @@ def test_the_verbs_take_models_of_pictures(says: Path, paints: Path, pairs: Path
     assert report["bits_per_token"] < 3
     assert report["copies"] is not None
     assert "codec" in run("evaluate", paints, pairs).stdout
+
+
+def test_training_and_evaluate_count_the_same_bits(pairs: Path, tmp_path: Path) -> None:
+    valid = pairs.with_name("few.tsv")
+    valid.write_text("".join(f"{line}\n" for line in pairs.read_text().split("\n")[:20]))
+    given = merge(painting(pairs, max_steps=2), {"data": {"valid": [str(valid)]}})
+    *_, validated = [
+        event for event in start(given, tmp_path / "run", force=True) if isinstance(event, Validated)
+    ]
+    report = json.loads(run("evaluate", tmp_path / "run", valid, "--json").stdout)
+    assert report["bits_per_token"] == pytest.approx(validated.metrics["bits/token"], rel=1e-4)
 
 
 def test_samples_are_ranked_by_a_model_that_describes(

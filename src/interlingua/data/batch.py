@@ -33,6 +33,11 @@ class Batch(NamedTuple):
     target_tokens: int
     """Real tokens of target_out."""
 
+    def without_ends(self) -> Batch:
+        """The same targets, all of one length, of which the end is not to be predicted."""
+        tokens = self.target_tokens - len(self.target_out)
+        return Batch(self.source, self.target_in[:, :-1], self.target_out[:, :-1], tokens)
+
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
         source = Source(*(part.to(device, non_blocking=True) for part in self.source))

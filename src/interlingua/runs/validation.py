@@ -430,6 +430,8 @@ class Validator:
             lengths = self.store.source_lengths[indices], self.store.target_lengths[indices]
             for chosen in epoch_batches(*lengths, self.max_tokens, 0, 0, max_source=self.max_source):
                 batch = make_batch(self.store, indices[chosen]).to(self.device)
+                if self.store.target_kind == "picture":  # which always have as many tokens
+                    batch = batch.without_ends()
                 loss = CrossEntropy()(model, batch)
                 total, tokens = total + float(loss.sums["loss"]), tokens + loss.tokens
             characters += sum(map(self._target_size, indices.tolist()))
