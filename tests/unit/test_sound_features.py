@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 from transformers.audio_utils import mel_filter_bank, spectrogram, window_function
 
+from interlingua.data.loader import SoundAugmentation
 from interlingua.errors import ConfigurationError
-from interlingua.sound.augmentation import AugmentationSettings, augment, spec_augment
+from interlingua.kinds import EOS, PAD
+from interlingua.sound.augmentation import AugmentationSettings, augment, noise_alone, spec_augment
 from interlingua.sound.features import NUM_BANDS, WINDOW, frame_count, log_mel, normalise, pad_frames
 from interlingua.sound.reading import SAMPLE_RATE, Samples
 
@@ -20,6 +22,7 @@ NOTHING = AugmentationSettings(
     speeds=(1,),
     gain_probability=0,
     noise_probability=0,
+    noise_alone_probability=0,
     silence_probability=0,
     frequency_masks=0,
     time_masks=0,
@@ -237,3 +240,58 @@ def test_settings_out_of_order_are_refused() -> None:
         AugmentationSettings.parse({"min_snr_db": 30, "max_snr_db": 20})
     with pytest.raises(ConfigurationError, match="speeds"):
         AugmentationSettings.parse({"speeds": [0.0]})
+
+
+def test_noise_alone_is_steady_as_long_and_at_most_as_loud() -> None:
+    always = AugmentationSettings(noise_alone_probability=1)
+    tone = (8000 * np.sin(2 * np.pi * 1000 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)).astype(np.int16)
+    tone[SAMPLE_RATE // 4 :] = 0
+    drawn = [noise_alone(tone, (seed,), always) for seed in range(40)]
+    quieter, near = [], []
+    for seed, noise in enumerate(drawn):
+        assert noise is not None
+        assert (noise.dtype, noise.shape) == (np.float32, tone.shape)
+        assert np.array_equal(noise, noise_alone(tone, (seed,), always))
+        quieter.append(decibels(tone / 32_768) - decibels(noise))
+        quarters = [decibels(quarter) for quarter in noise.reshape(4, -1)]
+        assert max(quarters) - min(quarters) < 3  # the tone's end is nowhere to be heard
+        power = np.square(np.abs(np.fft.rfft(noise)))
+        assert power.max() < 0.05 * power.sum()  # nor is it a tone
+        near.append(power[:2000].sum() > 0.9 * power.sum())
+    assert -0.01 < min(quieter) < 5
+    assert 25 < max(quieter) < 30.01
+    assert 10 < sum(near) < 30  # half of it lies where the recording does
+
+
+def test_noise_alone_is_rare_and_of_any_length() -> None:
+    samples = speech_like()
+    assert all(noise_alone(samples, (seed,), NOTHING) is None for seed in range(100))
+    often = [noise_alone(samples, (seed,), AugmentationSettings()) is not None for seed in range(2000)]
+    assert 20 < sum(often) < 60
+    always = AugmentationSettings(noise_alone_probability=1)
+    for size in (1, 2, 100, 2**19 + 7):
+        for seed in range(5):
+            for level in (0, 1000):
+                noise = noise_alone(np.full(size, level, np.int16), (seed,), always)
+                assert noise is not None
+                assert len(noise) == size
+                assert np.isfinite(noise).all()
+    assert noise_alone(np.zeros(0, np.int16), (1,), always) is None
+
+
+def test_nothing_is_said_in_noise_alone() -> None:
+    class Sounds:
+        def source(self, _: int) -> Samples:
+            return speech_like(0.2)
+
+        def target(self, _: int) -> list[int]:
+            return [7, 8]
+
+    settings = with_settings(noise_alone_probability=0.3)
+    seeds = (3, 1, 4)
+    batch = SoundAugmentation(settings).make_batch(Sounds(), range(60), seeds)  # type: ignore[arg-type]
+    replaced = [noise_alone(speech_like(0.2), (*seeds, row), settings) is not None for row in range(60)]
+    assert 8 < sum(replaced) < 30
+    said = [[token for token in row if token not in (PAD, EOS)] for row in batch.target_out.tolist()]
+    assert said == [[] if noise else [7, 8] for noise in replaced]
+    assert batch.target_tokens == 60 + 2 * (60 - sum(replaced))

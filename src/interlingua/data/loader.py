@@ -13,7 +13,7 @@ from interlingua.data.batch import Batch, Ids, batch_of, features_of, make_batch
 from interlingua.data.mixture import Part
 from interlingua.data.sampler import epoch_batches
 from interlingua.data.store import Store
-from interlingua.sound.augmentation import AugmentationSettings, augment, spec_augment
+from interlingua.sound.augmentation import AugmentationSettings, augment, noise_alone, spec_augment
 from interlingua.sound.codec import POSITION_SAMPLES
 from interlingua.sound.features import pad_frames
 from interlingua.sound.reading import SAMPLE_RATE
@@ -64,18 +64,23 @@ class SubwordSampling(NamedTuple):
 
 
 class SoundAugmentation(NamedTuple):
-    """Sounds are made faster, slower, louder, noisier, and parts of their features are hidden."""
+    """Sounds are made faster, slower, louder, noisier, and parts of their features are hidden.
+
+    In place of some there is noise, and nothing is said.
+    """
 
     settings: AugmentationSettings
 
     def make_batch(self, store: Store, indices: Sequence[int], seeds: tuple[int, ...]) -> Batch:
         """The pairs of these numbers, their sounds changed by the seeds."""
-        frames = [
-            spec_augment(features_of(augment(store.source(i), (*seeds, row), self.settings)),
-                         (*seeds, row), self.settings)
-            for row, i in enumerate(indices)
-        ]  # fmt: skip
-        return batch_of(pad_frames(frames), [store.target(i) for i in indices])
+        frames, targets = [], []
+        for row, i in enumerate(indices):
+            own, sound = (*seeds, row), store.source(i)
+            noise = noise_alone(sound, own, self.settings)
+            varied = augment(sound, own, self.settings) if noise is None else noise
+            frames.append(spec_augment(features_of(varied), own, self.settings))
+            targets.append(store.target(i) if noise is None else store.target(i)[:0])
+        return batch_of(pad_frames(frames), targets)
 
 
 class CaptionDropout(NamedTuple):

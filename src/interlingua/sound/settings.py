@@ -37,6 +37,8 @@ class AugmentationSettings(Settings):
     """Of faint noise before and after the recording, as where a long one was cut."""
     max_silence_s: Annotated[float, Field(ge=0, le=10)] = 0.4
     """The most of it on a side; less is as likely."""
+    noise_alone_probability: Probability = 0.02
+    """Of steady noise in a recording's place, in which nothing is said: it is taken for words otherwise."""
     frequency_masks: Annotated[int, Field(ge=0, le=100)] = 2
     """Runs of neighbouring bands that are hidden (Park et al. 2019, 2; their LD policy)."""
     frequency_mask_bands: Annotated[int, Field(ge=0, le=1000)] = 27
