@@ -247,7 +247,7 @@ def test_noise_alone_is_steady_as_long_and_at_most_as_loud() -> None:
     tone = (8000 * np.sin(2 * np.pi * 1000 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)).astype(np.int16)
     tone[SAMPLE_RATE // 4 :] = 0
     drawn = [noise_alone(tone, (seed,), always) for seed in range(40)]
-    quieter, near = [], []
+    quieter, slopes = [], set()
     for seed, noise in enumerate(drawn):
         assert noise is not None
         assert (noise.dtype, noise.shape) == (np.float32, tone.shape)
@@ -257,10 +257,10 @@ def test_noise_alone_is_steady_as_long_and_at_most_as_loud() -> None:
         assert max(quarters) - min(quarters) < 3  # the tone's end is nowhere to be heard
         power = np.square(np.abs(np.fft.rfft(noise)))
         assert power.max() < 0.05 * power.sum()  # nor is it a tone
-        near.append(power[:2000].sum() > 0.9 * power.sum())
+        slopes.add(bool(power[:2000].sum() > 0.5 * power.sum()))
     assert -0.01 < min(quieter) < 5
     assert 25 < max(quieter) < 30.01
-    assert 10 < sum(near) < 30  # half of it lies where the recording does
+    assert slopes == {True, False}  # pink and white
 
 
 def test_noise_alone_is_rare_and_of_any_length() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +26,6 @@ SILENCE_DB = -90.0, -55.0
 """Of full scale: how loud the silence around a recording may be."""
 QUIETER_DB = 30.0
 """The most that noise alone is quieter than the recording in whose place it stands."""
-BAND_HZ = 500
-"""How wide the bands are in which noise is as loud as the recording: wider than a voice's harmonics."""
 _SOUND, _MASKS, _NOISE_ALONE = (0,), (1,), (2,)
 """What is drawn of the sound does not depend on what is drawn of the masks."""
 
@@ -76,7 +73,8 @@ def noise_alone(
 ) -> npt.NDArray[np.float32] | None:
     """Steady noise in a recording's place, in which nothing is said; None where the recording stays.
 
-    It is white, pink, or has the rough spectrum of the recording, which it is as loud as, or quieter.
+    It is white or pink, and as loud as the recording, or quieter. With the recording's own rough spectrum,
+    which was tried, voices that are not known yet were taken for noise (benchmarks/results/sound.md).
 
     Args:
         samples: the recording; not changed.
@@ -87,12 +85,10 @@ def noise_alone(
     if happens >= settings.noise_alone_probability or not len(samples):
         return None
     sound = samples.astype(np.float32) / np.float32(32_768)
-    noise: npt.NDArray[np.floating[Any]] = _noise(0.25 <= kind < 0.5, int(where * NOISE_LENGTH), len(sound))
-    if kind >= 0.5:
-        noise = np.fft.irfft(np.fft.rfft(noise) * np.sqrt(_rough_spectrum(sound)), len(sound))
+    noise = _noise(kind < 0.5, int(where * NOISE_LENGTH), len(sound))
     loudness, own = (math.sqrt(np.square(each).mean(dtype=np.float64)) for each in (sound, noise))
     gain = loudness / own * 10 ** (-level * QUIETER_DB / 20) if own else 0.0
-    return noise.astype(np.float32) * np.float32(gain)
+    return noise * np.float32(gain)
 
 
 def spec_augment(
@@ -128,14 +124,6 @@ def _stretch(width_share: float, start_share: float, widest: int, length: int) -
 
 def _generator(seeds: Sequence[int], purpose: tuple[int, ...]) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(list(seeds), spawn_key=purpose))
-
-
-def _rough_spectrum(sound: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """The power of each frequency of the Fourier transform, without what is finer than bands."""
-    power = np.square(np.abs(np.fft.rfft(sound))).astype(np.float64)
-    starts = np.arange(0, len(power), max(1, BAND_HZ * len(sound) // SAMPLE_RATE))
-    sizes = np.diff(np.append(starts, len(power)))
-    return np.interp(np.arange(len(power)), starts + sizes / 2, np.add.reduceat(power, starts) / sizes)
 
 
 def _noise(pink: bool, start: int, length: int) -> npt.NDArray[np.float32]:
