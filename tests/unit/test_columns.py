@@ -223,6 +223,24 @@ def test_files_with_several_source_columns(tmp_path: Path) -> None:
     assert CorpusSettings.parse({"columns": [1, 2]}, "test").model_dump(mode="json")["columns"] == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("keys", "lines"),
+    [
+        (("source", "target"), ['{"source": ["a", "X"], "target": "b"}', '{"source": ["a"], "target": "b"}']),
+        (("source", "target"), ['{"source": ["a", "X"], "target": "b"}', '{"source": "a", "target": "b"}']),
+        (("lemma+tags", "form"), ['{"lemma": "a", "tags": ["V"], "form": "b"}',
+                                  '{"lemma": "a", "tags": ["V", "PL"], "form": "b"}']),
+    ],
+)  # fmt: skip
+def test_lists_of_different_lengths_are_a_mistake(
+    keys: tuple[str, str], lines: list[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text("".join(f"{line}\n" for line in [lines[0], "", lines[0], lines[1]]))
+    with pytest.raises(DataError, match=r"a\.jsonl:4: .* as many columns as that of line 1.*\n.*semicolons"):
+        list(read_pairs(str(file), CorpusSettings(keys=keys)))
+
+
 @pytest.mark.parametrize("wrong", ["1+0,2", "1+x,2", "1", "+,2", "1,2,3"])
 def test_columns_that_cannot_be_are_refused(wrong: str) -> None:
     with pytest.raises(ConfigurationError, match="columns"):

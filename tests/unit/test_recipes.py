@@ -12,11 +12,12 @@ import torch
 
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
+from interlingua.data.sampler import epoch_batches
 from interlingua.model.architectures import ARCHITECTURES
 from interlingua.model.presets import PRESETS
 from interlingua.runs import machine, recipes
 from interlingua.runs.machine import SLOW, choose_fewer_threads, measure_throughput
-from interlingua.runs.recipes import Recipe, choose_recipe
+from interlingua.runs.recipes import Recipe, choose_recipe, tokens_of_batch
 from interlingua.runs.sound_recipes import choose_sound_recipe
 from interlingua.text.tokenizer import TokenizerSettings
 from interlingua.training.settings import TrainingSettings
@@ -47,6 +48,23 @@ def pretend(letters: Prepared, monkeypatch: pytest.MonkeyPatch):
         return choose_recipe(preset, "transformer", settings, letters, device, lambda _: speed)
 
     return choose
+
+
+@pytest.mark.parametrize(("source", "target"), [(120, 1), (400, 12), (40, 40), (6, 7), (2, 90)])
+@pytest.mark.parametrize("pairs", [3, 300, 5_000])
+def test_a_batch_has_about_as_many_target_tokens_as_it_is_counted_on(source, target, pairs):
+    numbers = np.random.default_rng(1)
+    sources, targets = (1 + numbers.integers(most, size=pairs) for most in (2 * source, 2 * target))
+
+    class Train(SimpleNamespace):
+        def __len__(self) -> int:
+            return pairs
+
+    train = Train(source_lengths=sources, target_lengths=targets)
+    batches = sum(1 for _ in epoch_batches(sources, targets, 4096, 0, 0))
+    expected = (targets.sum() + pairs) / tokens_of_batch(train, 4096)
+    assert 0.7 * expected < batches < 1.4 * expected + 2  # padding takes room, and the last ones are not full
+    assert tokens_of_batch(train, 4096) <= 4096
 
 
 @pytest.mark.parametrize("subwords", [True, False])

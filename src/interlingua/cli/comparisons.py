@@ -26,12 +26,16 @@ class Compared(NamedTuple):
 
 def comparison_table(rows: Sequence[Compared], before: str, after: str, title: str) -> Table:
     """A row for each set of pairs and metric, with the difference, its 95% interval and p value."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", padding=0)
     several = len({row.model for row in rows}) > 1
-    for name in (*(["model"] if several else []), "pairs of", "pairs", "metric"):
+    for name in (*(["model"] if several else []), "pairs of"):
         table.add_column(name, overflow="fold")
-    for name in (before, after, "difference", "95% interval", "p"):
-        table.add_column(name, justify="right", overflow="fold")
+    for name in ("pairs", "metric"):
+        table.add_column(name, no_wrap=True)
+    for name in (before, after):
+        table.add_column(name, justify="right", overflow="fold", min_width=6)
+    for name in ("change", "95% interval", "p"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         for each in row.comparisons:
             low, high = each.difference.low, each.difference.high

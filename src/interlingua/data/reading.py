@@ -108,9 +108,11 @@ def read_jsonl(
         account: told the place.
 
     Raises:
-        DataError: a line is no JSON object, or a key is missing or no text.
+        DataError: a line is no JSON object, a key is missing or no text, or a source has another number of
+            columns than the first.
     """
     account = account or FileAccount()
+    first: tuple[int, object] | None = None
     for account.place, line in enumerate(read_lines(file, changes), start=1):
         line = line.removeprefix(MARK)
         if not line.strip():
@@ -127,6 +129,14 @@ def read_jsonl(
             if line.count(f'"{key}"') > 1:
                 _refuse_repeated_key(key, where, line)
         sources = [column for key in keys[0] for column in _columns(record, key, where, one_column)]
+        first = first or (len(sources), account.place)
+        if len(sources) != first[0]:
+            raise DataError(
+                f"the source has not as many columns as that of line {first[1]}, which has {first[0]}",
+                where=where, found=f"{len(sources)}: {line.strip()}",
+                accepted="All sources have as many columns. Lists of different lengths can be one column: "
+                "join them, such as with semicolons.",
+            )  # fmt: skip
         yield COLUMN_END.join(sources), _text(record, keys[1], where)
 
 

@@ -14,6 +14,11 @@ from interlingua.text.normalise import normalise
 
 __all__ = ["SplitPart", "split"]
 
+ANOTHER_SPLIT = (
+    "Give a validation file: --valid FILE. Of several sources another share may hold out one: "
+    "--set data.valid_share=0.5"
+)
+
 
 @dataclass(frozen=True)
 class SplitPart:
@@ -74,7 +79,7 @@ def split(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
                 f"there are too few {'pictures' if by_target else 'sources'} to hold some out for validation",
                 where=", ".join(corpus.names),
                 found=_count_distinct(corpus, pairs, by_target),
-                accepted="Give a validation file, or another share.",
+                accepted=ANOTHER_SPLIT,
             )
     return train, valid
 
@@ -102,7 +107,7 @@ def _split_kinds(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
             files = [name for name, each in zip(corpus.names, kinds, strict=True) if each == kind]
             raise DataError(
                 "there are too few sources to hold some out for validation", where=", ".join(files),
-                found=f"{counts[kind]:,} pairs", accepted="Give a validation file, or another share.",
+                found=f"{counts[kind]:,} pairs", accepted=ANOTHER_SPLIT,
             )  # fmt: skip
     share = chosen.total() / counts.total()
     train, valid = (
@@ -146,4 +151,4 @@ def _count_distinct(corpus: Corpus, pairs: int, by_target: bool) -> str:
         return f"{pairs:,} pairs"
     distinct = len({pair.target if by_target else corpus.untagged(pair) for pair in corpus})
     what = "picture" if by_target else "source"
-    return f"{pairs:,} pairs with {distinct:,} distinct {what}{'s' * (distinct != 1)}"
+    return f"{pairs:,} pair{'s' * (pairs != 1)} with {distinct:,} distinct {what}{'s' * (distinct != 1)}"

@@ -44,7 +44,13 @@ from interlingua.runs.lengths import describe_outliers, measure_lengths
 from interlingua.runs.machine import choose_fewer_threads
 from interlingua.runs.manifest import Manifest
 from interlingua.runs.picture_recipes import choose_picture_recipe
-from interlingua.runs.recipes import choose_recipe, default_steps, epoch_tokens, measure_preset
+from interlingua.runs.recipes import (
+    choose_recipe,
+    default_steps,
+    epoch_tokens,
+    measure_preset,
+    tokens_of_batch,
+)
 from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
 from interlingua.runs.sound_recipes import choose_sound_recipe, seconds_of
 from interlingua.runs.tensorboard import require_tensorboard
@@ -373,10 +379,11 @@ def _keep_length_penalty(values: Mapping[str, Any]) -> Mapping[str, Any]:
 def _with_default_budget(experiment: Experiment, prepared: Prepared) -> tuple[Experiment, str]:
     """Sets the steps by the size of the data; also says so."""
     training, tokens = experiment.training, epoch_tokens(prepared)
-    update_tokens: float = training.max_tokens
     if prepared.train.source_kind == "sound":
-        update_tokens = max(1.0, tokens * training.batch_seconds / seconds_of(prepared.train))
-    steps = default_steps(tokens, round(update_tokens * training.accumulate))
+        batch_tokens = max(1.0, tokens * training.batch_seconds / seconds_of(prepared.train))
+    else:
+        batch_tokens = tokens_of_batch(prepared.train, training.max_tokens)
+    steps = default_steps(tokens, batch_tokens * training.accumulate)
     training = training.model_copy(update={"max_steps": steps})
     note = f"budget: {steps:,} steps, from the size of the data (--minutes or --max-steps to choose)"
     return experiment.model_copy(update={"training": training}), note

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from statistics import median
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from interlingua.data.preparation import Prepared
@@ -19,7 +20,7 @@ from interlingua.runs.machine import Throughput, measure_throughput
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.training.settings import TrainingSettings
 
-__all__ = ["Recipe", "choose_recipe", "default_steps", "epoch_tokens", "measure_preset"]
+__all__ = ["Recipe", "choose_recipe", "default_steps", "epoch_tokens", "measure_preset", "tokens_of_batch"]
 
 PAPER_TRAINING: Mapping[str, Any] = {
     # Vaswani et al. 2017, 5.3: Adam with Eq. 3's rate, no clipping, no decay.
@@ -191,10 +192,11 @@ def _fit_recipe(
         architecture = choose_architecture(training, throughput)
     if preset is None:
         preset = DEFAULT_PRESET.get(architecture or "") or choose_preset(
-            training, default, an_epoch, device, throughput
+            training, default, prepared, device, throughput
         )
     max_tokens = choose_max_tokens(training, preset, default, throughput)
-    epochs = expected_tokens(training, preset, max_tokens, an_epoch, throughput) / an_epoch
+    batch_tokens = tokens_of_batch(prepared.train, max_tokens)
+    epochs = expected_tokens(training, preset, batch_tokens, an_epoch, throughput) / an_epoch
     is_recurrent = PRESETS[preset].architecture == "recurrent"
     of_letters = RECURRENT_REGULARISATION if is_recurrent else NARROW_REGULARISATION
     regularisations = of_letters if narrow else WIDE_REGULARISATION
@@ -234,15 +236,17 @@ def choose_architecture(training: TrainingSettings, throughput: Throughput) -> s
 
 
 def choose_preset(
-    training: TrainingSettings, default: Default, tokens: int, device: torch.device, throughput: Throughput
-) -> str:
+    training: TrainingSettings, default: Default, prepared: Prepared, device: torch.device,
+    throughput: Throughput,
+) -> str:  # fmt: skip
     """The Transformer for data of some size, within the budget and on the device."""
     if default.preset == "base" and device.type == "cpu":
         return "small"
     if not default.long_preset:
         return default.preset
     max_tokens = choose_max_tokens(training, default.preset, default, throughput)
-    expected = expected_tokens(training, default.preset, max_tokens, tokens, throughput)
+    batch_tokens, an_epoch = tokens_of_batch(prepared.train, max_tokens), epoch_tokens(prepared)
+    expected = expected_tokens(training, default.preset, batch_tokens, an_epoch, throughput)
     return default.long_preset if expected >= LONG_BUDGET else default.preset
 
 
@@ -266,23 +270,29 @@ def choose_max_tokens(
 
 
 def expected_tokens(
-    training: TrainingSettings, preset: str, max_tokens: int, tokens: int, throughput: Throughput
+    training: TrainingSettings, preset: str, batch_tokens: float, tokens: int, throughput: Throughput
 ) -> float:
     """Target tokens that the budget lets be seen, about."""
     if training.minutes is not None:
         return 60 * training.minutes * throughput(preset)
-    update_tokens = max_tokens * training.accumulate
+    update_tokens = batch_tokens * training.accumulate
     return (training.max_steps or default_steps(tokens, update_tokens)) * update_tokens
 
 
-def default_steps(tokens: int, update_tokens: int) -> int:
+def default_steps(tokens: int, update_tokens: float) -> int:
     """A budget when none is given: some forty epochs, within 2,000 to 100,000 updates.
 
     Args:
         tokens: target tokens of an epoch.
         update_tokens: tokens of an update.
     """
-    return max(2_000, min(100_000, 40 * tokens // update_tokens))
+    return max(2_000, min(100_000, int(40 * tokens / update_tokens)))
+
+
+def tokens_of_batch(train: Store, max_tokens: int) -> float:
+    """Target tokens of a batch, about: its longer side has so many, and there are no more than all pairs'."""
+    longer = int(np.maximum(train.source_lengths, train.target_lengths).sum(dtype="int64"))
+    return min(max_tokens, target_tokens(train) * min(1.0, max_tokens / max(1, longer)))
 
 
 def target_tokens(train: Store) -> int:

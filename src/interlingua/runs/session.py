@@ -189,7 +189,12 @@ def _train(trainer: Trainer, session: Session, stopped: threading.Event) -> Iter
     finished = not stopped.is_set()
     if finished and learner.step < FEW_STEPS and not trainer.fine_tuning:
         few = f"only {learner.step:,} updates: too few for a model that has learnt anything"
-        advice = "Give it more time, or take a smaller model (--preset)."
+        steps = trainer.settings.minutes is None
+        advice = (
+            "Give it more: --max-steps."
+            if steps
+            else "Give it more time, or take a smaller model (--preset)."
+        )
         if reason != USED_UP:
             advice = "To wait for longer: --set training.patience=0, for ever."
         yield Note(f"{few}. {advice}", warning=True)
