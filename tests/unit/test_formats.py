@@ -728,6 +728,14 @@ class TestTables:
         with pytest.raises(DataError, match=r"a\.csv:1: the row has 3 cells.*\n.*--columns"):
             read(table)
 
+    def test_a_delimiter_is_told_from_what_stands_in_cells(self, tmp_path: Path) -> None:
+        rows = [f'{n},"der ""Hund""\t{n}","the ""dog"" {n}"' for n in range(5)]
+        table = write(tmp_path / "a.csv", "\n".join(["id,gloss,en", *rows]) + "\n")
+        with pytest.raises(DataError, match=r"a\.csv:1: the row has 3 cells .*\n.*--columns 1,2"):
+            read(table)
+        settings = CorpusSettings(columns=("gloss", "en"))
+        assert read(table, settings=settings)[0] == ('der "Hund" 0', 'the "dog" 0')
+
     @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
     def test_the_delimiter_is_found(self, delimiter: str, tmp_path: Path) -> None:
         pairs = [("Yes, sure; fine", "Ja, klar; gut"), ("No", "Nein"), ("Well, no", "Also, nein")] * 40

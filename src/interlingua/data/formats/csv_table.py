@@ -95,17 +95,18 @@ def _find_delimiter(sample: Sequence[str], columns: Columns | None) -> str:
     names = {column for column in (*columns[0], columns[1]) if isinstance(column, str)} if columns else set()
     numbers = [column for column in (*columns[0], columns[1]) if isinstance(column, int)] if columns else []
 
-    def fitness(delimiter: str) -> tuple[int, float, float, int]:
+    def fitness(delimiter: str) -> tuple[int, bool, float, float, int]:
         reader = csv.reader((f"{line}\n" for line in sample), delimiter=delimiter, skipinitialspace=True)
         rows = []
         with suppress(csv.Error):  # of another delimiter, or told when it is read
             rows += [row for row in reader if row]
         widths = [len(row) for row in rows if len(row) > 1]
+        even = columns is None and len(widths) == len(rows) and len(set(widths)) == 1
         known = len(names & {cell.strip() for cell in rows[0]}) if rows else 0
         asked = [width >= max(numbers) if numbers else columns is not None or width == 2 for width in widths]
         usual = max((widths.count(width) for width in set(widths)), default=0)
         in_prose = sum(line.count(f"{delimiter} ") - line.count(f'{delimiter} "') for line in sample)
-        return known, sum(asked) / max(1, len(rows)), usual / max(1, len(rows)), -in_prose
+        return known, even, sum(asked) / max(1, len(rows)), usual / max(1, len(rows)), -in_prose
 
     return max(DELIMITERS, key=fitness)
 
