@@ -241,6 +241,12 @@ def test_lists_of_different_lengths_are_a_mistake(
         list(read_pairs(str(file), CorpusSettings(keys=keys)))
 
 
+def test_an_empty_list_is_an_empty_source(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"source": [], "target": "x"}\n{"source": ["a", "X"], "target": "b"}\n')
+    assert list(read_pairs(str(file), CorpusSettings(on_empty="skip"))) == [("", "x"), ("a\tX", "b")]
+
+
 @pytest.mark.parametrize("wrong", ["1+0,2", "1+x,2", "1", "+,2", "1,2,3"])
 def test_columns_that_cannot_be_are_refused(wrong: str) -> None:
     with pytest.raises(ConfigurationError, match="columns"):

@@ -129,8 +129,9 @@ def read_jsonl(
             if line.count(f'"{key}"') > 1:
                 _refuse_repeated_key(key, where, line)
         sources = [column for key in keys[0] for column in _columns(record, key, where, one_column)]
-        first = first or (len(sources), account.place)
-        if len(sources) != first[0]:
+        if sources and first is None:
+            first = len(sources), account.place
+        if sources and first is not None and len(sources) != first[0]:  # no columns at all: nothing is there
             raise DataError(
                 f"the source has not as many columns as that of line {first[1]}, which has {first[0]}",
                 where=where, found=f"{len(sources)}: {line.strip()}",
