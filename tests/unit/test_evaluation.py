@@ -277,6 +277,10 @@ def test_a_baseline_that_answers_nothing_can_be_scored():
         (["WALK", "RUN", "WALK TURN", "WALK"] * 5, "sequence_error", "words"),
         (["walked", "ran", "has gone", "sat"], "sequence_error", "characters"),
         (["我们昨天在公园里看见了一只很大的狗和一只小猫。"], "chrF", "characters"),
+        (["เมื่อวานนี้เราเห็นสุนัขตัวใหญ่ในสวน"], "chrF", "characters"),
+        (["CC(=O)Oc1ccccc1C(=O)O", "CN1C=NC2=C1C(=O)N(C(=O)N2C)C"], "sequence_error", "characters"),
+        (["((((...))))..(((...)))", "..(((((....)))))......"], "sequence_error", "characters"),
+        (["2-acetyloxybenzoicacid", "1,3,7-trimethylpurine-2,6-dione"], "sequence_error", "characters"),
         (
             ["Ein Hund läuft über die Wiese.", "Zwei Männer stehen vor einem roten Haus."],
             "BLEU",

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from interlingua.kinds import Symbols
-from interlingua.text.choice import without_outliers
+from interlingua.text.choice import is_without_case, without_outliers
 
 __all__ = ["Task", "recognise_task"]
 
@@ -29,8 +29,10 @@ def recognise_task(targets: Iterable[str]) -> Task:
     """Recognises the task by its targets (the first 20,000 of them, without outliers).
 
     - Few distinct words, each used often (phonemes, actions, labels): sequence error over words.
-    - Other single words (inflected forms, dates): sequence error over characters.
-    - Long lines without spaces (Chinese, Japanese, Thai): chrF, since BLEU's default tokenizer needs spaces.
+    - Other single words (inflected forms, dates), and long lines without spaces in a script that has them
+      (formulas of molecules, sequences of bases, addresses): sequence error over characters.
+    - Long lines without spaces in a script that has none (Chinese, Japanese, Thai): chrF, since BLEU's
+      default tokenizer needs spaces.
     - Everything else is like translation: BLEU.
     """
     sample = without_outliers(list(islice(targets, _MAX_TARGETS)))
@@ -40,6 +42,6 @@ def recognise_task(targets: Iterable[str]) -> Task:
     if inventory and len(inventory) <= _MAX_INVENTORY and count >= _MIN_REPEATS * len(inventory):
         return Task("sequence_error", "words")
     if sample and count < 2 * len(sample):
-        short = fmean(map(len, sample)) <= _MAX_WORD_CHARACTERS
-        return Task("sequence_error" if short else "chrF", "characters")
+        sentences = fmean(map(len, sample)) > _MAX_WORD_CHARACTERS and is_without_case("".join(sample))
+        return Task("chrF" if sentences else "sequence_error", "characters")
     return Task("BLEU", "characters")

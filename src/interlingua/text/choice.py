@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
@@ -17,6 +18,7 @@ __all__ = [
     "choose_kind",
     "choose_spoken_kind",
     "choose_vocabulary_size",
+    "is_without_case",
     "share_alphabet",
     "without_outliers",
 ]
@@ -144,6 +146,19 @@ def choose_vocabulary_size(characters: int) -> int:
     size = 8_000 * (characters / 3_900_000) ** 0.4
     step = 1_000 if size > 4_000 else 100
     return int(min(32_000, max(500, round(size / step) * step)))
+
+
+def is_without_case(characters: Iterable[str] | Mapping[str, int]) -> bool:
+    """Whether most letters are of scripts without capitals, such as those that put no spaces either.
+
+    Args:
+        characters: as they occur in texts, or with their counts.
+    """
+    categories: Counter[str] = Counter()
+    for character, count in Counter(characters).items():
+        categories[unicodedata.category(character)] += count
+    letters = sum(count for category, count in categories.items() if category.startswith("L"))
+    return 2 * categories["Lo"] > letters
 
 
 def share_alphabet(source: SideStatistics, target: SideStatistics) -> bool:

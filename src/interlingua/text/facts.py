@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from interlingua.text.choice import SideStatistics, choose_kind
+from interlingua.text.choice import SideStatistics, choose_kind, is_without_case
 from interlingua.text.columns import COLUMN_END, count_columns
 from interlingua.text.repetition import repeats
 from interlingua.text.sentences import find_sentences
@@ -148,7 +148,6 @@ def _is_natural(texts: Sequence[str]) -> bool:
     if choose_kind(side) != "unigram":
         return False
     seen = {character: count for character, count in side.characters.items() if not character.isspace()}
-    letters = {c: n for c, n in seen.items() if unicodedata.category(c)[0] in "LM"}
-    without_case = sum(count for c, count in letters.items() if unicodedata.category(c) == "Lo")
-    in_words = side.running_words > 1.5 * side.texts or 2 * without_case > sum(letters.values())
-    return in_words and 2 * sum(letters.values()) > sum(seen.values())
+    letters = sum(count for c, count in seen.items() if unicodedata.category(c)[0] in "LM")
+    in_words = side.running_words > 1.5 * side.texts or is_without_case(seen)
+    return in_words and 2 * letters > sum(seen.values())
