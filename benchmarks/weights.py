@@ -2,9 +2,10 @@
 
     python benchmarks/weights.py OWN OTHERS --work DIR --own-pairs 3000 --weights 1 10 --minutes 5
 
-OWN and OTHERS have train.tsv, valid.tsv and test.tsv (or --tests). A model is trained on the first --own-pairs pairs of
-OWN alone, and one of each weight on these and all of OTHERS, for so many minutes each, by the defaults, with
-OWN's validation pairs. Printed are the scores of both tests. What is done is kept in --work and not done again.
+OWN and OTHERS have train.tsv, valid.tsv and test.tsv (or --tests). A model is trained on the first
+--own-pairs pairs of OWN alone, and one of each weight on these and all of OTHERS, for so many minutes each,
+by the defaults, with OWN's validation pairs. Printed are the scores of both tests. What is done is kept in
+--work and not done again.
 --cpu-time: see any_data.py.
 """
 
