@@ -15,7 +15,15 @@ from interlingua.data.loader import SoundAugmentation
 from interlingua.errors import ConfigurationError
 from interlingua.kinds import EOS, PAD
 from interlingua.sound.augmentation import AugmentationSettings, augment, noise_alone, spec_augment
-from interlingua.sound.features import NUM_BANDS, WINDOW, frame_count, log_mel, normalise, pad_frames
+from interlingua.sound.features import (
+    NUM_BANDS,
+    WINDOW,
+    drop_background,
+    frame_count,
+    log_mel,
+    normalise,
+    pad_frames,
+)
 from interlingua.sound.reading import SAMPLE_RATE, Samples
 
 NOTHING = AugmentationSettings(
@@ -82,6 +90,25 @@ def test_what_comes_later_changes_no_earlier_frame() -> None:
 def test_how_loud_a_recording_is_does_not_matter() -> None:
     quieter = normalise(log_mel(torch.from_numpy(speech_like()) / 327_680))
     torch.testing.assert_close(quieter, features_of(speech_like()), atol=0.01, rtol=0)
+
+
+def test_what_is_far_quieter_than_the_speech_is_all_alike() -> None:
+    speech = torch.from_numpy(speech_like()) / 32_768
+    speech[: len(speech) // 3] = 0
+    noise = torch.randn(len(speech), generator=torch.Generator().manual_seed(0)) * speech.std()
+    quiet, quieter = (log_mel(speech + noise * 10 ** (-db / 20)) for db in (65, 75))
+    assert (quiet - quieter).abs().max() > 2
+    torch.testing.assert_close(drop_background(quiet), drop_background(quieter), atol=0.1, rtol=0)
+
+
+def test_a_click_does_not_drown_the_speech() -> None:
+    speech = log_mel(torch.from_numpy(speech_like()))
+    clicked = speech.clone()
+    clicked[7] += 12
+    elsewhere = torch.arange(len(speech)) != 7
+    torch.testing.assert_close(
+        drop_background(clicked)[elsewhere], drop_background(speech)[elsewhere], atol=0.5, rtol=0
+    )
 
 
 def test_the_bands_of_a_long_recording_have_about_mean_0_and_variance_1() -> None:

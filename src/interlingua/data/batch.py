@@ -14,7 +14,7 @@ from torch import Tensor
 from interlingua.data.store import Store
 from interlingua.kinds import BOS, EOS, PAD, Source, SourceKind
 from interlingua.pictures.patches import patches_of
-from interlingua.sound.features import log_mel, normalise, pad_frames
+from interlingua.sound.features import drop_background, log_mel, normalise, pad_frames
 
 __all__ = ["Batch", "Ids", "batch_of", "features_of", "make_batch", "make_source", "pad"]
 
@@ -85,7 +85,7 @@ def make_source(sources: Sequence[Ids], kind: SourceKind) -> Source:
 
 def features_of(samples: npt.NDArray[np.number]) -> Float[Tensor, "frames bands"]:
     """The normalised features of a sound's samples."""
-    return normalise(log_mel(torch.tensor(samples)))
+    return normalise(drop_background(log_mel(torch.tensor(samples))))
 
 
 def pad(

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, Self
 
 from interlingua.errors import DataError
-from interlingua.sound.features import NUM_BANDS, PRIOR_FRAMES
+from interlingua.sound.features import HEARD_DB, NUM_BANDS, PRIOR_FRAMES
 from interlingua.sound.reading import SAMPLE_RATE, Samples, SoundReport, inspect_sound, read_sound
 
 __all__ = ["POSITION_SAMPLES", "SoundCodec"]
@@ -26,7 +26,10 @@ class SoundCodec:
     compared_by = None
     dtype = "int16"
     unit = POSITION_SAMPLES
-    vocabulary = f"{NUM_BANDS} bands of {SAMPLE_RATE} Hz, normalised with {PRIOR_FRAMES} frames alike"
+    vocabulary = (
+        f"{NUM_BANDS} bands of {SAMPLE_RATE} Hz, down to {HEARD_DB:g} dB, "
+        f"normalised with {PRIOR_FRAMES} frames alike"
+    )
 
     def __len__(self) -> int:
         """The bands of a frame."""
