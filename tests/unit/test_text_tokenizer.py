@@ -275,6 +275,18 @@ class TestChoice:
         assert (pair.source.kind, pair.target.kind) == ("characters", "words")
         assert recognise_task(target for _, target in [*pairs, *broken]) == Task("sequence_error", "words")
 
+    @pytest.mark.parametrize("back", [False, True])
+    def test_numbers_are_spelt_where_they_stand_on_both_sides(self, back: bool) -> None:
+        months = ["January", "February", "March", "April", "May", "June", "July"]
+        dates = [
+            (day, month, year) for day in range(1, 29) for month in range(7) for year in range(1950, 2020)
+        ]
+        pairs = [
+            (f"{day} {months[month]} {year}", f"{year}-{month + 1:02}-{day:02}") for day, month, year in dates
+        ]
+        pair, _ = train_tokenizers([each[::-1] if back else each for each in pairs], TokenizerSettings())
+        assert (pair.source.kind, pair.target.kind) == ("characters", "characters")
+
     def test_a_huge_line_does_not_make_the_vocabulary_larger(self) -> None:
         pairs = [(text, text) for text in SENTENCES * 20]
         sizes = [

@@ -202,7 +202,8 @@ def _text(record: dict[str, Any], key: str, where: str) -> str:
         kind = _JSON_KINDS.get(type(text), "a number")
         raise DataError(
             f"the value of {key!r} is not a text but {kind}", where=where, found=text,
-            accepted='Both values are texts, such as {"source": "5", "target": "five"}.',
+            accepted='Both values are texts, such as {"source": "5", "target": "five"}; a source of several '
+            "columns is a list of texts.",
         )  # fmt: skip
     try:
         text.encode()

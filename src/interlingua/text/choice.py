@@ -32,7 +32,7 @@ MIN_SPOKEN = 50
 """A word of a closed list is heard so often that it can be known as a whole."""
 BETWEEN = ";|,/+ "
 """What tags stand between, the rarest in other texts first."""
-SPELT_WORD = re.compile(r"[^\W\d_]{3,}")
+SPELT_WORD = re.compile(r"[^\W_]{3,}")
 SPELT_FROM, COMPARED = 0.5, 2_000
 """The share of texts, of some so many, that must have a word that is spelt like what it becomes."""
 MAX_ALPHABET = 300
@@ -99,7 +99,7 @@ def choose_kind(side: SideStatistics, *, spelt: bool = False) -> TokenizerKind:
 
 
 def are_spelt_alike(texts: Sequence[str], others: Sequence[str]) -> bool:
-    """Whether most texts have a word of which half stands in the other text, as of a lemma in its forms.
+    """Whether most texts have a word or number of which half stands in the other, as of a lemma in its forms.
 
     Then words are no closed list, even if few lemmas with many forms each look like one: the same holds for a
     word that was never seen. It is asked only beside texts of characters: in sentences, names of labels and
