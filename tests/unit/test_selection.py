@@ -16,14 +16,12 @@ def test_the_best_is_kept_and_the_later_of_equals() -> None:
     assert (selection.best_score, selection.best_step, selection.without_better) == (3.0, 3, 3)
 
 
-def test_within_the_tolerance_of_the_best_ever_the_later_is_kept() -> None:
-    selection = Selection(patience=9, tolerance=0.02)
-    taken = [
-        selection.add(score, step) for step, score in enumerate([-1.0, -1.015, -1.03, -1.01, -0.5, -0.6])
-    ]
-    assert taken == [True, True, False, True, True, False]  # many small steps back are not one large one
+def test_where_the_latest_is_asked_for_it_is_taken_whatever_its_score() -> None:
+    selection = Selection(patience=9, latest=True)
+    assert all(selection.add(score, step) for step, score in enumerate([-1.0, -0.5, -0.6, math.nan]))
+    assert selection.add(-2.0, 4, acceptable=False)
     assert (selection.best_score, selection.best_step) == (-0.5, 4)
-    assert selection.without_better == 1
+    assert selection.without_better == 3
 
 
 def test_patience_ends_after_so_many_without_a_better_one() -> None:

@@ -114,7 +114,7 @@ def _show(report: PaintingReport, title: str) -> None:
     console.print(
         f"  {report.bits_per_token:.2f} bits a token, {report.bits_per_pixel:.3f} a pixel (fewer is better)"
     )
-    console.print(f"  the codec's own loss on the true pictures: {report.reconstruction}")
+    console.print(f"  the codec's own loss on the true pictures: {report.reconstruction}", soft_wrap=True)
     if report.nearest is not None:
         own, of_true = report.nearest
         distance = f"{own:.1f} of 255 (true pictures: {of_true:.1f})"

@@ -63,7 +63,8 @@ def watch(events: Iterable[Event], console: Console) -> Ended:
                     _line(console, f"{duration(event.elapsed_s):>7}  {turn}", "dim")
                 case Validated():
                     if event.best and event.metrics:
-                        best = f"{event.metrics[event.headline]:.2f} {event.headline}"
+                        which = "last" if event.latest else "best"
+                        best = f"{which} {event.metrics[event.headline]:.2f} {event.headline}"
                     _line(console, _validated(event), "green" if event.best else "")
                 case Ended():
                     ended = event
@@ -93,7 +94,7 @@ def _live_line(event: Progress, best: str, width: int) -> Text:
 def _plain_line(event: Progress, best: str) -> str:
     return (
         f"step {event.step:,}  loss {event.loss:.3f}  {event.target_tokens_per_s:,.0f} tokens/s  "
-        f"rate {event.learning_rate:.1e}  {duration(event.left_s)} left" + (f"  best {best}" if best else "")
+        f"rate {event.learning_rate:.1e}  {duration(event.left_s)} left" + (f"  {best}" if best else "")
     )
 
 
@@ -105,7 +106,7 @@ def _codec_line(event: CodecProgress) -> str:
 def _validated(event: Validated) -> str:
     metrics = "".join(f" · {name} {score:.2f}" for name, score in event.metrics.items())
     chosen = " by loss (too few pairs for a score)" if event.by_loss else ""
-    saved = f" · best so far{chosen}, saved" if event.best else ""
+    saved = "" if not event.best else " · saved" if event.latest else f" · best so far{chosen}, saved"
     if not event.step:
         saved = " · the model to start from"
     loss = f"validation loss {event.loss:.3f}"

@@ -82,6 +82,7 @@ class Validated:
     headline: str
     """The metric that decides."""
     best: bool
+    """Whether these are saved: no score was better so far, or the last weights are asked for."""
     samples: list[Sample] = field(default_factory=list)
     bits_per_character: float | None = None
     """The loss in bits a character of the target, which compares across tokenizations."""
@@ -91,6 +92,8 @@ class Validated:
     """Whether the loss decides instead: there are too few pairs for a metric."""
     base_share: float = 0.0
     """How much of the base model is in the weights: they are in between, so as to forget less."""
+    latest: bool = False
+    """Whether it is the last weights that are asked for, whatever their score."""
 
 
 @dataclass(frozen=True)

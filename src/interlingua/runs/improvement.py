@@ -101,8 +101,7 @@ class Improvement:
     @property
     def learnt(self) -> bool:
         """Whether other weights than the old model's were saved."""
-        last = bool(read_config(self.run)["training"].get("save") == "last")
-        return last or bool(read_info(self.run).get("best_step"))
+        return bool(read_info(self.run).get("best_step"))
 
     @property
     def kept(self) -> int:

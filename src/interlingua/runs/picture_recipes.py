@@ -28,6 +28,9 @@ what is learnt from fewer of them where the patches' places are hardly mixed bef
 PAINTING: dict[str, Any] = {"sample": True, "beam": 1, "min_p": 0.05, "temperature": 0.8}
 """How targets that are pictures are looked for: drawn, since the most probable picture is a dull one, but
 with care, and not from what is hardly probable: of 64 tokens one wrong one is too many."""
+CHOICE: dict[str, Any] = {"save": "last", "patience": 0}
+"""Of weights that draw: bits a token of pictures never seen tell little of what drawings are worth; most of
+them are what no caption says (benchmarks/results/pictures.md, "The last weights")."""
 GUIDANCE = 1.2
 """Where the model also knows pictures without their caption. By itself it forgets to paint the last thing;
 much more guidance makes all pictures of a caption alike."""
@@ -72,6 +75,7 @@ def choose_picture_recipe(
         if model["architecture"] == "transformer":
             model["target_grid"] = codec.settings.grid
         values["training"]["label_smoothing"] = 0.0  # what is drawn from should be as sharp as the data
+        values["training"] |= CHOICE
         guidance = GUIDANCE if codec.settings.caption_dropout else 1.0
         values["search"] = {**PAINTING, "guidance": guidance}
     reason = f"there are {len(prepared.train):,} pictures"

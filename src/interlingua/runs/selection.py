@@ -18,13 +18,13 @@ class Selection:
     """Stop after so many validations in a row without a better score; 0 is never."""
     best_score: float = -math.inf
     best_step: int = 0
-    """0 before the first validation."""
+    """Of the weights that were taken last; 0 before the first validation."""
     without_better: int = 0
     """Validations since the score last rose."""
     lowest_loss: float = math.inf
     """While nothing is right yet."""
-    tolerance: float = 0.0
-    """The share of the best score by which a later one may be worse and is as good."""
+    latest: bool = False
+    """Whether the later is taken, whatever its score; what is waited for are better ones all the same."""
 
     @property
     def patience_ended(self) -> bool:
@@ -32,10 +32,10 @@ class Selection:
         return 0 < self.patience <= self.without_better
 
     def add(self, score: float, step: int, *, acceptable: bool = True, loss: float | None = None) -> bool:
-        """Takes a validation in; returns whether it is the best so far.
+        """Takes a validation in; returns whether its weights are taken, as the best so far.
 
-        Of equal ones, and of those within the tolerance, the later is, but it is not better, which is what
-        patience waits for. One that is not acceptable, whatever its score, is neither.
+        Of equal ones the later is, but it is not better, which is what patience waits for. One that is not
+        acceptable, whatever its score, is neither.
 
         Args:
             score: larger is better.
@@ -43,12 +43,12 @@ class Selection:
             acceptable: whether they may be saved.
             loss: where nothing is right yet, of which no score can tell: then a lower one is better.
         """
-        slack = self.tolerance * abs(self.best_score) if math.isfinite(self.best_score) else 0.0
-        best, better = acceptable and score >= self.best_score - slack, acceptable and score > self.best_score
+        best = self.latest or (acceptable and score >= self.best_score)
+        better = acceptable and score > self.best_score
         if loss is not None and loss < self.lowest_loss:
             self.lowest_loss, better = loss, acceptable
         if best:
-            self.best_score, self.best_step = max(score, self.best_score), step
+            self.best_score, self.best_step = max(self.best_score, score), step
         self.without_better = 0 if better else self.without_better + 1
         return best
 

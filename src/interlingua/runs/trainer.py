@@ -41,11 +41,6 @@ __all__ = ["USED_UP", "Trainer"]
 PROGRESS_EVERY_S = 1.0
 USED_UP = "the budget is used up"
 
-DRAWN_TOLERANCE = 0.02
-"""Of targets that are drawn, by how much of the best bits a token later weights may be worse and are kept:
-most of a picture's bits are what no caption says, while the rate that falls goes on to make drawings truer
-(benchmarks/results/pictures.md, "The last weights")."""
-
 # In a budget of time:
 TRAINING_PER_VALIDATION = 15
 """So many times as long as a validation took passes before the next one."""
@@ -80,11 +75,10 @@ class Trainer:
         self.plan, self.settings = plan, plan.experiment.training
         self.learner, self.validator, self.journal, self.clock = learner, validator, journal, clock
         self.budget = choose_budget(self.settings, clock)
-        draws = plan.prepared.train.target_kind == "picture" and not self.fine_tuning
         self.selection = Selection(
             # A budget of time is used to its end.
             patience=0 if self.settings.minutes is not None else self.settings.patience,
-            tolerance=DRAWN_TOLERANCE if draws else 0.0,
+            latest=self.settings.save == "last",
         )
         self.position = Position()
         self.validations_done = 0  # how many the budget's progress has asked for so far
@@ -198,7 +192,7 @@ class Trainer:
         return f"no better score in {self.selection.without_better} validations"
 
     def validate(self, progress: float, stopped: threading.Event | None = None) -> Validated:
-        """Validates the averaged weights, and saves them when they are the best so far.
+        """Validates the averaged weights, and saves them if they are the best so far, or the last are wanted.
 
         Where they lose too much on old pairs, weights between them and the base model are tried, which often
         keep most of what is new (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models", 3).
@@ -218,7 +212,7 @@ class Trainer:
                     break
         self.validations_done = self._validations_by(progress)
         best = self._compare(validation)
-        if best or self.settings.save == "last":
+        if best:
             self.journal.save_weights(learner.weights.split(weights))
             self.saved = validation
         self.last_validation_ended_s, self.last_validation_took_s = self.clock(), self.clock() - began_s
@@ -230,7 +224,8 @@ class Trainer:
             loss=validation.loss,
             metrics={score.name: score.score for score in validation.scores},
             headline=validation.scores[0].name if validation.scores else "",
-            best=best or self.settings.save == "last",
+            best=best,
+            latest=self.selection.latest,
             samples=validation.samples,
             bits_per_character=validation.bits_per_character,
             old_metrics={score.name: score.score for score in validation.old_scores},
