@@ -40,6 +40,18 @@ def test_one_name_without_an_end_does_not_make_texts_of_all_pictures(tmp_path: P
     assert kinds(tmp_path / "pairs.tsv", rows, source_kind="picture") == ("picture", "text")
 
 
+@pytest.mark.parametrize("end", ["png", "wav"])
+def test_files_beside_another_column_do_not_become_texts(end: str, tmp_path: Path) -> None:
+    rows = "".join(f"noto\t{number}.{end}\ta cat\n" for number in range(3))
+    columns = {"columns": "1+2,3"}
+    assert kinds(tmp_path / "pairs.tsv", rows, **columns) == ("text", "text")  # there are no such files
+    for number in range(3):
+        (tmp_path / f"{number}.{end}").touch()
+    with pytest.raises(DataError, match=r"pairs.tsv:1: column 2 of the sources names \w+ files"):
+        kinds(tmp_path / "pairs.tsv", rows, **columns)
+    assert kinds(tmp_path / "pairs.tsv", rows, **columns, source_kind="text") == ("text", "text")
+
+
 def test_texts_that_name_a_file_now_and_then_are_texts(tmp_path: Path) -> None:
     assert kinds(tmp_path / "pairs.tsv", "open a.png\tx\nSave.\ty\nClose.\tz\n") == ("text", "text")
 

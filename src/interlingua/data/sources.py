@@ -20,6 +20,7 @@ from interlingua.pictures.opening import SUFFIXES as PICTURES
 from interlingua.pictures.reading import measure_picture
 from interlingua.sound.opening import SUFFIXES as SOUNDS
 from interlingua.sound.reading import is_sound
+from interlingua.text.columns import COLUMN_END
 
 __all__ = ["PICTURES", "SOUNDS", "recognise_kinds"]
 
@@ -37,11 +38,13 @@ def recognise_kinds(settings: CorpusSettings) -> CorpusSettings:
 
     Raises:
         DataError: the first file of pairs cannot be read, its first line seems to be a heading among names of
-            files, or its targets name sounds.
+            files, its targets name sounds, or one of several columns of its sources names sounds or pictures.
     """
     if "auto" in (settings.source_kind, settings.target_kind):
         pairs, places = _first_pairs(settings)
         changes: dict[str, str] = {}
+        if settings.source_kind != "text":
+            _refuse_in_columns(pairs, places, _root(settings))
         if settings.source_kind == "auto":
             changes["source_kind"] = _kind_of(pairs, places, "source", _root(settings))
         if settings.target_kind == "auto":
@@ -122,6 +125,27 @@ def _kind_of(
     if root is not None and 2 * sum(is_sound(root / names[number].strip()) for number in given) > len(given):
         return "sound"
     return "text"
+
+
+def _refuse_in_columns(pairs: Sequence[Pair], places: Sequence[str], root: Path | None) -> None:
+    """Refuses sources of several columns of which one names sounds or pictures that are there.
+
+    Raises:
+        DataError: it does.
+    """
+    rows = [pair.source.split(COLUMN_END) for pair in pairs]
+    if root is None or not rows or {len(row) for row in rows} != {len(rows[0])} or len(rows[0]) == 1:
+        return
+    for number, names in enumerate(zip(*rows, strict=True), 1):
+        for kind, suffixes in KINDS.items():
+            there = sum(_ends_with(name, suffixes) and (root / name.strip()).exists() for name in names)
+            if 2 * there > len(names):
+                raise DataError(
+                    f"column {number} of the sources names {kind} files, which are read alone",
+                    where=places[0], found=pairs[0].source.replace(COLUMN_END, " + "),
+                    accepted="Name one source column, such as --columns 1,3; if the names are texts "
+                    "to learn: --set data.source_kind=text",
+                )  # fmt: skip
 
 
 def _ends_with(name: str, suffixes: Collection[str]) -> bool:
