@@ -27,8 +27,8 @@ FLOOR = 1e-10
 """The least power of a band, about that of 16-bit rounding; the logarithm of less would say nothing."""
 _LEAST_VARIANCE = 1e-4
 HEARD_DB, LOUD_FRAMES = 35.0, 0.95
-"""What is quieter by more than this than the loudest bands of loud frames, which all but one in twenty are
-quieter than, is not told from silence."""
+"""So far below the loud frames' loudest band a sound is not told from silence; loud is the frame that 95% of
+the recording's frames are no louder than."""
 FALLS_FROM, FALLS_BY_DB = 500.0, 6.0
 """Hz, from which on speech gets quieter, and by how much with every octave."""
 PRIOR_FRAMES = 100
