@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -97,3 +99,22 @@ def test_no_word_ends_after_its_sound(size: int) -> None:
     last_position_s = -(-size // 640) * 0.04
     (word,) = widen([Word("la", 0.04, last_position_s, 0.9)], samples)
     assert 0 <= word.start_s < word.end_s <= size / RATE
+
+
+def test_words_that_stand_in_silence_move_into_the_speech_beside() -> None:
+    samples = recording([0.6, 0.4], [0.3, 1.2, 0.2])
+    spoken = [(0.0, 0.12), (0.2, 0.28), (0.4, 0.6), (1.5, 1.56), (2.55, 2.64)]
+    words = widen([Word("la", start, end, 0.9) for start, end in spoken], samples)
+    for word in words:
+        assert word.start_s < word.end_s
+        assert (word.start_s >= 0.28 and word.end_s <= 0.92) or (
+            word.start_s >= 2.08 and word.end_s <= 2.52
+        ), word
+    assert all(before.end_s <= after.start_s for before, after in pairwise(words))
+    assert words[0].start_s == pytest.approx(0.3, abs=0.03)
+    assert words[-1].end_s == pytest.approx(2.5, abs=0.03)
+
+
+def test_words_of_a_sound_in_which_nothing_is_heard_stay() -> None:
+    (word,) = widen([Word("la", 0.2, 0.4, 0.9)], np.zeros(RATE, np.int16))
+    assert (word.start_s, word.end_s) == (0.2, 0.4)

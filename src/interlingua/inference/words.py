@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -45,28 +46,63 @@ def find_words(
 def widen(words: Sequence[Word], samples: npt.NDArray[np.int16]) -> list[Word]:
     """Words that begin and end where they are heard to.
 
-    CTC and attention look at a word where it is most itself, which may be its last sound. From there it goes
-    on as long as somebody speaks, up to half-way to the next word.
+    CTC and attention look at a word where it is most itself, which may be its last sound, or a little before
+    it or after it, where nobody speaks. The word is moved into the speech beside, and from there goes on as
+    long as somebody speaks, up to half-way to the next word.
 
     Args:
         words: of a sound, in order, with times from its beginning.
         samples: of the sound.
     """
     levels = measure_levels(samples)
-    heard = (levels >= quiet_below(levels)).tolist()
+    is_heard = levels >= quiet_below(levels)
+    heard = is_heard.tolist()
+    spans = [(round(word.start_s / HOP_S), round(word.end_s / HOP_S)) for word in words]
+    if len(places := np.flatnonzero(is_heard)):
+        spans = _before(_after(spans, int(places[0])), int(places[-1]) + 1)
+    for number, (first, last) in enumerate(spans):
+        earliest = spans[number - 1][1] if number else 0
+        latest = spans[number + 1][0] if number + 1 < len(words) else len(heard)
+        spans[number] = _among(places, first, last, earliest, latest)
     wider = []
-    for number, word in enumerate(words):
-        first, last = round(word.start_s / HOP_S), round(word.end_s / HOP_S)
-        earliest = round((words[number - 1].end_s + word.start_s) / 2 / HOP_S) if number else 0
-        latest = len(heard)
-        if number + 1 < len(words):
-            latest = round((word.end_s + words[number + 1].start_s) / 2 / HOP_S)
+    for number, (word, (first, last)) in enumerate(zip(words, spans, strict=True)):
+        earliest = round((spans[number - 1][1] + first) / 2) if number else 0
+        latest = round((last + spans[number + 1][0]) / 2) if number + 1 < len(words) else len(heard)
         first = min(first, _go_on(heard, first, earliest, -1))
         last = max(last, _go_on(heard, last, latest, 1))
         # The last position is longer than what is left of the sound.
         start_s, end_s = (min(place * HOP_S, len(samples) / SAMPLE_RATE) for place in (first, last))
         wider.append(word._replace(start_s=start_s, end_s=end_s))
     return wider
+
+
+def _after(spans: Sequence[tuple[int, int]], begin: int) -> list[tuple[int, int]]:
+    """Spans none of which ends before speech begins: those that did share the beginning of the next one."""
+    if not (early := sum(end <= begin for _, end in spans)):
+        return list(spans)
+    sharing = min(early + 1, len(spans))
+    end = max(spans[sharing - 1][1], begin + sharing)
+    edges = [begin + (end - begin) * number // sharing for number in range(sharing + 1)]
+    return [*pairwise(edges), *spans[sharing:]]
+
+
+def _before(spans: Sequence[tuple[int, int]], end: int) -> list[tuple[int, int]]:
+    """The same of spans that begin after speech ends."""
+    mirrored = _after([(-last, -first) for first, last in reversed(spans)], -end)
+    return [(-last, -first) for first, last in reversed(mirrored)]
+
+
+def _among(
+    places: npt.NDArray[np.intp], first: int, last: int, earliest: int, latest: int
+) -> tuple[int, int]:
+    """A span from the first to the last place within it where speech is heard, or at the nearest in reach."""
+    inside = places[(places >= first) & (places < last)]
+    if not len(inside):
+        inside = places[(places >= earliest) & (places < latest)]
+        if not len(inside):
+            return first, last
+        inside = inside[[np.abs(inside - (first + last) / 2).argmin()]]
+    return int(inside[0]), int(inside[-1]) + 1
 
 
 def _go_on(heard: Sequence[bool], place: int, bound: int, step: int) -> int:
