@@ -106,6 +106,8 @@ def test_a_long_sound_is_cut_at_pauses_and_its_times_go_on(transcriber: Transcri
     blocks = [sound[start : start + 7_000] for start in range(0, len(sound), 7_000)]
     streamed = list(transcriber.transcribe_blocks(blocks, words=True))
     assert [part.text for part in whole.parts] == [part.text for part in streamed]
+    floats = [np.zeros(0, np.float32), *(block.astype(np.float32) / 32_768 for block in blocks)]
+    assert [part.text for part in transcriber.transcribe_blocks(floats)] == [part.text for part in streamed]
     assert sum(part.text == " ".join(names) for part in streamed) >= 9  # of twelve
     period = (len(sound) / 12) / 16_000
     firsts = [part.words[0].start_s for part in streamed]
@@ -275,6 +277,41 @@ def test_a_damaged_sound_is_written_down_up_to_the_damage(trained: Path, tmp_pat
         assert json.loads(run("transcribe", trained, cut_off, "--json").stdout)["seconds"] == pytest.approx(
             seconds, abs=0.1
         )
+
+
+def test_sounds_that_cannot_be_read_are_told_and_others_go_on_where_it_is_asked_for(
+    trained: Path, tmp_path: Path
+) -> None:
+    good = [write_wav(tmp_path / f"{name}.wav", melody([name], seed=70)) for name in ("do", "so", "mi")]
+    (bad := tmp_path / "bad.wav").write_text("no sound")
+    names = [good[0], bad, good[1], tmp_path / "none.wav", good[2]]
+    alone = [run("transcribe", trained, name).stdout for name in good]
+    done = run("transcribe", trained, "--on-error", "skip", *names)
+    assert (done.returncode, done.stdout) == (0, "\n".join([alone[0], alone[1], alone[2]]))
+    assert f"{bad}: the file is not a sound file" in done.stderr
+    assert "none.wav: there is no such" in done.stderr
+        f"{bad}: the file is not a sound file" in done.stderr and "none.wav: there is no such" in done.stderr
+    )
+    listed = run(
+        "transcribe", trained, "--on-error", "skip", "--json", input="".join(f"{n}\n" for n in names)
+    )
+    records = [json.loads(line) for line in listed.stdout.split("\n")[:-1]]
+    assert [record["file"] for record in records] == [str(name) for name in names]
+    assert ["error" in record for record in records] == [False, True, False, True, False]
+
+    pairs = tmp_path / "test.tsv"
+    pairs.write_text("".join(f"{name.name}\tdo\n" for name in names))
+    for verb in (["evaluate"], ["score"], ["report", "--test"]):
+        model, test = (
+            (["--out", tmp_path / "r.html", trained], pairs) if len(verb) > 1 else ([trained], pairs)
+        )
+        done = run(verb[0], *model, *verb[1:], test)
+        assert done.returncode == 2
+        assert f"test.tsv:2: {bad}: the file is not a sound file" in done.stderr
+        done = run(verb[0], *model, *verb[1:], test, "--on-empty", "skip")
+        assert done.returncode == 0, done.stderr
+        assert "left out: 1 (the file is not a sound file that can be read)" in done.stderr
+        assert "left out: 1 (there is no such file)" in done.stderr
 
 
 def test_json_tells_how_long_a_sound_is_and_not_how_long_somebody_spoke(

@@ -12,9 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from interlingua.cli.comparisons import Compared, comparison_table
-from interlingua.cli.evaluate_pictures import evaluate_painters, read_pairs_of
+from interlingua.cli.evaluate_pictures import evaluate_painters
 from interlingua.cli.lines import check_output, open_output
-from interlingua.cli.models import find_model, load_text_model, models_and_tests, paints, read_as_trained
+from interlingua.cli.models import (
+    find_model,
+    load_text_model,
+    models_and_tests,
+    paints,
+    read_as_trained,
+    read_pairs_of,
+)
 from interlingua.cli.options import (
     Beam,
     Columns,
@@ -189,19 +196,14 @@ def _read_tests(tests: Sequence[str], settings: CorpusSettings) -> dict[str, lis
 
     Raises:
         ConfigurationError: there are none in one.
-        DataError: a file, or a sound that it names, cannot be read.
+        DataError: a file, or a sound or picture that it names, cannot be read.
     """
     from interlingua.data.corpus import Corpus
-    from interlingua.data.durations import measure_sounds
 
     corpora = {test: Corpus([test], settings) for test in tests}
     for corpus in corpora.values():
         show_reading(corpus.report())
-    pairs_of = {test: read_pairs_of(test, corpus) for test, corpus in corpora.items()}
-    for test, pairs in pairs_of.items():
-        if settings.source_kind == "sound":
-            measure_sounds(pairs, corpora[test])
-    return pairs_of
+    return {test: read_pairs_of(test, corpus) for test, corpus in corpora.items()}
 
 
 def score_table(systems: Sequence[System], title: str) -> Table:

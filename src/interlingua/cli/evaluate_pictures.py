@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,31 +11,14 @@ from rich.console import Console
 from rich.table import Table
 
 from interlingua.cli.lines import open_output
-from interlingua.cli.models import load_model
+from interlingua.cli.models import load_model, read_pairs_of
 from interlingua.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from interlingua.data.corpus import Corpus, CorpusSettings, Pair
+    from interlingua.data.corpus import CorpusSettings, Pair
     from interlingua.evaluation.pictures import PaintingReport, TrainingPictures
 
-__all__ = ["evaluate_painters", "read_pairs_of"]
-
-
-def read_pairs_of(name: str, corpus: Corpus) -> list[Pair]:
-    """The pairs of a file; those with pictures that cannot be read are left out and told of, if so set.
-
-    Raises:
-        DataError: a picture cannot be read.
-        ConfigurationError: no pair is left.
-    """
-    from interlingua.data.usable import usable_pairs
-
-    pairs, left_out = usable_pairs(corpus)
-    for reason, count in left_out.items():
-        print(f"{name}: left out: {count:,} ({reason})", file=sys.stderr)
-    if not pairs:
-        raise ConfigurationError("there are no pairs", where=name)
-    return pairs
+__all__ = ["evaluate_painters"]
 
 
 def evaluate_painters(

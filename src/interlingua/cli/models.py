@@ -17,6 +17,7 @@ from interlingua.engine.cpus import default_threads
 from interlingua.errors import BundleError, ConfigurationError
 
 if TYPE_CHECKING:
+    from interlingua.data.corpus import Corpus, Pair
     from interlingua.inference.captioner import Captioner
     from interlingua.inference.painter import Painter
     from interlingua.inference.transcriber import Transcriber
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Use", "find_model", "find_tag", "find_use", "load_model", "load_text_model", "models_and_tests",
-    "paints", "read_as_trained", "source_kind", "use_all_cpus",
+    "paints", "read_as_trained", "read_pairs_of", "source_kind", "use_all_cpus",
 ]  # fmt: skip
 
 Use = Literal["text", "sound", "picture", "paint"]
@@ -267,3 +268,20 @@ def _near(path: Path) -> Iterable[Path]:
     for place in (path.parent, Path(), Path("runs")):
         models = {model.name: model for model in place.glob("*") if is_model(model)}
         yield from (models[name] for name in get_close_matches(path.name, models, n=1))
+
+
+def read_pairs_of(name: str, corpus: Corpus) -> list[Pair]:
+    """The pairs of a file; where it is so set, those whose sounds or pictures cannot be read are left out.
+
+    Raises:
+        DataError: a sound or a picture cannot be read.
+        ConfigurationError: no pair is left.
+    """
+    from interlingua.data.usable import usable_pairs
+
+    pairs, left_out = usable_pairs(corpus)
+    for reason, count in left_out.items():
+        print(f"{name}: left out: {count:,} ({reason})", file=sys.stderr)
+    if not pairs:
+        raise ConfigurationError("there are no pairs", where=name)
+    return pairs

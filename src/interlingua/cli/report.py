@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from interlingua.cli.lines import check_output, open_output
-from interlingua.cli.models import find_model, load_text_model, paints, read_as_trained, source_kind
+from interlingua.cli.models import (
+    find_model,
+    load_text_model,
+    paints,
+    read_as_trained,
+    read_pairs_of,
+    source_kind,
+)
 from interlingua.cli.options import (
     Beam,
     Columns,
@@ -78,7 +85,6 @@ def report(
 
     from interlingua.data.codecs import load_tokenizers
     from interlingua.data.corpus import Corpus, CorpusSettings
-    from interlingua.data.durations import measure_sounds
     from interlingua.views.page import as_json
     from interlingua.views.report import read_report, report_page
 
@@ -102,9 +108,8 @@ def report(
     else:
         _refuse_other_kinds(runs)
         corpus = Corpus([test], settings)
-        pairs = _read(corpus)
-        if settings.source_kind == "sound":
-            measure_sounds(pairs, corpus)  # a mistake in the file is reported before the models work
+        corpus.report()  # refuses files without pairs
+        pairs = read_pairs_of(test, corpus)  # a mistake in it is reported before the models work
         if tag is not None:
             for run in runs:
                 check_tag(tag, load_tokenizers(run).source, "--tag")

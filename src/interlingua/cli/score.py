@@ -9,9 +9,8 @@ from typing import Annotated
 
 import typer
 
-from interlingua.cli.evaluate_pictures import read_pairs_of
 from interlingua.cli.lines import check_output, open_output, refuse_same_file
-from interlingua.cli.models import find_model, load_model, read_as_trained
+from interlingua.cli.models import find_model, load_model, read_as_trained, read_pairs_of
 from interlingua.cli.options import (
     Columns,
     Device,
@@ -63,8 +62,7 @@ def score(
     corpus = Corpus([pairs], settings)
     # A mistake in the last line is reported before the first is scored.
     show_reading(corpus.report())
-    of_pictures = "picture" in (settings.source_kind, settings.target_kind)
-    usable = read_pairs_of(pairs, corpus) if of_pictures else corpus
+    usable = read_pairs_of(pairs, corpus) if any(settings.names_files) else corpus
     translator = load_model(model, device, threads, precision, engine, of=None)
     if tag is not None:
         check_tag(tag, translator.tokenizers.source, "--tag")

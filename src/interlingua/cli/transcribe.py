@@ -61,6 +61,13 @@ def transcribe(
     srt: Annotated[bool, typer.Option("--srt", help="Subtitles (SubRip) of one file.")] = False,
     vtt: Annotated[bool, typer.Option("--vtt", help="Subtitles (WebVTT) of one file.")] = False,
     json_lines: Json = False,
+    on_error: Annotated[
+        Literal["stop", "skip"],
+        typer.Option(
+            help="When a file cannot be read: stop, or tell it and go on; its line stays empty, and in JSON "
+            'has an "error".'
+        ),
+    ] = "stop",
     beam: Beam = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -102,19 +109,20 @@ def transcribe(
     elif STANDARD_INPUT in files:
         require_input()
     for name in files or []:
-        if name != STANDARD_INPUT and not _is_pipe(name):
+        if on_error == "stop" and name != STANDARD_INPUT and not _is_pipe(name):
             next(read_blocks(name), None)  # no sound is told before PyTorch, which takes seconds, is loaded
     transcriber = load_model(model, device, threads, precision, of="sound")
     from interlingua.engine.workload import chunks
 
     options: dict[str, Any] = {"words": bool(formats)} | ({} if beam is None else {"beam": beam})
     flags: Counter[str] = Counter()
+    form, go_on = formats[0] if formats else None, _tell if on_error == "skip" else None
     with open_output(output) as write:
         for names in chunks(files, FILES_AT_ONCE) if files else _listed(input):
             for some, together in _grouped(names):
                 transcribe_some = _together if together else _one_by_one
                 for heard, segments in transcribe_some(transcriber, some, output, options):
-                    write_transcript(heard, _counted(segments, flags), formats[0] if formats else None, write)
+                    write_transcript(heard, _counted(segments, flags), form, write, go_on)
     for flag, what in FLAGS.items():
         if flags[flag] and flag != "empty":
             print(f"interlingua: {flags[flag]:,} parts: {what}", file=sys.stderr)
@@ -185,7 +193,9 @@ def _together(
             sounds.append(read_sound(name))
     for name, sound, found in zip(names, sounds, transcriber.translate(sounds, **options), strict=False):
         yield Heard(name, len(sound)), iter(found.parts or ([found] if found.span_s else []))
-    yield from _one_by_one(transcriber, names[len(sounds) :], output, options)
+    if others := names[len(sounds) :]:
+        yield from _one_by_one(transcriber, others[:1], output, options)
+        yield from _together(transcriber, others[1:], output, options)
 
 
 @contextmanager
@@ -213,6 +223,10 @@ def _segments(
                 yield segment
 
         yield watched()
+
+
+def _tell(error: DataError) -> None:
+    print(f"interlingua: {error}", file=sys.stderr)
 
 
 def _counted(segments: Iterator[Translation], flags: Counter[str]) -> Iterator[Translation]:

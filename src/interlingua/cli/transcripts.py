@@ -34,11 +34,18 @@ class Heard:
 
 def write_transcript(
     heard: Heard, segments: Iterator[Translation], form: Literal["srt", "vtt", "json"] | None,
-    write: Callable[[str], None],
+    write: Callable[[str], None], go_on: Callable[[DataError], None] | None = None,
 ) -> None:  # fmt: skip
     """Writes a sound's segments, as soon as the form allows.
 
     What comes before damage in the sound, or before Ctrl-C, is written; then that is raised.
+
+    Args:
+        heard: the sound.
+        segments: of it, as they come.
+        form: of what is written; None for a line of text.
+        write: takes it.
+        go_on: takes what is wrong with the sound instead, which then has its line in any case.
     """
     stopped: list[BaseException] = []
     segments = _until_stopped(segments, stopped)
@@ -52,11 +59,14 @@ def write_transcript(
                 write(segment.text + "\n")
     else:
         found = list(segments)
-        if found or not stopped:
-            line = json.dumps(_as_json(heard, found), ensure_ascii=False) if form else _text(found)
-            write(line + "\n")
+        wrong = next((error for error in stopped if isinstance(error, DataError)), None)
+        if found or not stopped or (wrong and go_on):
+            record = _as_json(heard, found) | ({"error": str(wrong)} if wrong else {})
+            write((json.dumps(record, ensure_ascii=False) if form else _text(found)) + "\n")
     if stopped:
-        raise stopped[0]
+        if go_on is None or not isinstance(stopped[0], DataError):
+            raise stopped[0]
+        go_on(stopped[0])
 
 
 def _until_stopped(segments: Iterator[Translation], stopped: list[BaseException]) -> Iterator[Translation]:

@@ -1,12 +1,15 @@
-"""Pairs whose pictures can be read; of others the line that names them is told, or they are counted."""
+"""Pairs whose sounds and pictures can be read; others are told of by the line that names them, or counted."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from interlingua.data.corpus import Corpus, Pair
+from interlingua.data.durations import place_error
 from interlingua.errors import DataError
 from interlingua.pictures.source import inspect_pictures
+from interlingua.sound.reading import read_sound
 
 __all__ = ["usable_pairs"]
 
@@ -17,24 +20,33 @@ def usable_pairs(corpus: Corpus) -> tuple[list[Pair], Counter[str]]:
     """The pairs of a corpus, and why others were left out, where its settings leave out what cannot be read.
 
     Raises:
-        DataError: a picture cannot be read; with the place where it is named.
+        DataError: a sound or a picture cannot be read; with the place where it is named.
     """
     pairs, left_out = list(corpus), Counter[str]()
     kinds = corpus.settings.source_kind, corpus.settings.target_kind
-    for side in (side for side, kind in enumerate(kinds) if kind == "picture"):
+    for side, kind in enumerate(kinds):
         used: list[Pair] = []
-        for start in range(0, len(pairs), AT_ONCE):
-            some = pairs[start : start + AT_ONCE]
-            names = [pair[side] for pair in some]
-            for pair, found in zip(some, inspect_pictures(names, LOOKED_AT_PIXELS), strict=True):
-                if not isinstance(found, DataError):
-                    used.append(pair)
-                elif corpus.settings.on_empty == "skip":
-                    left_out[found.what] += 1
-                else:
-                    where = f"{corpus.find_file(pair[side])}: {pair[side]}"
-                    raise DataError(
-                        found.what, where=where, found=found.found, accepted=found.accepted
-                    ) from found
+        for pair, error in zip(pairs, _errors([pair[side] for pair in pairs], kind), strict=True):
+            if error is None:
+                used.append(pair)
+            elif corpus.settings.on_empty == "skip":
+                left_out[error.what] += 1
+            else:
+                raise place_error(error, pair[side], corpus.find_file(pair[side])) from error
         pairs = used
     return pairs, left_out
+
+
+def _errors(names: Sequence[str], kind: str) -> Iterator[DataError | None]:
+    """Of each of these files, why it cannot be read."""
+    if kind == "picture":
+        for start in range(0, len(names), AT_ONCE):
+            for found in inspect_pictures(names[start : start + AT_ONCE], LOOKED_AT_PIXELS):
+                yield found if isinstance(found, DataError) else None
+    for name in names if kind != "picture" else ():
+        try:
+            if kind == "sound":
+                read_sound(name)
+            yield None
+        except DataError as error:
+            yield error

@@ -128,18 +128,23 @@ class Transcriber:
         return self.translate(sounds, **options)
 
     def transcribe_blocks(
-        self, blocks: Iterable[Samples], *, at_once: int | None = None, words: bool = False, **changes: Any
+        self,
+        blocks: Iterable[npt.NDArray[Any]],
+        *,
+        at_once: int | None = None,
+        words: bool = False,
+        **changes: Any,
     ) -> Iterator[Translation]:
         """Transcribes a sound that comes in blocks, in memory that does not grow with its length.
 
         Args:
-            blocks: consecutive samples, 16 kHz.
+            blocks: consecutive samples of one channel, 16 kHz: int16, or floats between -1 and 1.
             at_once: parts that are searched together; 1 answers as soon as there is a pause.
             words: as `translate` takes it.
             **changes: fields of SearchSettings.
 
         Raises:
-            DataError: as the blocks do, once what comes before is transcribed.
+            DataError: as the blocks do, or one holds no samples, once what comes before is transcribed.
         """
         settings = SearchSettings.parse({**self.settings.model_dump(), **changes}, where="search")
         live = {"seconds_ahead": LIVE_SECONDS_AHEAD} if at_once == 1 else {}
@@ -241,10 +246,12 @@ class Transcriber:
         return translation_of(target, hypothesis, repetitive=self.facts.repetitive, span_s=piece.span_s)
 
 
-def _up_to_damage(blocks: Iterable[Samples], damage: list[DataError]) -> Iterator[Samples]:
-    """The blocks before one that cannot be read; why it cannot goes into the list."""
+def _up_to_damage(blocks: Iterable[npt.NDArray[Any]], damage: list[DataError]) -> Iterator[Samples]:
+    """The blocks before one that cannot be read, as int16; why it cannot goes into the list."""
     try:
-        yield from blocks
+        for number, block in enumerate(blocks):
+            if np.size(block):
+                yield take_samples(block, f"blocks[{number}]")
     except DataError as error:
         damage.append(error)
 
