@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["explain_missing"]
+__all__ = ["explain_missing", "find_below"]
 
 _ADDRESS = re.compile(r"(?:^|/)(?:https?|ftp|file|s3|gs):/")
 
@@ -36,8 +37,18 @@ def explain_missing(path: str | Path, suffixes: Iterable[str] = ()) -> str | Non
     for other in others:
         if other != name and _exists(other):
             return f"There is {other}"
+    for other in (*others, name):
+        if below := find_below(Path(other)):
+            return f"There is {below}"
     missing = [each for each in Path(name).parents if not _exists(str(each))]
     return f"There is no directory {missing[-1]}" if missing else None
+
+
+def find_below(path: Path) -> Path | None:
+    """The file of the same name in a directory beside, where there is none of this name."""
+    if _exists(str(path)) or not path.name or not _exists(str(path.parent)):
+        return None
+    return next(path.parent.glob(f"*/{glob.escape(path.name)}"), None)
 
 
 def _exists(name: str) -> bool:

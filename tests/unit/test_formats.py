@@ -709,6 +709,12 @@ class TestTables:
         semicolons = write(tmp_path / "b.csv", 'Yes; sure,"Ja klar"\nNo; no,Nein\n')
         assert read(semicolons) == [("Yes; sure", "Ja klar"), ("No; no", "Nein")]
 
+    def test_between_vertical_bars_nothing_is_quoted(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.csv", 'LJ1|"Well," he said, 3; 4|Well he said\nLJ2|No, no|No\n')
+        chosen = CorpusSettings(columns=((1,), 2))
+        assert read(path, settings=chosen) == [("LJ1", '"Well," he said, 3; 4'), ("LJ2", "No, no")]
+        assert "vertical bars are between the columns" in str(report(path, settings=chosen))
+
     def test_spaces_before_quotes_are_no_part_of_cells(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.csv", '"one", "eins, eine"\n"two", "zwei"\n')
         assert read(path) == [("one", "eins, eine"), ("two", "zwei")]
@@ -753,7 +759,7 @@ class TestTables:
             ('a,b\n"c,d\ne,f\n', r"a\.csv:2: the row is not as CSV has it.*end of data"),
             ('a,b\n"c"x,d\n', r"a\.csv:2: the row is not as CSV has it"),
             ("a,b\nc\rd,e\n", r"a\.csv:2: .*new-line.*\n.*line end in it"),
-            ("a|b\nc|d\n", r"a\.csv:1: the row has one cell.*\n.*Commas, semicolons or tabs"),
+            ("a:b\nc:d\n", r"a\.csv:1: the row has one cell.*\n.*Commas, semicolons, tabs or vertical bars"),
             ("a,b\nc,\n", r"a\.csv:2: the target is empty"),
             ("a,b\n\nc,d\n", r"a\.csv:2: the line is empty"),
             ('a,b\n"' + "c" * 200_000 + '",d\n', r"a\.csv:2: .*field limit"),

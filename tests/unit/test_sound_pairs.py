@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import unicodedata
 from pathlib import Path
@@ -80,6 +81,11 @@ def test_sounds_as_targets_are_refused_unless_their_names_are_meant(pairs: Path)
         (".wav", ".WAV", "There is {}/sounds/0-0.wav"),
         (".wav", "", "There is {}/sounds/0-0.wav"),
         ("sounds/0-0.wav", '"sounds/0-0.wav"', "There is {}/sounds/0-0.wav"),
+        (
+            "sounds/",
+            "",
+            "There is {0}/sounds/0-0.wav; to have names count from there: --set data.source_root={0}/sounds",
+        ),
         ("sounds/", "clips/", "There is no directory {}/clips"),
         ("sounds/", "https://example.org/", "no addresses"),
     ],
@@ -97,3 +103,16 @@ def test_accents_in_another_form_are_told(pairs: Path, on_disk: str, written: st
     sound.rename(sound.with_name(unicodedata.normalize(on_disk, "ánh-Hiếu.wav")))
     settings = rewrite(pairs, "0-0.wav", unicodedata.normalize(written, "ánh-Hiếu.wav"), slice(1))
     assert f"Unicode's form {on_disk}" in mistake(settings)
+
+
+def test_a_part_of_a_sound_is_not_taken_for_the_whole(pairs: Path) -> None:
+    manifest = pairs.with_suffix(".jsonl")
+    settings = CorpusSettings(train=(str(manifest),), keys=("audio_filepath", "text"))
+    for offset in (0.0, 1.25):
+        record = {"audio_filepath": "sounds/0-0.wav", "duration": 0.5, "text": "la", "offset": offset}
+        manifest.write_text(json.dumps(record) + "\n")
+        if not offset:
+            assert recognise_kinds(settings).source_kind == "sound"
+    with pytest.raises(DataError, match=r"\.jsonl:1: the pair is of a part") as caught:
+        recognise_kinds(settings)
+    assert "ffmpeg -ss 1.25 -t 0.5 -i sounds/0-0.wav" in str(caught.value)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from interlingua.data.corpus import Corpus, Pair
 from interlingua.errors import DataError
+from interlingua.missing import find_below
 from interlingua.sound.reading import SAMPLE_RATE, inspect_sound, measure_seconds, read_sound
 
 __all__ = ["drop_unused_sounds", "measure_sounds", "place_error"]
@@ -14,9 +15,11 @@ __all__ = ["drop_unused_sounds", "measure_sounds", "place_error"]
 
 def place_error(error: DataError, name: str, place: str) -> DataError:
     """An error about a file that a pair names, with where it does, such as "pairs.tsv:12"."""
-    accepted = error.accepted
-    if accepted is None and not Path(name).suffix and place.endswith(":1") and not Path(name).exists():
+    accepted, path = error.accepted, Path(name)
+    if accepted is None and not path.suffix and place.endswith(":1") and not path.exists():
         accepted = "If the first line names the columns, say which two by these names: --columns path,text"
+    if below := find_below(path):
+        accepted = f"There is {below}; to have names count from there: --set data.source_root={below.parent}"
     return DataError(error.what, where=f"{place}: {name}", found=error.found, accepted=accepted)
 
 

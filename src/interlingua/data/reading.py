@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any, cast
 
 from interlingua.data.columns import Columns, find_columns, has_names
@@ -19,6 +20,7 @@ from interlingua.data.member import AnyFile
 from interlingua.data.opening import HEAD, ChangeDetector, open_text
 from interlingua.data.recognition import encoding_advice, recognise_form
 from interlingua.errors import DataError
+from interlingua.sound.opening import SUFFIXES as SOUNDS
 from interlingua.text.columns import COLUMN_END
 
 __all__ = ["read_jsonl", "read_lines", "read_parallel", "read_tsv"]
@@ -138,7 +140,21 @@ def read_jsonl(
                 accepted="All sources have as many columns. Lists of different lengths can be one column: "
                 "join them, such as with semicolons.",
             )  # fmt: skip
+        _refuse_part(record, sources, where)
         yield COLUMN_END.join(sources), _text(record, keys[1], where)
+
+
+def _refuse_part(record: Mapping[str, object], sources: Sequence[str], where: str) -> None:
+    """Raises a DataError for a part of a sound, as manifests have them: its text is not that of the whole."""
+    begins, seconds = record.get("offset"), record.get("duration")
+    if not (isinstance(begins, float | int) and isinstance(seconds, float | int) and begins > 0):
+        return
+    if sounds := [name for name in sources if Path(name.strip()).suffix.lower() in SOUNDS]:
+        part = f"ffmpeg -ss {begins:g} -t {seconds:g} -i {shlex.quote(sounds[0])} part.flac"
+        raise DataError(
+            "the pair is of a part of a sound, and sounds are taken whole", where=where,
+            found=f"offset {begins:g}", accepted=f"Cut the parts out first, for example: {part}",
+        )  # fmt: skip
 
 
 def read_parallel(

@@ -139,10 +139,10 @@ class Trainer:
                 checkpointed, self.saving_s = time.monotonic(), self.clock() - began_s
             if stopping:
                 return "stopped"
-            if patience_ended:
-                return self._out_of_patience()
             if used_up:
                 return USED_UP
+            if patience_ended:
+                return self._out_of_patience()
         raise AssertionError("updates never end by themselves")
 
     def updates(self) -> Iterator[StepReport]:

@@ -1,12 +1,16 @@
-"""CSV as RFC 4180 and spreadsheets have it: quoted cells, with commas, semicolons or tabs between them."""
+"""CSV as RFC 4180 and spreadsheets have it: quoted cells, with commas, semicolons or tabs between them.
+
+Vertical bars stand between cells without quotes, as in LJ Speech's metadata.csv and files made like it.
+"""
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from interlingua.data.columns import Columns, find_columns, has_names
 from interlingua.data.file_account import FileAccount
@@ -16,12 +20,16 @@ from interlingua.data.reading import read_lines
 from interlingua.errors import DataError
 from interlingua.text.columns import COLUMN_END
 
+if TYPE_CHECKING:
+    import _csv
+
 __all__ = ["read_csv"]
 
-DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 """Where several split all rows alike, the one that fewer spaces follow, as in prose, is taken."""
+_BETWEEN = "Commas, semicolons, tabs or vertical bars stand between cells."
 SAMPLE_LINES = 100
-_ANNOUNCED = re.compile(r"sep=([,;\t])")
+_ANNOUNCED = re.compile(r"sep=([,;\t|])")
 """The first line that some spreadsheets write."""
 
 
@@ -69,9 +77,7 @@ def _rows(
     lines: Iterator[str], delimiter: str, skipped: int, file: AnyFile
 ) -> Iterator[tuple[int, list[str]]]:
     """Yields each row with the number of its first line."""
-    rows = csv.reader(
-        (f"{line}\n" for line in lines), delimiter=delimiter, strict=True, skipinitialspace=True
-    )
+    rows = _reader(lines, delimiter, strict=True)
     while True:
         place = rows.line_num + skipped + 1
         try:
@@ -90,14 +96,23 @@ def _rows(
         yield place, row
 
 
+def _reader(lines: Iterable[str], delimiter: str, strict: bool = False) -> "_csv.Reader":
+    return csv.reader(
+        (f"{line}\n" for line in lines),
+        delimiter=delimiter,
+        quoting=csv.QUOTE_NONE if delimiter == "|" else csv.QUOTE_MINIMAL,
+        strict=strict,
+        skipinitialspace=True,
+    )
+
+
 def _find_delimiter(sample: Sequence[str], columns: Columns | None) -> str:
     """What splits most of the first rows into the columns that are asked for."""
     names = {column for column in (*columns[0], columns[1]) if isinstance(column, str)} if columns else set()
     numbers = [column for column in (*columns[0], columns[1]) if isinstance(column, int)] if columns else []
 
     def fitness(delimiter: str) -> tuple[int, bool, float, float, int]:
-        reader = csv.reader((f"{line}\n" for line in sample), delimiter=delimiter, skipinitialspace=True)
-        rows = []
+        reader, rows = _reader(sample, delimiter), []
         with suppress(csv.Error):  # of another delimiter, or told when it is read
             rows += [row for row in reader if row]
         widths = [len(row) for row in rows if len(row) > 1]
@@ -121,7 +136,7 @@ def _wrong_cells(
         return DataError(what, where=where, found=found, accepted=f"{of}; at least {least} are needed.")
     if len(row) == 1:
         return DataError(what, where=where, found=found,
-                         accepted="Commas, semicolons or tabs stand between cells.")  # fmt: skip
+                         accepted=_BETWEEN)  # fmt: skip
     return DataError(
         what, where=where, found=found,
         accepted="Say which two to use, by number or by the names in the first row: --columns 1,2",
