@@ -201,6 +201,7 @@ def evaluate(
 
 def export(
     path: str | Path, *, to: str, out: str | Path, valid: str | Path | None = None,
+    columns: str | None = None, keys: str | None = None, tag: str | None = None,
     quantization: str | None = None, languages: tuple[str, str] | None = None, license: str | None = None,
     force: bool = False,
 ) -> Comparison:  # fmt: skip
@@ -212,6 +213,9 @@ def export(
         out: the directory to make; for argos a file, .argosmodel.
         valid: a file of pairs to compare both models on; by default the run's validation pairs, if they are
             still there, else random tokens.
+        columns: of that file, such as "1+2,3", where they are not as in training.
+        keys: of that file, if it is JSON lines, such as "src,tgt".
+        tag: of all its sources, where the model has tags; else the first column is the tag.
         quantization: what weights are rounded to, where the format does that, such as int8.
         languages: codes of source and target; by default the model's.
         license: of the model, for its card.
@@ -227,7 +231,12 @@ def export(
     place = _path(out, "out", "The name of what to make.")
     pairs = None if valid is None else _path(valid, "valid", "The name of a file of pairs.")
     options = ExportOptions(to, quantization, languages, license, name=place.resolve().stem)
-    return compute(lambda: export_model(directory, place, options, valid=pairs, force=force), None)
+    given = {"columns": columns, "keys": keys}
+    reading = {key: value for key, value in given.items() if value is not None}
+    return compute(
+        lambda: export_model(directory, place, options, valid=pairs, reading=reading, tag=tag, force=force),
+        None,
+    )
 
 
 def _path(value: object, name: str, accepted: str) -> Path:

@@ -14,7 +14,7 @@ import torch
 
 from interlingua.api import load
 from interlingua.api import train as train_model
-from interlingua.errors import CheckpointError, ConfigurationError, OutputError
+from interlingua.errors import CheckpointError, ConfigurationError, DataError, OutputError
 from interlingua.inference.bundle import read_config
 from interlingua.runs.events import Ended, Event, Note, Progress, Raced
 from interlingua.runs.run import start
@@ -211,6 +211,42 @@ def test_a_tagged_model_is_fine_tuned_with_its_tags(files: list[Path], run: Path
     with pytest.raises(ConfigurationError, match=r"no such tag.*\n.*One of: mine, theirs"):
         list(start({**more, "data": {"corpora": [{**table, "tag": "new"}]}}, tmp_path / "other"))
     assert not (tmp_path / "other").exists()
+
+
+def test_sources_of_other_columns_than_the_base_models_are_refused(
+    files: list[Path], run: Path, tmp_path: Path
+) -> None:
+    train_tiny(tmp_path / "plain", files[0], max_steps=1)
+    rows = [line.split("\t") for line in files[0].read_text().split("\n")[:-1]]
+    (tmp_path / "three.tsv").write_text("".join(f"mine\t{source}\t{target}\n" for source, target in rows))
+    (tmp_path / "lists.jsonl").write_text(
+        "".join(json.dumps({"source": ["mine", source], "target": target}) + "\n" for source, target in rows)
+    )
+    three = {"train": str(tmp_path / "three.tsv"), "columns": "1+2,3"}
+    refused = [(tmp_path / "plain", three), (tmp_path / "plain", {"train": str(tmp_path / "lists.jsonl")}),
+               (run, {"train": str(files[0])})]  # fmt: skip
+    for base, data in refused:
+        what = "reads 1 column .*\n.*--columns 1,2" if base != run else "reads 2 columns .*\n.*mine, theirs"
+        with pytest.raises(
+            DataError, match=rf"{Path(data['train']).name}:1: the sources have . column.*{what}"
+        ):
+            list(start({"base_model": str(base), "data": data}, tmp_path / "out"))
+        assert not (tmp_path / "out").exists()
+    list(start({"base_model": str(run), "data": three, "training": {"max_steps": 1}}, tmp_path / "out"))
+
+
+def test_an_export_is_compared_on_pairs_with_a_tag(run: Path, files: list[Path], tmp_path: Path) -> None:
+    valid, tagged = files[2], tmp_path / "tagged.tsv"
+    tagged.write_text("".join(f"mine\t{line}\n" for line in valid.read_text().split("\n")[:-1]))
+    for number, options in enumerate([(valid, "--tag", "mine"), (tagged,)]):
+        done = call("export", run, "--to", "ctranslate2", tmp_path / str(number), "--valid", *options)
+        assert "20 of 20 pairs of the file given" in done.out, done.err
+    one, other = (json.loads((tmp_path / name / "comparison.json").read_text()) for name in "01")
+    assert one["score"] == other["score"]
+    untagged = call("export", run, "--to", "ctranslate2", tmp_path / "no", "--valid", valid)
+    assert (untagged.code, "Without --tag, the first of three columns" in untagged.err) == (2, True)
+    assert call("export", run, "--to", "ctranslate2", tmp_path / "no", "--tag", "mine").code == 2
+    assert not (tmp_path / "no").exists()
 
 
 def test_a_report_on_a_tagged_run(run: Path, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import shutil
@@ -17,6 +16,7 @@ import torch
 import interlingua
 from interlingua.inference.bundle import read_config, read_info
 from interlingua.runs import versions
+from interlingua.runs.improvement import OldPairs
 from interlingua.runs.validation import Validator
 from interlingua.runs.versions import finish_promotion, promote
 from interlingua.serving.models import reload
@@ -158,13 +158,11 @@ def test_corrections_are_used_once(world: Path, improved: tuple[Path, Result], t
     assert "too few usable corrections" in again.err
     assert "100" in again.err
     assert snapshot(model) == before
-    # What is added later counts, and what was learnt before is an old pair.
+    # What is added later counts, wherever the file lies now, and what was learnt before is an old pair.
     more = tmp_path / "corrections" / "fw-bw.tsv"
     shutil.copytree(world / "corrections", tmp_path / "corrections")
-    marks = read_info(model)["corrections"]
-    info = json.loads((model / "info.json").read_text())
-    info["corrections"] = {str(more): next(iter(marks.values()))}
-    (model / "info.json").write_text(json.dumps(info))
+    elsewhere = call("improve", model, "--test", world / "test.tsv", "--corrections", more.parent, *OPTIONS)
+    assert elsewhere.err == again.err
     with more.open("a") as file:
         file.writelines(f"{source}\t{target}\n" for source, target in nines(7, 120))
     third = call("improve", model, "--test", world / "test.tsv", "--corrections", more.parent, *OPTIONS)
@@ -187,6 +185,27 @@ def test_undo_goes_back_and_forth(world: Path, improved: tuple[Path, Result], tm
             assert kept == {name: content for name, content in new.items() if "improvements" not in name}
     old = {name: content for name, content in snapshot(model).items() if "improvements" not in name}
     assert old == snapshot(world / "model")
+
+
+def test_what_a_model_has_learnt_from_outlives_a_refused_attempt(
+    world: Path, improved: tuple[Path, Result], tmp_path: Path
+) -> None:
+    model = tmp_path / "elsewhere"  # moved with what it learnt from
+    shutil.copytree(improved[0], model)
+    learnt = {path.name: path.read_bytes() for path in (model / "improvements").glob("corrections-*")}
+    assert len(learnt) == 2
+    assert call("improve", model, "--undo").code == 0
+    refused = improve(world, model, "--max-steps", 1)
+    assert refused.code == 2, refused.out
+    assert {path.name: path.read_bytes() for path in (model / "improvements").glob("corrections-*")} == learnt
+    assert call("improve", model, "--undo").code == 0
+    files = [Path(file) for corpus in OldPairs.own(model).corpora for file in corpus["files"]]
+    assert {file.name for file in files if file.parent == model / "improvements"} < set(learnt)
+    (world / "train.tsv").rename(tmp_path / "train.tsv")
+    try:
+        assert OldPairs.own(model).missing == [str(world / "train.tsv")]
+    finally:
+        (tmp_path / "train.tsv").rename(world / "train.tsv")
 
 
 def test_there_may_be_nothing_to_go_back_to(

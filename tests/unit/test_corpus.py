@@ -147,7 +147,7 @@ MISTAKES: list[tuple[str, bytes, CorpusSettings, str]] = [
     ("a.jsonl", b"{'source'\n", SKIP, r"a\.jsonl:1: the line is not JSON"),
     ("a.jsonl", b"[" * 100_000 + b"\n", SKIP, r"a\.jsonl:1: the line is not JSON"),
     ("a.tsv", b"a\tb\nc\td\t\n", SKIP, r"a\.tsv:2: .*ends with a tab.*\n.*--columns 1,2"),
-    ("a.jsonl", b'{"source": "a", "target": null}\n', SKIP, r"a\.jsonl:1: .*'target' is not a text but null"),
+    ("a.jsonl", b'{"source": "a", "target": null}\n', CorpusSettings(), r"a\.jsonl:1: the target is empty"),
     ("a.jsonl", b'{"source": "a", "target": true}\n', SKIP, r"a\.jsonl:1: .*not a text but true or false"),
     ("a.jsonl", b'{"source": "a", "target": ["b"]}\n', SKIP, r"a\.jsonl:1: .*not a text but an array"),
     (

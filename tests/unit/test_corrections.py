@@ -104,23 +104,23 @@ class TestReading:
         with TemporaryDirectory() as name:
             path = Path(name) / "en-de.tsv"
             path.write_bytes(b"".join(line + b"\n" for line in lines[:first]))
-            before = read_new(path, None)
+            before = read_new(path, [])
             path.write_bytes(b"".join(line + b"\n" for line in lines) + torn)  # a service is writing a line
-            after = read_new(path, before.mark)
+            after = read_new(path, [before.mark])
             assert [*before.lines, *after.lines] == numbered(lines)
-            assert read_new(path, after.mark).lines == []
+            assert read_new(path, [after.mark]).lines == []
 
     def test_another_file_is_read_from_its_beginning(self, tmp_path: Path) -> None:
         path = tmp_path / "en-de.tsv"
         path.write_bytes(b"a\tb\nc\td\n")
-        mark = read_new(path, None).mark
+        mark = read_new(path, []).mark
         path.write_bytes(b"e\tf\nc\td\ng\th\n")
-        assert len(read_new(path, mark).lines) == 3
+        assert len(read_new(path, [mark]).lines) == 3
         path.write_bytes(b"e\tf\n")
-        assert len(read_new(path, mark).lines) == 1
+        assert len(read_new(path, [mark]).lines) == 1
         path.unlink()
         with pytest.raises(DataError, match=r"en-de\.tsv"):
-            read_new(path, mark)
+            read_new(path, [mark])
 
 
 @given(st.integers(0, 400), st.randoms())

@@ -172,6 +172,15 @@ def test_searches_of_hugging_faces_models_find_the_same(tmp_path: Path, out: Pat
         assert beam.score >= greedy.score - 1e-4
 
 
+@pytest.mark.parametrize("found", [99_999, -1, "<pad>"])
+def test_padding_without_a_row_is_refused(found: object, tmp_path: Path, out: Path) -> None:
+    write_hugging_face(tmp_path / "model", seed=3)
+    config = tmp_path / "model" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "pad_token_id": found}))
+    with pytest.raises(BundleError, match="no row for the token of padding"):
+        import_model(tmp_path / "model", out)
+
+
 def split_weights(directory: Path) -> None:
     """As transformers saves large models: several files and an index."""
     weights = load_file(directory / "model.safetensors")

@@ -10,6 +10,7 @@ import typer
 
 from interlingua.cli.lines import check_input
 from interlingua.cli.models import find_model, paints, source_kind
+from interlingua.cli.options import Columns, Keys, Tag, refuse_options
 from interlingua.errors import ConfigurationError
 
 __all__ = ["export"]
@@ -35,6 +36,9 @@ def export(
         Path | None,
         typer.Option(help="Pairs to compare both models on; by default the run's validation pairs."),
     ] = None,
+    columns: Columns = None,
+    keys: Keys = None,
+    tag: Tag = None,
     languages: Annotated[
         tuple[str, str] | None,
         typer.Option(help="Codes of source and target, such as: en de; by default the model's."),
@@ -55,11 +59,13 @@ def export(
     refuse_files(model)
     if valid is not None:
         check_input(valid)
+    else:
+        refuse_options("the run's own pairs", {"--columns": columns, "--keys": keys, "--tag": tag})
     from interlingua.api import export as export_model
 
     comparison = export_model(
-        model, out=out, to=to, valid=valid, quantization=quantization, languages=languages, license=license,
-        force=force,
+        model, out=out, to=to, valid=valid, columns=columns, keys=keys, tag=tag, quantization=quantization,
+        languages=languages, license=license, force=force,
     )  # fmt: skip
     print(comparison.describe())
     print(f"\n{out}: {_size(out)}\n  {NEXT[to].format(out=out, quoted=shlex.quote(str(out)))}")

@@ -263,6 +263,9 @@ def _say_old(old: OldPairs, console: Console) -> None:
     else:
         console.print("no old pairs are at hand to mix in, so that more may be forgotten: --mix OLD",
                       soft_wrap=True)  # fmt: skip
+    if old.missing:
+        names = ", ".join(old.missing)
+        console.print(f"not there any more, so not mixed in: {names}", soft_wrap=True, markup=False)
 
 
 def _show_account(improvement: Improvement, console: Console) -> None:

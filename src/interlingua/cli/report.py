@@ -37,7 +37,6 @@ from interlingua.text.columns import add_tag, check_tag
 
 if TYPE_CHECKING:
     from interlingua.data.corpus import Corpus, CorpusSettings, Pair
-    from interlingua.data.settings import CorpusFile
     from interlingua.evaluation.quality import Quality
 
 __all__ = ["report"]
@@ -180,7 +179,7 @@ def _read(corpus: Corpus) -> list[Pair]:
 
 def _validation_pairs(runs: list[Path]) -> list[Pair] | None:
     """Those that all the runs were validated on; None, and a line that says why, where there are no such."""
-    from interlingua.data.corpus import Corpus
+    from interlingua.data.corpus import Corpus, are_there
     from interlingua.data.durations import drop_unused_sounds
     from interlingua.data.split import split
     from interlingua.inference.bundle import WEIGHTS
@@ -193,7 +192,7 @@ def _validation_pairs(runs: list[Path]) -> list[Pair] | None:
     for run in runs:
         settings, reason = _corpus_settings(run), None
         held_out = settings.train_files if any(settings.held_out) else ()
-        if not _readable([*held_out, *settings.valid_files]):
+        if not are_there(each.file for each in (*held_out, *settings.valid_files)):
             reason = "the validation pairs are not where they were"
         elif not (run / WEIGHTS).exists():
             reason = "no weights are saved yet"
@@ -218,7 +217,7 @@ def _train_pairs(
     run: Path, train: list[str] | None, tag: str | None, settings: CorpusSettings
 ) -> Iterator[Pair] | None:
     """The pairs that the model was trained on, if they can still be read."""
-    from interlingua.data.corpus import read_pairs
+    from interlingua.data.corpus import are_there, read_pairs
 
     def tagged(pair: Pair, tag: str | None) -> Pair:
         return pair._replace(source=add_tag(tag, pair.source))
@@ -226,7 +225,7 @@ def _train_pairs(
     if train:
         return (tagged(pair, tag) for file in train for pair in read_pairs(file, settings))
     corpus = _corpus_settings(run)
-    if not _readable(corpus.train_files):
+    if not are_there(each.file for each in corpus.train_files):
         return None
     files = corpus.train_files
     return (tagged(pair, each.tag) for each in files for pair in read_pairs(each.file, corpus.for_file(each)))
@@ -238,10 +237,3 @@ def _corpus_settings(run: Path) -> CorpusSettings:
     from interlingua.inference.bundle import read_config
 
     return CorpusSettings.parse(read_config(run).get("data", {}), where=f"{run}/config.toml [data]")
-
-
-def _readable(files: Sequence[CorpusFile]) -> bool:
-    """Whether there are files, and all are still there; standard input is not."""
-    names = (each.file for each in files)
-    paths = [Path(part) for file in names for part in ((file,) if isinstance(file, str) else file)]
-    return bool(paths) and all(path.is_file() or path.is_dir() for path in paths)

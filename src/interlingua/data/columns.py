@@ -40,5 +40,10 @@ def _find(column: int | str, names: Sequence[str], where: object) -> int:
     same = same or [i for i, name in enumerate(stripped) if name.casefold() == column.casefold()]
     if len(same) == 1:
         return same[0]
-    what = "is there several times" if same else "is not there"
-    raise DataError(f"the column {column!r} {what}", where=where, accepted=nearest(column, stripped))
+    if same:
+        places = " and ".join(str(i + 1) for i in same)
+        raise DataError(
+            f"the column {column!r} is there several times", where=where, found=f"columns {places}",
+            accepted="Give one of them another name.",
+        )  # fmt: skip
+    raise DataError(f"the column {column!r} is not there", where=where, accepted=nearest(column, stripped))

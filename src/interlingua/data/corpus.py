@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import chain, pairwise
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from interlingua.data.duplicates import DuplicateFinder
 from interlingua.data.file_account import EMPTY, FileAccount
-from interlingua.data.formats.parquet import dataset_files
+from interlingua.data.formats.parquet import dataset_files, is_dataset
 from interlingua.data.formats.table import format_of, read_file
 from interlingua.data.inspection import Inspection, describe_findings
 from interlingua.data.opening import ChangeDetector
@@ -147,6 +147,12 @@ def _with_whole_names(pair: Pair, roots: Sequence[Path | None]) -> Pair:
         for side, root in zip(pair, roots, strict=True)
     ]
     return Pair(*sides)
+
+
+def are_there(files: Iterable[PairFile]) -> bool:
+    """Whether there are files, or directories of Parquet, and all are still there; standard input is not."""
+    names = [name for file in files for name in ((file,) if isinstance(file, str) else file)]
+    return bool(names) and all(Path(name).is_file() or is_dataset(Path(name)) for name in names)
 
 
 def end_of_name(name: str) -> str:

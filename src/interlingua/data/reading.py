@@ -214,6 +214,8 @@ def _text(record: dict[str, Any], key: str, where: str) -> str:
             accepted=_advise_keys(record),
         )
     text = record[key]
+    if text is None:  # as pandas and datasets write what is missing
+        return ""
     if not isinstance(text, str):
         kind = _JSON_KINDS.get(type(text), "a number")
         raise DataError(

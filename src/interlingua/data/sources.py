@@ -22,7 +22,7 @@ from interlingua.sound.opening import SUFFIXES as SOUNDS
 from interlingua.sound.reading import is_sound
 from interlingua.text.columns import COLUMN_END
 
-__all__ = ["PICTURES", "SOUNDS", "recognise_kinds"]
+__all__ = ["PICTURES", "SOUNDS", "first_pairs", "recognise_kinds"]
 
 LOOKED_AT = 20
 """Pairs that tell."""
@@ -41,7 +41,7 @@ def recognise_kinds(settings: CorpusSettings) -> CorpusSettings:
             files, its targets name sounds, or one of several columns of its sources names sounds or pictures.
     """
     if "auto" in (settings.source_kind, settings.target_kind):
-        pairs, places = _first_pairs(settings)
+        pairs, places = first_pairs(settings)
         changes: dict[str, str] = {}
         if settings.source_kind != "text":
             _refuse_in_columns(pairs, places, _root(settings))
@@ -56,8 +56,8 @@ def recognise_kinds(settings: CorpusSettings) -> CorpusSettings:
     return settings
 
 
-def _first_pairs(settings: CorpusSettings) -> tuple[list[Pair], list[str]]:
-    """Pairs, and where each of them is."""
+def first_pairs(settings: CorpusSettings) -> tuple[list[Pair], list[str]]:
+    """The first pairs of the first file, and where each of them is."""
     files = settings.train_files or settings.valid_files
     if not files or files[0].file == "-":
         return [], []
@@ -156,7 +156,7 @@ def _choose_size(settings: CorpusSettings) -> Literal[32, 64]:
     """The smallest size that most of the first pictures fit into; the largest where none can be read."""
     side = 0 if settings.source_kind == "picture" else 1
     edges = []
-    for pair in _first_pairs(settings)[0]:
+    for pair in first_pairs(settings)[0]:
         with suppress(DataError):  # what cannot be read is told when that matters
             edges.append(max(measure_picture(pair[side])))
     return 32 if edges and median(edges) <= SMALL * 32 else 64

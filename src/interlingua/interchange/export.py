@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from interlingua.errors import ConfigurationError, OutputError
 from interlingua.files import write_directory, write_error, write_text
@@ -40,8 +42,9 @@ def check_options(options: ExportOptions) -> Format:
 
 
 def export_model(
-    directory: Path, out: Path, options: ExportOptions, *, valid: Path | None = None, force: bool = False
-) -> Comparison:
+    directory: Path, out: Path, options: ExportOptions, *, valid: Path | None = None,
+    reading: Mapping[str, Any] | None = None, tag: str | None = None, force: bool = False,
+) -> Comparison:  # fmt: skip
     """Writes a model in another program's form, and keeps it if it gives the same answers there as here.
 
     Args:
@@ -49,6 +52,8 @@ def export_model(
         out: the directory or the file to make.
         options: the format, and so on.
         valid: a file of pairs to compare on; None: the run's validation pairs, or else random tokens.
+        reading: how that file is written, as keys of the [data] section, where that is not as in training.
+        tag: of all its sources, where the model has tags.
         force: whether an earlier export is replaced.
 
     Raises:
@@ -63,7 +68,7 @@ def export_model(
         check_file(out, format.suffix, force)
     bundle = load_bundle(directory)
     refuse_other_kinds(bundle, options.to)
-    sample = choose_sample(bundle, directory, valid)
+    sample = choose_sample(bundle, directory, valid, reading, tag)
     made: list[Comparison] = []
 
     def write(aside: Path) -> None:

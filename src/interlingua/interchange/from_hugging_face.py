@@ -216,7 +216,8 @@ def _search(generation: Mapping[str, Any]) -> tuple[dict[str, Any], int, list[st
     if isinstance(beams := generation.get("num_beams"), int) and 1 <= beams <= 1000:
         values["beam"] = beams
     else:
-        notes.append(f"beam: {search.beam}, chosen here: the model names no num_beams")
+        why = "the model names no num_beams" if beams is None else f"num_beams {beams} cannot be taken over"
+        notes.append(f"beam: {search.beam}, chosen here: {why}")
     penalty = generation.get("length_penalty", 1.0)
     if isinstance(penalty, int | float) and 0 <= penalty <= 10:
         values["length_penalty"] = float(penalty)

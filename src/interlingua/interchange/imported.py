@@ -84,6 +84,12 @@ def order_ids(
             found=dict(zip(("padding", "unknown", "start", "end"), special, strict=True)),
             accepted="Unknown, end and start of a sequence need ids of their own.",
         )  # fmt: skip
+    for name, i in zip(("padding", "unknown", "start", "end"), special, strict=True):
+        if i is not None and not (type(i) is int and 0 <= i < vocabulary.size):
+            raise BundleError(
+                f"the embedding has no row for the token of {name}", where=vocabulary.where, found=i,
+                accepted=f"Ids below {vocabulary.size:,}, the rows of the embedding.",
+            )  # fmt: skip
     names: dict[int, str] = {}
     for token, i in vocabulary.ids.items():
         if not 0 <= i < vocabulary.size:

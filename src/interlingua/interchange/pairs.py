@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from interlingua.data.corpus import Corpus, CorpusSettings
-from interlingua.data.settings import CorpusFile
+from interlingua.data.corpus import Corpus, CorpusSettings, are_there
 from interlingua.data.split import SplitPart
 from interlingua.errors import DataError, InterlinguaError
 from interlingua.inference.bundle import CONFIG, Bundle
 from interlingua.interchange.comparison import Sample, random_sample, sample_pairs
+from interlingua.text.columns import add_tag, check_tag, list_tags
 
 __all__ = ["choose_sample"]
 
@@ -19,19 +20,27 @@ MAX_READ = 1000
 """Pairs to choose from: a large file is not read to its end."""
 
 
-def choose_sample(bundle: Bundle, directory: Path, valid: Path | None) -> Sample:
+def choose_sample(
+    bundle: Bundle, directory: Path, valid: Path | None, reading: Mapping[str, Any] | None = None,
+    tag: str | None = None,
+) -> Sample:  # fmt: skip
     """What an exported model is compared on.
 
     Args:
         bundle: the model.
         directory: it was loaded from.
         valid: a file of pairs; None: the validation pairs of the model's run, or else random tokens.
+        reading: how the file is written, as keys of the [data] section, where that is not as in training.
+        tag: of all its sources, where the model has tags.
 
     Raises:
+        ConfigurationError: the model knows no such tag.
         DataError: the file cannot be read, or has no pair that the model takes as a whole.
     """
+    if tag is not None:
+        check_tag(tag, bundle.tokenizers.source, "--tag")
     if valid is not None:
-        pairs = _read_file(bundle, directory, valid)
+        pairs = _read_file(bundle, directory, valid, reading or {}, tag)
         sample = sample_pairs(bundle, pairs, "pairs of the file given")
         if not sample.pairs:
             most = bundle.lengths.max_source_length
@@ -49,7 +58,9 @@ def choose_sample(bundle: Bundle, directory: Path, valid: Path | None) -> Sample
     return sample
 
 
-def _read_file(bundle: Bundle, directory: Path, file: Path) -> list[tuple[str, str]]:
+def _read_file(
+    bundle: Bundle, directory: Path, file: Path, reading: Mapping[str, Any], tag: str | None
+) -> list[tuple[str, str]]:
     trained = _settings(bundle, directory)
     several = {
         key: getattr(trained, key) for key in ("columns", "keys") if isinstance(getattr(trained, key), tuple)
@@ -57,15 +68,24 @@ def _read_file(bundle: Bundle, directory: Path, file: Path) -> list[tuple[str, s
     values = {key: value for key, value in several.items() if value and isinstance(value[0], tuple)}
     if languages := trained.languages or bundle.config.get("languages"):
         values["languages"] = languages
-    settings = CorpusSettings.parse({**values, "on_empty": "skip"}, where="--valid")
-    return _first(Corpus([str(file)], settings))
+    if trained.tagged and tag is None:
+        values["columns"] = [[1, 2], 3]  # the first is the tag
+    settings = CorpusSettings.parse({**values, "on_empty": "skip", **reading}, where="--valid")
+    try:
+        pairs = _first(Corpus([str(file)], settings))
+    except DataError as error:
+        if "columns" in reading or not (tags := getattr(bundle.tokenizers.source, "tags", None)) or tag:
+            raise
+        advice = f"Without --tag, the first of three columns is the tag of each pair: {list_tags(tags)}."
+        raise DataError(error.what, where=error.where, found=error.found, accepted=advice) from error
+    return [(add_tag(tag, source), target) for source, target in pairs]
 
 
 def _validation_pairs(bundle: Bundle, directory: Path) -> list[tuple[str, str]]:
     """Those that the run's configuration names, or that it held out of its training pairs."""
     settings = _settings(bundle, directory)
     files = settings.valid_files or settings.train_files
-    if not _are_there(files):
+    if not are_there(each.file for each in files):
         return []
     corpus = Corpus.of(files, settings)
     if settings.valid_files:
@@ -82,9 +102,3 @@ def _first(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 def _settings(bundle: Bundle, directory: Path) -> CorpusSettings:
     return CorpusSettings.parse(bundle.config.get("data", {}), where=f"{directory / CONFIG} [data]")
-
-
-def _are_there(files: Sequence[CorpusFile]) -> bool:
-    """Whether there are files, and all are still there; standard input is not."""
-    names = [part for each in files for part in ((each.file,) if isinstance(each.file, str) else each.file)]
-    return bool(names) and all(Path(name).is_file() for name in names)

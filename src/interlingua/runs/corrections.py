@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -70,12 +70,13 @@ class Parts(NamedTuple):
     """For the verdict."""
 
 
-def read_new(path: Path, mark: dict[str, Any] | None) -> Unread:
+def read_new(path: Path, marks: Iterable[Mapping[str, Any]]) -> Unread:
     """Reads the whole lines of a file that were added since it was marked.
 
     Args:
         path: of the file; a service may be adding to it.
-        mark: what an earlier call returned; a file that does not begin as it did then is read as a new one.
+        marks: what earlier calls returned, of this file or others; what a file has that begins as one of them
+            did, however it is called now, is not new.
 
     Raises:
         DataError: it cannot be read.
@@ -85,9 +86,8 @@ def read_new(path: Path, mark: dict[str, Any] | None) -> Unread:
     except OSError as error:
         raise DataError("the corrections cannot be read", where=path, found=error.strerror) from error
     content = content[: content.rfind(b"\n") + 1]
-    read = int((mark or {}).get("bytes", 0))
-    if mark is None or len(content) < read or _hash(content[:read]) != mark.get("hash"):
-        read = 0
+    known = {(int(mark["bytes"]), mark["hash"]) for mark in marks}
+    read = max((size for size, hash in known if _hash(content[:size]) == hash), default=0)
     first = content[:read].count(b"\n") + 1
     lines = list(enumerate(content[read:].removesuffix(b"\n").split(b"\n"), start=first))
     new_mark = {"bytes": len(content), "hash": _hash(content)}

@@ -7,7 +7,8 @@ from typing import Any
 
 from interlingua.data.formats.languages import match, primary
 from interlingua.data.settings import CorpusSettings
-from interlingua.errors import ConfigurationError, nearest
+from interlingua.data.sources import first_pairs
+from interlingua.errors import ConfigurationError, DataError, nearest
 from interlingua.inference.bundle import Bundle
 from interlingua.kinds import FileCodec
 from interlingua.model.architectures import parse_model_settings
@@ -15,8 +16,14 @@ from interlingua.model.presets import PRESETS
 from interlingua.pictures.codec import PictureCodec
 from interlingua.pictures.settings import PictureSettings
 from interlingua.pictures.source import PictureSource
+from interlingua.text.column_tokenizer import ColumnTokenizer
+from interlingua.text.columns import COLUMN_END, list_tags
+from interlingua.text.normalise import is_blank
 
-__all__ = ["kinds_of_base", "other_languages", "racing_rates", "refuse_other_model", "values_of_base"]
+__all__ = [
+    "kinds_of_base", "other_languages", "racing_rates", "refuse_other_columns", "refuse_other_model",
+    "values_of_base",
+]  # fmt: skip
 
 LEARNING_RATE = {"adamw": 2e-3, "muon": 4e-3}
 """Peaks: two thirds of that from nothing suited the validation pairs of a new domain best
@@ -78,6 +85,34 @@ def kinds_of_base(found: CorpusSettings, given: CorpusSettings, base: Bundle, wh
                 raise _differs("data.picture_size", given.picture_size, codec.size, where)
             changes["picture_size"] = codec.size
     return found.model_copy(update=changes)
+
+
+def refuse_other_columns(data: CorpusSettings, base: Bundle) -> None:
+    """Refuses sources of another number of columns than the base model's have.
+
+    Raises:
+        DataError: the first ones are such.
+    """
+    source = base.tokenizers.source
+    if isinstance(source, FileCodec):
+        return
+    known = len(source.columns) if isinstance(source, ColumnTokenizer) else 1
+    tags = getattr(source, "tags", [])
+    for pair, place in zip(*first_pairs(data), strict=True):
+        columns = pair.source.split(COLUMN_END)
+        if (found := len(columns) + data.tagged) != known and not is_blank(pair.source):
+            wanted = "+".join(str(number + 1) for number in range(known))
+            accepted = f"As many as it was trained on, such as --columns {wanted},{known + 1}"
+            if tags and not data.tagged:
+                accepted += f", the first of them a tag; or [[data.corpora]] with a tag: {list_tags(tags)}"
+            raise DataError(
+                f"the sources have {_columns(found)}, and the model to start from reads {_columns(known)}",
+                where=place, found=" + ".join(columns), accepted=accepted,
+            )  # fmt: skip
+
+
+def _columns(number: int) -> str:
+    return "1 column" if number == 1 else f"{number} columns"
 
 
 def _swap_advice(given: CorpusSettings) -> str:

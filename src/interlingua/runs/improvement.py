@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import tomli_w
 
 from interlingua.data.columns import has_names
-from interlingua.data.settings import CorpusSettings
+from interlingua.data.corpus import are_there
+from interlingua.data.settings import CorpusSettings, PairFile, display_name
 from interlingua.errors import ConfigurationError
 from interlingua.evaluation.metrics import task_metrics
 from interlingua.evaluation.scores import Comparison, compare
@@ -53,6 +54,8 @@ class OldPairs(NamedTuple):
     """Other keys of the [data] section."""
     tagged: bool
     """Whether sources have a tag as their first column that corpora gave them."""
+    missing: Sequence[str] = ()
+    """Files that it was trained on that are not there any more."""
 
     @classmethod
     def own(cls, directory: Path) -> OldPairs:
@@ -61,15 +64,18 @@ class OldPairs(NamedTuple):
         settings = CorpusSettings.parse(config, where=f"{directory / CONFIG} [data]")
         kept = {key: value for key, value in config.items()
                 if key not in ("train", "valid", "corpora", "mix", "mix_share")}  # fmt: skip
-        corpora = list[dict[str, Any]]()
+        corpora, missing = list[dict[str, Any]](), list[str]()
         for corpus in settings.mixture:
-            files = [file for file in corpus.files if _all_there([file])]
-            valid = [*corpus.valid, *([] if settings.tagged or corpora else settings.valid)]
+            given = [_moved_with(directory, file) for file in corpus.files]
+            files = [file for file in given if are_there([file])]
+            missing += [display_name(file) for file in given if file not in files]
+            shared = () if settings.tagged or corpora else settings.valid
+            valid = [_moved_with(directory, file) for file in (*corpus.valid, *shared)]
             if files:
                 values = corpus.model_dump(mode="json", exclude_none=True)
-                values |= {"files": files, "valid": valid if _all_there(valid) else [], "mixed_in": True}
+                values |= {"files": files, "valid": valid if are_there(valid) else [], "mixed_in": True}
                 corpora.append(values)
-        return cls(corpora, kept, settings.tagged)
+        return cls(corpora, kept, settings.tagged, missing)
 
 
 @dataclass
@@ -86,7 +92,7 @@ class Improvement:
     """By reason, where a correction stands that is left out."""
     parts: Parts
     files: list[str]
-    """That were written to be learnt from."""
+    """That were written to be learnt from, and are no other model's."""
 
     @property
     def run(self) -> Path:
@@ -150,7 +156,7 @@ def propose(
     checks, known = build_checks(usual, translator), read_info(directory).get(MARKS, {})
     marks, dropped, kept = {}, dict[str, list[str]](), list[Correction]()
     for file in files:
-        unread = read_new(file, known.get(str(file.absolute())))
+        unread = read_new(file, known.values())  # the file may have been moved, or be a copy
         marks[str(file.absolute())] = unread.mark
         found: SortedOut = sort_out(unread.lines, columns, test, checks, natural=translator.facts.natural)
         kept += found.kept
@@ -194,8 +200,11 @@ def begin(improvement: Improvement, old: OldPairs, training: Mapping[str, Any]) 
             name = hashlib.blake2b(content.encode(), digest_size=6).hexdigest()
             suffix = "jsonl" if _as_json(settings) else "tsv"
             path = place / f"corrections-{name}.{suffix}"
-            write_text(path, content)
-            improvement.files.append(str(path))
+            if (
+                not path.exists()
+            ):  # else a model has learnt from the same, perhaps one that was gone back from
+                write_text(path, content)
+                improvement.files.append(str(path))
             corpora.setdefault(tag, {"tag": tag} if tag else {})[kind] = [str(path.absolute())]
     improvement.save()
     # Of a language with few corrections all may have come to lie in the other part.
@@ -329,8 +338,12 @@ def describe_request(
     }  # fmt: skip
 
 
-def _all_there(files: Iterable[Any]) -> bool:
-    return all(Path(part).is_file() for file in files for part in ([file] if isinstance(file, str) else file))
+def _moved_with(directory: Path, file: PairFile) -> PairFile:
+    """A file, or where it lies now if it is one of corrections that moved with the model's directory."""
+    if isinstance(file, str) and not (path := Path(file)).exists() and path.parent.name == IMPROVEMENTS:
+        moved = directory.absolute() / IMPROVEMENTS / path.name
+        return str(moved) if moved.exists() else file
+    return file
 
 
 def _tag(correction: Correction) -> str:

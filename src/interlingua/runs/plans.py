@@ -36,6 +36,7 @@ from interlingua.runs.fine_tuning import (
     kinds_of_base,
     other_languages,
     racing_rates,
+    refuse_other_columns,
     refuse_other_model,
     values_of_base,
 )
@@ -346,6 +347,7 @@ def _recognise_kinds(inputs: Inputs, base: Bundle | None, where: str) -> Inputs:
     data = recognise_kinds(inputs.data.model_copy(update={"source_root": of_names}))
     if base is not None:
         data = kinds_of_base(data, inputs.data, base, where)
+        refuse_other_columns(data, base)
     return inputs._replace(
         data=data.model_copy(update={"source_root": of_names if any(data.names_files) else root})
     )
