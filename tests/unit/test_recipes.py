@@ -106,6 +106,27 @@ def test_a_short_time_gets_smaller_batches(pretend):
     assert "batches of 3,000 tokens" in asked.reason
 
 
+def test_validations_take_no_longer_than_the_training_where_no_time_bounds_them(letters):
+    class Pairs(SimpleNamespace):
+        def __len__(self) -> int:
+            return 1000
+
+    def chosen(seen: float, length: int, **training: float) -> int:
+        valid = Pairs(target_lengths=np.full(1000, length))
+        return recipes.choose_decode_pairs(TrainingSettings(**training), seen, valid)
+
+    assert chosen(1e7, 15) == chosen(1e9, 400) == TrainingSettings().decode_pairs
+    assert chosen(300 * 1024, 15) > 2 * chosen(300 * 1024, 67) > 300
+    assert chosen(300 * 1024, 67, validations=4) > 2 * chosen(300 * 1024, 67)
+    assert chosen(1000, 400) == recipes.LEAST_DECODED
+    few, timed = (
+        choose_recipe(None, None, TrainingSettings(**budget), letters, CPU, lambda _: TOKENS_PER_S)
+        for budget in ({"max_steps": 2}, {"minutes": 1})
+    )
+    assert few.values["training"]["decode_pairs"] == recipes.LEAST_DECODED
+    assert "decode_pairs" not in timed.values["training"]
+
+
 def test_a_slow_machine_gets_smaller_batches_and_less_dropout(pretend):
     slow, fast = (pretend(50_000, minutes=5, subwords=False, speed=speed) for speed in (500, 50_000))
     assert slow.values["training"]["max_tokens"] < fast.values["training"]["max_tokens"]

@@ -127,6 +127,12 @@ WEIGHT_DECAY = {"muon": 0.1, "adamw": 0.01}
 """Muon's steps do not shrink with the gradient: without decay, weights and scores of attention grow on."""
 
 
+DECODED_COST = 2.0
+"""Of a token that greedy search writes, in tokens trained on: measured with characters on one core."""
+LEAST_DECODED = 64
+"""Pairs; of fewer a score says nothing."""
+
+
 class Recipe(NamedTuple):
     """Values below those that the user gave."""
 
@@ -196,7 +202,8 @@ def _fit_recipe(
         )
     max_tokens = choose_max_tokens(training, preset, default, throughput)
     batch_tokens = tokens_of_batch(prepared.train, max_tokens)
-    epochs = expected_tokens(training, preset, batch_tokens, an_epoch, throughput) / an_epoch
+    seen = expected_tokens(training, preset, batch_tokens, an_epoch, throughput)
+    epochs = seen / an_epoch
     is_recurrent = PRESETS[preset].architecture == "recurrent"
     of_letters = RECURRENT_REGULARISATION if is_recurrent else NARROW_REGULARISATION
     regularisations = of_letters if narrow else WIDE_REGULARISATION
@@ -214,6 +221,8 @@ def _fit_recipe(
             "subword_sampling": sampling,
         },
     }
+    if training.minutes is None:
+        values["training"]["decode_pairs"] = choose_decode_pairs(training, seen, prepared.valid)
     chosen = f"preset {preset}, dropout {dropout}, batches of {max_tokens:,} tokens, {optimizer}"
     chosen += ", subwords cut at random" if sampling else ""
     reason = f"{tokens:,} target tokens of {len(target):,} kinds, for some {epochs:,.0f} passes"
@@ -267,6 +276,19 @@ def choose_max_tokens(
         while seen < default.min_updates * max_tokens and max_tokens > MIN_MAX_TOKENS:
             max_tokens //= 2
     return max_tokens
+
+
+def choose_decode_pairs(training: TrainingSettings, seen: float, valid: Store) -> int:
+    """How many pairs a validation translates, where no time bounds it: it takes no longer than the training.
+
+    Args:
+        training: of which the number of validations counts.
+        seen: target tokens that are trained on.
+        valid: the validation pairs.
+    """
+    tokens_a_pair = target_tokens(valid) / max(1, len(valid))
+    affordable = int(seen / training.validations / (DECODED_COST * tokens_a_pair))
+    return max(LEAST_DECODED, min(training.decode_pairs, affordable))
 
 
 def expected_tokens(

@@ -65,8 +65,8 @@ class TrainingSettings(Settings):
     validations: Positive = 12
     """How many times to validate within the budget."""
     decode_pairs: Positive = 1500
-    """Validation pairs translated each time, by greedy search; the saved model is scored on up to 5,000, by
-    the search that it is meant for."""
+    """Validation pairs translated each time, by greedy search; fewer where time is short, or few steps are
+    trained. The saved model is scored on up to 5,000, by the search that it is meant for."""
     choose_length_penalty: bool = True
     """At the end take the length penalty that suits the validation pairs best; not done when
     search.length_penalty is given."""
