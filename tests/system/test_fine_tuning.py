@@ -19,7 +19,7 @@ from interlingua.inference.bundle import read_info
 from interlingua.runs import candidates
 from interlingua.runs.events import Ended, Note, Raced, Validated
 from interlingua.runs.fine_tuning import other_languages
-from interlingua.runs.race import load_standing
+from interlingua.runs.race import Racer, Standing, load_standing
 from interlingua.runs.run import start
 from interlingua.runs.validation import Validation, Validator
 from interlingua.settings import merge
@@ -228,6 +228,20 @@ def test_learning_rates_race(base: Path, tmp_path: Path, monkeypatch: pytest.Mon
     assert_alike(tmp_path / "halves", tmp_path / "whole")
     given = start(further(base, max_steps=100, learning_rate=0.001), tmp_path / "given")
     assert not any(isinstance(event, Raced) for event in given)
+
+
+def test_a_gentler_rate_that_wins_says_why() -> None:
+    def standing(*bits: float) -> Standing:
+        racers = {f"rate {number}": Racer({}, bits=[each]) for number, each in enumerate(bits)}
+        return Standing(1.0, by_steps=True, racers=racers, left=[*racers], base={})
+
+    near, clear = standing(1.17, 1.18), standing(1.17, 1.7)
+    for each in (near, clear):
+        each.drop_worse()
+    assert str(near).endswith(
+        "1.18 · rate 0 1.17; near each other, so the gentler one, which forgets less → rate 1"
+    )
+    assert str(clear).endswith("rate 0 1.17 · rate 1 1.70 → rate 0")
 
 
 def test_validations_of_few_pairs_are_of_new_and_old_ones(base: Path, tmp_path: Path) -> None:

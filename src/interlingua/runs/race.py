@@ -155,6 +155,11 @@ class Standing:
         scores = " · ".join(f"{name} {racer.score:.2f}" for name, racer in self.ranked
                             if racer.score is not None)  # fmt: skip
         near = f"; near each other, so by {self.metric} if that differs: {scores}" if self.metric else ""
+        (_, winner), *others = self.ranked
+        if self.base is not None and any(
+            len(other.bits) == len(winner.bits) and other.bits[-1] < winner.bits[-1] for _, other in others
+        ):
+            near += "; near each other, so the gentler one, which forgets less"
         return f"race ({seconds:.0f} s), bits/character (fewer is better): {bits}{near} → {self.left[0]}"
 
 
