@@ -324,9 +324,10 @@ def test_the_worse_half_drops_out_and_what_is_hopeless() -> None:
 
 
 def test_of_rates_that_are_near_the_gentler_ones_stay():
-    def left_of(bits: dict[str, float], *, fine_tuning: bool) -> list[str]:
+    def left_of(bits: dict[str, float], *, fine_tuning: bool, base_bits: float | None = None) -> list[str]:
         racers = {name: Racer({}, bits=[value]) for name, value in bits.items()}
-        standing = Standing(1.0, False, racers, [*racers], base={} if fine_tuning else None)
+        standing = Standing(1.0, False, racers, [*racers], base={} if fine_tuning else None,
+                            base_bits=base_bits)  # fmt: skip
         standing.drop_worse()
         return standing.left
 
@@ -336,6 +337,10 @@ def test_of_rates_that_are_near_the_gentler_ones_stay():
     assert left_of({**near, "gentle": 1.2}, fine_tuning=True) == ["middle", "fast"]
     assert left_of({"fast": 0.5, "gentle": math.inf}, fine_tuning=True) == ["fast"]
     assert left_of({"fast": 0.5, "gentle": 0.505}, fine_tuning=True) == ["gentle"]
+    two = {"fast": 1.17, "gentle": 1.19}  # by how much either is better than the base model decides
+    assert left_of(two, fine_tuning=True, base_bits=1.22) == ["fast"]
+    assert left_of(two, fine_tuning=True, base_bits=1.5) == ["gentle"]
+    assert left_of(two, fine_tuning=True, base_bits=1.1) == ["gentle"]
 
 
 def test_a_race_takes_a_sixth_of_a_short_budget_and_little_of_a_long_one() -> None:

@@ -46,6 +46,9 @@ HOPELESS = 1.5
 NEAR, CLEAR = 1.02, 1.0
 """The last two, of which one's bits are at most so many times the other's, are judged by what they make of
 validation pairs, if their scores are so many points apart."""
+KEPT_GAIN = 0.75
+"""A gentler rate is taken for near only where it has won so much of what the best has won over the base
+model: small differences are all that there is early in a training."""
 FEWEST_TRANSLATED, MOST_TRANSLATED = 100, 500
 """Validation pairs; fewer, where there are no more or no time, say too little."""
 
@@ -86,6 +89,8 @@ class Standing:
     """The task's, if the last two were near."""
     base: dict[str, Any] | None = None
     """How the model that all start from was validated, where there is one; see Trainer.validated_so_far."""
+    base_bits: float | None = None
+    """A character, of that model."""
 
     @classmethod
     def beginning(cls, plans: Sequence[Plan], turn: float, began_s: float) -> Standing:
@@ -140,7 +145,7 @@ class Standing:
 
         def rank(name: str) -> tuple[bool, float]:
             bits = self.racers[name].bits[-1]
-            if self.base is None or not bits <= NEAR * best < math.inf:
+            if self.base is None or not bits <= self._nearest(best) < math.inf:
                 return True, bits
             return False, -names.index(name)  # the gentler of rates that are near, by which less is forgotten
 
@@ -148,6 +153,12 @@ class Standing:
         kept = [name for name in ranked[: math.ceil(len(ranked) / 2)]
                 if self.racers[name].bits[-1] <= HOPELESS * best]  # fmt: skip
         self.left = kept or ranked[:1]
+
+    def _nearest(self, best: float) -> float:
+        """The most bits of what is near the best of several rates."""
+        if self.base_bits is None or best >= self.base_bits:  # nothing is won yet
+            return NEAR * best
+        return min(NEAR * best, self.base_bits - KEPT_GAIN * (self.base_bits - best))
 
     def __str__(self) -> str:
         bits = " · ".join(f"{name} {racer.bits[-1]:.2f}" for name, racer in self.ranked)
@@ -212,6 +223,7 @@ class Race:
             except StoppedError:
                 return False
             standing.base = trainer.validated_so_far()
+            standing.base_bits = trainer.compare(COMPARED_CHARACTERS, FEWEST_PAIRS)
             standing.began_s = standing.elapsed_s = trainer.clock()
             self.save()
         while len(standing.left) > 1:
