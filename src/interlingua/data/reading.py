@@ -20,7 +20,6 @@ from interlingua.data.member import AnyFile
 from interlingua.data.opening import HEAD, ChangeDetector, open_text
 from interlingua.data.recognition import encoding_advice, recognise_form
 from interlingua.errors import DataError
-from interlingua.sound.opening import SUFFIXES as SOUNDS
 from interlingua.text.columns import COLUMN_END
 
 __all__ = ["read_jsonl", "read_lines", "read_parallel", "read_tsv"]
@@ -149,7 +148,9 @@ def _refuse_part(record: Mapping[str, object], sources: Sequence[str], where: st
     begins, seconds = record.get("offset"), record.get("duration")
     if not (isinstance(begins, float | int) and isinstance(seconds, float | int) and begins > 0):
         return
-    if sounds := [name for name in sources if Path(name.strip()).suffix.lower() in SOUNDS]:
+    from interlingua.sound.opening import SUFFIXES  # which loads NumPy
+
+    if sounds := [name for name in sources if Path(name.strip()).suffix.lower() in SUFFIXES]:
         part = f"ffmpeg -ss {begins:g} -t {seconds:g} -i {shlex.quote(sounds[0])} part.flac"
         raise DataError(
             "the pair is of a part of a sound, and sounds are taken whole", where=where,
