@@ -106,6 +106,9 @@ def test_a_long_sound_is_cut_at_pauses_and_its_times_go_on(transcriber: Transcri
     blocks = [sound[start : start + 7_000] for start in range(0, len(sound), 7_000)]
     streamed = list(transcriber.transcribe_blocks(blocks, words=True))
     assert [part.text for part in whole.parts] == [part.text for part in streamed]
+    for no_blocks in (sound, "a.wav"):
+        with pytest.raises(DataError, match="a list or the like"):
+            list(transcriber.transcribe_blocks(no_blocks))
     floats = [np.zeros(0, np.float32), *(block.astype(np.float32) / 32_768 for block in blocks)]
     assert [part.text for part in transcriber.transcribe_blocks(floats)] == [part.text for part in streamed]
     assert sum(part.text == " ".join(names) for part in streamed) >= 9  # of twelve
@@ -296,6 +299,9 @@ def test_sounds_that_cannot_be_read_are_told_and_others_go_on_where_it_is_asked_
     records = [json.loads(line) for line in listed.stdout.split("\n")[:-1]]
     assert [record["file"] for record in records] == [str(name) for name in names]
     assert ["error" in record for record in records] == [False, True, False, True, False]
+    blank = run("transcribe", trained, "--on-error", "skip", input=f"{good[0]}\n\n{good[1]}\n")
+    assert (blank.returncode, blank.stdout) == (0, f"{alone[0]}\n{alone[1]}")
+    assert "a line is empty" in blank.stderr
 
     pairs = tmp_path / "test.tsv"
     pairs.write_text("".join(f"{name.name}\tdo\n" for name in names))

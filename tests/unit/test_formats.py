@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 
 from interlingua.data.corpus import Corpus, CorpusReport, CorpusSettings, PairFile
 from interlingua.data.preparation import prepare
+from interlingua.data.reading import read_lines
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.text.normalise import is_blank
 from interlingua.text.tokenizer import TokenizerSettings
@@ -714,6 +715,20 @@ class TestTables:
         chosen = CorpusSettings(columns=((1,), 2))
         assert read(path, settings=chosen) == [("LJ1", '"Well," he said, 3; 4'), ("LJ2", "No, no")]
         assert "vertical bars are between the columns" in str(report(path, settings=chosen))
+
+    def test_bars_are_told_from_commas_in_texts(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.csv", 'LJ1|YES, "said"\nLJ2|No, "he" said\n')
+        assert read(path) == [("LJ1", 'YES, "said"'), ("LJ2", 'No, "he" said')]
+        with pytest.raises(DataError, match=r"a\.txt:1: .*looks like CSV \(vertical bars.*\n.*a\.csv"):
+            read(write(tmp_path / "a.txt", "one|two\nthree|four\nfive|six\n"))
+
+    def test_a_directory_says_what_is_in_it(self, tmp_path: Path) -> None:
+        for names, meant in (((), "Parquet"), (("z.tsv", "metadata.csv"), "metadata.csv")):
+            for name in names:
+                write(tmp_path / "set" / name, "a\tb\n")
+            (tmp_path / "set").mkdir(exist_ok=True)
+            with pytest.raises(DataError, match=rf"a directory'\)\n.*{meant}"):
+                list(read_lines(tmp_path / "set"))
 
     def test_spaces_before_quotes_are_no_part_of_cells(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.csv", '"one", "eins, eine"\n"two", "zwei"\n')

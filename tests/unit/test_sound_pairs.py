@@ -61,6 +61,19 @@ def test_files_without_an_ending_are_looked_into(pairs: Path) -> None:
     assert recognise_kinds(settings).source_kind == "text"
 
 
+@pytest.mark.parametrize(("old", "name"), [("sounds/", "sounds/&.wav"), ("", "&.wav")])
+def test_names_without_ends_are_not_learnt_as_texts(pairs: Path, old: str, name: str) -> None:
+    rewrite(pairs, ".wav", "")
+    with pytest.raises(DataError, match="sound files without their ends") as caught:
+        recognise_kinds(rewrite(pairs, old, ""))
+    assert f"+#{name}#' {pairs} > {pairs.with_name('pairs-0-files.tsv')}" in str(caught.value)
+    texts = recognise_kinds(rewrite(pairs, old, "").model_copy(update={"source_kind": "text"}))
+    assert texts.source_kind == "text"
+    words = [line.split("\t")[1] for line in pairs.read_text().split("\n")[:-1]]
+    pairs.write_text("".join(f"{number}x\t{word}\n" for number, word in enumerate(words)))
+    assert recognise_kinds(CorpusSettings(train=(str(pairs),))).source_kind == "text"
+
+
 def test_sounds_as_targets_are_refused_unless_their_names_are_meant(pairs: Path) -> None:
     turned = [line.split("\t")[::-1] for line in pairs.read_text().split("\n")[:-1]]
     pairs.write_text("".join("\t".join(line) + "\n" for line in turned))

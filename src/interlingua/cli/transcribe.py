@@ -118,7 +118,7 @@ def transcribe(
     flags: Counter[str] = Counter()
     form, go_on = formats[0] if formats else None, _tell if on_error == "skip" else None
     with open_output(output) as write:
-        for names in chunks(files, FILES_AT_ONCE) if files else _listed(input):
+        for names in chunks(files, FILES_AT_ONCE) if files else _listed(input, on_error):
             for some, together in _grouped(names):
                 transcribe_some = _together if together else _one_by_one
                 for heard, segments in transcribe_some(transcriber, some, output, options):
@@ -136,20 +136,20 @@ def _is_pipe(name: str) -> bool:
         return False
 
 
-def _listed(input: Path | None) -> Iterator[list[str]]:
+def _listed(input: Path | None, on_error: str) -> Iterator[list[str]]:
     """The names on the lines of a file or of standard input.
 
     Raises:
-        DataError: one is empty; those before it were yielded.
+        DataError: one is empty, which may not be skipped; those before it were yielded.
     """
     number = 0
     for names in line_chunks(input, FILES_AT_ONCE):
         for place, name in enumerate(names):
-            if not name.strip():
+            if not name.strip() and on_error == "stop":
                 yield [place_of(each, input) for each in names[:place]]
                 where = f"{input or 'standard input'}:{number + place + 1}"
                 raise DataError("the line is empty", where=where, accepted="The name of a sound file.")
-        yield [place_of(name, input) for name in names]
+        yield [place_of(name, input) if name.strip() else "" for name in names]
         number += len(names)
 
 
@@ -160,7 +160,7 @@ def _grouped(names: Sequence[str]) -> Iterator[tuple[list[str], bool]]:
     group: list[str] = []
     for name in names:
         with suppress(DataError):  # it is told when its turn comes
-            if name != STANDARD_INPUT and (measure_seconds(name) or math.inf) <= SHORT_S:
+            if name not in ("", STANDARD_INPUT) and (measure_seconds(name) or math.inf) <= SHORT_S:
                 group.append(name)
                 continue
         if group:
@@ -177,8 +177,16 @@ def _one_by_one(
     """The transcripts of each file's parts, as they come."""
     for name in names:
         heard = Heard(name)
+        if not name:
+            yield heard, _refuse_empty()
+            continue
         with _segments(transcriber, heard, output, options) as segments:
             yield heard, segments
+
+
+def _refuse_empty() -> Iterator[Translation]:
+    raise DataError("a line is empty", where="the names of files", accepted="The name of a sound file.")
+    yield  # only then it is an iterator
 
 
 def _together(
@@ -207,7 +215,8 @@ def _segments(
 
     name, piped = heard.name, heard.name == STANDARD_INPUT
     live = piped and not sys.stdin.seekable()  # "- < meeting.wav" is a file
-    blocks = read_blocks(sys.stdin.buffer if piped else name, LIVE_BLOCK_S if live else BLOCK_S)
+    where = "standard input" if piped else None
+    blocks = read_blocks(sys.stdin.buffer if piped else name, LIVE_BLOCK_S if live else BLOCK_S, where)
     segments = transcriber.transcribe_blocks(heard.count(blocks), at_once=1 if live else None, **options)
     if piped or _is_pipe(name) or not sys.stderr.isatty() or (output is None and sys.stdout.isatty()):
         yield segments

@@ -95,7 +95,7 @@ class ChangeDetector:
             with HashedFile(path.open("rb", buffering=0)) as file:
                 self.end(path, file.digest())
         except OSError as error:
-            raise DataError("the file cannot be read", where=path, found=error.strerror) from None
+            raise _cannot_read(path, error) from None
         return self._digests[str(path)]
 
     def refuse_changed(self, path: Path) -> None:
@@ -140,7 +140,7 @@ def open_unpacked(file: AnyFile, changes: ChangeDetector | None = None) -> Itera
     except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile) as error:
         raise DataError("the compressed file is damaged", where=file, found=str(error)) from None
     except OSError as error:
-        raise DataError("the file cannot be read", where=file, found=error.strerror or str(error)) from None
+        raise _cannot_read(file, error) from None
 
 
 @contextmanager
@@ -230,3 +230,18 @@ def _state(path: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _cannot_read(file: AnyFile, error: OSError) -> DataError:
+    """An error about a file; of a directory with tables it says which may be meant."""
+    accepted = None
+    if isinstance(file, Path) and isinstance(error, IsADirectoryError):
+        tables = [
+            path for ending in ("csv", "tsv", "jsonl", "txt") for path in sorted(file.glob(f"*.{ending}"))
+        ]
+        likely = [path for path in tables if path.stem in ("metadata", "train")] or tables
+        accepted = "A file of pairs" + (
+            f", such as {likely[0]}" if likely else "; or a directory of Parquet files."
+        )
+    found = error.strerror or str(error)
+    return DataError("the file cannot be read", where=file, found=found, accepted=accepted)

@@ -313,6 +313,10 @@ def _refuse_unknown(
             advice = "Are these the right file and the right columns?"
             if given:
                 advice += " Another alphabet is learnt only from the beginning, without --from."
+                letters = "".join(counts["examples"])
+                if letters.islower() or letters.isupper():
+                    case = "capitals" if letters.islower() else "small letters"
+                    advice += f" Of a model that knows {case} only, the texts are to be written so."
             examples = ", ".join(counts["examples"])
             raise DataError(
                 f"most symbols of the {side}s are unknown to {known_by}",

@@ -162,7 +162,7 @@ def _recognise_separator(lines: list[str], path: AnyFile) -> tuple[str, str] | N
         return "the lines hold a backslash and a t in place of a tab", (
             f"Convert it: sed 's/\\\\t/\\t/' {_quoted(path)} > {_quoted(_new(path, 'tsv'))}"
         )
-    for delimiter in ",;":
+    for delimiter, separated in ((",", "commas"), (";", "semicolons"), ("|", "vertical bars")):
         counts = {len(row) for row in _csv_rows(lines, delimiter)}
         quoted = sum(line.startswith('"') for line in lines) * 2 > len(lines)
         if (
@@ -170,7 +170,6 @@ def _recognise_separator(lines: list[str], path: AnyFile) -> tuple[str, str] | N
             and min(counts) > 1
             and (len(lines) > 2 or quoted or path.suffix.lower() == ".csv")
         ):
-            separated = "commas" if delimiter == "," else "semicolons"
             return f"the file looks like CSV ({separated} between columns)", (
                 f"Call it {path.stem}.csv, or: --set data.format=csv"
             )

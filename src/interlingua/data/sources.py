@@ -29,6 +29,8 @@ LOOKED_AT = 20
 KINDS: Mapping[SourceKind, Collection[str]] = {"sound": SOUNDS, "picture": PICTURES}
 """Ends of names of files, of those that cannot be read as well: the reason is said."""
 _HEADING = re.compile(r"\w[\w -]{0,60}")
+LONGEST_NAME, MOST_DIRECTORIES = 100, 50
+"""Characters of a name of a file, and directories in which such files are looked for."""
 SMALL = 1.5
 """Pictures whose longer edge is at most so many times a size lose little by being brought to it."""
 
@@ -122,9 +124,49 @@ def _kind_of(
                 f"  Else put it right; and if all {side}s are texts: --set data.{side}_kind=text",
             )  # fmt: skip
         return kind
+    if root is not None:
+        _refuse_without_ends(names, places, root)
     if root is not None and 2 * sum(is_sound(root / names[number].strip()) for number in given) > len(given):
         return "sound"
     return "text"
+
+
+def _refuse_without_ends(names: Sequence[str], places: Sequence[str], root: Path) -> None:
+    """Refuses names of files that are there, but have an end, as in LJ Speech: they would be learnt as texts.
+
+    Raises:
+        DataError: most names are such.
+    """
+    if any(len(name.split()) != 1 or len(name) > LONGEST_NAME for name in names):
+        return
+    for kind, suffixes in KINDS.items():
+        by_stem = _files_by_stem(root, suffixes)
+        found = [by_stem.get(name.strip()) for name in names]
+        there = [path for path in found if path is not None]
+        if 2 * len(there) <= len(names):
+            continue
+        place, shown = Path(places[0].rpartition(":")[0]), there[0].relative_to(root)
+        new = place.with_name(f"{place.stem}-files{place.suffix}")
+        name = ("&" if "/" in names[0] else str(shown.with_name("&"))) + shown.suffix
+        command = f"sed -E 's#^[^|,[:cntrl:]]+#{name}#' {shlex.quote(str(place))} > {shlex.quote(str(new))}"
+        raise DataError(
+            f"the sources name {kind} files without their ends", where=places[0], found=names[0],
+            accepted=f"There is {there[0]}. Write the names so; where they begin the lines: {command}\n"
+            "  If these are texts to learn: --set data.source_kind=text",
+        )  # fmt: skip
+
+
+def _files_by_stem(root: Path, suffixes: Collection[str]) -> dict[str, Path]:
+    """The files of a kind in a directory and in those in it, by their names without ends."""
+    found: dict[str, Path] = {}
+    with suppress(OSError):
+        below = islice((path for path in root.iterdir() if path.is_dir()), MOST_DIRECTORIES)
+        for directory in (root, *below):
+            for path in directory.iterdir():
+                if path.suffix.lower() in suffixes:
+                    found.setdefault(path.stem, path)
+                    found.setdefault(str(path.relative_to(root).with_suffix("")), path)
+    return found
 
 
 def _refuse_in_columns(pairs: Sequence[Pair], places: Sequence[str], root: Path | None) -> None:

@@ -147,6 +147,9 @@ class Transcriber:
             DataError: as the blocks do, or one holds no samples, once what comes before is transcribed.
         """
         settings = SearchSettings.parse({**self.settings.model_dump(), **changes}, where="search")
+        if isinstance(blocks, str | Path | np.ndarray):
+            raise DataError("this takes a list or the like", where="blocks", found=type(blocks).__name__,
+                            accepted="Samples: [samples]; a file: sound.reading.read_blocks.")  # fmt: skip
         live = {"seconds_ahead": LIVE_SECONDS_AHEAD} if at_once == 1 else {}
         damage: list[DataError] = []
         found = find_utterances(_up_to_damage(blocks, damage), self._most_seconds, **live)

@@ -111,17 +111,25 @@ def _find_delimiter(sample: Sequence[str], columns: Columns | None) -> str:
     names = {column for column in (*columns[0], columns[1]) if isinstance(column, str)} if columns else set()
     numbers = [column for column in (*columns[0], columns[1]) if isinstance(column, int)] if columns else []
 
-    def fitness(delimiter: str) -> tuple[int, bool, float, float, int]:
+    def fitness(delimiter: str) -> tuple[int, bool, bool, float, float, int]:
         reader, rows = _reader(sample, delimiter), []
         with suppress(csv.Error):  # of another delimiter, or told when it is read
             rows += [row for row in reader if row]
         widths = [len(row) for row in rows if len(row) > 1]
-        even = columns is None and len(widths) == len(rows) and len(set(widths)) == 1
+        even = len(widths) == len(rows) and len(set(widths)) == 1
+        barred = even and delimiter == "|"  # which hardly stands in texts
         known = len(names & {cell.strip() for cell in rows[0]}) if rows else 0
         asked = [width >= max(numbers) if numbers else columns is not None or width == 2 for width in widths]
         usual = max((widths.count(width) for width in set(widths)), default=0)
         in_prose = sum(line.count(f"{delimiter} ") - line.count(f'{delimiter} "') for line in sample)
-        return known, even, sum(asked) / max(1, len(rows)), usual / max(1, len(rows)), -in_prose
+        return (
+            known,
+            barred,
+            even and columns is None,
+            sum(asked) / max(1, len(rows)),
+            usual / max(1, len(rows)),
+            -in_prose,
+        )
 
     return max(DELIMITERS, key=fitness)
 

@@ -234,8 +234,14 @@ def _choose(
                         found=", ".join(names), accepted="Say which: --columns SOURCE,TARGET")  # fmt: skip
     for name in named:
         if name not in texts:
-            raise DataError(f"the column {name!r} holds no texts but {schema.field(name).type}", where=file,
-                            accepted=f"Columns of texts: {', '.join(texts) or 'none'}.")  # fmt: skip
+            kind = schema.field(name).type
+            advice = f"Columns of texts: {', '.join(texts) or 'none'}."
+            if "binary" in str(kind):  # as datasets keeps sounds and pictures
+                advice = (
+                    "Files within Parquet are not read: write each to a file of its own, and a table of "
+                    "their names and texts (docs/data.md)."
+                )
+            raise DataError(f"the column {name!r} holds no texts but {kind}", where=file, accepted=advice)
     return [(name,) for name in named[:-1]], (named[-1],)
 
 

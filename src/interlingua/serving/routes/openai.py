@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 import zlib
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -22,6 +23,8 @@ from interlingua.serving.routes.uploads import read_file_form
 
 __all__ = ["log_sound", "routes", "validate_fields"]
 
+LEAST_PROBABLE = 0.1
+"""Of the most probable symbol, what a draw takes at least: the rest is hardly ever what was said."""
 _COLDEST = 0.05
 """Below this temperature nothing is drawn at random: 0 is OpenAI's word for a search."""
 
@@ -117,7 +120,8 @@ def log_sound(request: Request, service: TranscriptionService, served: SoundMode
 
 def _search(asked: TranscriptionForm, service: TranscriptionService) -> dict[str, Any]:
     if asked.temperature >= _COLDEST:
-        return {"sample": True, "temperature": asked.temperature}
+        seed = secrets.randbelow(2**31)  # who asks again wants another answer
+        return {"sample": True, "temperature": asked.temperature, "min_p": LEAST_PROBABLE, "seed": seed}
     return {} if service.settings.beam is None else {"beam": service.settings.beam}
 
 
