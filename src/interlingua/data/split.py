@@ -32,7 +32,7 @@ class SplitPart:
 
     corpus: Corpus
     share: float
-    """Of the distinct sources, on average; of few ones, what holds out just so many."""
+    """Of the distinct sources, on average."""
     seed: int
     held_out: bool
     sources: Set[int] | None = None
@@ -49,8 +49,6 @@ class SplitPart:
         return chosen == self.held_out
 
 
-FEW_PAIRS = 2_000
-"""Of so many or fewer, by chance far more or fewer than wanted would be held out."""
 COUNTED_PAIRS = 100_000
 """Of more pairs it is not told how many distinct sources they have."""
 LABELS = 0.1
@@ -69,8 +67,8 @@ def split(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
     settings, pairs = corpus.settings, corpus.report().kept
     if any(settings.mixed_in):
         return _split_kinds(corpus)
+    share = _choose_share(settings, pairs)
     by_target = _by_target(corpus)
-    share = _exact_share(corpus, _choose_share(settings, pairs), pairs, by_target)
     train, valid = (
         SplitPart(corpus, share, settings.split_seed, held_out, by_target=by_target)
         for held_out in (False, True)
@@ -123,18 +121,6 @@ def _choose_share(settings: CorpusSettings, pairs: int) -> float:
     if settings.valid_share is not None:
         return settings.valid_share
     return max(min(0.05, 2_000 / max(1, pairs)), min(0.5, 10 / max(1, pairs)))
-
-
-def _exact_share(corpus: Corpus, share: float, pairs: int, by_target: bool) -> float:
-    """The share of all hashes that holds out just the wanted share of few sources, and one at least."""
-    if pairs > FEW_PAIRS:
-        return share
-    seed = corpus.settings.split_seed
-    hashes = sorted({_hash_text(_key(corpus, pair, by_target), seed) for pair in corpus})
-    if len(hashes) < 2:
-        return share
-    number = min(max(1, round(share * len(hashes))), len(hashes) - 1)
-    return (hashes[number - 1] + hashes[number]) / 2 / 2**64
 
 
 def _by_target(corpus: Corpus) -> bool:

@@ -28,7 +28,7 @@ from interlingua.text.tokenizer import Tokenizer, TokenizerPair
 
 __all__ = ["FORMAT", "Files", "StoreWriter", "crc32"]
 
-FORMAT = 8
+FORMAT = 7
 CHUNK_PAIRS, CHUNK_FILES = 8_192, 64
 """Pairs encoded and written at once."""
 SHOWN_FILES = 3
