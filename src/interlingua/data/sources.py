@@ -141,7 +141,7 @@ def _refuse_without_ends(names: Sequence[str], places: Sequence[str], root: Path
         return
     for kind, suffixes in KINDS.items():
         by_stem = _files_by_stem(root, suffixes)
-        found = [by_stem.get(name.strip()) for name in names]
+        found = [None if (root / name).exists() else by_stem.get(name) for name in map(str.strip, names)]
         there = [path for path in found if path is not None]
         if 2 * len(there) <= len(names):
             continue

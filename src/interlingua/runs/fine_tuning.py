@@ -98,9 +98,10 @@ def refuse_other_columns(data: CorpusSettings, base: Bundle) -> None:
         return
     known = len(source.columns) if isinstance(source, ColumnTokenizer) else 1
     tags = getattr(source, "tags", [])
+    tag_in_text = bool(tags) and not isinstance(source, ColumnTokenizer)  # as in models of several targets
     for pair, place in zip(*first_pairs(data), strict=True):
         columns = pair.source.split(COLUMN_END)
-        if (found := len(columns) + data.tagged) != known and not is_blank(pair.source):
+        if (found := len(columns) + (data.tagged and not tag_in_text)) != known and not is_blank(pair.source):
             wanted = "+".join(str(number + 1) for number in range(known))
             accepted = f"As many as it was trained on, such as --columns {wanted},{known + 1}"
             if tags and not data.tagged:
