@@ -10,7 +10,7 @@ import typer
 
 from interlingua.cli.lines import check_input
 from interlingua.cli.models import find_model, paints, source_kind
-from interlingua.cli.options import Columns, Keys, Tag, refuse_options
+from interlingua.cli.options import Columns, Keys, Tag
 from interlingua.errors import ConfigurationError
 
 __all__ = ["export"]
@@ -59,8 +59,9 @@ def export(
     refuse_files(model)
     if valid is not None:
         check_input(valid)
-    else:
-        refuse_options("the run's own pairs", {"--columns": columns, "--keys": keys, "--tag": tag})
+    elif columns or keys or tag:
+        raise ConfigurationError("these say how the file of --valid is read", where="--columns, --keys, --tag",
+                                 accepted="Name that file: --valid FILE")  # fmt: skip
     from interlingua.api import export as export_model
 
     comparison = export_model(

@@ -239,7 +239,7 @@ def _choose(
             if "binary" in str(kind):  # as datasets keeps sounds and pictures
                 advice = (
                     "Files within Parquet are not read: write each to a file of its own, and a table of "
-                    "their names and texts (docs/data.md)."
+                    "their names and texts."
                 )
             raise DataError(f"the column {name!r} holds no texts but {kind}", where=file, accepted=advice)
     return [(name,) for name in named[:-1]], (named[-1],)
