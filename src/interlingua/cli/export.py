@@ -60,7 +60,7 @@ def export(
     if valid is not None:
         check_input(valid)
     elif columns or keys or tag:
-        raise ConfigurationError("these say how the file of --valid is read", where="--columns, --keys, --tag",
+        raise ConfigurationError("these are of the file that --valid names", where="command line",
                                  accepted="Name that file: --valid FILE")  # fmt: skip
     from interlingua.api import export as export_model
 
