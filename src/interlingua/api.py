@@ -22,7 +22,6 @@ from interlingua.evaluation.scores import evaluate as evaluate_outputs
 from interlingua.inference.bundle import Bundle, load_bundle
 from interlingua.inference.inputs import read_pairs
 from interlingua.inference.painter import Painter
-from interlingua.inference.transcriber import Transcriber
 from interlingua.inference.translator import Translator
 from interlingua.inference.using import AnyUse, build_user
 from interlingua.interchange.comparison import Comparison
@@ -194,8 +193,7 @@ def evaluate(
     outputs = [
         translation.text for translation in model.translate([source for source, _ in known], **options)
     ]
-    transcripts = isinstance(model, Transcriber)
-    metrics = task_metrics([target for _, target in known], model.tokenizers.target, transcripts=transcripts)
+    metrics = task_metrics([target for _, target in known], model.tokenizers, model.facts)
     return evaluate_outputs(outputs, known, metrics=metrics, repeated=repeated)
 
 

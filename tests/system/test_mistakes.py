@@ -292,6 +292,24 @@ def test_two_processes_cannot_train_into_one_directory(data: Path, tmp_path: Pat
     assert str(run) in result.err
 
 
+@pytest.mark.parametrize("at", ["interlingua.cli.main", "torch"])
+def test_ctrl_c_while_a_program_is_loaded_leaves_no_traceback(at: str, data: Path) -> None:
+    program = (
+        "import builtins; load = builtins.__import__\n"
+        "def interrupted(name, *rest):\n"
+        f"    if name == {at!r}: raise KeyboardInterrupt\n"
+        "    return load(name, *rest)\n"
+        "builtins.__import__ = interrupted\n"
+        "from interlingua.__main__ import main; main()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "train", "--train", "train.tsv", "--out", "run", "--max-steps", "1"],
+        cwd=data, capture_output=True, text=True,
+    )  # fmt: skip
+    assert ended.returncode == 130
+    assert "Traceback" not in ended.stderr
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_ctrl_c_saves_and_says_how_to_resume(data: Path, tmp_path: Path) -> None:
     command = ["train", "--train", data / "train.tsv", "--out", tmp_path / "run", "--max-steps", 10**6]

@@ -18,6 +18,7 @@ import interlingua
 from interlingua.cli import transcribe as transcribe_verb
 from interlingua.errors import BundleError, DataError
 from interlingua.inference.transcriber import Transcriber
+from interlingua.runs.events import Validated
 from interlingua.runs.run import resume, start
 from interlingua.settings import merge
 from tests.tiny import last_checkpoint, weights
@@ -314,8 +315,8 @@ def test_sounds_that_cannot_be_read_are_told_and_others_go_on_where_it_is_asked_
         assert f"test.tsv:2: {bad}: the file is not a sound file" in done.stderr
         done = run(verb[0], *model, *verb[1:], test, "--on-empty", "skip")
         assert done.returncode == 0, done.stderr
-        assert "left out: 1 (the file is not a sound file that can be read)" in done.stderr
-        assert "left out: 1 (there is no such file)" in done.stderr
+        assert f"left out: 1 (the file is not a sound file that can be read): {pairs}:2" in done.stderr
+        assert f"left out: 1 (there is no such file): {pairs}:4" in done.stderr
 
 
 def test_json_tells_how_long_a_sound_is_and_not_how_long_somebody_spoke(
@@ -360,3 +361,24 @@ def test_a_model_of_other_features_is_refused(trained: Path, tmp_path: Path) -> 
     (model / "source.json").write_text(json.dumps({**about, "features": "80 bands of 16000 Hz"}))
     with pytest.raises(BundleError, match="features that this version does not make"):
         interlingua.load(model)
+
+
+@pytest.mark.parametrize(
+    ("languages", "expected"), [(["en", "de"], "BLEU"), (["en", "en-GB"], "WER"), (None, "WER")]
+)
+def test_translations_of_speech_are_scored_as_translations(
+    languages: list[str] | None, expected: str, tmp_path: Path
+) -> None:
+    """Words in another order are no mistakes of a recogniser; that they are is told by the languages."""
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    sounds = write_melodies(tmp_path, 40).read_text().splitlines()
+    names = [line.split("\t")[0] for line in sounds]
+    said = [f"{words[i % 10]}s{i} und {words[i // 4]}{i}e" for i in range(len(names))]  # as open as sentences
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("".join(f"{name}\t{text}\n" for name, text in zip(names, said, strict=True)))
+    given = values(pairs, max_steps=2) | ({"languages": languages} if languages else {})
+    out = tmp_path / "run"
+    headlines = {event.headline for event in start(given, out) if isinstance(event, Validated)}
+    assert headlines == {expected}
+    done = run("evaluate", out, pairs, "--json")
+    assert json.loads(done.stdout)[0]["name"] == expected, done.stderr

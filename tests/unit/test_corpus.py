@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from interlingua.data import duplicates
-from interlingua.data.corpus import Corpus, CorpusSettings, Pair, PairFile
+from interlingua.data.corpus import Corpus, CorpusReport, CorpusSettings, Pair, PairFile
 from interlingua.data.duplicates import DuplicateFinder
 from interlingua.data.inspection import are_swapped
 from interlingua.data.split import split
@@ -319,8 +319,17 @@ class TestReport:
         assert report.left_out == {"a side is empty": 3}
         assert len(list(corpus)) == report.kept
         assert "8 pairs read, 5 used" in str(report)
+        assert f"left out: 3 (a side is empty): {path}:2, {path}:5, {path}:6\n" in str(report)
         assert "exact duplicates: 2 (used)" in str(report)
         assert json.loads(json.dumps(report.as_dict()))["kept"] == 5
+
+    def test_of_many_that_are_left_out_the_first_are_named(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.tsv", "a\tb\n" + "\t\n" * 30)
+        report = Corpus([path], SKIP).report()
+        named = ", ".join(f"{path}:{line}" for line in range(2, 7))
+        assert f"left out: 30 (a side is empty): {named}, …\n" in f"{report}\n"
+        other = CorpusReport.of(json.loads(json.dumps(report.as_dict()))).renamed(["b: 1.tsv"])
+        assert "(a side is empty): b: 1.tsv:2, b: 1.tsv:3," in str(other)
 
     def test_duplicates_are_dropped_on_request(self, tmp_path: Path) -> None:
         path = write(tmp_path / "a.tsv", "a\tb\n\t\nc\td\na\tb\nb\ta\nc\td\n")

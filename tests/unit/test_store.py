@@ -178,7 +178,8 @@ class TestPreparation:
         train = prepared.report["train"]
         assert train["left_out"] == {"a side is empty": 0, "more than 9 ids on a side": 200}
         assert train["kept"] == len(prepared.train) == 100
-        assert "left out: 200 (more than 9 ids on a side)" in prepared.report["summary"]
+        (file,) = train["files"]
+        assert f"left out: 200 (more than 9 ids on a side): {file}:1" in prepared.report["summary"]
 
     def test_a_changed_byte_in_the_cache_is_noticed_and_said(self, tmp_path: Path) -> None:
         corpus, cache = self.files(tmp_path), tmp_path / "cache"

@@ -269,8 +269,7 @@ def _metrics(names: list[str] | None, pairs: Sequence[Pair], model: TextUse) -> 
 
     targets = [pair.target for pair in pairs]
     if not names:
-        transcripts = model.tokenizers.source.kind == "sound"
-        return task_metrics(targets, model.tokenizers.target, transcripts=transcripts)
+        return task_metrics(targets, model.tokenizers, model.facts)
     symbols = model.tokenizers.target.compared_by or recognise_task(targets).symbols
     return [metric_named(name, symbols) for name in names]
 

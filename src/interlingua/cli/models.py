@@ -277,11 +277,12 @@ def read_pairs_of(name: str, corpus: Corpus) -> list[Pair]:
         DataError: a sound or a picture cannot be read.
         ConfigurationError: no pair is left.
     """
+    from interlingua.data.file_account import describe_left_out
     from interlingua.data.usable import usable_pairs
 
     pairs, left_out = usable_pairs(corpus)
-    for reason, count in left_out.items():
-        print(f"{name}: left out: {count:,} ({reason})", file=sys.stderr)
+    for line in describe_left_out(left_out, left_out.places):
+        print(f"{name}: {line}", file=sys.stderr)
     if not pairs:
         raise ConfigurationError("there are no pairs", where=name)
     return pairs

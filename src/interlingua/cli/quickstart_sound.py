@@ -70,7 +70,7 @@ def show_sounds(
     pairs = [(pair.source, pair.target) for pair in Corpus([str(data / "test.tsv")], settings)]
     outputs = model.transcribe([name for name, _ in pairs])
     console.print(_examples(pairs, outputs))
-    metrics = task_metrics([said for _, said in pairs], model.tokenizers.target, transcripts=True)
+    metrics = task_metrics([said for _, said in pairs], model.tokenizers)
     scores = evaluate([output.text for output in outputs], pairs, metrics=metrics, repeated="cases")
     voices = len(PARTS["test"].variants)
     title = f"{len(pairs):,} sounds of {voices} voices never heard in training"

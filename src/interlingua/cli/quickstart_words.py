@@ -45,7 +45,7 @@ def show_words(model_directory: Path, data: Path, device: str, threads: int | No
     outputs = {word: found.text for word, found in zip(words, model.translate(words), strict=True)}
     shown = [word for word in words if 5 <= len(word) <= 12][:: max(1, len(words) // (2 * SHOWN))][:SHOWN]
     console.print(_examples(shown, outputs, truths))
-    metrics = task_metrics([said for _, said in pairs], model.tokenizers.target)
+    metrics = task_metrics([said for _, said in pairs], model.tokenizers)
     scores = evaluate([outputs[word] for word, _ in pairs], pairs, metrics=metrics, repeated="references")
     right = sum(outputs[word] in truths[word] for word in words)
     console.print(score_table([System("this model", scores)], f"{len(words):,} words never seen in training"))

@@ -146,7 +146,7 @@ def _quality(
     for directory, name in zip(runs, distinct_names(runs), strict=True):
         print(f"{name}: {work.format(len(pairs))}", file=sys.stderr)
         model = load_text_model(directory, **compute)
-        metrics = metrics or task_metrics(targets, model.tokenizers.target, transcripts=kind == "sound")
+        metrics = metrics or task_metrics(targets, model.tokenizers, model.facts)
         outputs[name] = [translation.text for translation in model.translate(sources, **options)]
     seen = None if train_pairs is None else (pair[int(kind != "text")] for pair in train_pairs)
     if kind == "picture":

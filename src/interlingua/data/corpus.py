@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import sys
 import tempfile
 import weakref
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -18,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from interlingua.data.duplicates import DuplicateFinder
-from interlingua.data.file_account import EMPTY, FileAccount
+from interlingua.data.file_account import EMPTY, SHOWN_PLACES, FileAccount, describe_left_out
 from interlingua.data.formats.parquet import dataset_files, is_dataset
 from interlingua.data.formats.table import format_of, read_file
 from interlingua.data.inspection import Inspection, describe_findings
@@ -51,6 +52,8 @@ class Pair(NamedTuple):
 
 DUPLICATE = "exact duplicate"
 """A reason for leaving a pair out."""
+_PLACE = re.compile(r"(.*)(:\d+|, row \d+)", re.DOTALL)
+"""The name of a file, and a place in it: see `FileAccount.where`."""
 
 
 @dataclass
@@ -61,6 +64,8 @@ class CorpusReport:
     read: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     """Pairs left out, by reason."""
+    places: dict[str, list[str]] = field(default_factory=dict)
+    """Where the first of them are, by reason, as far as that is known."""
     duplicates: int = 0
     """Pairs that had occurred before (by 64-bit hashes, see duplicates.py), whether kept or left out."""
 
@@ -80,13 +85,29 @@ class CorpusReport:
         """The number of pairs that remain."""
         return self.read - sum(self.left_out.values())
 
+    def leave_out(self, reason: str, count: int, places: Sequence[str]) -> None:
+        """Counts so many more, the first of which are at these places."""
+        self.left_out[reason] = self.left_out.get(reason, 0) + count
+        if places:
+            self.places[reason] = [*self.places.get(reason, []), *places][:SHOWN_PLACES]
+
+    def renamed(self, files: Sequence[str]) -> CorpusReport:
+        """The same report on files of the same content that have other names."""
+        names = dict(zip(self.files, files, strict=True))
+        places = {
+            reason: [_PLACE.sub(lambda found: names.get(found[1], found[1]) + found[2], place)
+                     for place in places]
+            for reason, places in self.places.items()
+        }  # fmt: skip
+        return replace(self, files=[*files], places=places)
+
     def as_dict(self) -> dict[str, Any]:
         """Returns plain values for JSON."""
         return {**asdict(self), "kept": self.kept}
 
     def describe_reading(self) -> list[str]:
         """Returns lines on what was left out, and what was seen in the files and not told by the user."""
-        lines = [f"  left out: {count:,} ({reason})" for reason, count in self.left_out.items() if count]
+        lines = [f"  {line}" for line in describe_left_out(self.left_out, self.places)]
         for number, note in self.notes:
             lines.append(f"  {self.files[number]}: {note}" if len(self.files) > 1 else f"  {note}")
         if lines:
@@ -270,7 +291,7 @@ class Corpus:
                     inspection.add(pair)
                 ends.append(report.read)
                 for reason, count in account.left_out.items():
-                    report.left_out[reason] = report.left_out.get(reason, 0) + count
+                    report.leave_out(reason, count, account.left_out.places.get(reason, []))
                 report.notes += [(file, note) for note in account.all_notes()]
             duplicate = finder.mask()
         report.read += sum(report.left_out.values())
@@ -329,12 +350,12 @@ class Corpus:
         return parts.hexdigest()
 
     def find_file(self, name: str) -> str:
-        """Returns where a file of a side is named first, such as "train.tsv:17"."""
-        for file, corpus_file, settings in zip(self.names, self._files, self._settings, strict=True):
+        """Returns where a side is first that says so, or names a file so, such as "train.tsv:17"."""
+        for number, corpus_file in enumerate(self._files):
             account = FileAccount()
-            for pair in read_pairs(corpus_file, settings, account=account):
-                if name in pair:
-                    return account.where(file)
+            for pair in read_pairs(corpus_file, self._settings[number], account=account):
+                if name in self._add_tag(number, pair):
+                    return account.where(self.names[number])
         return ", ".join(self.names)
 
     def _complete_pairs_of(self, number: int, account: FileAccount) -> Iterator[Pair]:
@@ -343,7 +364,7 @@ class Corpus:
             if not any(map(is_blank, pair)):
                 yield pair
             elif settings.on_empty == "skip":
-                account.left_out[EMPTY] += 1
+                account.left_out.add(EMPTY, lambda: account.where(self.names[number]))
             else:
                 raise _empty_side_error(account.where(self.names[number]), pair)
 

@@ -4,13 +4,41 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["EMPTY", "FileAccount"]
+__all__ = ["EMPTY", "FileAccount", "LeftOut", "describe_left_out"]
 
 EMPTY = "a side is empty"
 """A reason for leaving a pair out."""
+SHOWN_PLACES = 5
 _BREAK = re.compile(r" *[\t\n\r][ \t\n\r]*")
+
+
+class LeftOut(Counter[str]):
+    """How much was left out, by reason, and where the first of each are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: dict[str, list[str]] = {}
+
+    def add(self, reason: str, place: Callable[[], str]) -> None:
+        """Counts one more; where it is is asked for as long as that will be shown."""
+        self[reason] += 1
+        shown = self.places.setdefault(reason, [])
+        if len(shown) < SHOWN_PLACES:
+            shown.append(place())
+
+
+def describe_left_out(counts: Mapping[str, int], places: Mapping[str, Sequence[str]]) -> list[str]:
+    """A line for each reason, with its first places where they are known."""
+    lines = []
+    for reason, count in counts.items():
+        shown = [*places.get(reason, ())]
+        more = ["…"] if shown and count > len(shown) else []
+        where = f": {', '.join([*shown, *more])}" if shown else ""
+        lines += [f"left out: {count:,} ({reason}){where}"] if count else []
+    return lines
 
 
 @dataclass
@@ -21,7 +49,7 @@ class FileAccount:
     """Of the last pair: the line where it begins, or its row."""
     rows: bool = False
     """Whether places are rows."""
-    left_out: Counter[str] = field(default_factory=Counter)
+    left_out: LeftOut = field(default_factory=LeftOut)
     """Units that gave no pair, by reason."""
     notes: list[str] = field(default_factory=list)
     """What was seen in the file and not told by the user."""

@@ -255,7 +255,7 @@ def _write(
         if store.odd_files["count"]:
             origin.findings["odd_files"] = store.odd_files
         for reason, count in store.left_out.items():
-            origin.left_out[reason] = origin.left_out.get(reason, 0) + count
+            origin.leave_out(reason, count, store.places.get(reason, []))
     _refuse_unknown(report["unknown"], train, valid, given_tokenizers is not None)
     report.update({name: part.as_dict() for name, part in reports.items()})
     # What the pairs look like is shown, but only on this machine: a report goes with a published model.
@@ -331,9 +331,9 @@ def _open(directory: Path, train: Corpus, valid: Corpus | None, corpus_settings:
     try:
         report = json.loads((directory / "report.json").read_bytes())
         first_pairs, by_file = report.pop("first_pairs"), report.pop("by_file")
-        report["train"]["files"] = train.names
-        if valid:
-            report["valid"]["files"] = valid.names
+        for part, corpus in (("train", train), ("valid", valid)):
+            if corpus is not None:
+                report[part] = CorpusReport.of(report[part]).renamed(corpus.names).as_dict()
         mixed = any(corpus_settings.mixed_in)
         parts = tuple(count_parts(by_file[0], corpus_settings.mixture, corpus_settings.mix_share))
         if corpus_settings.corpora or mixed:

@@ -45,6 +45,8 @@ class Store:
         """A hexadecimal hash of the texts and the tokenizers."""
         self.left_out: dict[str, int] = manifest["left_out"]
         """How many pairs were left out, by reason, such as that a side had too many ids."""
+        self.places: dict[str, list[str]] = manifest.get("places", {})
+        """Where the first of them are, by reason, as far as that is known."""
         self.odd_files: dict[str, Any] = manifest["odd_files"]
         """Files that may be faulty: their count, and examples in words."""
         self.source_kind: SourceKind = manifest["source_kind"]

@@ -9,6 +9,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ import numpy as np
 
 from interlingua.data.codecs import digest
 from interlingua.data.durations import place_error
+from interlingua.data.file_account import LeftOut
 from interlingua.data.odd_sounds import OddSounds
 from interlingua.data.unknown import UnknownSymbols
 from interlingua.errors import DataError
@@ -41,8 +43,8 @@ class Files(NamedTuple):
     """A pair with a longer sound is left out and counted."""
     skip: bool = False
     """Whether pairs with a file that cannot be used are left out and counted, too."""
-    place: Callable[[str], str] = str
-    """Where a file is named, for messages."""
+    place: Callable[[str], str] = lambda _: "the pairs"
+    """Where a text is, or a file is named, for messages."""
 
 
 class StoreWriter:
@@ -69,7 +71,7 @@ class StoreWriter:
         of_files = any(isinstance(each, FileCodec) for each in tokenizers)
         self.chunk_pairs = CHUNK_FILES if of_files else CHUNK_PAIRS
         self.written = 0
-        self.left_out: Counter[str] = Counter()
+        self.left_out = LeftOut()
         """Pairs, by reason."""
         self.odd_files: list[str] = []
         """What is odd about which, in words."""
@@ -108,11 +110,11 @@ class StoreWriter:
     def _write(self) -> None:
         if not self._waiting:
             return
+        pairs, self._waiting = self._waiting, []
         texts = [
             [tokenizer.normalise(text) for text in side]
-            for tokenizer, side in zip(self.tokenizers, zip(*self._waiting, strict=True), strict=True)
+            for tokenizer, side in zip(self.tokenizers, zip(*pairs, strict=True), strict=True)
         ]
-        self._waiting = []
         (sources, source_reasons), (targets, target_reasons) = (
             self._encode(tokenizer, side) for tokenizer, side in zip(self.tokenizers, texts, strict=True)
         )
@@ -120,7 +122,9 @@ class StoreWriter:
             self.odd_files += self._odd_sounds.look_at(texts[0], sources, texts[1], targets)
         reasons = [one or other for one, other in zip(source_reasons, target_reasons, strict=True)]
         fits = [reason is None for reason in reasons]
-        self.left_out.update(filter(None, reasons))
+        for pair, reason, of_source in zip(pairs, reasons, source_reasons, strict=True):
+            if reason:
+                self.left_out.add(reason, partial(self.taken.place, pair[of_source is None]))
         self.by_file[self._file] += sum(fits)
         self.written += sum(fits)
         for side, side_values, side_texts in zip(self._sides, (sources, targets), texts, strict=True):
@@ -180,6 +184,7 @@ class StoreWriter:
             "digest": hashlib.blake2b(content, digest_size=16).hexdigest(),
             "pairs": self.written,
             "left_out": dict(self.left_out),
+            "places": self.left_out.places,
             "odd_files": {"count": len(self.odd_files), "examples": self.odd_files[:SHOWN_FILES]},
             "source_kind": self._sides[0].kind,
             "target_kind": self._sides[1].kind,

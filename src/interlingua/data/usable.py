@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from interlingua.data.corpus import Corpus, Pair
 from interlingua.data.durations import place_error
+from interlingua.data.file_account import LeftOut
 from interlingua.errors import DataError
 from interlingua.pictures.source import inspect_pictures
 from interlingua.sound.reading import read_sound
@@ -16,13 +17,13 @@ __all__ = ["usable_pairs"]
 AT_ONCE, LOOKED_AT_PIXELS = 64, 32
 
 
-def usable_pairs(corpus: Corpus) -> tuple[list[Pair], Counter[str]]:
+def usable_pairs(corpus: Corpus) -> tuple[list[Pair], LeftOut]:
     """The pairs of a corpus, and why others were left out, where its settings leave out what cannot be read.
 
     Raises:
         DataError: a sound or a picture cannot be read; with the place where it is named.
     """
-    pairs, left_out = list(corpus), Counter[str]()
+    pairs, left_out = list(corpus), LeftOut()
     kinds = corpus.settings.source_kind, corpus.settings.target_kind
     for side, kind in enumerate(kinds):
         used: list[Pair] = []
@@ -30,7 +31,7 @@ def usable_pairs(corpus: Corpus) -> tuple[list[Pair], Counter[str]]:
             if error is None:
                 used.append(pair)
             elif corpus.settings.on_empty == "skip":
-                left_out[error.what] += 1
+                left_out.add(error.what, partial(corpus.find_file, pair[side]))
             else:
                 raise place_error(error, pair[side], corpus.find_file(pair[side])) from error
         pairs = used

@@ -18,7 +18,9 @@ from sacrebleu.metrics.chrf import CHRF
 from interlingua.errors import ConfigurationError, nearest
 from interlingua.evaluation.references import Lines
 from interlingua.evaluation.tasks import recognise_task
-from interlingua.kinds import Codec, Symbols
+from interlingua.kinds import Symbols
+from interlingua.text.facts import TextFacts
+from interlingua.text.tokenizer import TokenizerPair
 from interlingua.version import __version__
 
 __all__ = [
@@ -213,15 +215,19 @@ def metric_named(name: str, symbols: Symbols = "characters") -> Metric:
     raise ConfigurationError("unknown metric", found=name, accepted=nearest(name, metrics))
 
 
-def task_metrics(targets: Iterable[str], codec: Codec, *, transcripts: bool = False) -> list[Metric]:
+def task_metrics(
+    targets: Iterable[str], tokenizers: TokenizerPair, facts: TextFacts | None = None
+) -> list[Metric]:
     """The metrics that fit a task, the one that decides first.
 
     Args:
         targets: of the task.
-        codec: made them; where it does not say what outputs are compared by, the targets tell.
-        transcripts: whether they are what is said in sounds.
+        tokenizers: of the model; where that of the targets does not say what outputs are compared by, the
+            targets tell.
+        facts: of its training pairs; they say of sounds whether they are transcribed or translated.
     """
-    if transcripts:
+    codec = tokenizers.target
+    if tokenizers.source.kind == "sound" and not (facts and facts.translates):
         return [word_error(), character_error(), sequence_error("words")]
     task = recognise_task(targets)
     if task.headline == "sequence_error" or codec.compared_by is not None:

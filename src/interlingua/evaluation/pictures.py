@@ -124,7 +124,7 @@ def _through_codec(painter: Painter, pictures: Flat) -> list[npt.NDArray[np.uint
 def _judge(
     judge: Captioner, captions: Sequence[str], shown: dict[str, Flat], size: int, seed: int
 ) -> list[Judged]:
-    metrics = task_metrics(captions, judge.tokenizers.target)
+    metrics = task_metrics(captions, judge.tokenizers)
     others = np.random.default_rng(seed).permuted(
         np.tile(np.arange(len(captions)), (len(captions), 1)), axis=1
     )

@@ -273,7 +273,7 @@ def _scores(
     """The metric of both, and of ours by its usual search if that is another."""
     if not sample.judged:
         return {}
-    metric = task_metrics([target for _, target in sample.pairs], bundle.tokenizers.target)[:1]
+    metric = task_metrics([target for _, target in sample.pairs], bundle.tokenizers, bundle.facts)[:1]
     outputs = [found.text for found in ours]
     (compared,) = compare(outputs, others, sample.pairs, metrics=metric)
     found = {"metric": compared.name, "score": compared.baseline, "exported_score": compared.score,

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from interlingua.data.description import AnyDescription
+from interlingua.data.formats.languages import primary
 from interlingua.data.preparation import Prepared
 from interlingua.data.store import Store
 from interlingua.errors import BundleError
@@ -23,7 +24,7 @@ MAX_READ_PAIRS = 10_000
 """Training pairs that tell what kind of text the model is for."""
 
 
-def describe_data(train: Store, language: str | None) -> tuple[AnyDescription, TextFacts]:
+def describe_data(train: Store, languages: tuple[str, str] | None) -> tuple[AnyDescription, TextFacts]:
     """What the training pairs are like, and what using a model must know of it."""
     pairs = _sample(train)
     if "picture" in (train.source_kind, train.target_kind):
@@ -31,21 +32,23 @@ def describe_data(train: Store, language: str | None) -> tuple[AnyDescription, T
         values = train.source(0) if from_pictures else train.target_pixels(0)
         texts = [target if from_pictures else source for source, target in pairs]
         described = describe_pictures(math.isqrt(len(values) // 3), texts)
-        return described, measure_data_facts(train, language)
+        return described, measure_data_facts(train, languages)
     if train.source_kind == "sound":
         seconds = train.source_lengths * (POSITION_SAMPLES / SAMPLE_RATE)
-        return describe_sounds(seconds, [target for _, target in pairs]), measure_data_facts(train, language)
-    return describe(pairs), measure_data_facts(train, language)
+        return describe_sounds(seconds, [target for _, target in pairs]), measure_data_facts(train, languages)
+    return describe(pairs), measure_data_facts(train, languages)
 
 
-def measure_data_facts(train: Store, language: str | None) -> TextFacts:
+def measure_data_facts(train: Store, languages: tuple[str, str] | None) -> TextFacts:
     """What using a model must know of its training pairs; of files only what their texts tell."""
     pairs = _sample(train)
     if train.target_kind == "picture":
         return TextFacts(repetitive=True)
     if train.source_kind != "text":
-        return TextFacts(repetitive=measure_facts([(target, target) for _, target in pairs]).repetitive)
-    return measure_facts(pairs, language)
+        repetitive = measure_facts([(target, target) for _, target in pairs]).repetitive
+        of_two = languages is not None and primary(languages[0]) != primary(languages[1])
+        return TextFacts(repetitive=repetitive, translates=train.source_kind == "sound" and of_two)
+    return measure_facts(pairs, languages and languages[0])
 
 
 def _sample(train: Store) -> list[tuple[str, str]]:

@@ -317,7 +317,7 @@ def _gain(comparison: Comparison) -> float:
 
 def judge(old: Translator, new: Translator, test: Sequence[Pair], corrections: Sequence[Pair]) -> Verdict:
     """Compares two models on a test set and on corrections, by the metrics that fit the test set."""
-    metrics = task_metrics([target for _, target in test], old.tokenizers.target)
+    metrics = task_metrics([target for _, target in test], old.tokenizers, old.facts)
 
     def compared(pairs: Sequence[Pair]) -> list[Comparison]:
         sources = [source for source, _ in pairs]

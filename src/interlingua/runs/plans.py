@@ -197,9 +197,8 @@ def load_racing_plans(
         of_base = load_tokenizers(directory) if experiment.base_model else None
         prepared = _prepare(data, experiment.tokenizer, of_base, experiment.pictures)
         prepared = prepared._replace(report=_with_own(manifest.report, prepared))
-        language = experiment.languages[0] if experiment.languages else None
         facts = saved_facts(directory) if experiment.base_model else None
-        facts = facts or measure_data_facts(prepared.train, language)
+        facts = facts or measure_data_facts(prepared.train, experiment.languages)
         plans.append(Plan(experiment, prepared, measure_lengths(prepared.train), facts, [], name=name))
     return plans
 
@@ -228,7 +227,7 @@ def _compete(
         device: what trains.
     """
     given = parse_given(values, where)
-    description, facts = describe_data(prepared.train, given.languages[0] if given.languages else None)
+    description, facts = describe_data(prepared.train, given.languages)
     prepared.report["description"] = description.as_dict()
     plans = [_suggest(values, where, Candidate(), prepared, shared, device, facts)]
     suggested = plans[0].experiment
@@ -335,8 +334,7 @@ def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | N
         prepared = prepared._replace(report=manifest.report)
     facts = saved_facts(directory) if experiment.base_model else None
     if facts is None:
-        language = experiment.languages[0] if experiment.languages else None
-        facts = measure_data_facts(prepared.train, language)
+        facts = measure_data_facts(prepared.train, experiment.languages)
     return Plan(experiment, prepared, measure_lengths(prepared.train), facts, [])
 
 

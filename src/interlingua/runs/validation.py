@@ -172,9 +172,7 @@ class Validator:
         self.metrics = (
             []
             if store.target_kind == "picture"
-            else task_metrics(
-                [target for _, target in texts], tokenizers.target, transcripts=store.source_kind == "sound"
-            )
+            else task_metrics([target for _, target in texts], tokenizers, facts)
         )
 
     def validate(

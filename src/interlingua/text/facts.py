@@ -56,6 +56,8 @@ class TextFacts(NamedTuple):
     """The source's code, as far as it is known: which abbreviations end no sentence."""
     column: int | None = None
     """Of sources with several columns the one that is natural language; None when there is not just one."""
+    translates: bool = False
+    """Of sounds: whether targets are a translation of what is said."""
 
     def has_words(self, text: str) -> bool:
         """Whether there is something in a text to translate, not only to copy."""
