@@ -303,6 +303,9 @@ def test_sounds_that_cannot_be_read_are_told_and_others_go_on_where_it_is_asked_
     blank = run("transcribe", trained, "--on-error", "skip", input=f"{good[0]}\n\n{good[1]}\n")
     assert (blank.returncode, blank.stdout) == (0, f"{alone[0]}\n{alone[1]}")
     assert "a line is empty" in blank.stderr
+    assert "1 of 3 files could not be read whole" in blank.stderr
+    none = run("transcribe", trained, "--on-error", "skip", names[1], names[3])
+    assert (none.returncode, none.stdout) == (2, "\n\n")
 
     pairs = tmp_path / "test.tsv"
     pairs.write_text("".join(f"{name.name}\tdo\n" for name in names))

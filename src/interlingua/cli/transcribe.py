@@ -116,16 +116,27 @@ def transcribe(
 
     options: dict[str, Any] = {"words": bool(formats)} | ({} if beam is None else {"beam": beam})
     flags: Counter[str] = Counter()
-    form, go_on = formats[0] if formats else None, _tell if on_error == "skip" else None
+    form, count, unread = formats[0] if formats else None, 0, list[DataError]()
+
+    def tell(error: DataError) -> None:
+        unread.append(error)
+        print(f"interlingua: {error}", file=sys.stderr)
+
     with open_output(output) as write:
         for names in chunks(files, FILES_AT_ONCE) if files else _listed(input, on_error):
             for some, together in _grouped(names):
                 transcribe_some = _together if together else _one_by_one
                 for heard, segments in transcribe_some(transcriber, some, output, options):
+                    go_on = tell if on_error == "skip" else None
                     write_transcript(heard, _counted(segments, flags), form, write, go_on)
+                    count += 1
     for flag, what in FLAGS.items():
         if flags[flag] and flag != "empty":
             print(f"interlingua: {flags[flag]:,} parts: {what}", file=sys.stderr)
+    if unread:
+        print(f"interlingua: {len(unread):,} of {count:,} files could not be read whole", file=sys.stderr)
+    if unread and len(unread) == count:
+        raise typer.Exit(2)
 
 
 def _is_pipe(name: str) -> bool:
@@ -232,10 +243,6 @@ def _segments(
                 yield segment
 
         yield watched()
-
-
-def _tell(error: DataError) -> None:
-    print(f"interlingua: {error}", file=sys.stderr)
 
 
 def _counted(segments: Iterator[Translation], flags: Counter[str]) -> Iterator[Translation]:
