@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import os
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -308,6 +309,34 @@ class TestMistakes:
             CorpusSettings.parse({"columns": [0, 1]})
         assert CorpusSettings.parse({"train": "a.tsv"}).train == ("a.tsv",)
         assert CorpusSettings.parse({"train": ["a", ["b.en", "b.de"]]}).train == ("a", ("b.en", "b.de"))
+
+
+class TestListsOfSounds:
+    """What other recognisers' lists become by the command that the message gives."""
+
+    def converted(self, directory: Path, name: str) -> list[str]:
+        with pytest.raises(DataError) as refused:
+            list(Corpus([str(directory / name)], DEFAULTS))
+        command, _, made = str(refused.value.accepted).partition(": ")[2].rpartition(" > ")
+        subprocess.run(["bash", "-c", f"{command} > {made}"], cwd=directory, check=True)
+        return (directory / made).read_text().splitlines()
+
+    def test_librispeech(self, tmp_path: Path) -> None:
+        write(tmp_path / "84-1.trans.txt", "84-1-0000 GO DO YOU HEAR\n84-1-0001 YES\n")
+        write(tmp_path / "84-1-0000.flac", b"fLaC")
+        pairs = ["84-1-0000.flac\tGO DO YOU HEAR", "84-1-0001.flac\tYES"]
+        assert self.converted(tmp_path, "84-1.trans.txt") == pairs
+
+    @pytest.mark.parametrize("name", ["wav.scp", "text"])
+    def test_kaldi(self, name: str, tmp_path: Path) -> None:
+        write(tmp_path / "wav.scp", "a-1 sounds/1.wav\na-2 sounds/2.wav\n")
+        write(tmp_path / "text", "a-1 GO DO YOU HEAR\na-2 YES\n")
+        assert self.converted(tmp_path, name) == ["sounds/1.wav\tGO DO YOU HEAR", "sounds/2.wav\tYES"]
+
+    def test_commands_of_kaldi(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "wav.scp", "a-1 sph2pipe -f wav 1.sph |\n")
+        with pytest.raises(DataError, match=r"wav\.scp:1: .*commands stand where the names of sounds"):
+            list(Corpus([path], DEFAULTS))
 
 
 class TestReport:

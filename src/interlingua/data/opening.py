@@ -232,13 +232,15 @@ def _state(path: Path) -> tuple[int, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
+_LISTS = ("*.csv", "*.tsv", "*.jsonl", "*.txt", "wav.scp", "*/*.trans.txt", "*/*/*.trans.txt")
+"""What a directory may hold that names pairs; the last three are lists of sounds."""
+
+
 def _cannot_read(file: AnyFile, error: OSError) -> DataError:
     """An error about a file; of a directory with tables it says which may be meant."""
     accepted = None
     if isinstance(file, Path) and isinstance(error, IsADirectoryError):
-        tables = [
-            path for ending in ("csv", "tsv", "jsonl", "txt") for path in sorted(file.glob(f"*.{ending}"))
-        ]
+        tables = [path for form in _LISTS for path in sorted(file.glob(form))]
         likely = [path for path in tables if path.stem in ("metadata", "train")] or tables
         accepted = "A file of pairs" + (
             f", such as {likely[0]}" if likely else "; or a directory of Parquet files."

@@ -45,6 +45,7 @@ _ENCODING_MARKS = [
     (b"\xff\xfe", "UTF-16"),
     (b"\xfe\xff", "UTF-16"),
 ]
+SOUND_ENDS = (".flac", ".wav", ".mp3", ".ogg", ".opus", ".sph")
 _OTHER_ENCODINGS = (
     "Its encoding cannot be told from the bytes (windows-1251 for Cyrillic, windows-1250, shift_jis, "
     "gb18030, …); convert it with: iconv -f ENCODING -t UTF-8"
@@ -150,7 +151,31 @@ def recognise_form(head: bytes, path: AnyFile) -> tuple[str, str] | None:
         return "the file looks like a configuration (TOML)", "An experiment is given by itself: " + (
             f"interlingua train {_quoted(path)}"
         )
-    return _recognise_separator(lines, path)
+    return _recognise_list_of_sounds(lines, path) or _recognise_separator(lines, path)
+
+
+def _recognise_list_of_sounds(lines: list[str], path: AnyFile) -> tuple[str, str] | None:
+    """Lists as Kaldi and LibriSpeech have them: a name, a space, and the rest of the line."""
+    pairs = [line.split(" ", 1) for line in lines]
+    if any(len(pair) < 2 or not pair[0] for pair in pairs):
+        return None
+    name = pairs[0][0]
+    beside = path.parent if isinstance(path, Path) else Path()
+    if sound := next((end for end in SOUND_ENDS if (beside / f"{name}{end}").is_file()), None):
+        return "names of sounds stand without their ends before a space, as in LibriSpeech", (
+            f"Convert each such list: sed 's/ /{sound}\\t/' {_quoted(path)} > {_quoted(_new(path, 'tsv'))}"
+        )
+    if all(rest.rstrip().endswith("|") for _, rest in pairs):
+        return "commands stand where the names of sounds should, as in Kaldi's wav.scp", (
+            "Run them first, to have a file of each, and let the list name these."
+        )
+    names_sounds = all(rest.lower().rstrip().endswith(SOUND_ENDS) for _, rest in pairs)
+    if names_sounds or (path.name == "text" and (beside / "wav.scp").is_file()):
+        sounds, texts = (path.name, "text") if names_sounds else ("wav.scp", path.name)
+        return "an utterance's name, a space and the rest stand on a line, as in Kaldi's lists", (
+            f"Join both lists: join {shlex.quote(sounds)} {texts} | sed 's/^[^ ]* //; s/ /\\t/' > pairs.tsv"
+        )
+    return None
 
 
 def _recognise_separator(lines: list[str], path: AnyFile) -> tuple[str, str] | None:
