@@ -21,6 +21,8 @@ def explain_missing(path: str | Path, suffixes: Iterable[str] = ()) -> str | Non
         suffixes: that files of the kind have.
     """
     name = str(path)
+    if (target := _link(name)) is not None:
+        return f"It is a link to {target}, which leads nowhere."
     if _ADDRESS.search(name):
         return "Files on this machine are read, no addresses: fetch them first."
     for form in ("NFC", "NFD"):
@@ -49,6 +51,13 @@ def find_below(path: Path) -> Path | None:
     if _exists(str(path)) or not path.name or not _exists(str(path.parent)):
         return None
     return next(path.parent.glob(f"*/{glob.escape(path.name)}"), None)
+
+
+def _link(name: str) -> Path | None:
+    try:
+        return Path(name).readlink()
+    except (OSError, ValueError):
+        return None
 
 
 def _exists(name: str) -> bool:

@@ -13,7 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 from filelock import FileLock
+
+from interlingua.cli.stopping import stoppable
+from interlingua.runs.interrupt import Interrupted
 
 from .conftest import TINY_OPTIONS, call
 
@@ -308,6 +312,35 @@ def test_ctrl_c_while_a_program_is_loaded_leaves_no_traceback(at: str, data: Pat
     )  # fmt: skip
     assert ended.returncode == 130
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_run_that_was_stopped_before_it_began_leaves_the_earlier_one(
+    wrapped: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "training" / "log.jsonl"
+    log.parent.mkdir()
+    log.touch()
+
+    def interrupted(anew: bool, began: bool) -> None:
+        with stoppable(tmp_path, anew=anew):
+            if began:
+                log.write_text("another one")
+            if wrapped:  # as by Python 3.11, of what happens while a class is made
+                raise RuntimeError from Interrupted()
+            raise Interrupted
+
+    def stop(*, anew: bool, began: bool = False) -> str:
+        with pytest.raises(typer.Exit):
+            interrupted(anew, began)
+        return capsys.readouterr().err
+
+    assert "stays as it was" in (said := stop(anew=True))
+    assert "--resume" not in said
+    assert f"--resume {tmp_path}" in stop(anew=True, began=True)
+    assert f"--resume {tmp_path}" in stop(anew=False)
+    with pytest.raises(RuntimeError, match="other"), stoppable(tmp_path):
+        raise RuntimeError("other")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")

@@ -180,6 +180,12 @@ FOREIGN: list[tuple[str, bytes, str]] = [
     ("a.tsv", WORDS.replace("\n", "\r").encode(), r"carriage return alone.*\n.*tr '\\r' '\\n' < a\.tsv"),
     ("a.tsv", b"src,tgt\na,b\nc,d\n", r"a\.tsv:1: .*looks like CSV \(commas"),
     ("a.txt", b'"a, b","c"\n"d","e ""f"""\n', r"a\.txt:1: .*looks like CSV \(commas.*\n.*a\.csv"),
+    (
+        "a.json",
+        b'{"info": {}, "images": [{"id": 1}], "annotations": []}\n',
+        r"a\.json:1: .*\(COCO\).*\n.*jq -r",
+    ),
+    ("a.txt", b'{"images": ["a.png"], "source": "a"}\n', r"a\.txt:1: .*looks like JSON lines"),
     ("a.tsv", b"a;b\nc;d\ne;f\n", r"a\.tsv:1: .*looks like CSV \(semicolons.*\n.*data\.format=csv"),
     ("a.tsv", b"a ||| b\n", r"a\.tsv:1: .*separated by \|\|\|"),
     ("a.txt", b'{"source": "a", "target": "b"}\n', r"a\.txt:1: .*JSON lines.*\n.*a\.jsonl"),
@@ -309,6 +315,27 @@ class TestMistakes:
             CorpusSettings.parse({"columns": [0, 1]})
         assert CorpusSettings.parse({"train": "a.tsv"}).train == ("a.tsv",)
         assert CorpusSettings.parse({"train": ["a", ["b.en", "b.de"]]}).train == ("a", ("b.en", "b.de"))
+
+
+class TestHoldingOutFew:
+    @pytest.mark.parametrize(
+        ("pairs", "held_out"), [(2, 1), (3, 1), (12, 6), (60, 10), (200, 10), (1_000, 50)]
+    )
+    def test_so_many_are_held_out(self, pairs: int, held_out: int, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.tsv", "".join(f"w{i}\tx{i}\nw{i}\ty{i}\n" for i in range(pairs)))
+        settings = CorpusSettings(split_by="count", valid_share=held_out / pairs)
+        for seed in range(3):
+            rest, valid = split(Corpus([path], settings.model_copy(update={"split_seed": seed})))
+            assert len(list(valid)) == 2 * held_out  # both pairs of a source
+            assert not {pair.source for pair in rest} & {pair.source for pair in valid}
+            assert len(list(rest)) == 2 * (pairs - held_out)
+
+    def test_they_are_those_that_chance_takes_first(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "a.tsv", "".join(f"w{i}\tx{i}\n" for i in range(300)))
+        by_chance = CorpusSettings(valid_share=0.1)
+        counted = by_chance.model_copy(update={"split_by": "count"})
+        one, other = (set(split(Corpus([path], each))[1]) for each in (by_chance, counted))
+        assert one <= other or other <= one
 
 
 class TestListsOfSounds:

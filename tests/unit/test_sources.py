@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from interlingua.cli.choices import is_experiment
+from interlingua.data.corpus import Corpus
 from interlingua.data.settings import CorpusSettings
 from interlingua.data.sources import recognise_kinds
+from interlingua.data.usable import usable_pairs
 from interlingua.errors import ConfigurationError, DataError
 
 
@@ -73,3 +75,33 @@ def test_a_directory_is_told_what_it_lacks(tmp_path: Path) -> None:
     assert told() == f"Name the file of pairs, such as {tmp_path / 'pairs.tsv'}"
     (tmp_path / "config.toml").touch()
     assert told().startswith("To go on with a run: --resume")
+
+
+@pytest.mark.parametrize("name", ["{}#0", "{}#12", '"{}"', "'{}'"])
+@pytest.mark.parametrize("kind", ["auto", "picture"])
+def test_names_with_something_around_them_are_not_learnt_as_texts(
+    name: str, kind: str, tmp_path: Path
+) -> None:
+    rows = "".join(f"{name.format(f'{number}.png')}\ta cat\n" for number in range(3))
+    texts = {"source_kind": "text"}
+    if kind == "auto":
+        assert kinds(tmp_path / "pairs.tsv", rows) == ("text", "text")  # there are no such files
+    for number in range(3):
+        (tmp_path / f"{number}.png").touch()
+    with pytest.raises(DataError, match=r"pairs.tsv:1: the sources are names of files with") as caught:
+        kinds(tmp_path / "pairs.tsv", rows, source_kind=kind)
+    if command := re.search("Write the names alone: (.*)", str(caught.value)):
+        subprocess.run(["bash", "-c", command[1]], check=True)
+        assert (tmp_path / "pairs-files.tsv").read_text() == "".join(f"{n}.png\ta cat\n" for n in range(3))
+    elif '"' in name:
+        assert "data.format=csv" in str(caught.value)
+        assert kinds(tmp_path / "pairs.tsv", rows, format="csv") == ("picture", "text")
+    assert kinds(tmp_path / "pairs.tsv", rows, **texts) == ("text", "text")
+
+
+def test_the_file_that_the_other_column_names_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    (pairs := tmp_path / "pairs.tsv").write_text("a green circle\ta.png\n")
+    corpus = Corpus([str(pairs)], CorpusSettings(source_kind="picture", target_kind="text"))
+    with pytest.raises(DataError, match=r"pairs.tsv:1: .*no such file\n.*--columns 2,1"):
+        usable_pairs(corpus)

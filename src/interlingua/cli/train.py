@@ -219,7 +219,7 @@ def _start(
         raise ConfigurationError(
             "where is the model to go?", where="--out", accepted="For example: --out runs/en-de"
         )
-    with stoppable(out):
+    with stoppable(out, anew=True):
         from interlingua.runs.directory import named_directory
         from interlingua.runs.experiment import parse_given, rename_old_keys
         from interlingua.runs.run import start

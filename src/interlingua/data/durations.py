@@ -13,10 +13,20 @@ from interlingua.sound.reading import SAMPLE_RATE, inspect_sound, measure_second
 __all__ = ["drop_unused_sounds", "measure_sounds", "place_error"]
 
 
-def place_error(error: DataError, name: str, place: str) -> DataError:
-    """An error about a file that a pair names, with where it does, such as "pairs.tsv:12"."""
+def place_error(error: DataError, name: str, place: str, other: str | None = None) -> DataError:
+    """An error about a file that a pair names, with where it does, such as "pairs.tsv:12".
+
+    Args:
+        error: what is wrong with the file.
+        name: of it.
+        place: where it is named.
+        other: the other side of the pair.
+    """
     accepted, path = error.accepted, Path(name)
-    if accepted is None and not path.suffix and place.endswith(":1") and not path.exists():
+    missing = not path.exists()
+    if missing and other and not other.isspace() and any((up / other).is_file() for up in path.parents):
+        accepted = "The other column names a file that is there: --columns 2,1 exchanges the two."
+    elif accepted is None and not path.suffix and place.endswith(":1") and missing:
         accepted = "If the first line names the columns, say which two by these names: --columns path,text"
     if below := find_below(path):
         accepted = f"There is {below}; to have names count from there: --set data.source_root={below.parent}"
@@ -34,13 +44,13 @@ def measure_sounds(pairs: Sequence[Pair], corpus: Corpus | None = None) -> list[
         DataError: one of the files cannot be read.
     """
     seconds = []
-    for source, _ in pairs:
+    for source, target in pairs:
         try:
             seconds.append(measure_seconds(source) or len(read_sound(source)) / SAMPLE_RATE)
         except DataError as error:
             if corpus is None:
                 raise
-            raise place_error(error, source, corpus.find_file(source)) from error
+            raise place_error(error, source, corpus.find_file(source), target) from error
     return seconds
 
 

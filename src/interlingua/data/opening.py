@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import shlex
 import struct
 import zipfile
 import zlib
@@ -234,6 +235,8 @@ def _state(path: Path) -> tuple[int, ...]:
 
 _LISTS = ("*.csv", "*.tsv", "*.jsonl", "*.txt", "wav.scp", "*/*.trans.txt", "*/*/*.trans.txt")
 """What a directory may hold that names pairs; the last three are lists of sounds."""
+_LABELLED = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".wav", ".flac", ".mp3", ".ogg")
+"""Ends of files that often lie in directories called as what they show."""
 
 
 def _cannot_read(file: AnyFile, error: OSError) -> DataError:
@@ -245,5 +248,12 @@ def _cannot_read(file: AnyFile, error: OSError) -> DataError:
         accepted = "A file of pairs" + (
             f", such as {likely[0]}" if likely else "; or a directory of Parquet files."
         )
+        labelled = next((path for path in file.glob("*/*.*") if path.suffix.lower() in _LABELLED), None)
+        if labelled and not likely:
+            accepted += (
+                f" If {labelled.parent.name} and its like are labels of what lies in them: "
+                f"cd {shlex.quote(str(file))} && find . -mindepth 2 -type f | "
+                "awk -F/ '{print $0 \"\\t\" $(NF-1)}' > pairs.tsv"
+            )
     found = error.strerror or str(error)
     return DataError("the file cannot be read", where=file, found=found, accepted=accepted)

@@ -182,6 +182,8 @@ def _cache_key(
     given_tokenizers: TokenizerPair | None,
 ) -> str:
     apart = {"train", "valid", "corpora", "languages", "mix", "mix_share"}
+    if corpus_settings.split_by == "chance":
+        apart.add("split_by")  # which earlier versions did not have
     reading = corpus_settings.model_dump(exclude=apart)
     if given_tokenizers:
         tokenization: Any = [digest(side) for side in given_tokenizers]

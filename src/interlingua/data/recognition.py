@@ -46,6 +46,7 @@ _ENCODING_MARKS = [
     (b"\xfe\xff", "UTF-16"),
 ]
 SOUND_ENDS = (".flac", ".wav", ".mp3", ".ogg", ".opus", ".sph")
+_COCO = re.compile(r"""\s*\{\s*"(info|images|licenses|annotations)"\s*:\s*[{\[]""")
 _OTHER_ENCODINGS = (
     "Its encoding cannot be told from the bytes (windows-1251 for Cyrillic, windows-1250, shift_jis, "
     "gb18030, …); convert it with: iconv -f ENCODING -t UTF-8"
@@ -140,6 +141,11 @@ def recognise_form(head: bytes, path: AnyFile) -> tuple[str, str] | None:
         return None
     if len(lines) > 1 and len(head) == 1 << 16:
         lines = lines[:-1]  # the last one may be cut
+    if _COCO.match(text) and _is_coco(lines[0]):
+        return "the file looks like one JSON object with captions of pictures (COCO)", (
+            "Make pairs of it: jq -r '(.images | map({(.id|tostring): .file_name}) | add) as $names | "
+            f".annotations[] | [$names[.image_id|tostring], .caption] | @tsv' {_quoted(path)} > pairs.tsv"
+        )
     if lines[0].lstrip().startswith("{") and _is_json(lines[0]):
         return "the file looks like JSON lines", f"Call it {path.stem}.jsonl, or: --set data.format=jsonl"
     if lines[0].lstrip().startswith("[") and path.suffix.lower() == ".json":
@@ -217,6 +223,14 @@ def _is_toml(lines: list[str], text: str) -> bool:
         return bool(tomllib.loads(text))
     except tomllib.TOMLDecodeError:
         return False
+
+
+def _is_coco(line: str) -> bool:
+    """Whether the first line of what begins like COCO is no line of JSON lines; a long one is cut."""
+    try:
+        return bool({"images", "annotations"} <= json.loads(line).keys())
+    except ValueError:
+        return True
 
 
 def _is_json(line: str) -> bool:

@@ -153,6 +153,9 @@ class CorpusSettings(Settings):
     """Whether exact repetitions of a pair are left out; they are counted in any case."""
     valid_share: float | None = Field(None, gt=0, lt=1)
     """The share of distinct sources to hold out when there is no validation file; chosen when not given."""
+    split_by: Literal["chance", "count"] = "chance"
+    """Whether each source is held out with the probability of that share, or, of few pairs, so many of them.
+    Runs begin with count; what was begun before has chance."""
     split_seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
     """Decides which sources are held out."""
 

@@ -29,6 +29,12 @@ LOOKED_AT = 20
 KINDS: Mapping[SourceKind, Collection[str]] = {"sound": SOUNDS, "picture": PICTURES}
 """Ends of names of files, of those that cannot be read as well: the reason is said."""
 _HEADING = re.compile(r"\w[\w -]{0,60}")
+NEARLY_NAMES = [
+    (re.compile(r"(.+)#\d+"), "numbers of captions behind them, as in Flickr's lists",
+     r"Write the names alone: sed -E 's/^([^[:cntrl:]]+)#[0-9]+/\1/' {file} > {new}"),
+    (re.compile("[\"'](.+)[\"']"), "quotes around them", "To take these off: --set data.format=csv"),
+]  # fmt: skip
+"""What may stand around names of files, in words, and what takes it away."""
 LONGEST_NAME, MOST_DIRECTORIES = 100, 50
 """Characters of a name of a file, and directories in which such files are looked for."""
 SMALL = 1.5
@@ -49,6 +55,9 @@ def recognise_kinds(settings: CorpusSettings) -> CorpusSettings:
             _refuse_in_columns(pairs, places, _root(settings))
         if settings.source_kind == "auto":
             changes["source_kind"] = _kind_of(pairs, places, "source", _root(settings))
+        elif settings.source_kind != "text" and (root := _root(settings)):
+            below = f"{root.absolute()}/"
+            _refuse_nearly_names([pair.source.removeprefix(below) for pair in pairs], places, root)
         if settings.target_kind == "auto":
             of_text = changes.get("source_kind", settings.source_kind) == "text"
             changes["target_kind"] = _target_kind(pairs, places, of_text)
@@ -125,10 +134,31 @@ def _kind_of(
             )  # fmt: skip
         return kind
     if root is not None:
-        _refuse_without_ends(names, places, root)
+        _refuse_nearly_names(names, places, root)
     if root is not None and 2 * sum(is_sound(root / names[number].strip()) for number in given) > len(given):
         return "sound"
     return "text"
+
+
+def _refuse_nearly_names(names: Sequence[str], places: Sequence[str], root: Path) -> None:
+    """Refuses what would be names of files that are there but for something more, or less, at their ends.
+
+    Raises:
+        DataError: most sources are such; they would be learnt as texts.
+    """
+    for extra, what, command in NEARLY_NAMES:
+        found = [extra.fullmatch(name.strip()) for name in names]
+        there = [match[1] for match in found if match and (root / match[1]).is_file()]
+        if 2 * len(there) > len(names):
+            place = Path(places[0].rpartition(":")[0])
+            new = place.with_name(f"{place.stem}-files{place.suffix}")
+            advice = command.format(file=shlex.quote(str(place)), new=shlex.quote(str(new)))
+            raise DataError(
+                f"the sources are names of files with {what}", where=places[0], found=names[0],
+                accepted=f"There is {root / there[0]}. {advice}\n"
+                "  If these are texts to learn: --set data.source_kind=text",
+            )  # fmt: skip
+    _refuse_without_ends(names, places, root)
 
 
 def _refuse_without_ends(names: Sequence[str], places: Sequence[str], root: Path) -> None:

@@ -36,7 +36,7 @@ class SplitPart:
     seed: int
     held_out: bool
     sources: Set[int] | None = None
-    """Hashes of the sources that are held out, where not all files hold out the same share."""
+    """Hashes of the sources that are held out, where their share alone does not decide."""
     by_target: bool = False
 
     def __iter__(self) -> Iterator[Pair]:
@@ -49,6 +49,8 @@ class SplitPart:
         return chosen == self.held_out
 
 
+FEW_PAIRS = 2_000
+"""Of more pairs chance holds out about as many as are asked for."""
 COUNTED_PAIRS = 100_000
 """Of more pairs it is not told how many distinct sources they have."""
 LABELS = 0.1
@@ -69,8 +71,13 @@ def split(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
         return _split_kinds(corpus)
     share = _choose_share(settings, pairs)
     by_target = _by_target(corpus)
+    sources = None
+    if settings.split_by == "count" and pairs <= FEW_PAIRS:
+        values = {_hash_text(_key(corpus, pair, by_target), settings.split_seed) for pair in corpus}
+        count = min(max(1, round(share * len(values))), len(values) - 1)
+        sources = frozenset(sorted(values)[:count])  # those that chance would take first
     train, valid = (
-        SplitPart(corpus, share, settings.split_seed, held_out, by_target=by_target)
+        SplitPart(corpus, share, settings.split_seed, held_out, sources, by_target)
         for held_out in (False, True)
     )
     for part in (train, valid):

@@ -33,7 +33,8 @@ def usable_pairs(corpus: Corpus) -> tuple[list[Pair], LeftOut]:
             elif corpus.settings.on_empty == "skip":
                 left_out.add(error.what, partial(corpus.find_file, pair[side]))
             else:
-                raise place_error(error, pair[side], corpus.find_file(pair[side])) from error
+                name, other = pair[side], pair[1 - side]
+                raise place_error(error, name, corpus.find_file(name), other) from error
         pairs = used
     return pairs, left_out
 

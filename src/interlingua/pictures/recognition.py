@@ -43,7 +43,7 @@ _OTHERS = {
     rb"PK\x03\x04": "a ZIP archive",
     rb"Rar!": "a RAR archive",
     rb"\x1f\x8b": "a gzip file",
-    rb"RIFF....WAVE|fLaC|OggS|ID3": "a sound",
+    rb"RIFF....WAVE|RF64|fLaC|OggS|FORM....AIF|\.snd|caff|ID3|\xff[\xe2-\xfd]": "a sound",
 }
 _CONVERSION = "convert it first, for example to PNG"
 _TIFF = rb"(II|MM)(\*\0|\0\*|\+\0|\0\+)"

@@ -342,7 +342,8 @@ def _recognise_kinds(inputs: Inputs, base: Bundle | None, where: str) -> Inputs:
     """The files, and what they are of; names in a stream count from the working directory."""
     root = inputs.data.source_root
     of_names = str(Path(root or "").absolute()) if root or inputs.names else None
-    data = recognise_kinds(inputs.data.model_copy(update={"source_root": of_names}))
+    split_by = inputs.data.split_by if "split_by" in inputs.data.model_fields_set else "count"
+    data = recognise_kinds(inputs.data.model_copy(update={"source_root": of_names, "split_by": split_by}))
     if base is not None:
         data = kinds_of_base(data, inputs.data, base, where)
         refuse_other_columns(data, base)

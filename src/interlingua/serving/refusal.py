@@ -73,6 +73,6 @@ def deadline_missed() -> RefusalError:
 def unknown_model(name: object, known: Iterable[str]) -> RefusalError:
     """For a request that names a model which is not served for this."""
     return RefusalError(
-        404, f"There is no model {str(name)[:40]!r}. Known: {', '.join(known)}.", field="model",
+        404, f"There is no model {str(name)[:40]!r} for this. Known: {', '.join(known)}.", field="model",
         code="model_not_found",
     )  # fmt: skip
