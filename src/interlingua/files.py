@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -71,11 +73,12 @@ def write_directory(out: Path, write: Callable[[Path], None], *, mark: str, forc
     Args:
         out: a new or empty directory.
         write: fills the directory that it is given.
-        mark: a file that everything written so has, by which an earlier one is known.
-        force: whether an earlier one is replaced.
+        mark: a JSON object among them, by which an earlier directory is known; it gets a list of all files.
+        force: whether an earlier one is replaced; files that were not written with it stay.
 
     Raises:
-        OutputError: there is something in `out`, or it cannot be written; nothing is changed then.
+        OutputError: there is something in `out`, or what was written there has been changed since, or it
+            cannot be written; nothing is changed then.
     """
     try:
         out = out.expanduser()
@@ -93,21 +96,77 @@ def write_directory(out: Path, write: Callable[[Path], None], *, mark: str, forc
             new, old = Path(aside, "new"), Path(aside, "old")
             new.mkdir()  # within, for the umask decides who may read it
             write(new)
+            _list_files(new, mark)
             for path in new.rglob("*"):
                 if path.is_file():
                     with path.open("rb+") as file:
                         os.fsync(file.fileno())
+            kept = list[Path]()
             if force and out.is_dir():
+                kept = _files_of_others(out, new, mark)
                 out.rename(old)
             try:
+                _move(kept, old, new)
                 new.rename(out)
             except OSError:
                 if old.exists():
+                    _move([path for path in kept if not os.path.lexists(old / path)], new, old)
                     old.rename(out)
                 raise
         _sync_directory(out.parent)
     except (OSError, SafetensorError) as error:
         raise write_error(error, out) from error
+
+
+def _list_files(directory: Path, mark: str) -> None:
+    """Notes all files with their hashes in one of them."""
+    files = {name: _hash(directory / name) for name in _names(directory) if name != mark}
+    about = json.loads((directory / mark).read_text("utf-8")) | {"files": files}
+    (directory / mark).write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def _written(directory: Path, mark: str) -> dict[str, str]:
+    """The files that were written with a mark, and their hashes; none where it does not tell."""
+    try:
+        files = json.loads((directory / mark).read_text("utf-8")).get("files", {})
+    except (ValueError, AttributeError):
+        return {}
+    return files if isinstance(files, dict) else {}
+
+
+def _files_of_others(out: Path, new: Path, mark: str) -> list[Path]:
+    """What is to stay in a directory: relative names of files, and of directories that hold nothing else.
+
+    Raises:
+        OutputError: one of them would be overwritten.
+    """
+    told, made = _written(out, mark), set(_names(new))
+    written = told.keys() | {mark} if told else made  # of before, when none was told
+    others = [name for name in _names(out) if name not in written]
+    if lost := [name for name in others if name in made]:
+        raise OutputError("a file is in the way", where=out / lost[0], accepted="Move it somewhere else.")
+    top = {Path(name).parts[0] for name in others} - {Path(name).parts[0] for name in (*written, *made)}
+    return [*map(Path, sorted(top)), *(Path(name) for name in others if Path(name).parts[0] not in top)]
+
+
+def _move(paths: Iterable[Path], source: Path, target: Path) -> None:
+    for path in paths:
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).rename(target / path)
+
+
+def _names(directory: Path) -> list[str]:
+    """The files, links and empty directories below, by their relative names."""
+    return [
+        path.relative_to(directory).as_posix()
+        for path in sorted(directory.rglob("*"))
+        if path.is_symlink() or not path.is_dir() or not any(path.iterdir())
+    ]
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "blake2b").hexdigest()[:32]
 
 
 def _refuse_content(out: Path, mark: str, force: bool) -> None:
@@ -117,6 +176,11 @@ def _refuse_content(out: Path, mark: str, force: bool) -> None:
     if not force:
         raise OutputError("the directory exists", where=out,
                           accepted="To replace it: --force. Or choose another directory.")  # fmt: skip
+    for name, known in _written(out, mark).items():
+        path = out / name
+        if path.is_file() and _hash(path) != known:
+            raise OutputError("a file was changed since it was written here, and would be lost", where=path,
+                              accepted="Move it somewhere else, or choose another directory.")  # fmt: skip
 
 
 def write_error(error: Exception, where: object, hint: str | None = None) -> OutputError:

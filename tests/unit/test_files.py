@@ -12,7 +12,7 @@ import torch
 
 from interlingua.data.tensors import read_tensors, write_tensors
 from interlingua.errors import BundleError, CheckpointError, OutputError
-from interlingua.files import write_text
+from interlingua.files import write_directory, write_text
 from interlingua.inference.bundle import load_bundle
 from interlingua.runs.checkpoint import load_newest
 from interlingua.runs.directory import locked
@@ -97,3 +97,45 @@ def forbid_reading(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
         return open_any(self, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Path, "open", open_allowed)
+
+
+class TestWriteDirectory:
+    def write(self, out: Path, *names: str, force: bool = False) -> None:
+        def fill(aside: Path) -> None:
+            (aside / "mark.json").write_text("{}")
+            for name in names:
+                (aside / name).parent.mkdir(exist_ok=True)
+                (aside / name).write_text(f"made as {names}")
+
+        write_directory(out, fill, mark="mark.json", force=force)
+
+    def files(self, out: Path) -> set[str]:
+        return {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+
+    def test_files_of_others_stay_where_an_earlier_one_is_replaced(self, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        self.write(out, "model", "parts/a")
+        (out / ".git" / "refs").mkdir(parents=True)
+        (out / ".git" / "HEAD").write_text("ref")
+        (out / "parts" / "mine").write_text("mine")
+        (out / "link").symlink_to("nowhere")
+        self.write(out, "model", "other", force=True)
+        assert self.files(out) == {"mark.json", "model", "other", ".git/HEAD", "parts/mine"}
+        assert (out / ".git" / "refs").is_dir()
+        assert (out / "link").is_symlink()
+        self.write(out, "model", force=True)  # what the second one wrote goes
+        assert self.files(out) == {"mark.json", "model", ".git/HEAD", "parts/mine"}
+        assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+    def test_what_was_changed_or_is_in_the_way_is_not_lost(self, tmp_path: Path) -> None:
+        out = tmp_path / "out"
+        self.write(out, "model", "card")
+        (out / "card").write_text("edited")
+        with pytest.raises(OutputError, match=r"card: a file was changed since"):
+            self.write(out, "model", "card", force=True)
+        (out / "card").unlink()
+        (out / "notes").write_text("mine")
+        with pytest.raises(OutputError, match=r"notes: a file is in the way"):
+            self.write(out, "model", "notes", force=True)
+        assert (out / "notes").read_text() == "mine"
+        assert self.files(out) == {"mark.json", "model", "notes"}
