@@ -89,6 +89,16 @@ class TestSortingOut:
         }  # fmt: skip
         assert 8 in {each.line for each in sort_out(numbered(lines), 1, test, [], natural=False).kept}
 
+    def test_other_encodings_are_called_so(self) -> None:
+        pair = "dog\tdänischer Hund"
+        lines = [
+            pair.encode(),
+            pair.encode("latin-1"),
+            pair.encode("utf-16-le"),
+            "cat\tKatze".encode("utf-16-le"),
+        ]
+        assert sort_out(numbered(lines), 1, [], [], natural=False).dropped == {reading.NOT_UTF8: [2, 3, 4]}
+
     def test_sources_have_as_many_columns_as_the_model_reads(self) -> None:
         lines = numbered([b"de\tdog\tHund", b"dog\tHund", b"de\t \tHund"])
         found = sort_out(lines, 2, [], [], natural=False)

@@ -10,6 +10,7 @@ import io
 import json
 import lzma
 import random
+import shutil
 import sys
 import tracemalloc
 import zipfile
@@ -25,6 +26,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from interlingua.cli.choices import is_experiment
 from interlingua.data.corpus import Corpus, CorpusReport, CorpusSettings, PairFile
 from interlingua.data.preparation import prepare
 from interlingua.data.reading import read_lines
@@ -944,6 +946,11 @@ class TestDatasets:
         saved.rename(both / "train")
         with pytest.raises(DataError, match=r"one directory deeper .*train"):
             read(both)
+        shutil.copytree(both / "train", both / "test")
+        write(both / "dataset_dict.json", '{"splits": ["train", "test"]}')
+        assert not is_experiment(both)  # a file of pairs, for `train`
+        with pytest.raises(DataError, match=rf"several splits .*test, train.*\n.*{both / 'test'}"):
+            list(Corpus([str(both)], DEFAULTS))
         (both / "train" / "data-00000-of-00001.arrow").unlink()
         with pytest.raises(DataError, match="a file of the data set is missing"):
             read(both / "train")

@@ -424,6 +424,42 @@ def test_zips_are_read_like_directories(tmp_path: Path, out: Path) -> None:
     assert bundle.info["imported"]["what"] == "Marian package"
 
 
+def test_damage_within_compressed_data_is_told(tmp_path: Path, out: Path) -> None:
+    write_marian(tmp_path / "model")
+    (packed,) = (tmp_path / "model").glob("*.npz")
+    arrays = dict(np.load(packed))
+    np.savez_compressed(packed, **arrays)
+    shutil.make_archive(str(tmp_path / "opus"), "zip", tmp_path / "model")
+    for path, message in ((packed, "damaged or cut off"), (tmp_path / "opus.zip", "the zip file is damaged")):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 3 : len(content) // 3 + 200] = bytes(range(200))
+        path.write_bytes(content)
+        with pytest.raises(BundleError, match=message):
+            import_model(path, out)
+
+
+def test_a_short_table_of_positions_is_compared_as_far_as_it_goes(tmp_path: Path, out: Path) -> None:
+    write_hugging_face(tmp_path / "model", max_position_embeddings=9)
+    bundle, imported = bring(tmp_path / "model", out)
+    assert "compared with transformers" in imported.proof
+    assert bundle.lengths.max_source_length == 8
+
+
+def test_settings_of_generation_that_are_not_taken_over_are_told(tmp_path: Path, out: Path) -> None:
+    write_hugging_face(tmp_path / "model")
+    path = tmp_path / "model" / "generation_config.json"
+    given = json.loads(path.read_text())
+    _, imported = bring(tmp_path / "model", tmp_path / "before")
+    assert not any("was not taken over" in note for note in imported.notes)
+    more = {"forced_bos_token_id": 7, "bad_words_ids": [[5], [1, 2]], "suppress_tokens": [11],
+            "min_new_tokens": 5, "max_new_tokens": 50, "repetition_penalty": 1.3, "num_beams": True}  # fmt: skip
+    path.write_text(json.dumps(given | more))
+    _, imported = bring(tmp_path / "model", out)
+    told = {note.split(" ")[0] for note in imported.notes if "was not taken over" in note}
+    assert told == more.keys() - {"num_beams"}
+    assert any("num_beams True cannot be taken over" in note for note in imported.notes)
+
+
 def test_vocabularies_of_sentencepiece_itself(tmp_path: Path, out: Path) -> None:
     """What Marian trains without OPUS-MT's scripts: the ids are SentencePiece's."""
     from sentencepiece import SentencePieceProcessor
@@ -643,6 +679,11 @@ def pickle_code(directory: Path) -> None:
     (change_config(model_type="t5"), "this is a t5 model of Hugging Face, and only MarianMT can be imported"),
     (change_config(model_type="m2m_100"), "this is a m2m_100 model of Hugging Face"),
     (change_config(activation_function="gelu_new"), "this activation_function is not supported"),
+    (change_config(activation_function=["swish"]), "this activation_function is not supported"),
+    (change_config(max_position_embeddings=None), "does not say max_position_embeddings"),
+    (change_config(share_encoder_decoder_embeddings=False, decoder_vocab_size="many"),
+     "does not say decoder_vocab_size"),
+    (lambda d: (save_as_pickle(d), truncate(d / "pytorch_model.bin")), "the weights are damaged"),
     (change_config(normalize_embedding=True), "normalize_embedding is not supported"),
     (change_config(normalize_before=True), "normalize_before is not supported"),
     (change_config(decoder_attention_heads=2), "decoder_attention_heads is not supported where it differs"),

@@ -254,6 +254,13 @@ def compared(**changes: Any) -> Comparison:
     return replace(figures, **changes)
 
 
+def test_outputs_that_are_not_compared_are_counted() -> None:
+    told = compared(equal_greedy_outputs=(0, 0), equal_outputs=(90, 95)).describe()
+    assert "greedy search: not compared, since our length limit cut off all 100" in told
+    assert "own search: 90 of 95, 5 more cut off by our length limit (beam)" in told
+    assert "cut off" not in compared().describe()
+
+
 @pytest.mark.parametrize(
     "figures",
     [

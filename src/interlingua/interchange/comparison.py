@@ -97,9 +97,7 @@ class Comparison:
 
     def describe(self) -> str:
         """The figures for people, in lines."""
-        greedy, outputs = (
-            f"{equal:,} of {of:,}" for equal, of in (self.equal_greedy_outputs, self.equal_outputs)
-        )
+        greedy, outputs = map(self._describe_equal, (self.equal_greedy_outputs, self.equal_outputs))
         rounded = f", weights in {self.quantization}" if self.quantization else ""
         lines = [
             f"- {self.pairs_from}, through {self.runs_with}{rounded}",
@@ -120,6 +118,13 @@ class Comparison:
         else:
             lines.append("- no metric: there were no pairs with right targets (--valid FILE names some)")
         return "\n".join(lines)
+
+    def _describe_equal(self, outputs: tuple[int, int]) -> str:
+        equal, of = outputs
+        if not of:
+            return f"not compared, since our length limit cut off all {self.pairs:,}"
+        cut = f", {self.pairs - of:,} more cut off by our length limit" if of < self.pairs else ""
+        return f"{equal:,} of {of:,}{cut}"
 
     def as_json(self) -> str:
         """The figures as a file holds them."""

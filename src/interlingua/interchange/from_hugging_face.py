@@ -35,8 +35,13 @@ REFUSED = {"normalize_before": False, "normalize_embedding": False, "add_final_l
 MAX_RATIO = 3.0
 """Of target tokens to source tokens, where generation knows only a length for all: Marian's own default."""
 NOT_TAKEN = {"no_repeat_ngram_size": 0, "repetition_penalty": 1.0, "min_length": 0, "do_sample": False,
-             "num_beam_groups": 1, "encoder_no_repeat_ngram_size": 0}  # fmt: skip
-"""Options of generation that there are none of here, with the values that do nothing."""
+             "num_beam_groups": 1, "encoder_no_repeat_ngram_size": 0, "forced_bos_token_id": None,
+             "diversity_penalty": 0.0, "remove_invalid_values": False}  # fmt: skip
+"""Options of generation that there are none of here, with the values that do nothing; in config.json, too."""
+TAKEN = {"num_beams", "length_penalty", "max_length", "bos_token_id", "eos_token_id", "pad_token_id",
+         "decoder_start_token_id", "forced_eos_token_id", "bad_words_ids", "early_stopping", "use_cache",
+         "renormalize_logits", "temperature", "top_k", "top_p", "num_return_sequences"}  # fmt: skip
+"""Of generation_config.json what is taken over, or does nothing to a beam search's outputs here."""
 SHARED, PROJECTION = "model.shared.weight", "lm_head.weight"
 SOURCE, TARGET = "model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight"
 POSITION_TABLES = ("model.encoder.embed_positions.weight", "model.decoder.embed_positions.weight")
@@ -81,13 +86,14 @@ def read_hugging_face(directory: Path) -> ImportedModel:
     weights.refuse_unused({} if tied else {SHARED: "not used by the model"})
     pieces = directory / "source.spm", directory / "target.spm"
     tokenizers = pair_tokenizers(pieces, vocabularies, shared=one)
-    search, longest, notes = _search({**config, **generation})
+    search, longest, notes = _search(config, generation)
     notes += about_added(tokens)
     notes += about_tags(tokenizers)
     languages = pair_languages(
         [tokens.about.get(f"{side}_lang") for side in ("source", "target")], tokenizers
     )
-    longest = min(longest, int(config.get("max_position_embeddings", longest)))
+    if "max_position_embeddings" in config:
+        longest = min(longest, _size(config, "max_position_embeddings", config_file))
     return ImportedModel(
         "Hugging Face MarianMT model", settings.model_dump(), tokenizers, converted, search,
         limits_of(MAX_RATIO, longest - 1), languages, orders, notes,
@@ -95,7 +101,8 @@ def read_hugging_face(directory: Path) -> ImportedModel:
 
 
 def _size(config: Mapping[str, Any], name: str, where: Path) -> int:
-    if not isinstance(size := config.get(name), int) or size < 1:
+    size = config.get(name)
+    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
         raise BundleError(f"the configuration does not say {name}", where=where, found=size)
     return size
 
@@ -116,7 +123,8 @@ def _refuse_options(config: Mapping[str, Any], where: Path) -> None:
             "decoder_attention_heads is not supported where it differs from encoder_attention_heads",
             where=where, found=heads,
         )  # fmt: skip
-    if (activation := config.get("activation_function")) not in ACTIVATIONS:
+    activation = config.get("activation_function")
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise BundleError("this activation_function is not supported", where=where, found=activation,
                           accepted=f"One of: {', '.join(ACTIVATIONS)}.")  # fmt: skip
 
@@ -155,7 +163,9 @@ def _tables(
     Tables that are one may lie in the file once or under all their names.
     """
     dim, source_size = (_size(config, name, where) for name in ("d_model", "vocab_size"))
-    target_size = source_size if shared else int(config.get("decoder_vocab_size") or source_size)
+    target_size = source_size
+    if not shared and config.get("decoder_vocab_size") is not None:
+        target_size = _size(config, "decoder_vocab_size", where)
     bias = torch.zeros(target_size)
     if "final_logits_bias" in weights:
         bias = weights.take("final_logits_bias", target_size)
@@ -209,11 +219,15 @@ def _positions(weights: ForeignWeights, where: Path, dim: int) -> tuple[Tensor |
     return tables[0], "halves"
 
 
-def _search(generation: Mapping[str, Any]) -> tuple[dict[str, Any], int, list[str]]:
+def _search(
+    config: Mapping[str, Any], of_generation: Mapping[str, Any]
+) -> tuple[dict[str, Any], int, list[str]]:
     """How to search, the most tokens of a source, and what could not be taken over."""
     search, notes, longest = SearchSettings(), list[str](), 512
+    generation = {**config, **of_generation}
     values: dict[str, Any] = {}
-    if isinstance(beams := generation.get("num_beams"), int) and 1 <= beams <= 1000:
+    beams = generation.get("num_beams")
+    if isinstance(beams, int) and not isinstance(beams, bool) and 1 <= beams <= 1000:
         values["beam"] = beams
     else:
         why = "the model names no num_beams" if beams is None else f"num_beams {beams} cannot be taken over"
@@ -231,8 +245,15 @@ def _search(generation: Mapping[str, Any]) -> tuple[dict[str, Any], int, list[st
         longest = length
     notes.append(f"outputs: up to {MAX_RATIO:g} times as long as the source; max_length {longest} became the "
                  "length from which a source is split")  # fmt: skip
-    notes.extend(
-        f"{name} = {generation[name]} was not taken over" for name, nothing in NOT_TAKEN.items()
-        if generation.get(name, nothing) not in (nothing, None)
-    )  # fmt: skip
+    others = {name: generation[name] for name, nothing in NOT_TAKEN.items()
+              if generation.get(name) not in (nothing, None)}  # fmt: skip
+    others |= {
+        name: value for name, value in of_generation.items()
+        if name not in TAKEN | NOT_TAKEN.keys() and value not in (None, False, 1.0, [], {})
+        and not name.startswith(("_", "output_", "return_", "transformers_version"))
+    }  # fmt: skip
+    words = generation.get("bad_words_ids") or []
+    if [word for word in words if word != [generation.get("pad_token_id")]]:
+        others["bad_words_ids"] = words
+    notes.extend(f"{name} = {value} was not taken over" for name, value in others.items())
     return values, longest, notes

@@ -30,7 +30,7 @@ class Tokens(NamedTuple):
     def named(self, role: str, default: str) -> str:
         """The token that has a role, such as eos_token."""
         token = self.about.get(role, default)
-        return str(token["content"] if isinstance(token, dict) else token)
+        return str(token.get("content", default) if isinstance(token, dict) else token)
 
 
 def read_tokens(directory: Path, sizes: tuple[int, int]) -> Tokens:

@@ -58,15 +58,16 @@ def _read_file(path: Path) -> dict[str, Tensor]:
     refuse_pointer(path)
     try:
         path.open("rb").close()
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise BundleError(
             "the weights cannot be read", where=path, found=error.strerror,
             accepted="All parts must be there, and a link must lead to its file.",
         ) from error  # fmt: skip
-    except (SafetensorError, RuntimeError, ValueError, EOFError, KeyError) as error:
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
         raise BundleError("the weights are damaged", where=path, found=_first_line(error),
                           accepted="Copy the file again from where it came.") from error  # fmt: skip
     except pickle.UnpicklingError as error:

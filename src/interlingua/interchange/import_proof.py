@@ -60,7 +60,7 @@ def prove(kind: Kind, directory: Path, model: ImportedModel) -> str:
     transformers = _load_transformers()
     if transformers is None:
         return "not compared with transformers, which is not installed; all weights have their shapes"
-    source, target_in = _random_ids(model)
+    source, target_in = _random_ids(model, _most_positions(directory))
     found = ours.project(ours.decode(ours.encode(Source(source, source != PAD)), target_in)).log_softmax(-1)
     try:
         with quiet():
@@ -95,15 +95,21 @@ def _load_transformers() -> Any:
         return None
 
 
-def _random_ids(model: ImportedModel) -> tuple[Tensor, Tensor]:
-    """Sources that end with EOS, padded, and targets that begin with BOS."""
+def _most_positions(directory: Path) -> int:
+    """Of a table that may be short."""
+    return int(read_json(directory / "config.json").get("max_position_embeddings", LENGTH))
+
+
+def _random_ids(model: ImportedModel, most: int) -> tuple[Tensor, Tensor]:
+    """Sources that end with EOS, padded, and targets that begin with BOS; with so many positions at most."""
+    length = min(LENGTH, most)
     draw = torch.Generator().manual_seed(0)
     sizes = [*map(len, model.tokenizers)]
     source, target = (
-        torch.randint(min(len(SPECIALS), size - 1), size, (PAIRS, LENGTH), generator=draw) for size in sizes
+        torch.randint(min(len(SPECIALS), size - 1), size, (PAIRS, length), generator=draw) for size in sizes
     )  # fmt: skip
     for row in range(PAIRS):  # of several lengths
-        end = LENGTH - 1 - 3 * row
+        end = max(0, length - 1 - 3 * row)
         source[row, end], source[row, end + 1 :] = EOS, PAD
     target[:, 0] = BOS
     return source, target

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +37,9 @@ from interlingua.version import __version__
 
 __all__ = ["Imported", "import_model"]
 
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError,
+           NotImplementedError)  # fmt: skip
+"""What reading a damaged zip may raise."""
 READERS = {"marian": read_marian, "hugging_face": read_hugging_face}
 KEPT = {"README": ORIGIN_README, "LICENSE": ORIGIN_LICENCE, "LICENCE": ORIGIN_LICENCE,
         "COPYING": ORIGIN_LICENCE}  # fmt: skip
@@ -173,7 +178,7 @@ def _unpacked(place: Path) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(place) as archive:
                 archive.extractall(name)
-        except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+        except DAMAGED as error:
             raise BundleError("the zip file is damaged", where=place, found=str(error),
                               accepted="Copy it again from where it came.") from error  # fmt: skip
         inside = Path(name)

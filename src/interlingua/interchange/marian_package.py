@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -178,7 +179,8 @@ def _read_model(path: Path) -> tuple[dict[str, Value], ForeignWeights]:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             tensors = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error,
+            zipfile.LargeZipFile) as error:  # fmt: skip
         said = getattr(error, "strerror", None) or str(error)
         raise BundleError("the model is damaged or cut off", where=path, found=said,
                           accepted="Copy it again from where it came.") from error  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from interlingua.data.corpus import Corpus, CorpusSettings, are_there
-from interlingua.data.split import SplitPart
+from interlingua.data.split import SplitPart, split
 from interlingua.errors import DataError, InterlinguaError
 from interlingua.inference.bundle import CONFIG, Bundle
 from interlingua.interchange.comparison import Sample, random_sample, sample_pairs
@@ -44,7 +44,8 @@ def choose_sample(
         sample = sample_pairs(bundle, pairs, "pairs of the file given")
         if not sample.pairs:
             most = bundle.lengths.max_source_length
-            raise DataError("there is no pair that the model takes as a whole", where=valid,
+            what = "there is no pair that the model takes as a whole" if pairs else "there are no pairs"
+            raise DataError(what, where=valid, found=f"{len(pairs):,} pairs with two sides",
                             accepted=f"Sources of 1 to {most} tokens.")  # fmt: skip
         return sample
     try:
@@ -93,6 +94,8 @@ def _validation_pairs(bundle: Bundle, directory: Path) -> list[tuple[str, str]]:
     held_out = bundle.info.get("data", {}).get("held_out")
     if not held_out:
         return []
+    if held_out.get("counted"):
+        return _first(split(corpus)[1])
     return _first(SplitPart(corpus, held_out["share"], held_out["seed"], held_out=True))
 
 

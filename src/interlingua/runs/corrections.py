@@ -21,6 +21,7 @@ TEST_SHARE, VALID_SHARE = 0.3, 0.1
 MOST_TESTED = 500
 
 NOT_A_PAIR = "not a source, a tab and its translation"
+NOT_UTF8 = "not UTF-8: convert the file with iconv, such as iconv -f ISO-8859-1 -t UTF-8"
 EMPTY = "a side is empty"
 IN_TEST = "in the test set, so kept out of training"
 REPEATED = "a repetition"
@@ -114,7 +115,7 @@ def sort_out(
     for number, line in lines:
         correction = _parse(number, line, columns)
         if correction is None:
-            sorted_out.drop(NOT_A_PAIR, number)
+            sorted_out.drop(NOT_A_PAIR if _is_text(line) else NOT_UTF8, number)
         elif is_blank(correction.source.rpartition(COLUMN_END)[2]) or is_blank(correction.target):
             sorted_out.drop(EMPTY, number)
         elif normalise_columns(correction.source, "text") in sources or (
@@ -147,11 +148,18 @@ def divide(corrections: Sequence[Correction]) -> Parts:
     return Parts(sorted(train), sorted(valid), sorted(test))
 
 
-def _parse(number: int, line: bytes, columns: int) -> Correction | None:
+def _is_text(line: bytes) -> bool:
+    """Whether a line is UTF-8, and not of an encoding with NUL bytes."""
     try:
-        source, tab, target = line.decode().removesuffix("\r").rpartition(COLUMN_END)
+        return "\0" not in line.decode()
     except UnicodeDecodeError:
+        return False
+
+
+def _parse(number: int, line: bytes, columns: int) -> Correction | None:
+    if not _is_text(line):
         return None
+    source, tab, target = line.decode().removesuffix("\r").rpartition(COLUMN_END)
     return Correction(number, source, target) if tab and source.count(COLUMN_END) == columns - 1 else None
 
 

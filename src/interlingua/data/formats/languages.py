@@ -110,6 +110,8 @@ class Languages:
                             accepted=self._advice())  # fmt: skip
 
     def _advice(self) -> str:
+        if {*self.counts} == {""}:
+            return "Its texts do not say their languages (xml:lang), so which is which cannot be told."
         most = [code for code, _ in self.counts.most_common(2)]
         example = " ".join(most) if len(most) == 2 and all(most) else "en de"
         return f"Say which is the source and which the target: --languages {example}"

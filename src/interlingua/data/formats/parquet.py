@@ -24,6 +24,8 @@ ROWS = 1_024
 """Read at once."""
 STATE = "state.json"
 """Of a directory that save_to_disk wrote: the names of its files, in order."""
+SPLITS = "dataset_dict.json"
+"""Of one that holds the directories of several splits."""
 TRANSLATION = "translation"
 """The column of data sets of translations: {"en": …, "de": …}."""
 _SHARD = re.compile(r"(?P<split>.*?)[-_.]?(?P<number>\d+)-of-(?P<count>\d+)")
@@ -32,8 +34,10 @@ SHOWN = 10
 
 
 def is_dataset(path: Path) -> bool:
-    """Whether a directory holds a data set in Parquet or Arrow files."""
-    return path.is_dir() and any(path.glob("*.parquet") if not (path / STATE).exists() else [path])
+    """Whether a directory holds a data set in Parquet or Arrow files, or several of them (splits)."""
+    if not path.is_dir():
+        return False
+    return any((path / name).is_file() for name in (STATE, SPLITS)) or any(path.glob("*.parquet"))
 
 
 def dataset_files(directory: Path) -> list[Path]:
