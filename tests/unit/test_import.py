@@ -451,8 +451,10 @@ def test_settings_of_generation_that_are_not_taken_over_are_told(tmp_path: Path,
     given = json.loads(path.read_text())
     _, imported = bring(tmp_path / "model", tmp_path / "before")
     assert not any("was not taken over" in note for note in imported.notes)
-    more = {"forced_bos_token_id": 7, "bad_words_ids": [[5], [1, 2]], "suppress_tokens": [11],
-            "min_new_tokens": 5, "max_new_tokens": 50, "repetition_penalty": 1.3, "num_beams": True}  # fmt: skip
+    more = {
+        "forced_bos_token_id": 7, "bad_words_ids": [[5], [1, 2]], "suppress_tokens": [11],
+        "min_new_tokens": 5, "max_new_tokens": 50, "repetition_penalty": 1.3, "num_beams": True,
+    }  # fmt: skip
     path.write_text(json.dumps(given | more))
     _, imported = bring(tmp_path / "model", out)
     told = {note.split(" ")[0] for note in imported.notes if "was not taken over" in note}
