@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["explain_missing", "find_below"]
+__all__ = ["explain_missing", "find_below", "is_file"]
 
 _ADDRESS = re.compile(r"(?:^|/)(?:https?|ftp|file|s3|gs):/")
 
@@ -44,6 +44,14 @@ def explain_missing(path: str | Path, suffixes: Iterable[str] = ()) -> str | Non
             return f"There is {below}"
     missing = [each for each in Path(name).parents if not _exists(str(each))]
     return f"There is no directory {missing[-1]}" if missing else None
+
+
+def is_file(path: Path) -> bool:
+    """Whether a text, such as a whole sentence, is the name of a file that is there."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, or with a NUL
+        return False
 
 
 def find_below(path: Path) -> Path | None:

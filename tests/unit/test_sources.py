@@ -10,6 +10,7 @@ import pytest
 
 from interlingua.cli.choices import is_experiment
 from interlingua.data.corpus import Corpus
+from interlingua.data.durations import place_error
 from interlingua.data.settings import CorpusSettings
 from interlingua.data.sources import recognise_kinds
 from interlingua.data.usable import usable_pairs
@@ -97,6 +98,16 @@ def test_names_with_something_around_them_are_not_learnt_as_texts(
         assert "data.format=csv" in str(caught.value)
         assert kinds(tmp_path / "pairs.tsv", rows, format="csv") == ("picture", "text")
     assert kinds(tmp_path / "pairs.tsv", rows, **texts) == ("text", "text")
+
+
+@pytest.mark.parametrize("text", ["a long text " * 50, "a/b" * 200, "nul\0"])
+def test_texts_that_no_file_could_be_called_are_texts(text: str, tmp_path: Path) -> None:
+    assert kinds(tmp_path / "pairs.tsv", f'"{text}"\t"x"\n' * 3) == ("text", "text")
+    missing = place_error(DataError("no such file"), str(tmp_path / "a.png"), "pairs.tsv:1", text)
+    assert missing.accepted is None
+    (tmp_path / "list").write_text(f"{text.replace(' ', '')} x\n" * 3)
+    with pytest.raises(DataError, match="no tab"):
+        list(Corpus([str(tmp_path / "list")], CorpusSettings()))
 
 
 def test_the_file_that_the_other_column_names_is_told(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from interlingua.data.corpus import Corpus, Pair
 from interlingua.errors import DataError
-from interlingua.missing import find_below
+from interlingua.missing import find_below, is_file
 from interlingua.sound.reading import SAMPLE_RATE, inspect_sound, measure_seconds, read_sound
 
 __all__ = ["drop_unused_sounds", "measure_sounds", "place_error"]
@@ -24,7 +24,7 @@ def place_error(error: DataError, name: str, place: str, other: str | None = Non
     """
     accepted, path = error.accepted, Path(name)
     missing = not path.exists()
-    if missing and other and not other.isspace() and any((up / other).is_file() for up in path.parents):
+    if missing and other and not other.isspace() and any(is_file(up / other) for up in path.parents):
         accepted = "The other column names a file that is there: --columns 2,1 exchanges the two."
     elif accepted is None and not path.suffix and place.endswith(":1") and missing:
         accepted = "If the first line names the columns, say which two by these names: --columns path,text"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from interlingua.data.member import AnyFile
 from interlingua.errors import DataError
+from interlingua.missing import is_file
 
 __all__ = [
     "encoding_advice", "recognise_form", "refuse_foreign_bytes", "refuse_foreign_text", "refuse_wide_encoding"
@@ -167,7 +168,7 @@ def _recognise_list_of_sounds(lines: list[str], path: AnyFile) -> tuple[str, str
         return None
     name = pairs[0][0]
     beside = path.parent if isinstance(path, Path) else Path()
-    if sound := next((end for end in SOUND_ENDS if (beside / f"{name}{end}").is_file()), None):
+    if sound := next((end for end in SOUND_ENDS if is_file(beside / f"{name}{end}")), None):
         return "names of sounds stand without their ends before a space, as in LibriSpeech", (
             f"Convert each such list: sed 's/ /{sound}\\t/' {_quoted(path)} > {_quoted(_new(path, 'tsv'))}"
         )

@@ -16,6 +16,7 @@ from interlingua.data.file_account import FileAccount
 from interlingua.data.settings import CorpusSettings, display_name
 from interlingua.errors import DataError
 from interlingua.kinds import SourceKind
+from interlingua.missing import is_file
 from interlingua.pictures.opening import SUFFIXES as PICTURES
 from interlingua.pictures.reading import measure_picture
 from interlingua.sound.opening import SUFFIXES as SOUNDS
@@ -148,7 +149,7 @@ def _refuse_nearly_names(names: Sequence[str], places: Sequence[str], root: Path
     """
     for extra, what, command in NEARLY_NAMES:
         found = [extra.fullmatch(name.strip()) for name in names]
-        there = [match[1] for match in found if match and (root / match[1]).is_file()]
+        there = [match[1] for match in found if match and is_file(root / match[1])]
         if 2 * len(there) > len(names):
             place = Path(places[0].rpartition(":")[0])
             new = place.with_name(f"{place.stem}-files{place.suffix}")
