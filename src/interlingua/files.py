@@ -108,7 +108,7 @@ def write_directory(out: Path, write: Callable[[Path], None], *, mark: str, forc
             try:
                 _move(kept, old, new)
                 new.rename(out)
-            except OSError:
+            except BaseException:  # Ctrl-C, too: what is aside goes
                 if old.exists():
                     _move([path for path in kept if not os.path.lexists(old / path)], new, old)
                     old.rename(out)

@@ -139,3 +139,22 @@ class TestWriteDirectory:
             self.write(out, "model", "notes", force=True)
         assert (out / "notes").read_text() == "mine"
         assert self.files(out) == {"mark.json", "model", "notes"}
+
+    def test_a_stop_at_the_last_moment_loses_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        out = tmp_path / "out"
+        self.write(out, "model")
+        (out / "mine").write_text("mine")
+        rename = Path.rename
+
+        def stopped(path: Path, target: Path) -> Path:
+            if path.name == "new":
+                raise KeyboardInterrupt
+            return rename(path, target)
+
+        monkeypatch.setattr(Path, "rename", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            self.write(out, "model", "other", force=True)
+        assert self.files(out) == {"mark.json", "model", "mine"}
+        assert (out / "model").read_text() == "made as ('model',)"

@@ -34,6 +34,8 @@ FORMAT = 7
 CHUNK_PAIRS, CHUNK_FILES = 8_192, 64
 """Pairs encoded and written at once."""
 SHOWN_FILES = 3
+PLACED_PAIRS = 100_000
+"""Where what is left out is, is told of the first so many pairs: the files are read again up to there."""
 
 
 class Files(NamedTuple):
@@ -71,6 +73,7 @@ class StoreWriter:
         of_files = any(isinstance(each, FileCodec) for each in tokenizers)
         self.chunk_pairs = CHUNK_FILES if of_files else CHUNK_PAIRS
         self.written = 0
+        self._seen = 0
         self.left_out = LeftOut()
         """Pairs, by reason."""
         self.odd_files: list[str] = []
@@ -122,9 +125,12 @@ class StoreWriter:
             self.odd_files += self._odd_sounds.look_at(texts[0], sources, texts[1], targets)
         reasons = [one or other for one, other in zip(source_reasons, target_reasons, strict=True)]
         fits = [reason is None for reason in reasons]
+        self._seen += len(pairs)
         for pair, reason, of_source in zip(pairs, reasons, source_reasons, strict=True):
-            if reason:
+            if reason and self._seen <= PLACED_PAIRS:
                 self.left_out.add(reason, partial(self.taken.place, pair[of_source is None]))
+            elif reason:
+                self.left_out[reason] += 1
         self.by_file[self._file] += sum(fits)
         self.written += sum(fits)
         for side, side_values, side_texts in zip(self._sides, (sources, targets), texts, strict=True):

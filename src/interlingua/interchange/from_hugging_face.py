@@ -252,8 +252,7 @@ def _search(
         if name not in TAKEN | NOT_TAKEN.keys() and value not in (None, False, 1.0, [], {})
         and not name.startswith(("_", "output_", "return_", "transformers_version"))
     }  # fmt: skip
-    words = generation.get("bad_words_ids") or []
-    if [word for word in words if word != [generation.get("pad_token_id")]]:
-        others["bad_words_ids"] = words
+    if generation.get("bad_words_ids") not in (None, [], [[generation.get("pad_token_id")]]):
+        others["bad_words_ids"] = generation["bad_words_ids"]
     notes.extend(f"{name} = {value} was not taken over" for name, value in others.items())
     return values, longest, notes
