@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, cast
 
@@ -182,6 +182,7 @@ def evaluate(
                     write(json.dumps(shown, ensure_ascii=False) + "\n")
         else:
             notes = [said] if said else []
+            notes += _same_outputs(models, outputs, pairs)
             if settings.source_kind == "sound":
                 notes += _without_spelling(systems, outputs, pairs, metrics, counted)
             _show([*systems, *baselines], f"{test}: {len(pairs):,} pairs", notes)
@@ -250,6 +251,17 @@ def _without_spelling(
         for system, score in zip(systems, scores, strict=True)
         if abs(score - system.scores[number].score) >= SPELLING_POINTS
     ]
+
+
+def _same_outputs(names: Sequence[str], outputs: Sequence[list[str]], pairs: Sequence[Pair]) -> Iterator[str]:
+    """A line on each system that says the same of far too many sources."""
+    from interlingua.evaluation.sameness import same_output
+
+    for name, output in zip(names, outputs, strict=True):
+        if found := same_output(output, [pair.target for pair in pairs]):
+            text, count = found
+            said = f"{count:,} of {len(output):,} outputs are the same, {text[:60]!r}"
+            yield f"{name}: {said}: it hardly looks at its sources yet, and needs more training, or more pairs"
 
 
 def _show(systems: Sequence[System], title: str, notes: Sequence[str]) -> None:
