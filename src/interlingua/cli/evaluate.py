@@ -261,7 +261,7 @@ def _same_outputs(names: Sequence[str], outputs: Sequence[list[str]], pairs: Seq
         if found := same_output(output, [pair.target for pair in pairs]):
             text, count = found
             said = f"{count:,} of {len(output):,} outputs are the same, {text[:60]!r}"
-            yield f"{name}: {said}: it hardly looks at its sources yet, and needs more training, or more pairs"
+            yield f"{name}: {said}: it hardly looks at its sources yet, and needs more training or pairs"
 
 
 def _show(systems: Sequence[System], title: str, notes: Sequence[str]) -> None:
