@@ -83,7 +83,8 @@ def test_hugging_face(translator: Path, tmp_path: Path) -> None:
     assert result.code == 0, result.err
     assert "60 of 60 validation pairs" in result.out
     figures = json.loads((out / "comparison.json").read_text())
-    assert figures.keys() == FIGURES
+    assert figures.keys() == FIGURES | {"files"}
+    assert figures["files"].keys() == {path.name for path in out.iterdir()} - {"comparison.json"}
     assert figures["worst_log_prob_difference"] < 1e-4
     equal, of = figures["equal_greedy_outputs"]
     assert equal == of > 0
