@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
-    pairs = [line.split("\t") for line in (options.data / options.test).read_text("utf-8").splitlines()]
+    pairs = [line.split("\t") for line in read_lines(options.data / options.test)]
     sources = options.work / "sources.txt"
     sources.write_text("".join(f"{source}\n" for source, _ in pairs), encoding="utf-8")
     sides = {"before": options.before.resolve(), "after": HERE}
@@ -57,12 +57,16 @@ def main() -> None:
     for what in seconds["before"]:
         before, after = (statistics.median(seconds[side][what]) for side in sides)
         print(f"| {what}, seconds | {before:.1f} | {after:.1f} | {before / after:.2f} |")
-    outputs = {side: (options.work / f"{side}.txt").read_text("utf-8").splitlines() for side in sides}
+    outputs = {side: read_lines(options.work / f"{side}.txt") for side in sides}
     references = [[target for _, target in pairs]]
     scores = [BLEU().corpus_score(outputs[side], references).score for side in sides]
     print(f"| BLEU | {scores[0]:.2f} | {scores[1]:.2f} | |")
     same = sum(one == other for one, other in zip(*outputs.values(), strict=True))
     print(f"| equal translations | | {same} of {len(pairs)} | |")
+
+
+def read_lines(path: Path) -> list[str]:
+    return path.read_text("utf-8").removesuffix("\n").split("\n")
 
 
 def commands(options: argparse.Namespace, model: Path, sources: Path) -> dict[str, list[object]]:

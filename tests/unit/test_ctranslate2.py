@@ -236,9 +236,9 @@ def test_only_an_earlier_conversion_is_replaced(tmp_path):
     convert(BUNDLES / "transformer", out)
     with pytest.raises(OutputError, match="--force"):
         convert(BUNDLES / "transformer", out)
-    (out / "left").touch()
+    (out / "mine").touch()
     convert(BUNDLES / "transformer", out, force=True)
-    assert not (out / "left").exists()
+    assert (out / "mine").exists()  # which no conversion wrote
     other = tmp_path / "other"
     other.mkdir()
     (other / "thesis.tex").touch()
