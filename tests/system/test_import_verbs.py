@@ -9,6 +9,7 @@ import pytest
 
 import interlingua
 from interlingua.inference.bundle import load_bundle
+from interlingua.interchange.onnx_model import OnnxModel
 from interlingua.serving.models.catalogue import Catalogue, read_model
 from tests.marian import ENGLISH, GERMAN, write_hugging_face, write_marian
 
@@ -149,6 +150,37 @@ def test_ctranslate2_runs_it(model: Path) -> None:
     pairs = [*zip(ENGLISH, GERMAN, strict=True)]
     for one, other in zip(ours.score_pairs(pairs), theirs.score_pairs(pairs), strict=True):
         assert one.log_prob == pytest.approx(other.log_prob, abs=1e-3)
+
+
+@pytest.mark.parametrize("to", ["onnx", "ctranslate2", "argos"])
+def test_it_goes_out_again(to: str, model: Path, pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / ("out.argosmodel" if to == "argos" else "out")
+    result = call("export", model, "--to", to, out, "--valid", pairs)
+    assert result.code == 0, result.err
+    assert "cut otherwise" not in result.out
+    figures = json.loads((out.with_name(f"{out.name}.comparison.json") if to == "argos" else
+                          out / "comparison.json").read_text())  # fmt: skip
+    assert figures["worst_log_prob_difference"] < 1e-4
+
+
+def test_onnx_knows_codes_of_target_languages(tmp_path: Path) -> None:
+    write_hugging_face(tmp_path / "given", extra=(">>deu<<", ">>nds<<"))
+    assert call("import", tmp_path / "given", "--out", tmp_path / "model").code == 0
+    (tmp_path / "pairs.tsv").write_text(
+        "".join(f">>nds<< {s}\t{t}\n{s}\t{t}\n" for s, t in zip(ENGLISH, GERMAN, strict=True))
+    )
+    done = call(
+        "export", tmp_path / "model", "--to", "onnx", tmp_path / "out", "--valid", tmp_path / "pairs.tsv"
+    )
+    assert done.code == 0, done.err
+    assert "cut otherwise" not in done.out
+    tokens = json.loads((tmp_path / "out" / "model.json").read_text())
+    exported, ours = OnnxModel(tmp_path / "out"), load_bundle(tmp_path / "model").tokenizers
+    for text in (">>nds<< A dog runs.", "A dog runs.", ">>xyz<< A dog", ">>nds<<"):
+        assert exported.source.encode(text) == ours.source.encode(text), text
+    ids = ours.target.encode("Ein Hund läuft.")
+    assert exported.target.decode(ids) == ours.target.decode(ids)
+    assert tokens["by_name"] == ["source", "target"]
 
 
 def test_training_goes_on_from_it(model: Path, pairs: Path, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from interlingua.interchange.symbol_tokenizer import build_tokenizer
 from interlingua.interchange.token_names import name_tokens
 from interlingua.kinds import BOS, EOS, PAD, UNK
 from interlingua.text.column_tokenizer import ColumnTokenizer
+from interlingua.text.piece_tokenizer import PieceTokenizer
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.tokenizer import Tokenizer
 
@@ -98,7 +99,7 @@ def _write(
 
 def _save_tokenizer(tokenizer: Tokenizer, out: Path, side: str) -> None:
     """A file that other programs read; sources of several columns have none."""
-    if isinstance(tokenizer, SubwordTokenizer):
+    if isinstance(tokenizer, SubwordTokenizer | PieceTokenizer):
         (out / f"{side}.spm").write_bytes(tokenizer.model)
     elif not isinstance(tokenizer, ColumnTokenizer):
         build_tokenizer(tokenizer).save(str(out / f"{side}_tokenizer.json"))
@@ -116,5 +117,8 @@ def _write_about(bundle: Bundle, names: Sequence[str], out: Path) -> None:
         "languages": bundle.config.get("languages"),
         "source_tokens": name_tokens(bundle.tokenizers.source),
         "target_tokens": name_tokens(bundle.tokenizers.target),
+        # whose ids are places in these lists, not SentencePiece's own
+        "by_name": [side for side, tokenizer in zip(("source", "target"), bundle.tokenizers, strict=True)
+                    if isinstance(tokenizer, PieceTokenizer)],
     }  # fmt: skip
     (out / ABOUT).write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

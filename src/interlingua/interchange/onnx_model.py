@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ import numpy.typing as npt
 
 from interlingua.engine.workload import chunks
 from interlingua.interchange.onnx import ABOUT
+from interlingua.kinds import SPECIALS
 
 __all__ = ["OnnxModel"]
 
 ROWS = 16
+_CODE = re.compile(r">>.+?<<")
+"""Of a target language, before the text."""
 Ids = npt.NDArray[np.int64]
 
 
@@ -25,9 +29,14 @@ class TokenizerFile:
     Args:
         directory: of the exported model.
         side: source or target.
+        about: what the model says of itself.
     """
 
-    def __init__(self, directory: Path, side: str) -> None:
+    def __init__(self, directory: Path, side: str, about: Mapping[str, Any]) -> None:
+        self.names: list[str] = about[f"{side}_tokens"] if side in about["by_name"] else []
+        self.ids = {name: i for i, name in enumerate(self.names)}
+        self.has_codes = any(map(_CODE.fullmatch, self.names))
+        self.unknown: int = about["unk_token_id"]
         self.of_subwords = (directory / f"{side}.spm").exists()
         self.processor: Any
         if self.of_subwords:
@@ -41,12 +50,21 @@ class TokenizerFile:
 
     def encode(self, text: str) -> list[int]:
         """Ids without the end."""
+        if self.names:
+            code = _CODE.match(text.lstrip()) if self.has_codes else None
+            rest = text.lstrip()[code.end() :].lstrip() if code else text
+            pieces = [*([code[0]] if code else []), *self.processor.encode(rest, out_type=str)]
+            return [self.ids.get(piece, self.unknown) for piece in pieces]
         ids: list[int]
         ids = self.processor.encode(text) if self.of_subwords else self.processor.encode(text).ids[:-1]
         return ids
 
     def decode(self, ids: list[int]) -> str:
         """The text of ids without the end."""
+        if self.names:
+            pieces = [self.names[i] for i in ids if i >= len(SPECIALS)]
+            whole: str = self.processor.decode(pieces)
+            return whole.replace("\u2581", " ").strip(" ")
         text: str = self.processor.decode(ids)
         return text
 
@@ -74,7 +92,9 @@ class OnnxModel:
             for name in ("encoder", "decoder", "decoder_with_past")
         )
         self.about: dict[str, Any] = json.loads((directory / ABOUT).read_text(encoding="utf-8"))
-        self.source, self.target = (TokenizerFile(directory, side) for side in ("source", "target"))
+        self.source, self.target = (
+            TokenizerFile(directory, side, self.about) for side in ("source", "target")
+        )
 
     def count_cut_otherwise(self, texts: Sequence[str], ids: Sequence[list[int]]) -> int:
         """How many sources get other ids there than ours, which are given."""
