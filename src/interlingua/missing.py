@@ -21,7 +21,7 @@ def explain_missing(path: str | Path, suffixes: Iterable[str] = ()) -> str | Non
         suffixes: that files of the kind have.
     """
     name = str(path)
-    if (target := _link(name)) is not None:
+    if not _exists(name) and (target := _link(name)) is not None:
         return f"It is a link to {target}, which leads nowhere."
     if _ADDRESS.search(name):
         return "Files on this machine are read, no addresses: fetch them first."

@@ -237,8 +237,6 @@ def _write(
     if any(train.settings.held_out):
         rest, held_out = split(train)
         report["held_out"] = {"share": held_out.share, "seed": held_out.seed}
-        if held_out.sources is not None:
-            report["held_out"]["counted"] = True
     if valid and are_swapped(train.first_pairs, valid.first_pairs):
         report["swapped"] = True
     if given_tokenizers is None:

@@ -36,7 +36,7 @@ class SplitPart:
     seed: int
     held_out: bool
     sources: Set[int] | None = None
-    """Hashes of the sources that are held out, where their share alone does not decide."""
+    """Hashes of the sources that are held out, where not all files hold out the same share."""
     by_target: bool = False
 
     def __iter__(self) -> Iterator[Pair]:
@@ -71,13 +71,10 @@ def split(corpus: Corpus) -> tuple[SplitPart, SplitPart]:
         return _split_kinds(corpus)
     share = _choose_share(settings, pairs)
     by_target = _by_target(corpus)
-    sources = None
     if settings.split_by == "count" and pairs <= FEW_PAIRS:
-        values = {_hash_text(_key(corpus, pair, by_target), settings.split_seed) for pair in corpus}
-        count = min(max(1, round(share * len(values))), len(values) - 1)
-        sources = frozenset(sorted(values)[:count])  # those that chance would take first
+        share = _exact_share(corpus, share, by_target)
     train, valid = (
-        SplitPart(corpus, share, settings.split_seed, held_out, sources, by_target)
+        SplitPart(corpus, share, settings.split_seed, held_out, by_target=by_target)
         for held_out in (False, True)
     )
     for part in (train, valid):
@@ -128,6 +125,16 @@ def _choose_share(settings: CorpusSettings, pairs: int) -> float:
     if settings.valid_share is not None:
         return settings.valid_share
     return max(min(0.05, 2_000 / max(1, pairs)), min(0.5, 10 / max(1, pairs)))
+
+
+def _exact_share(corpus: Corpus, share: float, by_target: bool) -> float:
+    """The share of all hashes that holds out just the wanted share of the sources, and one at least."""
+    seed = corpus.settings.split_seed
+    values = sorted({_hash_text(_key(corpus, pair, by_target), seed) for pair in corpus})
+    if len(values) < 2:
+        return share
+    count = min(max(1, round(share * len(values))), len(values) - 1)
+    return (values[count - 1] + values[count]) / 2 / 2**64
 
 
 def _by_target(corpus: Corpus) -> bool:

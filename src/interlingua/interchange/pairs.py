@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from interlingua.data.corpus import Corpus, CorpusSettings, are_there
-from interlingua.data.split import SplitPart, split
+from interlingua.data.split import SplitPart
 from interlingua.errors import DataError, InterlinguaError
 from interlingua.inference.bundle import CONFIG, Bundle
 from interlingua.interchange.comparison import Sample, random_sample, sample_pairs
@@ -94,8 +94,6 @@ def _validation_pairs(bundle: Bundle, directory: Path) -> list[tuple[str, str]]:
     held_out = bundle.info.get("data", {}).get("held_out")
     if not held_out:
         return []
-    if held_out.get("counted"):
-        return _first(split(corpus)[1])
     return _first(SplitPart(corpus, held_out["share"], held_out["seed"], held_out=True))
 
 
