@@ -65,7 +65,7 @@ def transcribe(
         Literal["stop", "skip"],
         typer.Option(
             help="When a file cannot be read: stop, or tell it and go on; its line stays empty, and in JSON "
-            'has an "error".'
+            'has an "error"; where none can be read, the exit code is 2.'
         ),
     ] = "stop",
     beam: Beam = None,

@@ -114,8 +114,8 @@ def sort_out(
     kept = []
     for number, line in lines:
         correction = _parse(number, line, columns)
-        if correction is None:
-            sorted_out.drop(NOT_A_PAIR if _is_text(line) else NOT_UTF8, number)
+        if isinstance(correction, str):
+            sorted_out.drop(correction, number)
         elif is_blank(correction.source.rpartition(COLUMN_END)[2]) or is_blank(correction.target):
             sorted_out.drop(EMPTY, number)
         elif normalise_columns(correction.source, "text") in sources or (
@@ -148,19 +148,17 @@ def divide(corrections: Sequence[Correction]) -> Parts:
     return Parts(sorted(train), sorted(valid), sorted(test))
 
 
-def _is_text(line: bytes) -> bool:
-    """Whether a line is UTF-8, and not of an encoding with NUL bytes."""
+def _parse(number: int, line: bytes, columns: int) -> Correction | str:
+    """The correction of a line, or why it is none."""
     try:
-        return "\0" not in line.decode()
+        text = line.decode()
     except UnicodeDecodeError:
-        return False
-
-
-def _parse(number: int, line: bytes, columns: int) -> Correction | None:
-    if not _is_text(line):
-        return None
-    source, tab, target = line.decode().removesuffix("\r").rpartition(COLUMN_END)
-    return Correction(number, source, target) if tab and source.count(COLUMN_END) == columns - 1 else None
+        return NOT_UTF8
+    if "\0" in text:  # as UTF-16 has between letters
+        return NOT_UTF8
+    source, tab, target = text.removesuffix("\r").rpartition(COLUMN_END)
+    is_pair = tab and source.count(COLUMN_END) == columns - 1
+    return Correction(number, source, target) if is_pair else NOT_A_PAIR
 
 
 def _latest(kept: Sequence[Correction], sorted_out: SortedOut) -> Iterator[Correction]:
