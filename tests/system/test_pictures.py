@@ -273,12 +273,21 @@ def test_the_verbs_take_models_of_pictures(says: Path, paints: Path, pairs: Path
     assert sheet.returncode == 0, sheet.stderr
     with Image.open(tmp_path / "s.png") as image:
         assert image.size[0] > 3 * 32
+        assert json.loads(image.info["Comment"])["seed"] == [*range(9)]
     captions = "red green blue black\nblue blue red red\n"
     run(
         "paint", paints, "--out-dir", tmp_path / "pngs", "--temperature", 0.5, "--guidance", 2, input=captions
     )
     assert sorted(path.name for path in (tmp_path / "pngs").iterdir()) == ["000001.png", "000002.png"]
     assert read_tiles(read_picture(tmp_path / "pngs/000002.png", 32)) == ["blue", "blue", "red", "red"]
+    with Image.open(tmp_path / "pngs/000002.png") as image:
+        made_by = json.loads(image.info["Comment"])
+        assert image.info["Title"] == "blue blue red red"
+    assert (made_by["seed"], made_by["temperature"], made_by["guidance"]) == (0, 0.5, 2)
+    given = [word for key, value in made_by.items() for word in (f"--{key.replace('_', '-')}", value)]
+    run("paint", paints, image.info["Title"], "--out-dir", tmp_path / "again", *given)
+    again = (tmp_path / "again/000001.png").read_bytes()
+    assert again == (tmp_path / "pngs/000002.png").read_bytes()
     report = json.loads(run("evaluate", paints, pairs, "--train", pairs, "--judge", says, "--json").stdout)
     judged = {each["name"]: each["chosen"] for each in report["judged"]}
     assert judged["painted"] > 80 > judged["a training picture by chance"]

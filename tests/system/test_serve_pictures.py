@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import io
+import json
 import os
 import signal
 import struct
@@ -95,6 +96,9 @@ def test_openais_client_has_captions_painted(client, painter):
     assert found.created > 1_700_000_000
     for image, expected in zip(found.data, offline, strict=True):
         assert (read(image.b64_json) == expected.pixels.repeat(2, 0).repeat(2, 1)).all()
+        with Image.open(io.BytesIO(base64.b64decode(image.b64_json))) as png:
+            assert png.info["Title"] == CAPTION
+            assert json.loads(png.info["Comment"])["seed"] == expected.seed
     assert sum(read_tiles(each.pixels) == CAPTION.split() for each in offline) >= 2
     one = client.images.generate(prompt=CAPTION)  # all the rest left out
     assert [read(image.b64_json).shape for image in one.data] == [(32, 32, 3)]

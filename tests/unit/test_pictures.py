@@ -340,7 +340,10 @@ def test_arrays_are_pictures_too() -> None:
 
 def test_a_png_is_read_again_as_it_was() -> None:
     pixels = np.asarray(noise(32, 32))
-    assert (decode_picture(encode_png(pixels), 32) == pixels).all()
+    notes = {"Title": "un café, 猫", "Comment": "1"}
+    png = encode_png(pixels, notes)
+    assert (decode_picture(png, 32) == pixels).all()
+    assert Image.open(io.BytesIO(png)).info == notes
 
 
 # Patches and tokens

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -114,6 +114,7 @@ def paint(
     scale = scale or (max(1, SHEET_PIXELS // size) if output is not None else 1)
     if output is not None:
         _check_sheet(len(captions) if captions else count_lines(input) or 1, kept, size * scale)
+    painted_captions: list[str] = []
     rows: list[list[Painting]] = []
     unheeded = _Unheeded(painter)
     written: set[str] = set()
@@ -129,18 +130,21 @@ def paint(
                 of_caption[:kept]
                 for of_caption in describer.rank(list(map(painter.caption_of, some)), painted)
             ]
-        for of_caption in painted:
+        for caption, of_caption in zip(some, painted, strict=True):
             number += 1
             if out_dir is None:
+                painted_captions.append(caption)
                 rows.append(of_caption)
                 continue
             for name, painting in _named(number, of_caption):
-                _write(out_dir / name, painting.pixels, scale)
+                notes = painter.notes([caption], [painting.seed], **options)
+                _write(out_dir / name, painting.pixels, scale, notes)
                 written.add(name)
     if not number:
         raise ConfigurationError("there are no captions", where=str(input or "standard input"))
     if output is not None:
-        write_sheet(output, rows, scale)
+        seeds = [painting.seed for row in rows for painting in row]
+        write_sheet(output, rows, scale, painter.notes(painted_captions, seeds, **options))
     unheeded.report()
     if out_dir is not None:
         _report_others(out_dir, written)
@@ -220,13 +224,13 @@ def _check_places(output: Path | None, out_dir: Path | None, model: Path) -> Non
             raise OutputError("the directory cannot be made", where=out_dir, found=error.strerror) from error
 
 
-def write_sheet(path: Path, rows: Sequence[Sequence[Painting]], scale: int) -> None:
+def write_sheet(path: Path, rows: Sequence[Sequence[Painting]], scale: int, notes: Mapping[str, str]) -> None:
     """Writes a PNG file: a row for each caption, or, of one caption, all its pictures in a square."""
     import numpy as np
 
     first = rows[0][0].pixels
     if len(rows) == 1 and len(rows[0]) == 1:
-        _write(path, first, scale)
+        _write(path, first, scale, notes)
         return
     edge = len(first)
     step = edge + max(1, round(MARGIN * edge))
@@ -238,7 +242,7 @@ def write_sheet(path: Path, rows: Sequence[Sequence[Painting]], scale: int) -> N
         for column, painting in enumerate(line):
             top, left = row * step + margin, column * step + margin
             sheet[top : top + edge, left : left + edge] = painting.pixels
-    _write(path, sheet, scale)
+    _write(path, sheet, scale, notes)
 
 
 def _columns(rows: Sequence[Sequence[Painting]]) -> Sequence[Sequence[Painting]]:
@@ -250,10 +254,10 @@ def _columns(rows: Sequence[Sequence[Painting]]) -> Sequence[Sequence[Painting]]
     return [paintings[start : start + width] for start in range(0, len(paintings), width)]
 
 
-def _write(path: Path, pixels: Any, scale: int) -> None:
+def _write(path: Path, pixels: Any, scale: int, notes: Mapping[str, str]) -> None:
     from interlingua.pictures.reading import encode_png
 
-    content = encode_png(pixels.repeat(scale, axis=0).repeat(scale, axis=1))
+    content = encode_png(pixels.repeat(scale, axis=0).repeat(scale, axis=1), notes)
 
     def write(aside: Path) -> None:
         aside.write_bytes(content)

@@ -61,7 +61,8 @@ def show_pictures(
     shown = range(0, len(captions), max(1, len(captions) // SHOWN))[:SHOWN]
     console.print(_examples([(captions[i], scenes[i]) for i in shown]))
     sheet = model_directory.with_name(f"{model_directory.name}-painted.png")
-    write_sheet(sheet, [[paintings[i] for i in shown]], SHEET_PIXELS // model.codec.size)
+    notes = model.notes([captions[i] for i in shown], [paintings[i].seed for i in shown])
+    write_sheet(sheet, [[paintings[i] for i in shown]], SHEET_PIXELS // model.codec.size, notes)
     console.print(f"These pictures are in {sheet}, row by row.\n", soft_wrap=True, markup=False)
     console.print(f"{len(captions):,} captions of combinations that no training picture shows")
     kept = list(map(is_true, captions, _through_codec(model, names)))

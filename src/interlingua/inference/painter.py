@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +29,7 @@ from interlingua.search.settings import SearchSettings
 from interlingua.text.column_tokenizer import ColumnTokenizer
 from interlingua.text.facts import TextFacts
 from interlingua.text.tokenizer import Tokenizer, TokenizerPair
+from interlingua.version import __version__
 
 __all__ = ["PaintObserver", "Painter", "Painting"]
 
@@ -148,6 +150,23 @@ class Painter:
         for batch, paintings in zip(together, side_by_side(paint_batch, together, self.engine), strict=True):
             found.update(zip((jobs[i] for i in batch), paintings, strict=True))
         return [[found[number, sample] for sample in range(samples)] for number in range(len(texts))]
+
+    def notes(self, captions: Sequence[str], seeds: Sequence[int], **changes: Any) -> dict[str, str]:
+        """What a file of these pictures tells, by PNG's keywords: by it they can be painted again.
+
+        Args:
+            captions: of the file's pictures.
+            seeds: of the pictures, caption by caption.
+            **changes: what `paint` was called with.
+        """
+        values = {**self.settings.model_dump(), **changes}
+        used = {key: values[key] for key in ("guidance", "temperature", "top_k", "top_p", "min_p")}
+        made_by = {"seed": seeds[0] if len(seeds) == 1 else list(seeds), **used}
+        return {
+            "Title": "\n".join(captions),
+            "Software": f"interlingua {__version__}",
+            "Comment": json.dumps(made_by),
+        }
 
     def score_pairs(
         self, pairs: Iterable[tuple[str, str]], *, chunk: int = PAIRS_AT_ONCE

@@ -6,6 +6,7 @@ Files are told apart by their content. Every error names the file, after what na
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -192,10 +193,16 @@ def fit_image(image: Any, size: int, where: str = "picture") -> Pixels:
         raise DataError("the picture is damaged", where=where, found=reason(error)) from error
 
 
-def encode_png(pixels: Pixels) -> bytes:
-    """A picture as a PNG file."""
+def encode_png(pixels: Pixels, notes: Mapping[str, str] | None = None) -> bytes:
+    """A picture as a PNG file, with texts by their keywords, such as Title (PNG, 3rd edition, 11.3.3)."""
+    images = require_pictures()
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    for keyword, text in (notes or {}).items():
+        info.add_text(keyword, text)
     stream = io.BytesIO()
-    require_pictures().fromarray(pixels).save(stream, format="PNG", optimize=True)
+    images.fromarray(pixels).save(stream, format="PNG", optimize=True, pnginfo=info)
     return stream.getvalue()
 
 

@@ -64,7 +64,10 @@ def paint_captions(
         if len(orders) > 1:
             raise
         return [{"refused": explain(error)}]
-    return [_record(model, order, painting) for order, (painting,) in zip(orders, found, strict=True)]
+    return [
+        _record(model, order, painting, model.notes(order[:1], [painting.seed], **options))
+        for order, (painting,) in zip(orders, found, strict=True)
+    ]
 
 
 def describe_files(
@@ -149,11 +152,13 @@ def _draw(
     }
 
 
-def _record(model: Painter, order: Sequence[Any], painting: Painting) -> dict[str, Any]:
+def _record(
+    model: Painter, order: Sequence[Any], painting: Painting, notes: Mapping[str, str]
+) -> dict[str, Any]:
     caption, seed, scale = order
     normalised = model.captions.normalise(caption)
     record: dict[str, Any] = {
-        "png": _png(painting.pixels.repeat(scale, axis=0).repeat(scale, axis=1)), "seed": seed,
+        "png": _png(painting.pixels.repeat(scale, axis=0).repeat(scale, axis=1), notes), "seed": seed,
         "tokens": painting.tokens, "log_prob": round(painting.log_prob, 4), "count": len(painting.tokens),
         "unknown": model.captions.unknown(normalised),
     }  # fmt: skip
@@ -170,5 +175,5 @@ def _looked_at(cross: Tensor) -> list[list[float]]:
     return weights
 
 
-def _png(pixels: Pixels) -> str:
-    return b64encode(encode_png(pixels)).decode()
+def _png(pixels: Pixels, notes: Mapping[str, str] | None = None) -> str:
+    return b64encode(encode_png(pixels, notes)).decode()
