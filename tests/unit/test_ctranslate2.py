@@ -18,6 +18,8 @@ from interlingua.data.codecs import build_model_for
 from interlingua.errors import ConfigurationError, OutputError
 from interlingua.inference.bundle import Bundle, LengthStatistics, load_bundle
 from interlingua.interchange.ctranslate2 import ABOUT, convert, convert_bundle
+from interlingua.interchange.export import export_model
+from interlingua.interchange.options import ExportOptions
 from interlingua.interchange.token_names import name_tokens
 from interlingua.kinds import BOS, EOS, PAD, SPECIALS, Source
 from interlingua.model.transformer import TransformerSettings
@@ -229,6 +231,14 @@ def test_recurrent_models_are_refused(tmp_path, name):
 def test_an_unknown_quantization_is_refused_before_the_model_is_read(tmp_path):
     with pytest.raises(ConfigurationError, match="no such quantization"):
         convert(tmp_path / "nothing", tmp_path / "out", "int4")
+
+
+@pytest.mark.parametrize("given", [{"license": "cc0-1.0"}, {"languages": ("en", "de")}])
+def test_what_stands_nowhere_in_an_export_is_refused(tmp_path, given):
+    options = ExportOptions("ctranslate2", **given)
+    with pytest.raises(ConfigurationError, match="argos and huggingface"):
+        export_model(BUNDLES / "transformer", tmp_path / "out", options)
+    assert not list(tmp_path.iterdir())
 
 
 def test_only_an_earlier_conversion_is_replaced(tmp_path):

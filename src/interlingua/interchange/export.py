@@ -28,7 +28,8 @@ def check_options(options: ExportOptions) -> Format:
     """The format that is asked for, if it can be made here.
 
     Raises:
-        ConfigurationError: there is no such format or quantization, or a package is missing.
+        ConfigurationError: there is no such format or quantization, the format has nothing that tells of
+            languages and licence, or a package is missing.
     """
     format = find_format(options.to)
     known = format.quantizations
@@ -37,6 +38,13 @@ def check_options(options: ExportOptions) -> Format:
         accepted = f"One of: {', '.join(known)}." if known else f"It is for: {' and '.join(others)}."
         raise ConfigurationError(f"{options.to} has no such quantization", where="--quantization",
                                  found=options.quantization, accepted=accepted)  # fmt: skip
+    for name, value in (("languages", options.languages), ("license", options.license)):
+        if value is not None and format.finish is None:
+            with_cards = [name for name, each in FORMATS.items() if each.finish is not None]
+            raise ConfigurationError(
+                f"{options.to} has nowhere to write this", where=f"--{name}", found=value,
+                accepted=f"Leave it out; it is for: {' and '.join(with_cards)}.",
+            )  # fmt: skip
     require_packages(format.packages, format.extra, f"--to {options.to}")
     return format
 
