@@ -114,10 +114,26 @@ def test_every_file_is_hashed_and_found_again(part: str, files: list[Path], tmp_
     list(start(tagged(moved, max_steps=2), tmp_path / "here" / "run"))
     (tmp_path / "here").rename(tmp_path / "there")
     assert resume_tiny(tmp_path / "there" / "run", max_steps=3)[-1].step == 3  # type: ignore[union-attr]
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "far" / "away" / "link").symlink_to(tmp_path / "there" / "run")
+    assert resume_tiny(tmp_path / "far" / "away" / "link", max_steps=4)[-1].step == 4  # type: ignore[union-attr]
     (tmp_path / "there" / "data" / part).write_text("changed\tdegnahc\n")
     kind = "validation" if part in ("v.tsv", "w.tsv") else "training"
     with pytest.raises(CheckpointError, match=rf"{part}: the {kind} data has changed"):
-        resume_tiny(tmp_path / "there" / "run", max_steps=4)
+        resume_tiny(tmp_path / "there" / "run", max_steps=5)
+
+
+def test_a_corpus_without_validation_pairs_is_named(files: list[Path], tmp_path: Path) -> None:
+    tables = [{"files": str(files[0]), "tag": "mine"},
+              {"files": str(files[1]), "tag": "theirs", "valid": str(files[3])}]  # fmt: skip
+    events = list(start(values(*tables, max_steps=1), tmp_path / "run"))
+    assert "no validation pairs of mine:" in told(events)
+    for both in ({"valid": str(files[2])}, {}):
+        tables[0] |= both
+        tables[1] = {**tables[1], "valid": both.get("valid", ())}
+        events = list(start(values(*tables, max_steps=1), tmp_path / "run", force=True))
+        assert "no validation pairs" not in told(events)
+        tables[0].pop("valid", None)
 
 
 def test_what_can_be_read_once_is_kept_and_called_what_it_was(
@@ -192,7 +208,9 @@ def test_tags_that_are_refused(run: Path, files: list[Path], tmp_path: Path) -> 
     assert "--tag: the model knows no such tag (found: 'yours')\n  One of: mine, theirs" in unknown.err
     without = call("translate", run, stdin=b"abc\n")
     assert without.code == 2
-    assert "The first one is a tag: mine, theirs" in without.err
+    assert "The first one is a tag: mine, theirs. On the command line: --tag TAG" in without.err
+    untold = call("evaluate", run, files[3])
+    assert (untold.code, f"{files[3]}, for {run}: the text has 1 column" in untold.err) == (2, True)
     later = call("translate", run, stdin=b"theirs\tabc\n\nabc\nmine\tabc\n")
     assert (later.code, later.out.count("\n")) == (2, 2)  # what is before it is written
     assert "standard input:3: the text has 1 column" in later.err

@@ -59,6 +59,31 @@ def test_models_are_evaluated_on_every_format(run: Path, tmp_path: Path) -> None
         assert result.code == 0, (path, result)
         assert "5 pairs" in " ".join(result.out.split())
         assert len(call("score", run, path).out.split("\n")) == 6
+    lines = write(tmp_path / "few.tsv", "a\tb\nc\t\nd\te\n")
+    scored = call("score", run, lines, "--on-empty", "skip", "--with-pairs").out.splitlines()
+    assert [line.split("\t")[2:] for line in scored] == [["a", "b"], ["d", "e"]]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "name", "instead"),
+    [("--columns", "2,1", "a.jsonl", "--keys"), ("--columns", "2,1", "a.tmx", "--languages"),
+     ("--keys", "en,de", "a.tsv.gz", "--columns"), ("--keys", "en,de", "-", "--columns")],
+)  # fmt: skip
+def test_options_by_which_no_file_is_read_are_refused(
+    option: str, value: str, name: str, instead: str, run: Path, tmp_path: Path
+) -> None:
+    path = "-" if name == "-" else write(tmp_path / name, "")
+    for command in (
+        ["train", path, "--out", tmp_path / "run"],
+        ["score", run, path],
+        ["evaluate", run, path],
+    ):
+        refused = call(*command, option, value, stdin=b"a\tb\n")
+        assert (refused.code, f"{option}: no file that is named here is read by" in refused.err) == (2, True)
+        assert instead in refused.err
+    both = call("train", path, write(tmp_path / "b.csv", ""), write(tmp_path / "b.jsonl", ""), option, value,
+                "--out", tmp_path / "run", stdin=b"a\tb\n")  # fmt: skip
+    assert "is read by" not in both.err
 
 
 def test_what_is_left_out_is_told(run: Path, tmp_path: Path) -> None:

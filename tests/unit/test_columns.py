@@ -214,6 +214,9 @@ def test_files_with_several_source_columns(tmp_path: Path) -> None:
     tsv, jsonl = tmp_path / "a.tsv", tmp_path / "a.jsonl"
     tsv.write_text("Haus\tHäuser\tN;PL\n", encoding="utf-8")
     jsonl.write_text('{"lemma": "Haus", "form": "Häuser", "tags": ["N;PL", "a\\tb"]}\n', encoding="utf-8")
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text('{"source": "one\\ttwo\\n", "target": "eins\\r\\n  zwei"}\n')
+    assert list(read_pairs(str(lines), CorpusSettings())) == [("one two", "eins zwei")]
     for given_columns in ("1+3,2", ((1, 3), 2), [[1, 3], 2]):
         settings = CorpusSettings.parse({"columns": given_columns}, "test")
         assert list(read_pairs(str(tsv), settings)) == [("Haus\tN;PL", "Häuser")]

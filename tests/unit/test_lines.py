@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
 
 import pytest
 
+from interlingua.cli.lines import line_chunks
+from interlingua.cli.texts import name_symbols
+from interlingua.errors import DataError
 from interlingua.runs.events import Sample, Validated
 from interlingua.runs.journal import Log
 from interlingua.serving.http.limits import read_keys
@@ -16,6 +20,19 @@ from tests.tiny import resume_tiny, train_tiny
 
 ROOT = Path(__file__).parents[2]
 SEPARATORS = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e\r"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be"])
+def test_wide_text_in_a_stream_is_called_so(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = "A dog runs over there.\nTwo.\n".encode(encoding)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    with pytest.raises(DataError, match=rf"{encoding[:6].upper()}.*\n.*iconv -f {encoding[:6].upper()}"):
+        list(line_chunks(None, 8))
+
+
+def test_symbols_are_named_shortly() -> None:
+    assert name_symbols(["a", "b" * 50, "c"], 2) == f"a {'b' * 39}… …"
+    assert name_symbols(["a"], 2) == "a"
 
 
 def validated(step: int) -> Validated:

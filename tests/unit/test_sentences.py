@@ -31,7 +31,8 @@ SPLIT = {  # by language; "|" where a sentence ends
     "fr": ["M. Dupont est là\u202f! |J'ai vu M. Martin. |« Oui. » |Ça va\xa0?"],
     "zh-CN": ["你好。|你好吗？|我很好！|再见"],
     "hi": ["यह एक है। |वह दो है।"],
-    "ar": ["كيف حالك؟ |أنا بخير."],
+    "ar": ["كيف حالك؟ |أنا بخير.", "كيف حالك؟\u200f |أنا بخير.\u200f |شكرا"],
+    "he": ["הכלב רץ.\u200f |החתול ישן?\u200f |\u200fהציפור שרה!\u200f\u202c |סוף."],
     "tlh": ["Dr. Smith is here. |Foo bar."],
 }
 
@@ -43,7 +44,7 @@ def test_sentences_end_where_a_reader_sees_them_end(language: str, marked: str) 
 
 @settings(max_examples=300, deadline=None)
 @given(
-    text=st.text(alphabet='ab AB.!?…"“”«»()。！？\xa0\u2028\u3000\u200d❤👍1 ,:।؟\u0301\n'),
+    text=st.text(alphabet='ab AB.!?…"“”«»()。！？\xa0\u2028\u3000\u200d❤👍1 ,:।؟\u200f\u202b\u202c\u0301\n'),
     language=st.sampled_from(list(SPLIT)),
 )
 def test_sentences_are_the_text(text: str, language: str) -> None:

@@ -36,9 +36,10 @@ from interlingua.cli.options import (
     Threads,
     pair_options,
     refuse_options,
+    refuse_unread,
 )
 from interlingua.cli.streams import require_input, show_reading
-from interlingua.errors import ConfigurationError
+from interlingua.errors import ConfigurationError, DataError
 from interlingua.text.columns import add_tag, check_tag
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def evaluate(
     from interlingua.data.corpus import Corpus, CorpusSettings
     from interlingua.evaluation.references import choose_repeated, describe_repeated
 
+    refuse_unread([*tests, *(train or [])], columns, keys)
     reading = read_as_trained(Path(models[0]), pair_options(columns, keys, on_empty, languages=languages))
     settings = CorpusSettings.parse(reading, where="command line")
     if settings.names_files[0]:
@@ -155,6 +157,9 @@ def evaluate(
     if tag is not None:
         for model in loaded:
             check_tag(tag, model.tokenizers.source, "--tag")
+    for test, pairs in pairs_of.items():
+        for name, model in zip(models, loaded, strict=True):
+            _check_columns(model, add_tag(tag, pairs[0].source), f"{test}, for {name}")
     options: dict[str, Any] = {} if beam is None else {"beam": beam}
     if engine == "ctranslate2":
         options["log_probs"] = False  # which are not looked at
@@ -190,6 +195,20 @@ def evaluate(
         title = f"before: {against}" + (f"\nafter: {models[1]}" if len(models) == 2 else "")
         table = comparison_table(compared, "before", "after", title)
         Console(highlight=False).print(table)
+
+
+def _check_columns(model: Any, source: str, where: str) -> None:
+    """Refuses sources of another number of columns than the model reads.
+
+    Raises:
+        DataError: says where they are, and for which model.
+    """
+    tokenizer = model.tokenizers.source
+    if tokenizer.kind == "columns":
+        try:
+            tokenizer.normalise(source)
+        except DataError as error:
+            raise DataError(error.what, where=where, found=error.found, accepted=error.accepted) from None
 
 
 def _read_tests(tests: Sequence[str], settings: CorpusSettings) -> dict[str, list[Pair]]:

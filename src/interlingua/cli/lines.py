@@ -18,6 +18,7 @@ from interlingua.cli.streams import discard_output, require_input, require_outpu
 from interlingua.data.formats.parquet import is_dataset
 from interlingua.data.opening import COMPRESSIONS
 from interlingua.data.reading import read_lines
+from interlingua.data.recognition import wide_encoding
 from interlingua.errors import ConfigurationError, DataError, OutputError
 from interlingua.files import write_error
 
@@ -204,6 +205,9 @@ def _decoded(arriving: Iterator[list[bytes]], name: str) -> Iterator[list[str]]:
         lines: list[str] = []
         for raw in raw_lines:
             number += 1
+            if number == 1 and (encoding := wide_encoding(raw)):
+                raise DataError(f"this is text in {encoding}, not UTF-8", where=name,
+                                accepted=f"Convert it first: iconv -f {encoding} -t UTF-8")  # fmt: skip
             try:
                 line = raw.decode()
             except UnicodeDecodeError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -144,6 +144,39 @@ def pair_options(
         "languages": languages and [*languages],
     }
     return {key: value for key, value in given.items() if value is not None}
+
+
+def refuse_unread(files: Iterable[str], columns: str | None, keys: str | None) -> None:
+    """Refuses columns, or keys, by which none of the files is read.
+
+    Args:
+        files: of pairs, by the ends of whose names it is known how they are written.
+        columns: as --columns gives them.
+        keys: as --keys gives them.
+
+    Raises:
+        ConfigurationError: says what the files go by instead.
+    """
+    from interlingua.data.formats.table import FORMATS, format_of
+    from interlingua.data.settings import CorpusSettings
+
+    kinds = {format_of(file, CorpusSettings()) for file in files}
+    if "zip" in kinds:  # of anything
+        return
+    formats = [FORMATS[kind] for kind in kinds]
+    for option, value, read in (
+        ("--columns", columns, [format.columns for format in formats]),
+        ("--keys", keys, [format.keys for format in formats]),
+    ):
+        if value and formats and not any(read):
+            by_keys = any(format.keys for format in formats)
+            by_columns = any(format.columns for format in formats)
+            instead = "--columns 1,2" if by_columns else "--languages en de"
+            instead = "--keys SOURCE,TARGET" if by_keys else instead
+            raise ConfigurationError(
+                f"no file that is named here is read by {option[2:]}", where=option, found=value,
+                accepted=f"{', '.join(sorted(kinds))} files: {instead}",
+            )  # fmt: skip
 
 
 def refuse_options(what: str, options: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ import typer
 from interlingua.cli.lines import check_input, check_output, count_lines, line_chunks
 from interlingua.cli.models import find_model, load_model
 from interlingua.cli.options import Device, Guidance, MinP, Precision, Temperature, Threads, TopK, TopP
-from interlingua.cli.texts import check_texts
+from interlingua.cli.texts import check_texts, name_symbols
 from interlingua.errors import ConfigurationError, OutputError
 from interlingua.files import write_whole
 from interlingua.search.settings import SearchSettings
@@ -293,9 +293,8 @@ class _Unheeded:
             print(f"interlingua: {captions} {learnt}: some of it may be missing", file=sys.stderr)
         if self.unknown:
             what = "words" if self.painter.captions.kind == "words" else "symbols"
-            named = " ".join([*self.unknown][:SHOWN_SYMBOLS])
-            more = " …" if len(self.unknown) > SHOWN_SYMBOLS else ""
-            print(f"interlingua: {what} that the model does not know: {named}{more}", file=sys.stderr)
+            named = name_symbols([*self.unknown], SHOWN_SYMBOLS)
+            print(f"interlingua: {what} that the model does not know: {named}", file=sys.stderr)
 
 
 def _report_others(directory: Path, written: set[str]) -> None:

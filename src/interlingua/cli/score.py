@@ -23,6 +23,7 @@ from interlingua.cli.options import (
     Tag,
     Threads,
     pair_options,
+    refuse_unread,
 )
 from interlingua.cli.streams import require_input, show_reading
 from interlingua.text.columns import add_tag, check_tag
@@ -36,6 +37,9 @@ def score(
         str, typer.Argument(help="A file of pairs: .tsv, .jsonl, .tmx, …; - is standard input.")
     ],
     tag: Tag = None,
+    with_pairs: Annotated[
+        bool, typer.Option("--with-pairs", help="After the scores, with tabs, the source and the target.")
+    ] = False,
     json_lines: Json = False,
     columns: Columns = None,
     keys: Keys = None,
@@ -49,6 +53,8 @@ def score(
     """Say how probable given targets are: for each pair its log-probability, a tab, and that per token.
 
     Example: `interlingua score runs/en-de pairs.tsv`
+
+    The most improbable pairs: `interlingua score runs/en-de pairs.tsv --with-pairs | sort -g -k2,2 | head`
     """
     find_model(model)
     if pairs == "-":
@@ -57,6 +63,7 @@ def score(
     refuse_same_file([None if pairs == "-" else Path(pairs)], None)
     from interlingua.data.corpus import Corpus, CorpusSettings
 
+    refuse_unread([pairs], columns, keys)
     reading = read_as_trained(model, pair_options(columns, keys, on_empty, languages=languages))
     settings = CorpusSettings.parse(reading, where="command line")
     corpus = Corpus([pairs], settings)
@@ -79,4 +86,5 @@ def score(
                 }  # fmt: skip
                 write(json.dumps(record, ensure_ascii=False) + "\n")
             else:
-                write(f"{found.log_prob:.4f}\t{per_token:.4f}\n")
+                texts = f"\t{pair.source}\t{pair.target}" if with_pairs else ""
+                write(f"{found.log_prob:.4f}\t{per_token:.4f}{texts}\n")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from interlingua.errors import ConfigurationError, DataError
 
-__all__ = ["check_texts", "lines_of"]
+__all__ = ["check_texts", "lines_of", "name_symbols"]
+
+SHOWN_CHARACTERS = 40
 
 
 def lines_of(texts: list[str] | None) -> list[str]:
@@ -47,3 +50,12 @@ def _is_file(text: str) -> bool:
         return Path(text).is_file()
     except OSError:  # a text that is too long for a name
         return False
+
+
+def name_symbols(symbols: Sequence[str], most: int) -> str:
+    """Returns so many of the symbols for a message, long ones cut: of words they may be a whole line."""
+    named = [
+        symbol if len(symbol) <= SHOWN_CHARACTERS else f"{symbol[: SHOWN_CHARACTERS - 1]}…"
+        for symbol in symbols[:most]
+    ]
+    return " ".join([*named, *(["…"] if len(symbols) > most else [])])

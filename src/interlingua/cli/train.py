@@ -27,6 +27,7 @@ from interlingua.cli.options import (
     SourceKind,
     Threads,
     pair_options,
+    refuse_unread,
 )
 from interlingua.cli.shell import activation
 from interlingua.cli.stopping import stoppable
@@ -164,6 +165,9 @@ def train(
     for path in map(Path, [*named, *(mix or [])]):
         if str(path) != "-":
             check_input(path)
+    if experiment is None and not any(each.startswith("data.format") for each in settings or []):
+        alone = [*([] if train_target else [*pairs, *(train or [])]), *([] if valid_target else valid or [])]
+        refuse_unread(map(str, [*alone, *(mix or [])]), columns, keys)
     if resume is not None:
         given = {"an experiment": experiment, "--out": out, "--force": force, "--set": settings}
         _resume(resume, options, [name for name, value in given.items() if value])

@@ -36,7 +36,7 @@ from interlingua.cli.options import (
     Threads,
     refuse_options,
 )
-from interlingua.cli.texts import lines_of
+from interlingua.cli.texts import lines_of, name_symbols
 from interlingua.cli.transcribe import transcribe
 from interlingua.errors import ConfigurationError, DataError
 from interlingua.flags import FLAGS
@@ -238,8 +238,7 @@ class _Noticed:
             print(f"interlingua: {lines}: {what}{listed}", file=sys.stderr)
 
     def _name_unknown(self) -> str:
-        named = " ".join(symbol for symbol, _ in self.unknown.most_common(SHOWN_SYMBOLS))
-        return f"{named} \u2026" if len(self.unknown) > SHOWN_SYMBOLS else named
+        return name_symbols([symbol for symbol, _ in self.unknown.most_common()], SHOWN_SYMBOLS)
 
 
 @contextmanager

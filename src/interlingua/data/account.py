@@ -30,6 +30,11 @@ def summarise(report: dict[str, Any], shown: Sequence[str] = ()) -> str:
         lines.append(
             "warning: the validation pairs look swapped: their sources are like the training targets"
         )
+    if without := report.get("unvalidated"):
+        lines.append(
+            f"warning: no validation pairs of {', '.join(without)}: what scores choose, and the scores, "
+            "are of the others (valid = [FILE] in its [[data.corpora]])"
+        )
     if held_out := report.get("held_out"):
         count = report["valid_stored"] - sum(report.get("valid_files_stored", ()))
         pairs = max(1, count + report["train_stored"])

@@ -52,7 +52,8 @@ class Prepared(NamedTuple):
     """Plain values: content (hashes of the files), tokenizers (the choice in a line), train and valid (what
     was read, left out by reason, repeated), held_out (share and seed) when there was no validation file,
     train_stored and valid_stored (pairs), unknown (symbols by part and side), swapped, corpora
-    (those that are mixed), valid_corpora (which one each file is of that `valid_by_file` counts),
+    (those that are mixed), unvalidated (names of those without validation pairs), valid_corpora (which one
+    each file is of that `valid_by_file` counts),
     valid_mixed_in (whether these are old pairs that are mixed in, where some are), and summary (all of it for
     people)."""
     parts: tuple[Part, ...] = ()
@@ -344,6 +345,9 @@ def _open(directory: Path, train: Corpus, valid: Corpus | None, corpus_settings:
             )
             held_out = corpus_settings.train_files if any(corpus_settings.held_out) else ()
             report["valid_corpora"] = [each.corpus for each in (*held_out, *corpus_settings.valid_files)]
+            if not corpus_settings.valid:
+                names = dict.fromkeys(corpus.name for corpus in corpus_settings.mixture)
+                report["unvalidated"] = [name for name in names if name not in report["valid_corpora"]]
         if mixed:
             kinds = corpus_settings.mixed_in if any(corpus_settings.held_out) else ()
             report["valid_mixed_in"] = [*kinds, *corpus_settings.valid_mixed_in]

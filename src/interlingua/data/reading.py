@@ -96,7 +96,7 @@ def read_tsv(
 
 def read_jsonl(
     file: AnyFile, keys: tuple[Sequence[str], str], changes: ChangeDetector | None = None,
-    one_column: bool = False, account: FileAccount | None = None,
+    account: FileAccount | None = None,
 ) -> Iterator[tuple[str, str]]:  # fmt: skip
     """Yields the two texts of each line's JSON object; a blank line gives two empty ones.
 
@@ -105,8 +105,7 @@ def read_jsonl(
         keys: the source's keys, whose values are columns of its text as those of a list are, and the
             target's; others are ignored.
         changes: see `read_lines`.
-        one_column: whether the tabs of a text are spaces, and no ends of columns.
-        account: told the place.
+        account: told the place, and of line ends and tabs in texts, which become spaces.
 
     Raises:
         DataError: a line is no JSON object, a key is missing or no text, or a source has another number of
@@ -129,7 +128,7 @@ def read_jsonl(
         for key in (*keys[0], keys[1]):
             if line.count(f'"{key}"') > 1:
                 _refuse_repeated_key(key, where, line)
-        sources = [column for key in keys[0] for column in _columns(record, key, where, one_column)]
+        sources = [column for key in keys[0] for column in _columns(record, key, where, account)]
         if sources and first is None:
             first = len(sources), account.place
         if sources and first is not None and len(sources) != first[0]:  # no columns at all: nothing is there
@@ -140,7 +139,7 @@ def read_jsonl(
                 "join them, such as with semicolons.",
             )  # fmt: skip
         _refuse_part(record, sources, where)
-        yield COLUMN_END.join(sources), _text(record, keys[1], where)
+        yield COLUMN_END.join(sources), account.one_line(_text(record, keys[1], where))
 
 
 def _refuse_part(record: Mapping[str, object], sources: Sequence[str], where: str) -> None:
@@ -197,13 +196,11 @@ def _head(file: AnyFile) -> bytes:
         return b""
 
 
-def _columns(record: dict[str, Any], key: str, where: str, one_column: bool) -> list[str]:
-    """The value of a key: a text, or a list of them, whose tabs are no ends of columns."""
+def _columns(record: dict[str, Any], key: str, where: str, account: FileAccount) -> list[str]:
+    """The value of a key: a text, or a list of them."""
     value = record.get(key)
-    if not isinstance(value, list):
-        text = _text(record, key, where)
-        return [text.replace(COLUMN_END, " ") if one_column else text]
-    return [_text({key: part}, key, where).replace(COLUMN_END, " ") for part in value]
+    texts = [{key: part} for part in value] if isinstance(value, list) else [record]
+    return [account.one_line(_text(text, key, where)) for text in texts]
 
 
 def _text(record: dict[str, Any], key: str, where: str) -> str:
@@ -287,4 +284,6 @@ def _wrong_columns(file: AnyFile, number: int, fields: list[str], columns: Colum
     else:
         what = f"the line has {len(fields)} columns"
         accepted = "Say which two to use, by number or by the names in the first line: --columns 1,2"
+        if len(fields) > 2:
+            accepted += "; or, where sources are of two columns, such as a tag and a text: --columns 1+2,3"
     return DataError(what, where=where, found=line, accepted=accepted)

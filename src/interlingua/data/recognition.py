@@ -97,7 +97,7 @@ def refuse_foreign_text(head: bytes, path: AnyFile) -> None:
 
 def refuse_wide_encoding(head: bytes, path: AnyFile, among: tuple[str, ...] = ("UTF-16", "UTF-32")) -> None:
     """Raises a DataError for text in one of these encodings."""
-    if (encoding := _wide_encoding(head)) and encoding.startswith(among):
+    if (encoding := wide_encoding(head)) and encoding.startswith(among):
         raise DataError(
             f"the file is text in {encoding}, not UTF-8", where=path, accepted=_conversion(encoding, path)
         )
@@ -241,7 +241,7 @@ def _is_json(line: str) -> bool:
         return False
 
 
-def _wide_encoding(head: bytes) -> str | None:
+def wide_encoding(head: bytes) -> str | None:
     """The name, as iconv knows it, of an encoding with two or four bytes a character."""
     for mark, name in _ENCODING_MARKS:
         if head.startswith(mark):

@@ -172,7 +172,8 @@ def find_again(data: CorpusSettings, files: list[InputFile], out: Path) -> Corpu
 
 
 def _find(name: str, file: InputFile, out: Path, kind: str) -> str:
-    candidates = [_absolute(name), os.path.normpath(Path(_absolute(out)) / file.from_run)]
+    runs = _absolute(out), out.resolve()  # which is another where a link leads to the run
+    candidates = [_absolute(name), *(os.path.normpath(Path(run) / file.from_run) for run in runs)]
     there = [place for place in dict.fromkeys(candidates) if Path(place).is_file() or is_dataset(Path(place))]
     for place in there:
         if _hash(place) == file.hash:

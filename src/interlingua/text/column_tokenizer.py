@@ -74,6 +74,8 @@ class ColumnTokenizer:
         if len(parts) != len(self.columns):
             has = "1 column" if len(parts) == 1 else f"{len(parts)} columns"
             first = f" The first one is a tag: {list_tags(self.tags)}." if self.tags else ""
+            if first and len(parts) == len(self.columns) - 1:
+                first += " On the command line: --tag TAG"
             raise DataError(
                 f"the text has {has}, and the model reads {len(self.columns)}", found=text,
                 accepted=f"The columns of the training, in their order, with tabs between them.{first}",

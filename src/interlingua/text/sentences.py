@@ -31,6 +31,8 @@ _INITIAL = re.compile(r"""(?:^|[\s("“„«])(?!I\b)[^\W\d_]\.\s+$""")
 """At an end: "J. ", the French "M. "."""
 _NEEDS_SPACE = re.compile(r"""[.!?:;\u2026]["'”’»)\]]*$""")
 """East Asian and Indian full stops need no space after them; these do, for there are "foo.bar" and "1:0"."""
+_GAP = re.compile(r"[\u200b\u200e\u200f\u202c\u2060\u2069\ufeff]*\s+")
+"""With marks of direction and the like, which sentencex takes for the beginning of the next sentence."""
 
 
 def find_sentences(text: str, language: str = "en") -> list[str]:
@@ -44,7 +46,7 @@ def find_sentences(text: str, language: str = "en") -> list[str]:
     """
     sentences: list[list[str]] = []
     ended = True
-    for piece in _find_more(_find_ends(text, re.split("[-_]", language)[0].lower())):
+    for piece in _gaps_after(_find_more(_find_ends(text, re.split("[-_]", language)[0].lower()))):
         if sentences and (not ended or not any(map(str.isalnum, piece))):
             sentences[-1].append(piece)
         else:
@@ -52,6 +54,17 @@ def find_sentences(text: str, language: str = "en") -> list[str]:
             ended = False
         ended = ended or _ends_sentence(piece)
     return ["".join(pieces) for pieces in sentences]
+
+
+def _gaps_after(pieces: Iterator[str]) -> Iterator[str]:
+    """The same with what stands between two of them at the end of the first."""
+    before = next(pieces, "")
+    for piece in pieces:
+        gap = _GAP.match(piece)
+        end = gap.end() if gap else 0
+        yield before + piece[:end]
+        before = piece[end:]
+    yield before
 
 
 def _ends_sentence(piece: str) -> bool:

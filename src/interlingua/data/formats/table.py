@@ -30,8 +30,12 @@ class Format(NamedTuple):
 
     read: Callable[[AnyFile, CorpusSettings, FileAccount, ChangeDetector], Pairs]
     suffixes: tuple[str, ...]
+    columns: bool = False
+    """Whether columns choose the sides."""
+    keys: bool = False
+    """Whether keys do."""
     languages: bool = False
-    """Whether languages choose the sides."""
+    """Whether languages do."""
 
 
 def _read_tsv(
@@ -43,7 +47,7 @@ def _read_tsv(
 def _read_jsonl(
     file: AnyFile, settings: CorpusSettings, account: FileAccount, changes: ChangeDetector
 ) -> Pairs:
-    return read_jsonl(file, settings.keys, changes, settings.tagged, account)
+    return read_jsonl(file, settings.keys, changes, account)
 
 
 def _read_csv(
@@ -78,13 +82,13 @@ def _read_parquet(
 
 
 FORMATS = {
-    "tsv": Format(_read_tsv, (".tsv", ".txt", ".tab")),
-    "jsonl": Format(_read_jsonl, (".jsonl", ".ndjson")),
-    "csv": Format(_read_csv, (".csv",)),
+    "tsv": Format(_read_tsv, (".tsv", ".txt", ".tab"), columns=True),
+    "jsonl": Format(_read_jsonl, (".jsonl", ".ndjson"), keys=True),
+    "csv": Format(_read_csv, (".csv",), columns=True),
     "tmx": Format(_read_tmx, (".tmx",), languages=True),
     "xliff": Format(_read_xliff, (".xlf", ".xliff", ".sdlxliff", ".mqxliff", ".mxliff"), languages=True),
     "po": Format(_read_po, (".po", ".pot"), languages=True),
-    "parquet": Format(_read_parquet, (".parquet", ".arrow"), languages=True),
+    "parquet": Format(_read_parquet, (".parquet", ".arrow"), columns=True, keys=True, languages=True),
 }
 ZIP = ".zip", ".argosdata"
 """Ends of names of archives."""
