@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +16,7 @@ __all__ = ["export"]
 
 NEXT = {
     "ctranslate2": 'in Python: ctranslate2.Translator("{out}")',
-    "argos": "argospm install {quoted}",
+    "argos": 'in Python: argostranslate.package.install_from_path("{out}")',
     "huggingface": 'in Python: transformers.AutoModelForSeq2SeqLM.from_pretrained("{out}")',
     "onnx": 'in Python: onnxruntime.InferenceSession("{out}/encoder_model.onnx")',
 }
@@ -69,7 +68,7 @@ def export(
         languages=languages, license=license, force=force,
     )  # fmt: skip
     print(comparison.describe())
-    print(f"\n{out}: {_size(out)}\n  {NEXT[to].format(out=out, quoted=shlex.quote(str(out)))}")
+    print(f"\n{out}: {_size(out)}\n  {NEXT[to].format(out=out)}")
 
 
 def refuse_files(model: Path) -> None:
