@@ -1,4 +1,6 @@
-"""Shapes in annotations are checked while the tests run (jaxtyping with beartype), and only then.
+"""Shapes in annotations are checked while unit tests run (jaxtyping with beartype), and only then.
+
+System tests call the same functions with the same shapes, for a quarter more of the time.
 
 Hypothesis tries the same examples at every run, however long they take: tests fail for what was changed, and
 for nothing else. `pytest --hypothesis-profile=search` looks for others.
@@ -6,6 +8,9 @@ for nothing else. `pytest --hypothesis-profile=search` looks for others.
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
+import jaxtyping
 from jaxtyping import install_import_hook
 
 CHECKED = [
@@ -25,6 +30,14 @@ install_import_hook(CHECKED, "beartype.beartype")
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Checks shapes in unit tests and in what is set up for them."""
+    jaxtyping.config.update("jaxtyping_disable", "unit" not in item.path.parent.parts)
+    return (yield)
+
 
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", PATIENT, derandomize=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import jaxtyping
 import pytest
 import torch
 from torch import Tensor, nn
@@ -133,6 +134,11 @@ def wider(values: Tensor, by: int) -> Tensor:
 def logits_of(model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor]) -> Tensor:
     source, mask, target = inputs
     return model.project(model.decode(model.encode(Source(source, mask)), target))
+
+
+def test_shapes_are_checked() -> None:
+    with pytest.raises(jaxtyping.TypeCheckError):
+        SinusoidalPositions(8)(torch.zeros(3, 8))
 
 
 def test_steps_give_what_teacher_forcing_gives(model: Seq2Seq, inputs: tuple[Tensor, Tensor, Tensor]) -> None:
