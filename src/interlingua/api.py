@@ -100,7 +100,7 @@ def _load_for_ctranslate2(
     path: Path, device: str, threads: int | None, precision: str
 ) -> tuple[Bundle, Engine]:
     """The model twice: converted, and ours, in single precision, for what CTranslate2 cannot do."""
-    ctranslate2 = import_ctranslate2()
+    ctranslate2 = import_ctranslate2(precision)
     if device == "auto" and not ctranslate2.get_cuda_device_count():
         device = "cpu"
     chosen = choose_device(device)

@@ -23,6 +23,7 @@ import interlingua.interchange.conversions as conversions
 from interlingua.data.batch import pad
 from interlingua.data.cache import Cache
 from interlingua.data.tensors import read_tensors, write_tensors
+from interlingua.engine import foreign
 from interlingua.engine.ctranslate2 import Converted, CTranslate2Engine
 from interlingua.engine.eager import EagerEngine
 from interlingua.engine.foreign import choose_compute_type
@@ -60,6 +61,26 @@ def batch_of(sources: list[list[int]], limits: list[int], **more: Any) -> Search
 
 def plain(found: list[list[Hypothesis]]) -> list[list[tuple[list[int], bool]]]:
     return [[(one.ids, one.limited) for one in hypotheses] for hypotheses in found]
+
+
+@pytest.mark.parametrize(
+    ("maker", "steps", "told", "overflows"),
+    [("AuthenticAMD", 63, None, True), ("AuthenticAMD", 127, None, False), ("GenuineIntel", 63, None, False),
+     ("AuthenticAMD", 63, "0", False)],
+)  # fmt: skip
+def test_eight_bits_are_exact_where_they_would_overflow(
+    maker: str, steps: int, told: str | None, overflows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foreign, "_describe_processor", lambda: maker)
+    monkeypatch.setattr(foreign, "activation_steps", lambda: steps)
+    monkeypatch.setenv("CT2_USE_MKL", told or "")
+    if told is None:
+        monkeypatch.delenv("CT2_USE_MKL")
+    assert foreign.overflows_in_int8() == overflows
+    foreign.import_ctranslate2("fp32")
+    assert os.environ.get("CT2_USE_MKL") == told
+    foreign.import_ctranslate2("int8")
+    assert os.environ.get("CT2_USE_MKL") == ("1" if overflows else told)
 
 
 @pytest.mark.parametrize("unknown", [False, True])

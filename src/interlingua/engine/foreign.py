@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import platform
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from interlingua.engine.packed import activation_steps
 from interlingua.errors import ConfigurationError
 
-__all__ = ["choose_compute_type", "import_ctranslate2"]
+__all__ = ["USE_MKL", "choose_compute_type", "import_ctranslate2", "overflows_in_int8"]
 
 COMPUTE_TYPES = {"fp32": "float32", "bf16": "bfloat16", "int8": "int8"}
 """What our precisions are called in CTranslate2."""
+USE_MKL = "CT2_USE_MKL"
+"""A variable of CTranslate2: 1 for Intel's library on processors of other makers, too."""
 
 
 def choose_compute_type(precision: str, device: torch.device) -> str:
@@ -20,7 +26,7 @@ def choose_compute_type(precision: str, device: torch.device) -> str:
     Raises:
         ConfigurationError: CTranslate2 does not compute on this device, or not in this precision.
     """
-    ctranslate2 = import_ctranslate2()
+    ctranslate2 = import_ctranslate2(precision)
     try:
         known = ctranslate2.get_supported_compute_types(device.type, device.index or 0)
     except (RuntimeError, ValueError) as error:
@@ -39,12 +45,35 @@ def choose_compute_type(precision: str, device: torch.device) -> str:
     return chosen
 
 
-def import_ctranslate2() -> Any:
+def overflows_in_int8() -> bool:
+    """Whether sums of 8-bit products overflow in CTranslate2 on this processor, so that outputs get worse.
+
+    They do in oneDNN, see `activation_steps`, which computes where the maker is not Intel; not in MKL.
+    """
+    if os.environ.get(USE_MKL) is not None or not hasattr(torch.ops.onednn, "qlinear_pointwise"):
+        return False
+    return "AuthenticAMD" in _describe_processor() and activation_steps() < 127
+
+
+def _describe_processor() -> str:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.processor()
+
+
+def import_ctranslate2(precision: str | None = None) -> Any:
     """The package, which is an extra.
+
+    Args:
+        precision: to compute in. For int8 the package is told to be exact, which it heeds when it is first
+            imported.
 
     Raises:
         ConfigurationError: it is not installed, or does not work here.
     """
+    if precision == "int8" and overflows_in_int8():
+        os.environ[USE_MKL] = "1"
     try:
         import ctranslate2
     except ModuleNotFoundError as error:

@@ -244,7 +244,8 @@ def refuse_difference(comparison: Comparison) -> None:
             "the exported model is worse, and was not kept", where=f"--to {comparison.format}",
             found=f"{comparison.metric} {comparison.exported_score:.2f} instead of {comparison.score:.2f}, "
             f"{comparison.pairs_from}",
-            accepted=f"At most {MOST_LOST:g} may be lost. Without --quantization nothing is rounded.",
+            accepted=f"At most {MOST_LOST:g} may be lost. Without --quantization nothing is rounded.\n"
+            f"  Measured through {comparison.runs_with}.",
         )  # fmt: skip
 
 

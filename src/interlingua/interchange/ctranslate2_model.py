@@ -9,6 +9,7 @@ from typing import Any
 import sentencepiece
 
 from interlingua.data.codecs import load_tokenizers
+from interlingua.engine.foreign import USE_MKL, overflows_in_int8
 from interlingua.interchange.token_names import name_tokens
 from interlingua.kinds import BOS, EOS, PAD, SPECIALS, UNK
 from interlingua.text.subwords import SubwordTokenizer
@@ -66,6 +67,8 @@ class CTranslate2Model:
 
         self.runs_with = f"ctranslate2 {ctranslate2.__version__}, sentencepiece {sentencepiece.__version__}"
         self.translator = ctranslate2.Translator(str(directory), device="cpu", compute_type="default")
+        if self.translator.compute_type.startswith("int8") and overflows_in_int8():
+            self.runs_with += f"; without {USE_MKL}=1, sums of its 8-bit products overflow on this processor"
         source, target = load_tokenizers(directory)
         self.source, self.target = PlainTokenizer(source), PlainTokenizer(target)
         self.beam, self.length_penalty = beam, length_penalty
