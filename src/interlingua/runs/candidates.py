@@ -28,8 +28,6 @@ FINE_TUNING_PART = 3
 """The same of a race of learning rates: in a short fine-tuning, the rate decides more than the time."""
 MIN_TURN_S, MIN_TURN_STEPS = 8.0, 80
 """Shorter turns tell little."""
-MIN_TURN_UPDATES = 40
-"""Of a turn in seconds: a slow or busy machine may make a dozen, after which all models know as little."""
 
 
 CLOSED_WORDS, SUBWORD_HOURS, SOUND_SUBWORDS = 20, 5.0, 500
@@ -101,9 +99,8 @@ def rounds(racers: int) -> Iterator[tuple[int, int]]:
 
 
 def choose_turn(
-    minutes: float | None, max_steps: int | None, racers: int, *, fine_tuning: bool = False,
-    updates: float = math.inf,
-) -> float | None:  # fmt: skip
+    minutes: float | None, max_steps: int | None, racers: int, *, fine_tuning: bool = False
+) -> float | None:
     """The length of a turn of the first round, in seconds or, of a budget of steps, in steps.
 
     Args:
@@ -111,7 +108,6 @@ def choose_turn(
         max_steps: of the budget, where it is none of time.
         racers: how many there are.
         fine_tuning: whether they race for the learning rate of a model that was trained before.
-        updates: that a budget of time lets one of them make, about.
 
     Returns:
         None where the budget is too short for a race, or there is nobody to race against.
@@ -122,8 +118,7 @@ def choose_turn(
     part = FINE_TUNING_PART if fine_tuning else PART
     if minutes is not None:
         turn = 60 * minutes / (part + 60 * minutes / LONG_S) / turns
-        told = turn >= MIN_TURN_S and updates * turn / (60 * minutes) >= MIN_TURN_UPDATES
-        return turn if told else None
+        return turn if turn >= MIN_TURN_S else None
     assert max_steps is not None, "a plan has a budget"
     steps = int(max_steps / (part + max_steps / LONG_STEPS) / turns)
     return steps if steps >= MIN_TURN_STEPS else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,8 +82,6 @@ class Plan(NamedTuple):
     """The files as they were read, of a run that is started."""
     name: str = ""
     """Such as "characters + lstm"."""
-    updates: float = math.inf
-    """That its budget lets be made, about, where that was found out."""
 
 
 def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -> list[Plan]:
@@ -251,14 +248,10 @@ def _compete(
             description, prepared.tokenizers, len(prepared.train), plans[0].experiment.model.architecture,
             any_tokenizer=any_tokenizer, any_model=given.preset is None and not values.get("model"),
         )  # fmt: skip
-    racers, updates = 1 + len(others), plans[0].updates
-    if choose_turn(training.minutes, training.max_steps, racers, updates=updates) is None:
+    if choose_turn(training.minutes, training.max_steps, 1 + len(others)) is None:
         if others:
-            what = f"which of {racers} models suits the data best"
-            here = (
-                f" here, for some {updates:,.0f} updates," if updates < math.inf and training.minutes else ""
-            )
-            plans[0].notes.append(f"no race: the budget{here} is too short to find out {what}")
+            what = f"which of {1 + len(others)} models suits the data best"
+            plans[0].notes.append(f"no race: the budget is too short to find out {what}")
         return plans
     for other in others:
         settings = TokenizerSettings.parse({**values.get("tokenizer", {}), **other.tokenizer}, where)
@@ -292,7 +285,7 @@ def _suggest(
     experiment = Experiment.parse(_keep_length_penalty(merge(chosen, values)), where)
     plan = _complete(experiment.model_copy(update=dict(shared)), prepared, device, facts)
     plan.notes.insert(0, recipe.reason)
-    return plan._replace(name=_name(experiment, prepared), updates=recipe.updates)
+    return plan._replace(name=_name(experiment, prepared))
 
 
 def _complete(experiment: Experiment, prepared: Prepared, device: torch.device, facts: TextFacts) -> Plan:

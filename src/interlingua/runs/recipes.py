@@ -138,8 +138,6 @@ class Recipe(NamedTuple):
 
     values: dict[str, Any]
     reason: str
-    updates: float = math.inf
-    """That the budget lets be made, about, where that was found out."""
 
 
 def choose_recipe(
@@ -230,8 +228,7 @@ def _fit_recipe(
     reason = f"{tokens:,} target tokens of {len(target):,} kinds, for some {epochs:,.0f} passes"
     if training.minutes is not None:
         reason += f" at {throughput(preset):,.0f} tokens/s"
-    updates = seen / (batch_tokens * training.accumulate)
-    return Recipe(values, f"{chosen}: there are {reason}", updates)
+    return Recipe(values, f"{chosen}: there are {reason}")
 
 
 def are_commands(tokenizers: TokenizerPair) -> bool:
