@@ -188,7 +188,7 @@ def _train(trainer: Trainer, session: Session, stopped: threading.Event) -> Iter
     reason = USED_UP if trainer.used_up else (yield from trainer.train(stopped))
     finished = not stopped.is_set()
     if finished and learner.step < FEW_STEPS and not trainer.fine_tuning:
-        few = f"only {learner.step:,} updates: hardly a model has learnt enough by then"
+        few = f"only {learner.step:,} updates: hardly any model has learnt enough by then"
         steps = trainer.settings.minutes is None
         advice = (
             "Give it more: --max-steps."
