@@ -7,10 +7,12 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import unquote
 
 __all__ = ["explain_missing", "find_below", "is_file"]
 
-_ADDRESS = re.compile(r"(?:^|/)(?:https?|ftp|file|s3|gs):/")
+_ADDRESS = re.compile(r"(?:^|/)(?:https?|ftp|s3|gs):/")
+_FILE_ADDRESS = re.compile(r"(?:^|/)file:/+(.+)")
 
 
 def explain_missing(path: str | Path, suffixes: Iterable[str] = ()) -> str | None:
@@ -23,6 +25,8 @@ def explain_missing(path: str | Path, suffixes: Iterable[str] = ()) -> str | Non
     name = str(path)
     if not _exists(name) and (target := _link(name)) is not None:
         return f"It is a link to {target}, which leads nowhere."
+    if here := _FILE_ADDRESS.search(name):
+        return f"Names are written without file://, such as /{unquote(here[1])}"
     if _ADDRESS.search(name):
         return "Files on this machine are read, no addresses: fetch them first."
     for form in ("NFC", "NFD"):

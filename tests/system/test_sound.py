@@ -302,8 +302,13 @@ def test_sounds_that_cannot_be_read_are_told_and_others_go_on_where_it_is_asked_
     assert ["error" in record for record in records] == [False, True, False, True, False]
     blank = run("transcribe", trained, "--on-error", "skip", input=f"{good[0]}\n\n{good[1]}\n")
     assert (blank.returncode, blank.stdout) == (0, f"{alone[0]}\n{alone[1]}")
-    assert "a line is empty" in blank.stderr
+    assert "standard input:2: the line is empty" in blank.stderr
     assert "1 of 3 files could not be read whole" in blank.stderr
+    odd = os.fsdecode(os.fsencode(tmp_path) + b"/odd\xff.wav")
+    os.rename(shutil.copy(good[0], tmp_path / "copied.wav"), odd)
+    done = run("transcribe", trained, "--json", odd, good[1])
+    records = [json.loads(line) for line in done.stdout.split("\n")[:-1]]
+    assert [record["file"] for record in records] == [odd, str(good[1])], done.stderr
     none = run("transcribe", trained, "--on-error", "skip", names[1], names[3])
     assert (none.returncode, none.stdout) == (2, "\n\n")
 

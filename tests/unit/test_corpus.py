@@ -190,6 +190,8 @@ FOREIGN: list[tuple[str, bytes, str]] = [
     ("a.tsv", b"a ||| b\n", r"a\.tsv:1: .*separated by \|\|\|"),
     ("a.txt", b'{"source": "a", "target": "b"}\n', r"a\.txt:1: .*JSON lines.*\n.*a\.jsonl"),
     ("a.json", b'[{"source": "a", "target": "b"}]', r"a\.json:1: .*JSON array.*\n.*jq -c '\.\[\]'"),
+    ("a.json", b'[\n{"source": "a", "target": "b"}\n]', r"a\.json:1: .*JSON array.*\n.*jq -c '\.\[\]'"),
+    ("a.json", b'{"audio": "a", "text": "b"}\n', r"a\.json:1: the key 'source' is missing"),
     ("e.toml", b"[data]\ntrain = 'a.tsv'\n", r"e\.toml:1: .*TOML.*\n.*interlingua train e\.toml"),
     ("a.tsv", b"<!DOCTYPE html>\n<html>\n", r"an HTML page"),
     ("a.xml", b"\xef\xbb\xbf<?xml version='1.0'?>\n<tmx version='1.4'>\n", r"TMX.*\n.*data\.format=tmx"),

@@ -30,6 +30,18 @@ def test_parts_of_one_recording_are_told_to_be_taken_for_the_whole(tmp_path: Pat
     assert "0-3.wav: several texts, each of which is taken for that of the whole sound" in said
 
 
+def test_odd_sounds_are_counted_where_validation_pairs_are_held_out(tmp_path: Path) -> None:
+    """Among those that are trained on as well."""
+    pairs = write_melodies(tmp_path, 40)
+    lines = pairs.read_text(encoding="utf-8").strip().split("\n")
+    names = [line.split("\t")[0] for line in lines]
+    pairs.write_text("".join(f"{name}\t{'do re mi ' * 20}\n" for name in names), encoding="utf-8")
+    corpus = CorpusSettings(train=(str(pairs),), source_kind="sound", valid_share=0.2)
+    said = str(prepare(corpus, TokenizerSettings(), tmp_path / "cache").report["summary"])
+    assert "held out for validation" in said
+    assert f"files that may be faulty: {len(names)} (used)" in said
+
+
 def test_sounds_that_are_all_too_long_are_told_with_what_to_do(tmp_path: Path) -> None:
     pairs, valid = write_melodies(tmp_path, 12), write_melodies(tmp_path, 4, seed=1)
     with pytest.raises(DataError) as caught:

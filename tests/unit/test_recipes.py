@@ -16,7 +16,7 @@ from interlingua.data.sampler import epoch_batches
 from interlingua.model.architectures import ARCHITECTURES
 from interlingua.model.presets import PRESETS
 from interlingua.runs import machine, recipes
-from interlingua.runs.machine import SLOW, choose_fewer_threads, measure_throughput
+from interlingua.runs.machine import SLOW, Pace, choose_fewer_threads, measure_pace
 from interlingua.runs.recipes import Recipe, choose_recipe, tokens_of_batch
 from interlingua.runs.sound_recipes import choose_sound_recipe
 from interlingua.text.tokenizer import TokenizerSettings
@@ -40,12 +40,13 @@ def pretend(letters: Prepared, monkeypatch: pytest.MonkeyPatch):
     """Chooses for data that is said to be so large, and perhaps of subwords."""
 
     def choose(
-        tokens: int, *, subwords: bool = True, preset=None, device=CPU, speed=TOKENS_PER_S, **training: float
-    ) -> Recipe:
+        tokens: int, *, subwords: bool = True, preset=None, device=CPU, speed=TOKENS_PER_S, muon_s=0.0,
+        **training: float,
+    ) -> Recipe:  # fmt: skip
         monkeypatch.setattr(recipes, "target_tokens", lambda _: tokens)
         monkeypatch.setattr(recipes, "SMALL_VOCABULARY", 0 if subwords else 1000)
         settings = TrainingSettings(**training)
-        return choose_recipe(preset, "transformer", settings, letters, device, lambda _: speed)
+        return choose_recipe(preset, "transformer", settings, letters, device, lambda _: Pace(speed, muon_s))
 
     return choose
 
@@ -120,7 +121,7 @@ def test_validations_take_no_longer_than_the_training_where_no_time_bounds_them(
     assert chosen(300 * 1024, 67, validations=4) > 2 * chosen(300 * 1024, 67)
     assert chosen(1000, 400) == recipes.LEAST_DECODED
     few, timed = (
-        choose_recipe(None, None, TrainingSettings(**budget), letters, CPU, lambda _: TOKENS_PER_S)
+        choose_recipe(None, None, TrainingSettings(**budget), letters, CPU, lambda _: Pace(TOKENS_PER_S))
         for budget in ({"max_steps": 2}, {"minutes": 1})
     )
     assert few.values["training"]["decode_pairs"] == recipes.LEAST_DECODED
@@ -139,9 +140,9 @@ def test_the_machine_is_measured_for_a_budget_of_time_only(letters, monkeypatch)
 
     def measure(model, training, *_):
         measured.append((model, training.optimizer))
-        return 1234.0
+        return Pace(1234.0)
 
-    monkeypatch.setattr(recipes, "measure_throughput", measure)
+    monkeypatch.setattr(recipes, "measure_pace", measure)
     choose_recipe(None, "transformer", TrainingSettings(max_steps=100), letters, CPU)
     assert measured == []
     chosen = choose_recipe("lstm", "recurrent", TrainingSettings(minutes=1), letters, CPU)
@@ -149,13 +150,33 @@ def test_the_machine_is_measured_for_a_budget_of_time_only(letters, monkeypatch)
     assert "1,234 tokens/s" in chosen.reason
 
 
-@pytest.mark.parametrize("preset", ["tiny", "lstm"])
-def test_a_measurement_gives_a_speed_of_about_the_time_it_takes(letters, preset):
+@pytest.mark.parametrize(("preset", "optimizer"), [("tiny", "adamw"), ("lstm", "muon")])
+def test_a_measurement_gives_a_pace_of_about_the_time_it_takes(letters, preset, optimizer):
+    settings = TrainingSettings(minutes=0.5, max_tokens=64, optimizer=optimizer)
     began = time.monotonic()
-    model = PRESETS[preset]
-    speed = measure_throughput(model, TrainingSettings(minutes=0.5, max_tokens=64), letters, CPU)
-    assert 0 < speed * (time.monotonic() - began) < 10**7
-    assert measure_throughput(model, TrainingSettings(minutes=0.1), letters, CPU) == SLOW
+    pace = measure_pace(PRESETS[preset], settings, letters, CPU)
+    took = time.monotonic() - began
+    assert 0 < pace.tokens_per_s * took < 10**7
+    assert (pace.muon_s > 0) == (optimizer == "muon")
+    assert pace.muon_s < took
+    assert measure_pace(PRESETS[preset], TrainingSettings(minutes=0.1), letters, CPU) == SLOW
+
+
+def test_where_muon_takes_most_of_the_time_adamw_trains_in_smaller_batches(pretend):
+    """Muon's part does not depend on the batch, so that it weighs most on slow machines in short times."""
+
+    def chosen(muon_s: float, minutes: float = 2, **training) -> dict:
+        recipe = pretend(50_000, subwords=False, preset="lstm", speed=3_000, muon_s=muon_s, minutes=minutes,
+                         **training)  # fmt: skip
+        return recipe.values["training"]
+
+    slow, fast = chosen(0.15), chosen(0.02)
+    assert (slow["optimizer"], fast["optimizer"]) == ("adamw", "muon")
+    assert slow["max_tokens"] <= fast["max_tokens"]
+    assert slow["learning_rate"] < fast["learning_rate"]
+    assert chosen(0.15, minutes=1000)["optimizer"] == "muon"  # in batches that are large enough
+    assert chosen(0.15, optimizer="muon")["optimizer"] == "muon"  # it was asked for
+    assert chosen(0.15, max_tokens=4096)["max_tokens"] == 4096
 
 
 @pytest.mark.parametrize(
@@ -190,7 +211,9 @@ def test_fewer_threads_are_chosen_where_they_are_faster(letters, monkeypatch, ra
 def test_a_short_time_gets_the_model_that_learns_letters_sooner(letters):
     def chosen(architecture, **training):
         settings = TrainingSettings(**training)
-        return choose_recipe(None, architecture, settings, letters, CPU, lambda _: 10_000).values["model"]
+        return choose_recipe(None, architecture, settings, letters, CPU, lambda _: Pace(10_000)).values[
+            "model"
+        ]
 
     assert chosen(None, minutes=2)["architecture"] == "recurrent"
     assert chosen(None, minutes=60)["architecture"] == "transformer"

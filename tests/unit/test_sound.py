@@ -379,8 +379,9 @@ def through_pipe(data: bytes, use: Callable[[BinaryIO], list[Samples]]) -> list[
     "wav",
     [encode(noise()), encode(np.stack([tone(2, 44_100)] * 2, 1), 44_100, coding="PCM_24"),
      encode(tone(2, 8000), 8000, coding="ALAW"), encode(tone(2), coding="FLOAT"),
-     encode(np.stack([tone(2)] * 6, 1), form="WAVEX"), encode(tone(2), coding="IMA_ADPCM")],
-    ids=["plain", "24 bits stereo", "a-law", "floats", "extensible", "packed"],
+     encode(np.stack([tone(2)] * 6, 1), form="WAVEX"), encode(tone(2), coding="IMA_ADPCM"),
+     encode(tone(2.5), coding="GSM610")],
+    ids=["plain", "24 bits stereo", "a-law", "floats", "extensible", "packed", "packed in odd blocks"],
 )  # fmt: skip
 def test_wav_from_a_pipe_is_read_as_from_a_file(wav: bytes, size: int | None) -> None:
     expected = decode_sound(wav)

@@ -100,6 +100,20 @@ def test_names_with_something_around_them_are_not_learnt_as_texts(
     assert kinds(tmp_path / "pairs.tsv", rows, **texts) == ("text", "text")
 
 
+def test_names_of_utterances_before_names_of_files_are_told(tmp_path: Path) -> None:
+    """As in Kaldi's wav.scp, given beside its list of texts."""
+    for number in range(3):
+        (tmp_path / f"{number}.wav").touch()
+    (tmp_path / "wav.scp").write_text("".join(f"utt{number} {number}.wav\n" for number in range(3)))
+    (tmp_path / "text").write_text("".join(f"utt{number} one two\n" for number in range(3)))
+    settings = CorpusSettings(train=((str(tmp_path / "wav.scp"), str(tmp_path / "text")),))
+    with pytest.raises(DataError, match=r"wav.scp .*text:1: names of utterances stand before") as caught:
+        recognise_kinds(settings)
+    assert "sed 's/^[^ ]* //'" in str(caught.value)
+    (tmp_path / "utt0 0.wav").touch()  # a name with a space
+    assert kinds(tmp_path / "pairs.tsv", "utt0 0.wav\ta cat\n") == ("sound", "text")
+
+
 @pytest.mark.parametrize("text", ["a long text " * 50, "a/b" * 200, "nul\0"])
 def test_texts_that_no_file_could_be_called_are_texts(text: str, tmp_path: Path) -> None:
     assert kinds(tmp_path / "pairs.tsv", f'"{text}"\t"x"\n' * 3) == ("text", "text")

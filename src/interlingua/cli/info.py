@@ -100,21 +100,21 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
             ("notes", "\n".join(imported["notes"])),
             ("made with", f"interlingua {made['interlingua']}, torch {made['torch']}"),
         ]
-    budget = (
-        f"{training['minutes']:g} minutes"
-        if "minutes" in training
-        else f"{training.get('max_steps'):,} steps"
-    )
+    given = {**training, **{key: made[key] for key in ("minutes", "max_steps") if key in made}}  # of --resume
+    budget = f"{given['minutes']:g} minutes" if given.get("minutes") else f"{given['max_steps']:,} steps"
     rows += [
         ("parameters", f"{made['parameters']:,}; vocabulary {vocabulary}"),
         ("tokenizers", made["data"]["tokenizers"]),
         ("data", made["data"]["summary"]),
         *_described(made["data"].get("description")),
         *_raced(made.get("race")),
+        *([("no race", made["data"]["no_race"])] if "no_race" in made["data"] else []),
+        ("settings", _settings(sizes, training)),
         (
             "training",
             f"{made['steps']:,} steps in {made['elapsed_s'] / 60:.1f} minutes "
-            f"(budget {budget}: {made['ended']}), weights of step {made['best_step']:,}",
+            f"(budget {budget}: {made['ended']}), weights of step {made['best_step']:,}"
+            + _predicted(made.get("bits_per_character")),
         ),
         ("made with", f"interlingua {made['interlingua']}, torch {made['torch']}, {made['device']}, "
                       f"{made['precision']}, {made['threads']} threads, seed {training.get('seed')}"),
@@ -124,6 +124,18 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
         compared = made.get("base_comparison", {}).get("summary")
         rows.append(("started from", f"{base_model}\n{compared}" if compared else base_model))
     return rows
+
+
+def _settings(sizes: dict[str, Any], training: dict[str, Any]) -> str:
+    """Those that are chosen by the data and the time, where nobody asks for others."""
+    found = [f"dropout {sizes['dropout']:g}"] if "dropout" in sizes else []
+    if "max_tokens" in training:
+        found.append(f"batches of {training['max_tokens']:,} tokens")
+    if "optimizer" in training:
+        found.append(f"{training['optimizer']} at {training['learning_rate']:g}")
+    if training.get("subword_sampling"):
+        found.append("subwords cut at random")
+    return ", ".join(found)
 
 
 def _engines(config: dict[str, Any]) -> str:
@@ -137,6 +149,10 @@ def _engines(config: dict[str, Any]) -> str:
     if importlib.util.find_spec("ctranslate2") is None:
         return "interlingua; or ctranslate2, after pip install 'interlingua[ctranslate2]'"
     return "interlingua, or --engine ctranslate2"
+
+
+def _predicted(bits: float | None) -> str:
+    return f"; they predict the validation targets with {bits:.2f} bits a character" if bits else ""
 
 
 def _described(description: dict[str, Any] | None) -> list[tuple[str, str]]:

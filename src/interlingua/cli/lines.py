@@ -36,6 +36,9 @@ __all__ = [
 STANDARD_INPUT, STANDARD_OUTPUT = "standard input", "standard output"
 COMPRESSED = COMPRESSIONS
 BLOCK_BYTES = 1 << 16
+WRITTEN: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"}
+"""How texts are written. A name of a file may hold what is not UTF-8: in JSON the escape is read as the same
+name again."""
 
 # A pause in the input is answered. The more lines have come, the longer they take, and the less it is noticed
 # that more are waited for.
@@ -185,18 +188,16 @@ def _identify(path: Path | None, stream: TextIO) -> os.stat_result | None:
 def _standard_output() -> TextIO:
     require_output()
     if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+        sys.stdout.reconfigure(**WRITTEN)
     return sys.stdout
 
 
 def _open_file(path: Path) -> TextIO:
-    # A name of a file may hold what is not UTF-8: in JSON the escape is read as the same name again.
-    written: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"}
     if path.suffix == ".gz":
-        return cast(TextIO, gzip.open(path, "wt", **written))
+        return cast(TextIO, gzip.open(path, "wt", **WRITTEN))
     if path.suffix == ".xz":
-        return cast(TextIO, lzma.open(path, "wt", **written))
-    return cast(TextIO, path.open("w", **written))
+        return cast(TextIO, lzma.open(path, "wt", **WRITTEN))
+    return cast(TextIO, path.open("w", **WRITTEN))
 
 
 def _decoded(arriving: Iterator[list[bytes]], name: str) -> Iterator[list[str]]:

@@ -41,6 +41,7 @@ LIVE_BLOCK_S = 0.5
 """Of a live sound."""
 FILES_AT_ONCE, SHORT_S = 64, 60.0
 """So many files that are at most so long go through the model together."""
+EMPTY_LINE = "the names of files"
 
 
 def transcribe(
@@ -119,6 +120,10 @@ def transcribe(
     form, count, unread = formats[0] if formats else None, 0, list[DataError]()
 
     def tell(error: DataError) -> None:
+        if error.where == EMPTY_LINE:
+            error = DataError(
+                error.what, where=f"{input or 'standard input'}:{count + 1}", accepted=error.accepted
+            )
         unread.append(error)
         print(f"interlingua: {error}", file=sys.stderr)
 
@@ -196,7 +201,7 @@ def _one_by_one(
 
 
 def _refuse_empty() -> Iterator[Translation]:
-    raise DataError("a line is empty", where="the names of files", accepted="The name of a sound file.")
+    raise DataError("the line is empty", where=EMPTY_LINE, accepted="The name of a sound file.")
     yield  # only then it is an iterator
 
 

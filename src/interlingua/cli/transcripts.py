@@ -25,6 +25,13 @@ class Heard:
     name: str
     samples: int = 0
 
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        from interlingua.sound.reading import SAMPLE_RATE
+
+        return self.samples / SAMPLE_RATE
+
     def count(self, blocks: Iterable[Any]) -> Iterator[Any]:
         """The same blocks, counted as they come."""
         for block in blocks:
@@ -51,7 +58,7 @@ def write_transcript(
     segments = _until_stopped(segments, stopped)
     if form in ("srt", "vtt"):
         words = (word for segment in segments for word in segment.words)
-        for text in format_captions(group_words(words), form):
+        for text in format_captions(group_words(words, lambda: heard.seconds), form):
             write(text)
     elif heard.name == STANDARD_INPUT and form is None:
         for segment in segments:
@@ -82,13 +89,11 @@ def _text(segments: Sequence[Translation]) -> str:
 
 def _as_json(heard: Heard, segments: Sequence[Translation]) -> dict[str, Any]:
     """A sound's transcript as plain values; times are in seconds."""
-    from interlingua.sound.reading import SAMPLE_RATE
-
     spans = [segment.span_s or (0.0, 0.0) for segment in segments]
     return {
         "file": heard.name,
         "text": _text(segments),
-        "seconds": round(heard.samples / SAMPLE_RATE, 3),
+        "seconds": round(heard.seconds, 3),
         "flags": list(dict.fromkeys(flag for segment in segments for flag in segment.flags)),
         "segments": [
             {"start": round(start, 3), "end": round(end, 3), "text": segment.text}

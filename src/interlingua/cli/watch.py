@@ -111,6 +111,7 @@ def _validated(event: Validated) -> str:
         saved = " · the model to start from"
     loss = f"validation loss {event.loss:.3f}"
     old = "".join(f" · {name} {score:.2f}" for name, score in event.old_metrics.items())
-    kinds = f" · new pairs:{metrics[2:]} · old pairs:{old[2:]}" if old else metrics
+    of = f" ({event.pairs:,} pairs)" if event.pairs else ""
+    kinds = f" · new pairs:{metrics[2:]} · old pairs:{old[2:]}{of}" if old else metrics + of
     between = f" · {1 - event.base_share:.0%} of the way from the base model" if event.base_share else ""
     return f"{duration(event.elapsed_s):>7}  step {event.step:,}  {loss}{kinds}{between}{saved}"

@@ -29,15 +29,18 @@ from interlingua.data.settings import CorpusFile
 from interlingua.data.sources import recognise_kinds
 from interlingua.data.split import SplitPart, split
 from interlingua.data.store import Store
-from interlingua.data.store_writer import FORMAT, Files, StoreWriter
+from interlingua.data.store_writer import FORMAT, SHOWN_FILES, Files, StoreWriter
 from interlingua.data.unknown import is_hardly_known
 from interlingua.errors import BundleError, DataError, OutputError
+from interlingua.kinds import SPECIALS
 from interlingua.pictures.settings import PictureSettings
 from interlingua.text.columns import check_tag
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings
 
 __all__ = ["Prepared", "prepare"]
 
+SHOWN_WORDS = 5
+"""Of a closed list."""
 WATCHED_SOURCES = 100_000
 """Validation sources that are looked for among the training sources, at most."""
 
@@ -256,10 +259,14 @@ def _write(
         report[f"{name}_stored"], report["unknown"][name] = len(store), store.unknown
         origin = reports.get(name, reports["train"])
         if store.odd_files["count"]:
-            origin.findings["odd_files"] = store.odd_files
+            before = origin.findings.get("odd_files", {"count": 0, "examples": []})
+            origin.findings["odd_files"] = {
+                "count": before["count"] + store.odd_files["count"],
+                "examples": (before["examples"] + store.odd_files["examples"])[:SHOWN_FILES],
+            }
         for reason, count in store.left_out.items():
             origin.leave_out(reason, count, store.places.get(reason, []))
-    _refuse_unknown(report["unknown"], train, valid, given_tokenizers is not None)
+    _refuse_unknown(report["unknown"], train, valid, given_tokenizers)
     report.update({name: part.as_dict() for name, part in reports.items()})
     # What the pairs look like is shown, but only on this machine: a report goes with a published model.
     report["first_pairs"] = train.first_pairs[:SHOWN_PAIRS]
@@ -305,8 +312,9 @@ def _write_stores(
 
 
 def _refuse_unknown(
-    unknown: dict[str, dict[str, dict[str, Any]]], train: Corpus, valid: Corpus | None, given: bool
-) -> None:
+    unknown: dict[str, dict[str, dict[str, Any]]], train: Corpus, valid: Corpus | None,
+    given: TokenizerPair | None,
+) -> None:  # fmt: skip
     """Raises a DataError when a vocabulary knows hardly anything of the texts of a file."""
     for part, corpus in (("train", train if given else None), ("valid", valid)):
         for side, counts in unknown[part].items():
@@ -314,7 +322,12 @@ def _refuse_unknown(
                 continue
             known_by = "the model to start from" if given else "the vocabulary of the training pairs"
             advice = "Are these the right file and the right columns?"
-            if given:
+            own = given and getattr(given, side)
+            if own and own.kind == "words":
+                known = ", ".join(own.pieces(range(len(SPECIALS), len(SPECIALS) + SHOWN_WORDS)))
+                known_by += f", which has {len(own) - len(SPECIALS):,} words, such as {known}"
+                advice = "No other word can come of it. To learn others, train anew, without --from."
+            elif given:
                 advice += " Another alphabet is learnt only from the beginning, without --from."
                 letters = "".join(counts["examples"])
                 if letters.islower() or letters.isupper():

@@ -18,7 +18,7 @@ from interlingua.data.columns import Columns, find_columns, has_names
 from interlingua.data.file_account import FileAccount
 from interlingua.data.member import AnyFile
 from interlingua.data.opening import HEAD, ChangeDetector, open_text
-from interlingua.data.recognition import encoding_advice, recognise_form
+from interlingua.data.recognition import JSON_LINES, encoding_advice, recognise_form
 from interlingua.errors import DataError
 from interlingua.text.columns import COLUMN_END
 
@@ -112,6 +112,8 @@ def read_jsonl(
             columns than the first.
     """
     account = account or FileAccount()
+    if file.suffix.lower() == ".json":
+        _refuse_whole_json(file)
     first: tuple[int, object] | None = None
     for account.place, line in enumerate(read_lines(file, changes), start=1):
         line = line.removeprefix(MARK)
@@ -140,6 +142,14 @@ def read_jsonl(
             )  # fmt: skip
         _refuse_part(record, sources, where)
         yield COLUMN_END.join(sources), account.one_line(_text(record, keys[1], where))
+
+
+def _refuse_whole_json(file: AnyFile) -> None:
+    """Raises a DataError for a file that is one array, or COCO's object."""
+    form = recognise_form(head := _head(file), file)
+    if form and form[0] != JSON_LINES:
+        found = head.split(b"\n", 1)[0].decode(errors="replace")
+        raise DataError(form[0], where=f"{file}:1", found=found, accepted=form[1])
 
 
 def _refuse_part(record: Mapping[str, object], sources: Sequence[str], where: str) -> None:

@@ -47,6 +47,7 @@ _ENCODING_MARKS = [
     (b"\xfe\xff", "UTF-16"),
 ]
 SOUND_ENDS = (".flac", ".wav", ".mp3", ".ogg", ".opus", ".sph")
+JSON_LINES = "the file looks like JSON lines"
 _COCO = re.compile(r"""\s*\{\s*"(info|images|licenses|annotations)"\s*:\s*[{\[]""")
 _OTHER_ENCODINGS = (
     "Its encoding cannot be told from the bytes (windows-1251 for Cyrillic, windows-1250, shift_jis, "
@@ -88,7 +89,7 @@ def refuse_foreign_text(head: bytes, path: AnyFile) -> None:
         for mark, what, suffix in ((b"<tmx", "a translation memory (TMX)", "tmx"),
                                    (b"<xliff", "an XLIFF document", "xliff")):  # fmt: skip
             if mark in start:
-                advice = f"Let its name end with .{suffix}, or: --set data.format={suffix}"
+                advice = f"Let its name end with .{suffix} (or, in training, --set data.format={suffix})"
                 raise _foreign(path, what, advice)
         raise _foreign(path, "an XML document", "Of XML, TMX and XLIFF are read.")
     if start.startswith((b"<!doctype html", b"<html")) and b"</html>" not in start.split(b"\n", 1)[0]:
@@ -148,7 +149,7 @@ def recognise_form(head: bytes, path: AnyFile) -> tuple[str, str] | None:
             f".annotations[] | [$names[.image_id|tostring], .caption] | @tsv' {_quoted(path)} > pairs.tsv"
         )
     if lines[0].lstrip().startswith("{") and _is_json(lines[0]):
-        return "the file looks like JSON lines", f"Call it {path.stem}.jsonl, or: --set data.format=jsonl"
+        return JSON_LINES, f"Call it {path.stem}.jsonl (or, in training, --set data.format=jsonl)"
     if lines[0].lstrip().startswith("[") and path.suffix.lower() == ".json":
         return (
             "the file looks like one JSON array",
@@ -203,7 +204,7 @@ def _recognise_separator(lines: list[str], path: AnyFile) -> tuple[str, str] | N
             and (len(lines) > 2 or quoted or path.suffix.lower() == ".csv")
         ):
             return f"the file looks like CSV ({separated} between columns)", (
-                f"Call it {path.stem}.csv, or: --set data.format=csv"
+                f"Call it {path.stem}.csv (or, in training, --set data.format=csv)"
             )
     if all(len(re.split(r" {2,}", line.strip())) == 2 for line in lines):
         return "the tabs seem to have become spaces", "Each line is: source, a tab, target."

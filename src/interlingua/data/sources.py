@@ -133,6 +133,8 @@ def _kind_of(
                 accepted=f"If the first line holds the names of the columns: --columns {columns}\n"
                 f"  Else put it right; and if all {side}s are texts: --set data.{side}_kind=text",
             )  # fmt: skip
+        if root is not None:
+            _refuse_names_of_utterances(names, places, root)
         return kind
     if root is not None:
         _refuse_nearly_names(names, places, root)
@@ -160,6 +162,19 @@ def _refuse_nearly_names(names: Sequence[str], places: Sequence[str], root: Path
                 "  If these are texts to learn: --set data.source_kind=text",
             )  # fmt: skip
     _refuse_without_ends(names, places, root)
+
+
+def _refuse_names_of_utterances(names: Sequence[str], places: Sequence[str], root: Path) -> None:
+    """Raises a DataError where a name and a space stand before names of files, as in Kaldi's lists."""
+    found = [name.strip().partition(" ")[2] for name in names]
+    there = [rest for name, rest in zip(names, found, strict=True)
+             if rest and is_file(root / rest) and not is_file(root / name.strip())]  # fmt: skip
+    if 2 * len(there) > len(names):
+        raise DataError(
+            "names of utterances stand before those of the files, as in Kaldi's lists", where=places[0],
+            found=names[0], accepted=f"There is {root / there[0]}. Take the first word off each line, "
+            "of the list of texts as well where that is another file: sed 's/^[^ ]* //' LIST > NEW",
+        )  # fmt: skip
 
 
 def _refuse_without_ends(names: Sequence[str], places: Sequence[str], root: Path) -> None:

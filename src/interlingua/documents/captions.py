@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, NamedTuple, Protocol
 
 __all__ = ["Caption", "TimedWord", "format_captions", "group_words"]
@@ -35,10 +36,17 @@ class Caption(NamedTuple):
     lines: tuple[str, ...]
 
 
-def group_words(words: Iterable[TimedWord]) -> Iterator[Caption]:
+def group_words(
+    words: Iterable[TimedWord], seconds: Callable[[], float] = lambda: math.inf
+) -> Iterator[Caption]:
     """Captions of words in the order of time: broken at pauses, and before they are too long to be read.
 
-    A caption stays a second at least, unless the next one begins sooner; none begins before the last ends.
+    A caption stays a second at least, unless the next one begins or the sound ends sooner; none begins before
+    the last ends.
+
+    Args:
+        words: as they come.
+        seconds: how long the sound is; asked once the words have ended.
     """
     waiting: Caption | None = None
     for group in _groups(words):
@@ -48,7 +56,7 @@ def group_words(words: Iterable[TimedWord]) -> Iterator[Caption]:
             yield waiting._replace(end_s=max(waiting.start_s, min(waiting.end_s, start)))
         waiting = caption
     if waiting is not None:
-        yield waiting
+        yield waiting._replace(end_s=max(waiting.start_s, min(waiting.end_s, seconds())))
 
 
 def format_captions(captions: Iterable[Caption], kind: Literal["srt", "vtt"]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -110,9 +110,12 @@ class Transcriber:
             DataError: a file cannot be read or is silent, or an array holds no samples.
         """
         settings = SearchSettings.parse({**self.settings.model_dump(), **changes}, where="search")
-        if isinstance(sounds, str | Path | np.ndarray):
+        if isinstance(sounds, str | Path | np.ndarray | Mapping | Set):
+            accepted = "A list of sounds; of one sound: [sound]."
+            if isinstance(sounds, Mapping):
+                accepted = f"A list of names of files, or of samples at {SAMPLE_RATE:,} Hz: [sound['array']]."
             raise DataError("this takes a list or the like", where="sounds", found=type(sounds).__name__,
-                            accepted="A list of sounds; of one sound: [sound].")  # fmt: skip
+                            accepted=accepted)  # fmt: skip
         translations: list[Translation] = []
         for some in chunks(enumerate(sounds), SOUNDS_AT_ONCE):
             pieces = [piece for number, sound in some for piece in self.split(sound, number)]

@@ -13,7 +13,15 @@ from interlingua.sound.description import SoundDescription
 from interlingua.text.description import Description
 from interlingua.text.tokenizer import TokenizerPair
 
-__all__ = ["MAX_LOST", "Candidate", "choose_turn", "propose", "propose_for_sound", "rounds"]
+__all__ = [
+    "MAX_LOST",
+    "Candidate",
+    "choose_turn",
+    "enough_for_a_race",
+    "propose",
+    "propose_for_sound",
+    "rounds",
+]
 
 SUBWORDS, ARCHITECTURES = ("unigram", "bpe"), ("recurrent", "transformer")
 MAX_PAIRS = 300_000
@@ -28,6 +36,10 @@ FINE_TUNING_PART = 3
 """The same of a race of learning rates: in a short fine-tuning, the rate decides more than the time."""
 MIN_TURN_S, MIN_TURN_STEPS = 8.0, 80
 """Shorter turns tell little."""
+MIN_TURN_UPDATES = 40
+"""Of a turn in seconds: a slow or busy machine may make a dozen, after which all models know as little."""
+ENOUGH_MINUTES = [*range(1, 60), *range(60, 600, 10), *range(600, 10_000, 60)]
+"""Among which a budget is found that a race would have time in."""
 
 
 CLOSED_WORDS, SUBWORD_HOURS, SOUND_SUBWORDS = 20, 5.0, 500
@@ -99,8 +111,9 @@ def rounds(racers: int) -> Iterator[tuple[int, int]]:
 
 
 def choose_turn(
-    minutes: float | None, max_steps: int | None, racers: int, *, fine_tuning: bool = False
-) -> float | None:
+    minutes: float | None, max_steps: int | None, racers: int, *, fine_tuning: bool = False,
+    updates_per_s: float = math.inf,
+) -> float | None:  # fmt: skip
     """The length of a turn of the first round, in seconds or, of a budget of steps, in steps.
 
     Args:
@@ -108,6 +121,7 @@ def choose_turn(
         max_steps: of the budget, where it is none of time.
         racers: how many there are.
         fine_tuning: whether they race for the learning rate of a model that was trained before.
+        updates_per_s: that one of them makes, about.
 
     Returns:
         None where the budget is too short for a race, or there is nobody to race against.
@@ -118,7 +132,23 @@ def choose_turn(
     part = FINE_TUNING_PART if fine_tuning else PART
     if minutes is not None:
         turn = 60 * minutes / (part + 60 * minutes / LONG_S) / turns
-        return turn if turn >= MIN_TURN_S else None
+        return turn if turn >= max(MIN_TURN_S, MIN_TURN_UPDATES / updates_per_s) else None
     assert max_steps is not None, "a plan has a budget"
     steps = int(max_steps / (part + max_steps / LONG_STEPS) / turns)
     return steps if steps >= MIN_TURN_STEPS else None
+
+
+def enough_for_a_race(by_minutes: bool, racers: int, updates_per_s: float) -> str:
+    """The budget that so many would need to race, as an option.
+
+    Args:
+        by_minutes: whether it is to be of time, not of steps.
+        racers: how many there are.
+        updates_per_s: that one of them makes, about.
+    """
+    if by_minutes:
+        found = (each for each in ENOUGH_MINUTES
+                 if choose_turn(each, None, racers, updates_per_s=updates_per_s) is not None)  # fmt: skip
+        return f"--minutes {next(found, ENOUGH_MINUTES[-1])}"
+    steps = (each for each in range(100, 100_000, 100) if choose_turn(None, each, racers) is not None)
+    return f"--max-steps {next(steps)}"

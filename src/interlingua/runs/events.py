@@ -94,6 +94,8 @@ class Validated:
     """How much of the base model is in the weights: they are in between, so as to forget less."""
     latest: bool = False
     """Whether it is the last weights that are asked for, whatever their score."""
+    pairs: int = 0
+    """That the metrics are of; all of them, or as many as there was time for."""
 
 
 @dataclass(frozen=True)

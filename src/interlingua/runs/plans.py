@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,9 +20,17 @@ from interlingua.engine.device import choose_device
 from interlingua.errors import ConfigurationError
 from interlingua.inference.bundle import Bundle, LengthStatistics, load_bundle
 from interlingua.kinds import FileCodec
+from interlingua.model.presets import PRESETS
 from interlingua.pictures.settings import PictureSettings
 from interlingua.runs.base_codec import describe_codec_of_base
-from interlingua.runs.candidates import MAX_LOST, Candidate, choose_turn, propose, propose_for_sound
+from interlingua.runs.candidates import (
+    MAX_LOST,
+    Candidate,
+    choose_turn,
+    enough_for_a_race,
+    propose,
+    propose_for_sound,
+)
 from interlingua.runs.data_facts import describe_data, facts_of_base, measure_data_facts, saved_facts
 from interlingua.runs.directory import refuse_overlap
 from interlingua.runs.experiment import (
@@ -42,14 +51,14 @@ from interlingua.runs.fine_tuning import (
 )
 from interlingua.runs.inputs import Inputs, copy_streams, find_again, pair_files
 from interlingua.runs.lengths import describe_outliers, measure_lengths
-from interlingua.runs.machine import choose_fewer_threads
+from interlingua.runs.machine import choose_fewer_threads, measure_throughput
 from interlingua.runs.manifest import Manifest
 from interlingua.runs.picture_recipes import choose_picture_recipe
 from interlingua.runs.recipes import (
     choose_recipe,
     default_steps,
     epoch_tokens,
-    measure_preset,
+    measured_settings,
     tokens_of_batch,
 )
 from interlingua.runs.sizes import refuse_other_architecture, refuse_too_large
@@ -65,6 +74,7 @@ from interlingua.text.tokenizer import Tokenizer, TokenizerPair, TokenizerSettin
 __all__ = ["Plan", "load_plan", "load_racing_plans", "make_plans"]
 
 
+ARCHITECTURE_NAMES = {"recurrent": "lstm", "transformer": "transformer"}
 TOKENIZER_KEYS = {"source", "target", "vocabulary_size", "joint", "source_model", "target_model"}
 """Those that choose a tokenization."""
 
@@ -82,6 +92,8 @@ class Plan(NamedTuple):
     """The files as they were read, of a run that is started."""
     name: str = ""
     """Such as "characters + lstm"."""
+    updates_per_s: float = math.inf
+    """That are made, about, where that was found out."""
 
 
 def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -> list[Plan]:
@@ -248,10 +260,16 @@ def _compete(
             description, prepared.tokenizers, len(prepared.train), plans[0].experiment.model.architecture,
             any_tokenizer=any_tokenizer, any_model=given.preset is None and not values.get("model"),
         )  # fmt: skip
-    if choose_turn(training.minutes, training.max_steps, 1 + len(others)) is None:
+    racers, updates_per_s = 1 + len(others), plans[0].updates_per_s
+    if choose_turn(training.minutes, training.max_steps, racers, updates_per_s=updates_per_s) is None:
         if others:
-            what = f"which of {1 + len(others)} models suits the data best"
-            plans[0].notes.append(f"no race: the budget is too short to find out {what}")
+            enough = enough_for_a_race(training.minutes is not None, racers, updates_per_s)
+            names = [plans[0].name, *(_name_of(other, plans[0].name) for other in others)]
+            no_race = (
+                f"no race between {', '.join(names)}: for that the budget here would have to be {enough}"
+            )
+            prepared.report["no_race"] = f"{no_race}; {plans[0].name} by experience"
+            plans[0].notes.append(prepared.report["no_race"])
         return plans
     for other in others:
         settings = TokenizerSettings.parse({**values.get("tokenizer", {}), **other.tokenizer}, where)
@@ -264,6 +282,9 @@ def _compete(
         if lost:
             more = f"more than {given.data.max_length:,} ids on a side with this vocabulary"
             plans[-1].notes.append(f"training pairs left out beside those above: {lost:,} ({more})")
+    if len(plans) > 1:
+        for plan, when in zip(plans, ["first candidate", *["goes on with"] * len(others)], strict=False):
+            plan.notes[:] = [f"{when}: {note}" if note.startswith("preset ") else note for note in plan.notes]
     return plans
 
 
@@ -274,8 +295,13 @@ def _suggest(
     given = parse_given(values, where)
     architecture = candidate.architecture or (given.model.architecture if values.get("model") else None)
     if prepared.train.source_kind == "sound":
-        measure = functools.cache(functools.partial(measure_preset, given.training, prepared, device))
-        recipe = choose_sound_recipe(given.preset, given.training, prepared.train, measure)
+
+        @functools.cache
+        def throughput(preset: str) -> float:
+            settings = measured_settings(given.training, preset)
+            return measure_throughput(PRESETS[preset], settings, prepared, device)
+
+        recipe = choose_sound_recipe(given.preset, given.training, prepared.train, throughput)
     elif "picture" in (prepared.train.source_kind, prepared.train.target_kind):
         recipe = choose_picture_recipe(given.preset, given.training, prepared, device)
     else:
@@ -285,7 +311,7 @@ def _suggest(
     experiment = Experiment.parse(_keep_length_penalty(merge(chosen, values)), where)
     plan = _complete(experiment.model_copy(update=dict(shared)), prepared, device, facts)
     plan.notes.insert(0, recipe.reason)
-    return plan._replace(name=_name(experiment, prepared))
+    return plan._replace(name=_name(experiment, prepared), updates_per_s=recipe.updates_per_s)
 
 
 def _complete(experiment: Experiment, prepared: Prepared, device: torch.device, facts: TextFacts) -> Plan:
@@ -295,6 +321,14 @@ def _complete(experiment: Experiment, prepared: Prepared, device: torch.device, 
         experiment, note = _with_default_budget(experiment, prepared)
         notes.append(note)
     return Plan(experiment, prepared, measure_lengths(prepared.train), facts, notes)
+
+
+def _name_of(candidate: Candidate, suggested: str) -> str:
+    """What a candidate would be called beside the suggested plan; see _name."""
+    kind, model = suggested.split(" + ")
+    kinds = [candidate.tokenizer.get(side) for side in ("source", "target")]
+    kind = " to ".join(dict.fromkeys(each for each in kinds if each)) or kind
+    return f"{kind} + {ARCHITECTURE_NAMES.get(candidate.architecture or '', model)}"
 
 
 def _name(experiment: Experiment, prepared: Prepared) -> str:

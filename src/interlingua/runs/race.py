@@ -46,6 +46,8 @@ HOPELESS = 1.5
 NEAR, CLEAR = 1.02, 1.0
 """The last two, of which one's bits are at most so many times the other's, are judged by what they make of
 validation pairs, if their scores are so many points apart."""
+FEW_UPDATES = 40
+"""After fewer all models know as little, which is said."""
 KEPT_GAIN = 0.75
 """A gentler rate is taken for near only where it has won so much of what the best has won over the base
 model: small differences are all that there is early in a training."""
@@ -161,12 +163,16 @@ class Standing:
         return min(NEAR * best, self.base_bits - KEPT_GAIN * (self.base_bits - best))
 
     def __str__(self) -> str:
-        bits = " · ".join(f"{name} {racer.bits[-1]:.2f}" for name, racer in self.ranked)
+        bits = " · ".join(
+            f"{name} {racer.bits[-1]:.2f} after {racer.steps:,} updates" for name, racer in self.ranked
+        )
         seconds = self.elapsed_s - self.began_s
         scores = " · ".join(f"{name} {racer.score:.2f}" for name, racer in self.ranked
                             if racer.score is not None)  # fmt: skip
         near = f"; near each other, so by {self.metric} if that differs: {scores}" if self.metric else ""
         (_, winner), *others = self.ranked
+        if self.base is None and min(racer.steps for racer in self.racers.values()) < FEW_UPDATES:
+            near += "; so few updates are a weak hint"
         if self.base is not None and any(
             len(other.bits) == len(winner.bits) and other.bits[-1] < winner.bits[-1] for _, other in others
         ):

@@ -16,11 +16,11 @@ from interlingua.data.store import Store
 from interlingua.errors import ConfigurationError, nearest
 from interlingua.kinds import SPECIALS
 from interlingua.model.presets import PRESETS
-from interlingua.runs.machine import Throughput, measure_throughput
+from interlingua.runs.machine import Pace, PaceOf, measure_pace
 from interlingua.text.tokenizer import TokenizerPair
 from interlingua.training.settings import TrainingSettings
 
-__all__ = ["Recipe", "choose_recipe", "default_steps", "epoch_tokens", "measure_preset", "tokens_of_batch"]
+__all__ = ["Recipe", "choose_recipe", "default_steps", "epoch_tokens", "measured_settings", "tokens_of_batch"]
 
 PAPER_TRAINING: Mapping[str, Any] = {
     # Vaswani et al. 2017, 5.3: Adam with Eq. 3's rate, no clipping, no decay.
@@ -75,12 +75,18 @@ NARROW = (Default(2e5, "letters", 1024), Default(math.inf, "letters", 2048, long
 COMMANDS = (Default(math.inf, "tiny", 1024),)
 """As NARROW, for words of a closed list on both sides, where an answer is exact or wrong."""
 
+WHY = {
+    WIDE: "for subwords, or many kinds of tokens",
+    NARROW: "for few kinds of tokens",
+    COMMANDS: "for words of short lists",
+}
+
 DEFAULT_PRESET = {"recurrent": "lstm"}
 """Of an architecture when no preset is asked for; the Transformer has no line: the data chooses its own."""
 
-SHORT_BUDGET = 4e6
+SHORT_BUDGET, SHORT_BUDGET_BATCH = 4e6, 1024
 """Target tokens of a budget of time below which an LSTM is ahead of a Transformer on letters and sounds, and
-above it behind: some ten minutes on two cores."""
+above it behind, by what it sees with Muon in such batches: some ten minutes on two cores."""
 LONG_BUDGET = 2e7
 """Target tokens of a budget in which a wider model of letters is ahead: half an hour on two cores."""
 
@@ -110,15 +116,18 @@ RECURRENT_REGULARISATION = (Regularisation(15, 0.0), Regularisation(150, 0.2), R
 """Of recurrent models, which learn letters by heart sooner (benchmarks/results/recipes.md, "Letters in five
 minutes: dropout of the LSTM")."""
 
-MIN_MAX_TOKENS = 512
-"""A short time does not make batches smaller than this."""
+MIN_MAX_TOKENS = {"muon": 512, "adamw": 256}
+"""A short time does not make batches smaller than this; Muon's updates take as long for smaller ones."""
+MUON_GAIN = 1.5
+"""An update by Muon is worth about so many by AdamW: where as many more of these fit into the time, they are
+better (benchmarks/results/recipes.md, "Muon on a slow machine")."""
 
 SUBWORD_SAMPLING = {"unigram": 0.5, "bpe": 0.1}
 """training.subword_sampling for each kind of subwords: Kudo 2018; Provilkov et al. 2020."""
 
 LEARNING_RATES: Mapping[str, Mapping[str, float]] = {
     "muon": {"mini": 1e-2},
-    "adamw": {"tiny": 1e-3, "letters": 3e-3, "mini": 3e-3},
+    "adamw": {"tiny": 1e-3, "letters": 3e-3, "mini": 3e-3, "lstm": 3e-3},
 }
 """Peaks of the learning rate by optimizer and preset, where they are not the optimizer's default."""
 DEFAULT_LEARNING_RATE = {"muon": 6e-3, "adamw": 1.5e-3}
@@ -138,11 +147,13 @@ class Recipe(NamedTuple):
 
     values: dict[str, Any]
     reason: str
+    updates_per_s: float = math.inf
+    """That are made, about, where that was found out."""
 
 
 def choose_recipe(
     preset: str | None, architecture: str | None, training: TrainingSettings, prepared: Prepared,
-    device: torch.device, throughput: Throughput | None = None,
+    device: torch.device, pace_of: PaceOf | None = None,
 ) -> Recipe:  # fmt: skip
     """The recipe that fits the data, the budget and the device, of the sizes asked for if any were.
 
@@ -155,7 +166,7 @@ def choose_recipe(
         training: of which the budget counts.
         prepared: the data.
         device: what will train.
-        throughput: of presets, for a budget of time; measured when not given.
+        pace_of: presets, for a budget of time; measured when not given.
 
     Raises:
         ConfigurationError: there is no such preset.
@@ -167,42 +178,40 @@ def choose_recipe(
         model = PRESETS[preset].model_dump()
         values = {"model": model, "training": dict(PAPER_TRAINING), "search": PAPER_SEARCH}
         return Recipe(values, f"preset {preset}")
-    if throughput is None:
-        throughput = functools.cache(functools.partial(measure_preset, training, prepared, device))
-    return _fit_recipe(preset, architecture, training, prepared, device, throughput)
+
+    @functools.cache
+    def measure(preset: str) -> Pace:
+        return measure_pace(PRESETS[preset], measured_settings(training, preset), prepared, device)
+
+    return _fit_recipe(preset, architecture, training, prepared, device, pace_of or measure)
 
 
-def measure_preset(
-    training: TrainingSettings, prepared: Prepared, device: torch.device, preset: str
-) -> float:
-    """How fast a preset is trained, in target tokens a second (see machine.py)."""
+def measured_settings(training: TrainingSettings, preset: str) -> TrainingSettings:
+    """With what a preset is tried, to see how fast it is trained (see machine.py)."""
     given = {name: getattr(training, name) for name in training.model_fields_set}
-    return measure_throughput(
-        PRESETS[preset],
-        TrainingSettings(**{"optimizer": choose_optimizer(preset), **given}),
-        prepared,
-        device,
-    )
+    return TrainingSettings(**{"optimizer": default_optimizer(preset), **given})
 
 
 def _fit_recipe(
     preset: str | None, architecture: str | None, training: TrainingSettings, prepared: Prepared,
-    device: torch.device, throughput: Throughput,
+    device: torch.device, pace_of: PaceOf,
 ) -> Recipe:  # fmt: skip
     tokens, target = target_tokens(prepared.train), prepared.tokenizers.target
     narrow = max(map(len, prepared.tokenizers)) < SMALL_VOCABULARY and tokens < LARGE_DATA
     defaults = WIDE if not narrow else COMMANDS if are_commands(prepared.tokenizers) else NARROW
     default = next(default for default in defaults if tokens < default.below_tokens)
     an_epoch = epoch_tokens(prepared)
+    why = "as asked" if preset else WHY[defaults]
     if preset is None and architecture is None and defaults is NARROW:
-        architecture = choose_architecture(training, throughput)
+        architecture = choose_architecture(training, pace_of)
+        why += " in a short time" if architecture == "recurrent" else ""
     if preset is None:
         preset = DEFAULT_PRESET.get(architecture or "") or choose_preset(
-            training, default, prepared, device, throughput
+            training, default, prepared, device, pace_of
         )
-    max_tokens = choose_max_tokens(training, preset, default, throughput)
+    max_tokens, optimizer = choose_updates(training, preset, default, pace_of)
     batch_tokens = tokens_of_batch(prepared.train, max_tokens)
-    seen = expected_tokens(training, preset, batch_tokens, an_epoch, throughput)
+    seen = expected_tokens(training, preset, batch_tokens, an_epoch, optimizer, pace_of)
     epochs = seen / an_epoch
     is_recurrent = PRESETS[preset].architecture == "recurrent"
     of_letters = RECURRENT_REGULARISATION if is_recurrent else NARROW_REGULARISATION
@@ -210,7 +219,6 @@ def _fit_recipe(
     regularisation = next(row for row in regularisations if epochs < row.below_epochs)
     dropout = regularisation.dropout
     sampling = SUBWORD_SAMPLING.get(target.kind, 0.0) if regularisation.samples_subwords else 0.0
-    optimizer = training.optimizer if "optimizer" in training.model_fields_set else choose_optimizer(preset)
     values = {
         "model": {**PRESETS[preset].model_dump(), "dropout": dropout},
         "training": {
@@ -225,10 +233,13 @@ def _fit_recipe(
         values["training"]["decode_pairs"] = choose_decode_pairs(training, seen, prepared.valid)
     chosen = f"preset {preset}, dropout {dropout}, batches of {max_tokens:,} tokens, {optimizer}"
     chosen += ", subwords cut at random" if sampling else ""
-    reason = f"{tokens:,} target tokens of {len(target):,} kinds, for some {epochs:,.0f} passes"
-    if training.minutes is not None:
-        reason += f" at {throughput(preset):,.0f} tokens/s"
-    return Recipe(values, f"{chosen}: there are {reason}")
+    passes = f"{epochs:,.0f} times" if epochs >= 2 else f"{epochs:,.1f} times"
+    reason = f"{why}; {tokens:,} target tokens (of {len(target):,} kinds), each seen about {passes}"
+    if training.minutes is None:
+        return Recipe(values, f"{chosen}: {reason}")
+    tokens_per_s = pace_of(preset).throughput(batch_tokens, optimizer)
+    updates_per_s = tokens_per_s / (batch_tokens * training.accumulate)
+    return Recipe(values, f"{chosen}: {reason} at {tokens_per_s:,.0f} tokens/s", updates_per_s)
 
 
 def are_commands(tokenizers: TokenizerPair) -> bool:
@@ -237,45 +248,53 @@ def are_commands(tokenizers: TokenizerPair) -> bool:
     return len(words) == 2 and all(median(map(len, side)) > 2 for side in words)
 
 
-def choose_architecture(training: TrainingSettings, throughput: Throughput) -> str:
+def choose_architecture(training: TrainingSettings, pace_of: PaceOf) -> str:
     """What learns letters and sounds best in the time, as far as it was tried."""
-    lstm = DEFAULT_PRESET["recurrent"]
-    short = training.minutes is not None and 60 * training.minutes * throughput(lstm) < SHORT_BUDGET
-    return "recurrent" if short else "transformer"
+    if training.minutes is None:
+        return "transformer"
+    tokens_per_s = pace_of(DEFAULT_PRESET["recurrent"]).throughput(SHORT_BUDGET_BATCH, "muon")
+    return "recurrent" if 60 * training.minutes * tokens_per_s < SHORT_BUDGET else "transformer"
 
 
 def choose_preset(
-    training: TrainingSettings, default: Default, prepared: Prepared, device: torch.device,
-    throughput: Throughput,
+    training: TrainingSettings, default: Default, prepared: Prepared, device: torch.device, pace_of: PaceOf,
 ) -> str:  # fmt: skip
     """The Transformer for data of some size, within the budget and on the device."""
     if default.preset == "base" and device.type == "cpu":
         return "small"
     if not default.long_preset:
         return default.preset
-    max_tokens = choose_max_tokens(training, default.preset, default, throughput)
+    max_tokens, optimizer = choose_updates(training, default.preset, default, pace_of)
     batch_tokens, an_epoch = tokens_of_batch(prepared.train, max_tokens), epoch_tokens(prepared)
-    expected = expected_tokens(training, default.preset, batch_tokens, an_epoch, throughput)
+    expected = expected_tokens(training, default.preset, batch_tokens, an_epoch, optimizer, pace_of)
     return default.long_preset if expected >= LONG_BUDGET else default.preset
 
 
-def choose_optimizer(preset: str) -> str:
-    """What trains a preset best, as far as it was tried (benchmarks/results/recipes.md)."""
+def default_optimizer(preset: str) -> str:
+    """What trains a preset best where nothing is slow, as far as it was tried (results/recipes.md)."""
     return "adamw" if preset == "tiny" else "muon"
 
 
-def choose_max_tokens(
-    training: TrainingSettings, preset: str, default: Default, throughput: Throughput
-) -> int:
-    """Tokens of a batch: what was asked for, else what fits the data and the time."""
-    max_tokens = default.max_tokens
-    if "max_tokens" in training.model_fields_set:
-        return training.max_tokens
-    if training.minutes is not None:
-        seen = 60 * training.minutes * throughput(preset)
-        while seen < default.min_updates * max_tokens and max_tokens > MIN_MAX_TOKENS:
-            max_tokens //= 2
-    return max_tokens
+def choose_updates(
+    training: TrainingSettings, preset: str, default: Default, pace_of: PaceOf
+) -> tuple[int, str]:
+    """Tokens of a batch, and the optimizer: what was asked for, else what fits the data and the time."""
+    given = training.model_fields_set
+    optimizer = training.optimizer if "optimizer" in given else default_optimizer(preset)
+    max_tokens = training.max_tokens if "max_tokens" in given else default.max_tokens
+    if training.minutes is None:
+        return max_tokens, optimizer
+    pace, seconds = pace_of(preset), 60 * training.minutes
+    while True:
+        if "optimizer" not in given and optimizer == "muon":
+            with_muon, without = (pace.throughput(max_tokens, each) for each in ("muon", "adamw"))
+            if without > MUON_GAIN * with_muon:
+                optimizer = "adamw"
+        least = MIN_MAX_TOKENS[optimizer]
+        enough = seconds * pace.throughput(max_tokens, optimizer) >= default.min_updates * max_tokens
+        if "max_tokens" in given or enough or max_tokens <= least:
+            return max_tokens, optimizer
+        max_tokens //= 2
 
 
 def choose_decode_pairs(training: TrainingSettings, seen: float, valid: Store) -> int:
@@ -292,11 +311,12 @@ def choose_decode_pairs(training: TrainingSettings, seen: float, valid: Store) -
 
 
 def expected_tokens(
-    training: TrainingSettings, preset: str, batch_tokens: float, tokens: int, throughput: Throughput
-) -> float:
+    training: TrainingSettings, preset: str, batch_tokens: float, tokens: int, optimizer: str,
+    pace_of: PaceOf,
+) -> float:  # fmt: skip
     """Target tokens that the budget lets be seen, about."""
     if training.minutes is not None:
-        return 60 * training.minutes * throughput(preset)
+        return 60 * training.minutes * pace_of(preset).throughput(batch_tokens, optimizer)
     update_tokens = batch_tokens * training.accumulate
     return (training.max_steps or default_steps(tokens, update_tokens)) * update_tokens
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -33,8 +34,8 @@ from interlingua.version import __version__
 
 __all__ = ["Machine", "Session", "build_learner", "carry_out_session"]
 
-FEW_STEPS = 100
-"""A model of fewer updates writes nothing that makes sense."""
+FEW_STEPS, HARDLY_ANY_STEPS = 1_000, 100
+"""After fewer more time is worth most; a model of still fewer writes nothing that makes sense."""
 SMALL_SHARE_LEFT = 0.7
 """Of the minutes: when less is left for training, that is said."""
 
@@ -158,7 +159,8 @@ def _race(session: Session, race: Race, stopped: threading.Event) -> Generator[E
     yield Note(str(race.standing))
     plan = race.plans[race.standing.left[0]]
     if plan is not session.plans[0] and plan.experiment.base_model is None:
-        for text in (f"vocabulary: {plan.prepared.report['tokenizers']}", *plan.notes):
+        tokenizers, before = (each.prepared.report["tokenizers"] for each in (plan, session.plans[0]))
+        for text in [*([f"vocabulary: {tokenizers}"] if tokenizers != before else []), *plan.notes]:
             yield Note(text)
     return True
 
@@ -188,16 +190,7 @@ def _train(trainer: Trainer, session: Session, stopped: threading.Event) -> Iter
     reason = USED_UP if trainer.used_up else (yield from trainer.train(stopped))
     finished = not stopped.is_set()
     if finished and learner.step < FEW_STEPS and not trainer.fine_tuning:
-        few = f"only {learner.step:,} updates: hardly any model has learnt enough by then"
-        steps = trainer.settings.minutes is None
-        advice = (
-            "Give it more: --max-steps."
-            if steps
-            else "Give it more time, or take a smaller model (--preset)."
-        )
-        if reason != USED_UP:
-            advice = "To wait for longer: --set training.patience=0, for ever."
-        yield Note(f"{few}. {advice}", warning=True)
+        yield _few_steps(trainer, reason)
     if finished and not (trainer.journal.out / WEIGHTS).exists():  # the time was over before
         yield trainer.validate(1.0)
     if finished and trainer.fine_tuning and not selection.best_step and trainer.settings.save == "best":
@@ -206,6 +199,23 @@ def _train(trainer: Trainer, session: Session, stopped: threading.Event) -> Iter
         yield Note(compared)
     scores = (yield from _finish(trainer, session, reason)) if finished else []
     yield Ended(learner.step, trainer.clock(), reason, finished, selection.best_step, scores)
+
+
+def _few_steps(trainer: Trainer, reason: str) -> Note:
+    """Says that a model has had little time to learn, and what would be enough."""
+    step, settings = trainer.learner.step, trainer.settings
+    hardly = step < HARDLY_ANY_STEPS
+    more = max(2, math.ceil(FEW_STEPS / max(1, step)))
+    advice = f"--max-steps {FEW_STEPS}"
+    if settings.minutes is not None:
+        advice = f"--minutes {more * settings.minutes:g}"
+    advice = f"More of it would help most: {advice}, for example."
+    if reason != USED_UP:
+        advice = "To wait for longer: --set training.patience=0, for ever."
+    few = (
+        "hardly any model has learnt enough by then" if hardly else "few for a model that learns from nothing"
+    )
+    return Note(f"only {step:,} updates: {few}. {advice}", warning=hardly)
 
 
 def _kept_base(trainer: Trainer) -> str:
@@ -252,6 +262,8 @@ def _finish(trainer: Trainer, session: Session, reason: str) -> Generator[Event,
         "steps": trainer.learner.step,
         "best_step": trainer.selection.best_step,
         "elapsed_s": round(trainer.clock(), 1),
+        "minutes": trainer.settings.minutes,
+        "max_steps": trainer.settings.max_steps,
         "ended": reason,
         "validation_pairs": validation.pairs,
         "validation_loss": validation.loss,

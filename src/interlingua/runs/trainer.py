@@ -226,6 +226,7 @@ class Trainer:
             headline=validation.scores[0].name if validation.scores else "",
             best=best,
             latest=self.selection.latest,
+            pairs=validation.pairs if validation.scores else 0,
             samples=validation.samples,
             bits_per_character=validation.bits_per_character,
             old_metrics={score.name: score.score for score in validation.old_scores},

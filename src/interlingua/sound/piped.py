@@ -48,6 +48,8 @@ def read_wav(stream: BinaryIO, seconds: float, place: str) -> tuple[int, str, Bl
     with open_sound(_as_file(form, bytes(align * 2)), place) as file:
         coding = file.subtype
     frames = min(max(1, round(seconds * rate / max(1, _samples_per(form)))), BLOCK)
+    # libsndfile takes the byte that fills an odd chunk for one more block of GSM 6.10
+    frames += frames % 2 and align % 2
     return rate, coding, _blocks(stream, form, length, frames * align, place)
 
 

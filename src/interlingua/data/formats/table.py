@@ -83,7 +83,7 @@ def _read_parquet(
 
 FORMATS = {
     "tsv": Format(_read_tsv, (".tsv", ".txt", ".tab"), columns=True),
-    "jsonl": Format(_read_jsonl, (".jsonl", ".ndjson"), keys=True),
+    "jsonl": Format(_read_jsonl, (".jsonl", ".ndjson", ".json"), keys=True),
     "csv": Format(_read_csv, (".csv",), columns=True),
     "tmx": Format(_read_tmx, (".tmx",), languages=True),
     "xliff": Format(_read_xliff, (".xlf", ".xliff", ".sdlxliff", ".mqxliff", ".mxliff"), languages=True),

@@ -131,7 +131,7 @@ def _answer(found: Transcript, asked: TranscriptionForm, served: SoundModel) -> 
     if asked.response_format in ("srt", "vtt"):
         kind: Literal["srt", "vtt"] = "srt" if asked.response_format == "srt" else "vtt"
         media_type = "application/x-subrip" if kind == "srt" else "text/vtt"
-        captions = "".join(format_captions(group_words(found.words), kind))
+        captions = "".join(format_captions(group_words(found.words, lambda: found.seconds), kind))
         return Response(captions, media_type=f"{media_type}; charset=utf-8")
     usage = {"type": "duration", "seconds": math.ceil(found.seconds)}
     if asked.response_format == "json":
