@@ -15,6 +15,10 @@ from interlingua.sound.wav import MPEG_LAYER_3, read_exactly, read_header, refus
 __all__ = ["read_bare", "read_wav"]
 
 
+GSM, GSM_BYTES = b"\x31\0", 1 << 28
+"""A coding whose blocks need those before them, so that so much is read at once: two days."""
+
+
 def read_bare(stream: BinaryIO, samples: int) -> Blocks:
     """Yields 16-bit little-endian samples of one channel; half a sample at the end is dropped."""
     while data := read_exactly(stream, 2 * samples):
@@ -48,8 +52,8 @@ def read_wav(stream: BinaryIO, seconds: float, place: str) -> tuple[int, str, Bl
     with open_sound(_as_file(form, bytes(align * 2)), place) as file:
         coding = file.subtype
     frames = min(max(1, round(seconds * rate / max(1, _samples_per(form)))), BLOCK)
-    # libsndfile takes the byte that fills an odd chunk for one more block of GSM 6.10
-    frames += frames % 2 and align % 2
+    if form[:2] == GSM:
+        frames = GSM_BYTES // align
     return rate, coding, _blocks(stream, form, length, frames * align, place)
 
 
