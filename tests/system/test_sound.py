@@ -305,7 +305,7 @@ def test_sounds_that_cannot_be_read_are_told_and_others_go_on_where_it_is_asked_
     assert "standard input:2: the line is empty" in blank.stderr
     assert "1 of 3 files could not be read whole" in blank.stderr
     odd = os.fsdecode(os.fsencode(tmp_path) + b"/odd\xff.wav")
-    os.rename(shutil.copy(good[0], tmp_path / "copied.wav"), odd)
+    shutil.copy(good[0], tmp_path / "copied.wav").rename(odd)
     done = run("transcribe", trained, "--json", odd, good[1])
     records = [json.loads(line) for line in done.stdout.split("\n")[:-1]]
     assert [record["file"] for record in records] == [odd, str(good[1])], done.stderr

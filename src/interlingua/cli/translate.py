@@ -48,6 +48,7 @@ from interlingua.text.normalise import is_blank
 if TYPE_CHECKING:
     from interlingua.inference.translation import Translation
     from interlingua.inference.translator import Translator
+    from interlingua.text.tokenizer import Tokenizer
 
 __all__ = ["translate"]
 
@@ -176,11 +177,11 @@ def translate(
             ]
             write("".join(text + "\n" for text in written))
             if fault is not None:
-                noticed.report()
+                noticed.report(translator.tokenizers.source)
                 raise fault
             advance(len(sources))
             line += len(sources)
-    noticed.report()
+    noticed.report(translator.tokenizers.source)
 
 
 def _search_options(sample: bool, sampling: dict[str, Any], others: dict[str, Any]) -> dict[str, Any]:
@@ -228,14 +229,27 @@ class _Noticed:
             self.flags.update(translation.flags)
             self.unknown.update(translation.unknown)
 
-    def report(self) -> None:
-        """Says on standard error how many lines were flagged with what."""
+    def report(self, tokenizer: Tokenizer) -> None:
+        """Says on standard error how many lines were flagged with what.
+
+        Args:
+            tokenizer: of the sources.
+        """
         for flag, what in FLAGS.items():
             if not self.flags[flag] or flag == "empty":
                 continue
             lines = "1 line" if self.flags[flag] == 1 else f"{self.flags[flag]:,} lines"
             listed = f": {self._name_unknown()}" if flag == "unknown" and self.unknown else ""
             print(f"interlingua: {lines}: {what}{listed}", file=sys.stderr)
+        if spaced := self._spaced(tokenizer):
+            print(f"  The model reads symbols with spaces between them: {spaced}", file=sys.stderr)
+
+    def _spaced(self, tokenizer: Tokenizer) -> str:
+        """What is not known as a word, but as letters with spaces between, written so; else nothing."""
+        if tokenizer.kind != "words":
+            return ""
+        spaced = (" ".join(word) for word in self.unknown if len(word) > 1)
+        return next((each for each in spaced if not tokenizer.unknown(each)), "")
 
     def _name_unknown(self) -> str:
         return name_symbols([symbol for symbol, _ in self.unknown.most_common()], SHOWN_SYMBOLS)

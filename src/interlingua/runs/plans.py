@@ -58,6 +58,7 @@ from interlingua.runs.recipes import (
     choose_recipe,
     default_steps,
     epoch_tokens,
+    is_of_symbols,
     measured_settings,
     tokens_of_batch,
 )
@@ -344,7 +345,9 @@ def _tokens_of(tokenizer: Tokenizer) -> str:
         return "pictures" if tokenizer.kind == "picture" else "sound"
     if isinstance(tokenizer, ColumnTokenizer):
         return next((name for name in map(_tokens_of, tokenizer.columns) if name != "words"), "words")
-    return f"{len(tokenizer):,} subwords" if tokenizer.kind in ("unigram", "bpe") else tokenizer.kind
+    if tokenizer.kind in ("unigram", "bpe"):
+        return f"{len(tokenizer):,} subwords"
+    return "symbols" if is_of_symbols(tokenizer) else tokenizer.kind
 
 
 def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | None) -> Plan:

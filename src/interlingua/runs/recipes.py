@@ -17,10 +17,11 @@ from interlingua.errors import ConfigurationError, nearest
 from interlingua.kinds import SPECIALS
 from interlingua.model.presets import PRESETS
 from interlingua.runs.machine import Pace, PaceOf, measure_pace
-from interlingua.text.tokenizer import TokenizerPair
+from interlingua.text.tokenizer import Tokenizer, TokenizerPair
 from interlingua.training.settings import TrainingSettings
 
-__all__ = ["Recipe", "choose_recipe", "default_steps", "epoch_tokens", "measured_settings", "tokens_of_batch"]
+__all__ = ["Recipe", "choose_recipe", "default_steps", "epoch_tokens", "is_of_symbols", "measured_settings",
+           "tokens_of_batch"]  # fmt: skip
 
 PAPER_TRAINING: Mapping[str, Any] = {
     # Vaswani et al. 2017, 5.3: Adam with Eq. 3's rate, no clipping, no decay.
@@ -244,8 +245,14 @@ def _fit_recipe(
 
 def are_commands(tokenizers: TokenizerPair) -> bool:
     """Whether both sides are words of a closed list; letters and sounds with spaces between are none."""
-    words = [side.pieces(range(len(SPECIALS), len(side))) for side in tokenizers if side.kind == "words"]
-    return len(words) == 2 and all(median(map(len, side)) > 2 for side in words)
+    return all(side.kind == "words" and not is_of_symbols(side) for side in tokenizers)
+
+
+def is_of_symbols(tokenizer: Tokenizer) -> bool:
+    """Whether what stands between spaces is letters or sounds, not words."""
+    if tokenizer.kind != "words":
+        return False
+    return median(map(len, tokenizer.pieces(range(len(SPECIALS), len(tokenizer))))) <= 2
 
 
 def choose_architecture(training: TrainingSettings, pace_of: PaceOf) -> str:
