@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from itertools import islice
@@ -353,7 +354,32 @@ def test_a_race_takes_a_sixth_of_a_short_budget_and_little_of_a_long_one() -> No
     assert day is not None
     assert 2 * day < 0.007 * 24 * 3600
     assert choose_turn(0.5, None, 2) is None
+    turn = choose_turn(3, None, 2, updates_per_s=3)
+    assert turn is not None
+    assert 40 < turn * 3 < 45
+    assert choose_turn(3, None, 2, updates_per_s=2.7) is None  # 38 updates each
     assert choose_turn(None, 6000, 2) == 476
+
+
+def test_what_did_not_race_is_named_with_the_budget_that_would_do(
+    pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("interlingua.runs.candidates.MIN_TURN_STEPS", 80)
+    notes = [event.text for event in start(values(pairs, max_steps=4), tmp_path / "run")
+             if isinstance(event, Note)]  # fmt: skip
+    (said,) = (note for note in notes if note.startswith("no race between"))
+    assert "no race between characters + transformer, characters + lstm (that takes --max-steps " in said
+    assert said.endswith(": characters + transformer by experience")
+    enough = int(re.findall(r"--max-steps (\d+)", said)[0])
+    assert choose_turn(None, enough, 2) is not None
+    assert choose_turn(None, enough - 100, 2) is None
+    (few,) = (note for note in notes if note.startswith("only 4 updates"))
+    assert "--max-steps 1000" in few
+    info(tmp_path / "run")
+    told = " ".join(capsys.readouterr().out.split())
+    assert said in told
+    assert "batches of 128 tokens, muon at 0.006" in told
+    assert said in read_history(tmp_path / "run", "run").data_notes
 
 
 def test_info_tells_how_the_models_fared(

@@ -266,11 +266,9 @@ def _compete(
         if others:
             enough = enough_for_a_race(training.minutes is not None, racers, updates_per_s)
             names = [plans[0].name, *(_name_of(other, plans[0].name) for other in others)]
-            no_race = (
-                f"no race between {', '.join(names)}: for that the budget here would have to be {enough}"
-            )
-            prepared.report["no_race"] = f"{no_race}; {plans[0].name} by experience"
-            plans[0].notes.append(prepared.report["no_race"])
+            told = f"no race between {', '.join(names)} (that takes {enough} here): {names[0]} by experience"
+            prepared.report["no_race"] = told
+            plans[0].notes.append(told)
         return plans
     for other in others:
         settings = TokenizerSettings.parse({**values.get("tokenizer", {}), **other.tokenizer}, where)

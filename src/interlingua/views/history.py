@@ -218,8 +218,9 @@ def _notes(data: Mapping[str, Any]) -> list[str]:
         return []
     summary, description = str(data.get("summary", "")), data.get("description") or {}
     notes = summary.split("\n") if summary else [str(data.get("tokenizers", ""))]
-    of_files = description.keys() & {"hours", "size"}  # of texts the summary says enough
-    return [*notes, str(read_description(description))] if of_files else notes
+    if description.keys() & {"hours", "size"}:  # of texts the summary says enough
+        notes.append(str(read_description(description)))
+    return [*notes, data["no_race"]] if "no_race" in data else notes
 
 
 def _curve(progress: Sequence[Mapping[str, Any]]) -> list[CurvePoint]:
