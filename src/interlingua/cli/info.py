@@ -108,7 +108,7 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
         ("data", made["data"]["summary"]),
         *_described(made["data"].get("description")),
         *_raced(made.get("race")),
-        *([("no race", made["data"]["no_race"])] if "no_race" in made["data"] else []),
+        *_not_raced(made["data"].get("no_race")),
         ("settings", _settings(sizes, training)),
         (
             "training",
@@ -160,6 +160,10 @@ def _described(description: dict[str, Any] | None) -> list[tuple[str, str]]:
     from interlingua.data.description import read_description
 
     return [("what it is like", str(read_description(description)))] if description else []
+
+
+def _not_raced(why: str | None) -> list[tuple[str, str]]:
+    return [("no race", why.removeprefix("no race "))] if why else []
 
 
 def _raced(race: dict[str, Any] | None) -> list[tuple[str, str]]:
