@@ -63,12 +63,15 @@ class Default(NamedTuple):
     min_updates: int = 1_000
     """Time for fewer updates goes into more of half the size (benchmarks/results/recipes.md, "The size of
     batches")."""
+    muon_worth: float = 1.5
+    """An update by Muon is worth about so many by AdamW: where as many of these fit into the time, they are
+    better (benchmarks/results/recipes.md, "Muon on a slow machine")."""
 
 
 WIDE = (
-    Default(2e6, "mini", 2048, min_updates=600),
-    Default(1e7, "small", 2048, min_updates=600),
-    Default(math.inf, "base", 4096, min_updates=600),
+    Default(2e6, "mini", 2048, min_updates=600, muon_worth=math.inf),
+    Default(1e7, "small", 2048, min_updates=600, muon_worth=math.inf),
+    Default(math.inf, "base", 4096, min_updates=600, muon_worth=math.inf),
 )
 """For subwords, and for large data."""
 NARROW = (Default(2e5, "letters", 1024), Default(math.inf, "letters", 2048, long_preset="letters-wide"))
@@ -119,9 +122,6 @@ minutes: dropout of the LSTM")."""
 
 MIN_MAX_TOKENS = {"muon": 512, "adamw": 256}
 """A short time does not make batches smaller than this; Muon's updates take as long for smaller ones."""
-MUON_GAIN = 1.5
-"""An update by Muon is worth about so many by AdamW: where as many more of these fit into the time, they are
-better (benchmarks/results/recipes.md, "Muon on a slow machine")."""
 
 SUBWORD_SAMPLING = {"unigram": 0.5, "bpe": 0.1}
 """training.subword_sampling for each kind of subwords: Kudo 2018; Provilkov et al. 2020."""
@@ -295,7 +295,7 @@ def choose_updates(
     while True:
         if "optimizer" not in given and optimizer == "muon":
             with_muon, without = (pace.throughput(max_tokens, each) for each in ("muon", "adamw"))
-            if without > MUON_GAIN * with_muon:
+            if without > default.muon_worth * with_muon:
                 optimizer = "adamw"
         least = MIN_MAX_TOKENS[optimizer]
         enough = seconds * pace.throughput(max_tokens, optimizer) >= default.min_updates * max_tokens
