@@ -293,6 +293,7 @@ def _show_next(directory: Path, console: Console) -> None:
         use = f'interlingua paint {place} "..." --samples 9 --output sheet.png'
     commands = [use, f"interlingua evaluate {place} test.tsv{tagged}", f"interlingua info {place}"]
     next_commands(commands, console)
+    console.print("\nNot good enough? What to try first: docs/not-good-enough.md", soft_wrap=True)
 
 
 def _without_empty(options: dict[str, Any]) -> dict[str, Any]:
