@@ -41,6 +41,8 @@ STANDING, PLACES = "race.json", "race"
 """Its file and the directory of its checkpoints, in training/."""
 COMPARED_CHARACTERS, FEWEST_PAIRS = 20_000, 50
 """Racers are compared on validation pairs with so many characters of targets, or on so many pairs."""
+COMPARED_SHARE, FEWEST_COMPARED = 0.5, 4_000
+"""Characters are fewer where a turn trains on few tokens: so large a part of these, and at least so many."""
 HOPELESS = 1.5
 """Whose bits are more than so many times the best's drops out whatever the round."""
 NEAR, CLEAR = 1.02, 1.0
@@ -93,13 +95,19 @@ class Standing:
     """How the model that all start from was validated, where there is one; see Trainer.validated_so_far."""
     base_bits: float | None = None
     """A character, of that model."""
+    compared: int = COMPARED_CHARACTERS
+    """On so many characters of validation targets."""
 
     @classmethod
     def beginning(cls, plans: Sequence[Plan], turn: float, began_s: float) -> Standing:
         """Before the first turn."""
         racers = {plan.name: Racer(plan.experiment.as_toml()) for plan in plans}
-        by_steps = plans[0].experiment.training.minutes is None
-        return cls(turn, by_steps, racers, [*racers], began_s, began_s)
+        training, updates_per_s = plans[0].experiment.training, plans[0].updates_per_s
+        compared, by_steps = COMPARED_CHARACTERS, training.minutes is None
+        if not by_steps and updates_per_s < math.inf:
+            trained = turn * updates_per_s * training.max_tokens
+            compared = round(min(compared, max(FEWEST_COMPARED, COMPARED_SHARE * trained)))
+        return cls(turn, by_steps, racers, [*racers], began_s, began_s, compared=compared)
 
     @property
     def ranked(self) -> list[tuple[str, Racer]]:
@@ -229,7 +237,7 @@ class Race:
             except StoppedError:
                 return False
             standing.base = trainer.validated_so_far()
-            standing.base_bits = trainer.compare(COMPARED_CHARACTERS, FEWEST_PAIRS)
+            standing.base_bits = trainer.compare(standing.compared, FEWEST_PAIRS)
             standing.began_s = standing.elapsed_s = trainer.clock()
             self.save()
         while len(standing.left) > 1:
@@ -272,15 +280,16 @@ class Race:
 
     def _turn(self, name: str, length: float, stopped: threading.Event) -> float | None:
         """Trains one of them for a while; returns its bits a character, or None when it was stopped."""
+        ends_at = time.monotonic() + length
         trainer, racer = self.build(self.plans[name]), self.standing.racers[name]
         began_s = trainer.clock()
         self._restore(trainer, name)
         others_s = began_s - self.standing.began_s - racer.used_s
         trainer.budget.others_used_s, trainer.budget.others_s = others_s, max(others_s, self._others())
         try:
-            if not self._train(trainer, racer, length, stopped):
+            if not self._train(trainer, racer, length, ends_at, stopped):
                 return None
-            bits = trainer.compare(COMPARED_CHARACTERS, FEWEST_PAIRS)
+            bits = trainer.compare(self.standing.compared, FEWEST_PAIRS)
         except TrainingError:  # it diverged, which is no reason to stop the others
             bits = math.inf
         racer.bits.append(bits if math.isfinite(bits) else math.inf)
@@ -321,9 +330,10 @@ class Race:
             return None
         return self.standing.left[values.index(max(values))]
 
-    def _train(self, trainer: Trainer, racer: Racer, length: float, stopped: threading.Event) -> bool:
-        """Makes the updates of a turn; returns whether it came to its end."""
-        ends_at = time.monotonic() + length
+    def _train(
+        self, trainer: Trainer, racer: Racer, length: float, ends_at: float, stopped: threading.Event
+    ) -> bool:
+        """Makes the updates of a turn, so many or until that time; returns whether it came to its end."""
         for report in trainer.updates():
             if stopped.is_set():
                 return False
