@@ -239,9 +239,9 @@ def test_a_gentler_rate_that_wins_says_why() -> None:
     for each in (near, clear):
         each.drop_worse()
     assert str(near).endswith(
-        "1.18 · rate 0 1.17; near each other, so the gentler one, which forgets less → rate 1"
+        "1.17 after 0 updates; near each other, so the gentler one, which forgets less → rate 1"
     )
-    assert str(clear).endswith("rate 0 1.17 · rate 1 1.70 → rate 0")
+    assert str(clear).endswith("rate 0 1.17 after 0 updates · rate 1 1.70 after 0 updates → rate 0")
 
 
 def test_validations_of_few_pairs_are_of_new_and_old_ones(base: Path, tmp_path: Path) -> None:

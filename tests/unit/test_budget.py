@@ -14,6 +14,7 @@ from interlingua.errors import ConfigurationError
 from interlingua.evaluation.metrics import metric_named
 from interlingua.evaluation.scores import evaluate
 from interlingua.runs.events import Note, Validated
+from interlingua.runs.machine import Pace
 from interlingua.runs.run import start
 from interlingua.runs.trainer import Trainer
 from interlingua.runs.validation import Validation, Validator
@@ -57,7 +58,7 @@ def hurry(monkeypatch) -> Callable[[float], None]:
         monkeypatch.setattr(Trainer, "train", train)
 
     whole = Trainer.train
-    monkeypatch.setattr("interlingua.runs.recipes.measure_throughput", lambda *_: 10_000.0)
+    monkeypatch.setattr("interlingua.runs.recipes.measure_pace", lambda *_: Pace(10_000.0))
     return leave
 
 
@@ -73,8 +74,9 @@ def test_what_preparing_left_of_the_time_is_said_before_training(pairs, tmp_path
 @pytest.mark.parametrize("steps", [3, 100])
 def test_a_model_of_a_handful_of_updates_says_so(pairs, tmp_path, steps):
     events = train_tiny(tmp_path / "out", pairs, max_steps=steps)
-    said = any(f"only {steps} updates" in event.text for event in events if isinstance(event, Note))
-    assert said == (steps == 3)
+    (said,) = (event for event in events if isinstance(event, Note) and event.text.startswith("only"))
+    assert said.text.startswith(f"only {steps} updates: ")
+    assert said.warning == (steps == 3)  # later it is advice
 
 
 def test_validations_of_unequal_time_are_compared_on_the_pairs_that_both_have(pairs, tmp_path, monkeypatch):

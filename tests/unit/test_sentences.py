@@ -12,6 +12,7 @@ from interlingua.cli.translate import _Noticed
 from interlingua.inference.bundle import load_bundle
 from interlingua.text.facts import TextFacts, measure_facts
 from interlingua.text.sentences import MAX_LOOKED_AT, find_sentences
+from interlingua.text.symbols import SymbolTokenizer
 from tests.tiny import train_tiny, write_reversals
 
 SPLIT = {  # by language; "|" where a sentence ends
@@ -126,9 +127,13 @@ def test_the_command_line_says_how_many_lines_are_flagged(capsys: pytest.Capture
     noticed = _Noticed()
     noticed.flags.update({"unknown": 2, "short": 1, "empty": 3})
     noticed.unknown.update("\u4f60\u597d\u4f60")
-    noticed.report()
+    words = SymbolTokenizer.train(["a b c", "c b a"], "words", "text")
+    noticed.report(words)
     told = capsys.readouterr().err.splitlines()
     assert told[0].startswith("interlingua: 1 line: ")
     assert told[1].startswith("interlingua: 2 lines: ")
     assert told[1].endswith(": \u4f60 \u597d")
     assert len(told) == 2
+    noticed.unknown.update(["abd", "cab"])
+    noticed.report(words)
+    assert "symbols with spaces between them: c a b\n" in capsys.readouterr().err
