@@ -177,6 +177,11 @@ def test_where_muon_takes_most_of_the_time_adamw_trains_in_smaller_batches(prete
     assert chosen(0.15, minutes=1000)["optimizer"] == "muon"  # in batches that are large enough
     assert chosen(0.15, optimizer="muon")["optimizer"] == "muon"  # it was asked for
     assert chosen(0.15, max_tokens=4096)["max_tokens"] == 4096
+    letters = [
+        pretend(50_000, subwords=False, preset="letters", speed=3_000, muon_s=0.15, minutes=minutes)
+        for minutes in (2, 5)
+    ]  # a Transformer, with 370 and 940 updates by Muon
+    assert [recipe.values["training"]["optimizer"] for recipe in letters] == ["adamw", "muon"]
     sentences = pretend(50_000, preset="mini", speed=3_000, muon_s=0.15, minutes=2)
     assert sentences.values["training"]["optimizer"] == "muon"  # which is worth more of subwords
 

@@ -123,6 +123,9 @@ minutes: dropout of the LSTM")."""
 MIN_MAX_TOKENS = {"muon": 512, "adamw": 256}
 """A short time does not make batches smaller than this; Muon's updates take as long for smaller ones."""
 
+FEW_UPDATES = 400
+"""Of a Transformer of letters: with time for more of them, Muon is ahead all the same."""
+
 SUBWORD_SAMPLING = {"unigram": 0.5, "bpe": 0.1}
 """training.subword_sampling for each kind of subwords: Kudo 2018; Provilkov et al. 2020."""
 
@@ -295,7 +298,9 @@ def choose_updates(
     while True:
         if "optimizer" not in given and optimizer == "muon":
             with_muon, without = (pace.throughput(max_tokens, each) for each in ("muon", "adamw"))
-            if without > default.muon_worth * with_muon:
+            is_recurrent = PRESETS[preset].architecture == "recurrent"
+            few = is_recurrent or seconds * with_muon < FEW_UPDATES * max_tokens
+            if few and without > default.muon_worth * with_muon:
                 optimizer = "adamw"
         least = MIN_MAX_TOKENS[optimizer]
         enough = seconds * pace.throughput(max_tokens, optimizer) >= default.min_updates * max_tokens
