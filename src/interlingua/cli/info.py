@@ -109,7 +109,7 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
         *_described(made["data"].get("description")),
         *_raced(made.get("race")),
         *_not_raced(made["data"].get("no_race")),
-        ("settings", _settings(sizes, training)),
+        ("settings", _settings(config)),
         (
             "training",
             f"{made['steps']:,} steps in {made['elapsed_s'] / 60:.1f} minutes "
@@ -126,12 +126,16 @@ def _rows(model: Path, config: dict[str, Any], made: dict[str, Any]) -> list[tup
     return rows
 
 
-def _settings(sizes: dict[str, Any], training: dict[str, Any]) -> str:
+def _settings(config: dict[str, Any]) -> str:
     """Those that are chosen by the data and the time, where nobody asks for others."""
+    sizes, training = config.get("model", {}), config.get("training", {})
     found = [f"dropout {sizes['dropout']:g}"] if "dropout" in sizes else []
-    if "max_tokens" in training:
+    if config.get("data", {}).get("source_kind") == "sound":
+        if "batch_seconds" in training:
+            found.append(f"batches of {training['batch_seconds']:g} s")
+    elif "max_tokens" in training:
         found.append(f"batches of {training['max_tokens']:,} tokens")
-    if "optimizer" in training:
+    if training.keys() >= {"optimizer", "learning_rate"}:
         found.append(f"{training['optimizer']} at {training['learning_rate']:g}")
     if training.get("subword_sampling"):
         found.append("subwords cut at random")

@@ -325,8 +325,9 @@ def _complete(experiment: Experiment, prepared: Prepared, device: torch.device, 
 def _name_of(candidate: Candidate, suggested: str) -> str:
     """What a candidate would be called beside the suggested plan; see _name."""
     kind, model = suggested.split(" + ")
-    kinds = [candidate.tokenizer.get(side) for side in ("source", "target")]
-    kind = " to ".join(dict.fromkeys(each for each in kinds if each)) or kind
+    source, target = kind.split(" to ")[0], kind.split(" to ")[-1]
+    kinds = candidate.tokenizer.get("source", source), candidate.tokenizer.get("target", target)
+    kind = " to ".join(dict.fromkeys(kinds))
     return f"{kind} + {ARCHITECTURE_NAMES.get(candidate.architecture or '', model)}"
 
 

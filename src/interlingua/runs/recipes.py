@@ -241,8 +241,9 @@ def _fit_recipe(
     reason = f"{why}; {tokens:,} target tokens (of {len(target):,} kinds), each seen about {passes}"
     if training.minutes is None:
         return Recipe(values, f"{chosen}: {reason}")
-    tokens_per_s = pace_of(preset).throughput(batch_tokens, optimizer)
-    updates_per_s = tokens_per_s / (batch_tokens * training.accumulate)
+    update_tokens = batch_tokens * training.accumulate
+    tokens_per_s = pace_of(preset).throughput(update_tokens, optimizer)
+    updates_per_s = tokens_per_s / update_tokens
     return Recipe(values, f"{chosen}: {reason} at {tokens_per_s:,.0f} tokens/s", updates_per_s)
 
 
@@ -297,13 +298,17 @@ def choose_updates(
     pace, seconds = pace_of(preset), 60 * training.minutes
     while True:
         if "optimizer" not in given and optimizer == "muon":
-            with_muon, without = (pace.throughput(max_tokens, each) for each in ("muon", "adamw"))
+            with_muon, without = (pace.throughput(max_tokens * training.accumulate, each)
+                                  for each in ("muon", "adamw"))  # fmt: skip
             is_recurrent = PRESETS[preset].architecture == "recurrent"
             few = is_recurrent or seconds * with_muon < FEW_UPDATES * max_tokens
             if few and without > default.muon_worth * with_muon:
                 optimizer = "adamw"
         least = MIN_MAX_TOKENS[optimizer]
-        enough = seconds * pace.throughput(max_tokens, optimizer) >= default.min_updates * max_tokens
+        enough = (
+            seconds * pace.throughput(max_tokens * training.accumulate, optimizer)
+            >= default.min_updates * max_tokens
+        )
         if "max_tokens" in given or enough or max_tokens <= least:
             return max_tokens, optimizer
         max_tokens //= 2
@@ -327,9 +332,9 @@ def expected_tokens(
     pace_of: PaceOf,
 ) -> float:  # fmt: skip
     """Target tokens that the budget lets be seen, about."""
-    if training.minutes is not None:
-        return 60 * training.minutes * pace_of(preset).throughput(batch_tokens, optimizer)
     update_tokens = batch_tokens * training.accumulate
+    if training.minutes is not None:
+        return 60 * training.minutes * pace_of(preset).throughput(update_tokens, optimizer)
     return (training.max_steps or default_steps(tokens, update_tokens)) * update_tokens
 
 

@@ -189,7 +189,8 @@ def _train(trainer: Trainer, session: Session, stopped: threading.Event) -> Iter
         yield Note(f"going on after step {learner.step:,}")
     reason = USED_UP if trainer.used_up else (yield from trainer.train(stopped))
     finished = not stopped.is_set()
-    if finished and learner.step < FEW_STEPS and not trainer.fine_tuning:
+    few = FEW_STEPS if reason == USED_UP else HARDLY_ANY_STEPS  # patience has its reasons
+    if finished and learner.step < few and not trainer.fine_tuning:
         yield _few_steps(trainer, reason)
     if finished and not (trainer.journal.out / WEIGHTS).exists():  # the time was over before
         yield trainer.validate(1.0)
