@@ -298,18 +298,40 @@ def test_what_is_asked_for_does_not_race(more: dict[str, Any], pairs: Path, tmp_
     assert not any(isinstance(event, Raced) for event in events)
 
 
-def test_words_that_are_mostly_copied_race_over_letters_and_subwords(tmp_path: Path) -> None:
-    """Spelling with spaces is taken for sentences; that letters may do better is for the race to find out."""
+def spelling(file: Path) -> Path:
+    """Three words each, mostly copied."""
     draw = random.Random(0)
     lines = []
     for _ in range(400):
         words = ["".join(draw.choices("abcdefghijklmnop", k=draw.randint(2, 9))) for _ in range(3)]
         lines.append(f"{' '.join(words)}\t{' '.join(words).replace('a', 'ä')}\n")
-    (tmp_path / "pairs.tsv").write_text("".join(lines), encoding="utf-8")
-    events = list(start(values(tmp_path / "pairs.tsv", max_steps=100), tmp_path / "run"))
+    file.write_text("".join(lines), encoding="utf-8")
+    return file
+
+
+def test_words_that_are_mostly_copied_race_over_letters_and_subwords(tmp_path: Path) -> None:
+    """Spelling with spaces is taken for sentences; that letters may do better is for the race to find out."""
+    events = list(start(values(spelling(tmp_path / "pairs.tsv"), max_steps=100), tmp_path / "run"))
     names = {event.name for event in events if isinstance(event, Raced)}
     assert {"characters + transformer", "characters + lstm"} < names
     assert any("subwords" in name for name in names)
+
+
+def test_where_time_is_too_short_for_three_two_race(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("interlingua.runs.candidates.MIN_TURN_STEPS", 3)
+    assert choose_turn(None, 40, 3) is None
+    events = list(start(values(spelling(tmp_path / "pairs.tsv"), max_steps=40), tmp_path / "run"))
+    names = [event.name for event in events if isinstance(event, Raced)]
+    assert len(names) == 2
+    assert "characters + lstm" in names
+    assert "subwords" in "".join(names)
+    (said,) = (event.text for event in events if isinstance(event, Note) and event.text.startswith("no race"))
+    assert re.fullmatch(r"no race with characters \+ transformer \(that takes --max-steps \d+ here\)", said)
+    info(tmp_path / "run")
+    assert said.removeprefix("no race ") in " ".join(capsys.readouterr().out.split())
+    assert said in read_history(tmp_path / "run", "run").data_notes
 
 
 def test_the_worse_half_drops_out_and_what_is_hopeless() -> None:

@@ -251,7 +251,6 @@ def _compete(
     plans[0].notes.insert(0, f"data: {len(prepared.train):,} pairs, {description}")
     if not given.training.race:
         return plans
-    training = plans[0].experiment.training
     any_tokenizer = not given.tokenizer.model_fields_set & TOKENIZER_KEYS
     others: list[Candidate] = []
     if isinstance(description, SoundDescription):
@@ -261,15 +260,10 @@ def _compete(
             description, prepared.tokenizers, len(prepared.train), plans[0].experiment.model.architecture,
             any_tokenizer=any_tokenizer, any_model=given.preset is None and not values.get("model"),
         )  # fmt: skip
-    racers, updates_per_s = 1 + len(others), plans[0].updates_per_s
-    if choose_turn(training.minutes, training.max_steps, racers, updates_per_s=updates_per_s) is None:
-        if others:
-            enough = enough_for_a_race(training.minutes is not None, racers, updates_per_s)
-            names = [plans[0].name, *(_name_of(other, plans[0].name) for other in others)]
-            told = f"no race between {', '.join(names)} (that takes {enough} here): {names[0]} by experience"
-            prepared.report["no_race"] = told
-            plans[0].notes.append(told)
-        return plans
+    others, untried = _enter(others, plans[0])
+    if untried:
+        prepared.report["no_race"] = untried
+        plans[0].notes.append(untried)
     for other in others:
         settings = TokenizerSettings.parse({**values.get("tokenizer", {}), **other.tokenizer}, where)
         own = _prepare(data, settings, None, given.pictures) if other.tokenizer else prepared
@@ -285,6 +279,24 @@ def _compete(
         for plan, when in zip(plans, ["first candidate", *["goes on with"] * len(others)], strict=False):
             plan.notes[:] = [f"{when}: {note}" if note.startswith("preset ") else note for note in plan.notes]
     return plans
+
+
+def _enter(others: list[Candidate], first: Plan) -> tuple[list[Candidate], str | None]:
+    """Those of the candidates that there is time to race against, and what to say of the rest."""
+    training, updates_per_s = first.experiment.training, first.updates_per_s
+    racing = len(others)
+    while racing and choose_turn(
+        training.minutes, training.max_steps, 1 + racing, updates_per_s=updates_per_s
+    ) is None:  # fmt: skip
+        racing -= 1
+    if racing == len(others):
+        return others, None
+    enough = enough_for_a_race(training.minutes is not None, 1 + len(others), updates_per_s)
+    left_out = [_name_of(other, first.name) for other in others[racing:]]
+    if racing:
+        return others[:racing], f"no race with {', '.join(left_out)} (that takes {enough} here)"
+    names = ", ".join([first.name, *left_out])
+    return [], f"no race between {names} (that takes {enough} here): {first.name} by experience"
 
 
 def _suggest(
