@@ -137,10 +137,10 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "resuming another way": (
         nothing, "train --resume model --set model.dim=5", ["--resume", "--set", "--max-steps", "--device"]
     ),
-    "resuming with data": (nothing, "train --resume model --train train.tsv", ["--resume", "--train"]),
+    "resuming with data": (nothing, "train --resume model --train test.tsv", ["test.tsv", "own data", "--from"]),
     "resuming with force": (nothing, "train --resume model --force", ["--resume", "--force"]),
     "resuming with a seed": (nothing, "train --resume model --seed 3", ["--resume", "--seed"]),
-    "resuming with pairs": (nothing, "train train.tsv --resume model", ["--resume", "--train"]),
+    "resuming with pairs": (nothing, "train test.tsv --resume model", ["test.tsv", "own data", "--from"]),
     "a preset beside a model": (nothing, f"{TRAIN} --from model --preset gru", ["preset gru", "recurrent"]),
     "sizes beside a model": (nothing, f"{TRAIN} --from model --set model.dim=64", ["model.dim", "64", "32"]),
     "depth beside a model": (

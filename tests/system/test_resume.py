@@ -31,7 +31,7 @@ from interlingua.model.protocol import Model
 from interlingua.runs.events import Ended, Note, Progress, Validated
 from interlingua.runs.fine_tuning import LEARNING_RATE
 from interlingua.runs.recipes import LEARNING_RATES
-from interlingua.runs.run import start
+from interlingua.runs.run import resume, start
 from interlingua.runs.validation import Validation, Validator
 from interlingua.settings import merge
 from interlingua.training.objective import CrossEntropy, Loss
@@ -262,6 +262,40 @@ def test_changed_training_data_is_an_error(tmp_path: Path) -> None:
     pairs.write_text(pairs.read_text().replace("a", "h"))
     with pytest.raises(CheckpointError, match="data has changed"):
         resume_tiny(out, max_steps=8)
+
+
+def test_moved_data_is_found_where_it_is_said_to_be_and_from_then_on(tmp_path: Path) -> None:
+    pairs, other = (
+        write_reversals(tmp_path / name, n) for name, n in (("pairs.tsv", 200), ("other.tsv", 100))
+    )
+    out = tmp_path / "run"
+    train_tiny(out, pairs, max_steps=4)
+    moved = tmp_path / "elsewhere" / "renamed.tsv"
+    moved.parent.mkdir()
+    pairs.rename(moved)
+    with pytest.raises(CheckpointError, match="is not where it was") as error:
+        resume_tiny(out, max_steps=8)
+    assert f"--resume {out} --train FILE" in str(error.value)
+    with pytest.raises(CheckpointError, match="not started with this file") as error:
+        list(resume(out, {"data": {"train": [str(other)]}}))
+    assert error.value.where == str(other)
+    again = {"training": {"max_steps": 8}, "data": {"train": [str(moved)]}}
+    assert ended(list(resume(out, again))) == (8, True)
+    assert ended(resume_tiny(out, max_steps=12)) == (12, True)
+
+
+def test_moved_parallel_files_are_told_apart_by_what_they_hold(tmp_path: Path) -> None:
+    pairs = write_reversals(tmp_path / "pairs.tsv", 200)
+    sides = [tmp_path / "train.a", tmp_path / "train.b"]
+    columns = zip(*(line.split("\t") for line in pairs.read_text().splitlines()), strict=True)
+    for side, texts in zip(sides, columns, strict=True):
+        side.write_text("".join(f"{text}\n" for text in texts))
+    values = tiny_values(pairs, max_steps=4)
+    values["data"]["train"] = [[*map(str, sides)]]
+    list(start(values, tmp_path / "run"))
+    moved = [side.rename(tmp_path / f"moved-{side.name}") for side in sides]
+    again = {"training": {"max_steps": 6}, "data": {"train": [[*map(str, moved)]]}}
+    assert ended(list(resume(tmp_path / "run", again))) == (6, True)
 
 
 def interrupted(out: Path, values: dict[str, Any]) -> None:

@@ -267,18 +267,21 @@ def _override(values: dict[str, Any], settings: list[str], options: dict[str, An
 
 
 def _resume(directory: Path, options: dict[str, Any], others: list[str]) -> None:
-    training = options.get("training", {})
-    others += [OPTIONS.get(key, key) for key in [*options, *options.get("data", {}), *training] if key not in
-               ("training", "data", "minutes", "max_steps", "device", "threads", "precision")]  # fmt: skip
+    changes = {key: options[key] for key in ("training", "data") if options.get(key)}
+    given = [*options, *(key for section in changes.values() for key in section)]
+    others += [OPTIONS.get(key, key) for key in given if key not in
+               ("training", "data", "train", "valid", "minutes", "max_steps", "device", "threads",
+                "precision")]  # fmt: skip
     if others:
         raise ConfigurationError(
             "a run goes on with its own data and settings", where="--resume", found=", ".join(others),
-            accepted="What may be changed: --minutes or --max-steps, --device, --threads, --precision.",
+            accepted="What may be changed: --minutes or --max-steps, --device, --threads, --precision. "
+            "If its data was moved: --train and --valid say where it is now.",
         )  # fmt: skip
     with stoppable(directory):
         from interlingua.runs.run import resume
 
-        _show(resume(directory, {"training": training} if training else {}, interlingua.STARTED), directory)
+        _show(resume(directory, changes, interlingua.STARTED), directory)
 
 
 def _show_next(directory: Path, console: Console) -> None:

@@ -150,11 +150,19 @@ def copy_streams(data: CorpusSettings, directory: Path) -> Inputs:
     return Inputs(_rename_files(data, lambda file: copied.get(file, file)), names, directory)
 
 
-def find_again(data: CorpusSettings, files: list[InputFile], out: Path) -> CorpusSettings:
+def find_again(
+    data: CorpusSettings, files: list[InputFile], out: Path, moved: Sequence[str] = ()
+) -> CorpusSettings:
     """Where the files of a run are now: where its configuration says, or where they are seen from the run.
 
+    Args:
+        data: as the run's configuration has it.
+        files: what they were when the run was started.
+        out: the run's directory.
+        moved: files that lie where neither tells.
+
     Raises:
-        CheckpointError: a file is gone, or it is not any more what it was.
+        CheckpointError: a file is gone, or it is not any more what it was, or a moved one is none of them.
     """
     named = pair_files(data)
     if len(named) != len(files):
@@ -163,11 +171,18 @@ def find_again(data: CorpusSettings, files: list[InputFile], out: Path) -> Corpu
             where=out / "config.toml", found=f"{len(named)} files; there were {len(files)}",
             accepted="A run goes on with its own data. To train on other data: --from, into another --out.",
         )  # fmt: skip
+    found = {_hash(file): _absolute(file) for file in moved}
+    if strange := [file for hash, file in found.items() if hash not in {each.hash for each in files}]:
+        raise CheckpointError(
+            "the run was not started with this file, or it has changed since", where=strange[0],
+            accepted="A run goes on with its own data. To train on other data: "
+            f"--from {out}, into another --out.",
+        )  # fmt: skip
     number_of_train = len(_names(data.train_files))
     places = {}
     for number, (name, file) in enumerate(zip(named, files, strict=True)):
-        kind = "training" if number < number_of_train else "validation"
-        places[name] = _find(name, file, out, kind)
+        kind = "train" if number < number_of_train else "valid"
+        places[name] = found.get(file.hash) or _find(name, file, out, kind)
     return _rename_files(data, places.__getitem__)
 
 
@@ -179,10 +194,11 @@ def _find(name: str, file: InputFile, out: Path, kind: str) -> str:
         if _hash(place) == file.hash:
             return place
     what = "data has changed since this run was started" if there else "data is not where it was"
-    where = there[0] if there else candidates[0]
+    where, kinds = there[0] if there else candidates[0], {"train": "training", "valid": "validation"}
+    told = f"say where it lies now: --resume {out} --{kind} FILE"
     raise CheckpointError(
-        f"the {kind} {what}", where=where, found=None if file.name == where else file.name,
-        accepted=f"Put the old file back, or start a new run from the saved model: --from {out}",
+        f"the {kinds[kind]} {what}", where=where, found=None if file.name == where else file.name,
+        accepted=f"Put the old file back, or {told}. Or start a new run from the saved model: --from {out}",
     )  # fmt: skip
 
 

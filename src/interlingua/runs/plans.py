@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -188,8 +188,9 @@ def _with_other_rates(plan: Plan, asked: bool) -> list[Plan]:
 
 
 def load_racing_plans(
-    directory: Path, configs: Mapping[str, Mapping[str, Any]], changed: Mapping[str, Any], manifest: Manifest
-) -> list[Plan]:
+    directory: Path, configs: Mapping[str, Mapping[str, Any]], changed: Mapping[str, Any],
+    manifest: Manifest, moved: Sequence[str] = (),
+) -> list[Plan]:  # fmt: skip
     """The plans of a run whose race is not over: nothing is chosen anew.
 
     Args:
@@ -197,6 +198,7 @@ def load_racing_plans(
         configs: of the racers, by name.
         changed: settings of training that are to be others.
         manifest: what the run was started from.
+        moved: see `find_again`.
 
     Raises:
         CheckpointError: its data is not what it was.
@@ -205,7 +207,7 @@ def load_racing_plans(
     for name, config in configs.items():
         training = change_training(config["training"], changed)
         experiment = Experiment.parse({**config, "training": training}, str(directory / "config.toml"))
-        data = find_again(experiment.data, manifest.files, directory)
+        data = find_again(experiment.data, manifest.files, directory, moved)
         experiment = experiment.model_copy(update={"data": data})
         of_base = load_tokenizers(directory) if experiment.base_model else None
         prepared = _prepare(data, experiment.tokenizer, of_base, experiment.pictures)
@@ -361,13 +363,16 @@ def _tokens_of(tokenizer: Tokenizer) -> str:
     return "symbols" if is_of_symbols(tokenizer) else tokenizer.kind
 
 
-def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | None) -> Plan:
+def load_plan(
+    directory: Path, values: Mapping[str, Any], manifest: Manifest | None, moved: Sequence[str] = ()
+) -> Plan:
     """The plan of a run that exists: nothing is chosen or learnt anew.
 
     Args:
         directory: of the run.
         values: its configuration, perhaps with another budget.
         manifest: what it was started from; None for a run of an earlier version.
+        moved: see `find_again`.
 
     Raises:
         CheckpointError: its data is not what it was.
@@ -375,7 +380,7 @@ def load_plan(directory: Path, values: Mapping[str, Any], manifest: Manifest | N
     experiment = Experiment.parse(rename_old_keys(values), where=str(directory / "config.toml"))
     tokenizers, data = load_tokenizers(directory), experiment.data
     if manifest is not None:
-        data = find_again(data, manifest.files, directory)
+        data = find_again(data, manifest.files, directory, moved)
         experiment = experiment.model_copy(update={"data": data})
     prepared = _prepare(data, experiment.tokenizer, tokenizers, experiment.pictures)
     if manifest is not None:

@@ -16,6 +16,7 @@ from interlingua.inference.bundle import (
     CONFIG,
     WEIGHTS,
     read_config,
+    save_config,
 )
 from interlingua.runs.beginning import write_beginning
 from interlingua.runs.candidates import choose_turn
@@ -87,11 +88,13 @@ def resume(
     Args:
         out: the run's directory.
         changes: {"training": {"minutes": ...}} or max_steps, in all, to go on for longer than first meant;
-            or device, threads, precision.
+            or device, threads, precision. {"data": {"train": [...], "valid": [...]}}, of the run's own files,
+            where some lie elsewhere now.
         started: as for `start`.
     """
     started = time.monotonic() if started is None else started
-    changed, out = _refuse_other_changes(changes), named_directory(out)
+    changed, moved = _refuse_other_changes(changes), _moved_files(changes)
+    out = named_directory(out)
     if not holds_run(out):
         read_config(out)  # there may be no such directory, or no configuration
         raise BundleError("this directory holds no run", where=out)
@@ -103,12 +106,16 @@ def resume(
         standing = load_standing(out)
         if standing is not None and is_racing(out) and manifest is not None:
             configs = {name: racer.config for name, racer in standing.racers.items()}
-            plans = load_racing_plans(out, configs, changed, manifest)
+            plans = load_racing_plans(out, configs, changed, manifest, moved)
+            for plan in plans:
+                standing.racers[plan.name].config["data"] = plan.experiment.as_toml()["data"]
             _, machine = build_learner(plans[0], resumed=True)
             session = Session(Journal(out, plans[0]), plans, machine, Clock(standing.elapsed_s, started))
             session.race(standing)
         else:
-            plan = load_plan(out, config, manifest)
+            plan = load_plan(out, config, manifest, moved)
+            if moved:  # and is looked for there from now on
+                save_config(out, plan.experiment.as_toml(), plan.prepared.tokenizers)
             session = _resume_training(out, plan, started, standing)
         if manifest is not None and (note := _other_machine(manifest.machine, session.machine)):
             session.plans[0].notes.append(note)
@@ -139,13 +146,21 @@ def _resume_training(out: Path, plan: Plan, started: float, standing: Standing |
 
 def _refuse_other_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
     changed = dict(changes.get("training", {}))
-    others = [*(changes.keys() - {"training"}), *(f"training.{key}" for key in changed.keys() - {*RESUMABLE})]
+    others = [*(changes.keys() - {"training", "data"}),
+              *(f"data.{key}" for key in changes.get("data", {}).keys() - {"train", "valid"}),
+              *(f"training.{key}" for key in changed.keys() - {*RESUMABLE})]  # fmt: skip
     if others:
         raise ConfigurationError(
             "a run goes on with its own data and model", where="resume", found=", ".join(sorted(others)),
             accepted=f"What may be changed: {', '.join(RESUMABLE)}.",
         )  # fmt: skip
     return changed
+
+
+def _moved_files(changes: Mapping[str, Any]) -> list[str]:
+    """The files that a run is told to find, each side of parallel ones by itself."""
+    files = [file for part in changes.get("data", {}).values() for file in part]
+    return [str(name) for file in files for name in ([file] if isinstance(file, str | Path) else file)]
 
 
 def _other_machine(before: Mapping[str, Any], now: Machine) -> str:
