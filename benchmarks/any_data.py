@@ -2,7 +2,8 @@
 
     python benchmarks/any_data.py --data DIR --work DIR --minutes 5 [--tasks …] [--recipes …] [--seeds 1 2 3]
 
-DIR holds a directory a data set (see TASKS), with train.tsv, a test file and perhaps valid.tsv. Each recipe
+DIR holds a directory a data set (see TASKS; others are named by their directories, whose test file is
+test.tsv), with train.tsv, a test file and perhaps valid.tsv. Each recipe
 of RECIPES, and the default, which knows none of them, is trained for the same time on each task; copying the
 source and looking it up in the training pairs stand beside them. What is done is kept in --work and not done
 again, so that it runs in parts; --table prints what there is. --load 2 has two processes compute beside it
@@ -62,6 +63,12 @@ TASKS = {
     "inflection tgl": Task("inflection-tgl", "1+3,2", small=True),
 }
 
+
+def task_named(name: str) -> Task:
+    """One of TASKS, or a data set of the same form."""
+    return TASKS.get(name) or Task(name)
+
+
 DEFAULT, NO_RACE = "default", "no race"
 
 BY_CPU_TIME = """
@@ -111,7 +118,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True, help="where outcomes are kept")
     parser.add_argument("--minutes", type=float, default=5)
-    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS), help="of TASKS, or directories of --data")
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=FIXED)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="of small sets 1 2 3 as a rule")
     parser.add_argument("--threads", type=int, help="all cores when not given")
@@ -121,6 +128,10 @@ def main() -> None:
     options = parser.parse_args()
     if options.cpu_time and options.threads != 1:
         parser.error("--cpu-time goes with --threads 1: the threads' times are added up")
+    for name in options.tasks:
+        if not (options.data / task_named(name).directory / "train.tsv").is_file():
+            parser.error(f"no task of this name: {name} (there are {', '.join(TASKS)}, and directories of "
+                         f"{options.data} with train.tsv and test.tsv)")  # fmt: skip
     options.work.mkdir(parents=True, exist_ok=True)
     if not options.table:
         with busy(options.load):
@@ -151,7 +162,7 @@ def compute() -> None:
 
 def train(name: str, recipe: str, seed: int, options: argparse.Namespace) -> None:
     """Trains one model and keeps what it answers to the test set."""
-    task, place = TASKS[name], options.work / f"{name}, {recipe}, {seed}.json"
+    task, place = task_named(name), options.work / f"{name}, {recipe}, {seed}.json"
     if place.exists():
         return
     directory, model = options.data / task.directory, options.work / "model"
@@ -199,7 +210,7 @@ def read(file: Path, task: Task) -> list[Pair]:
 
 def error(outcome: Outcome, pairs: Sequence[Pair]) -> float:
     """In percent, at least one item of the test set."""
-    return error_of(outcome.outputs, pairs, TASKS[outcome.task])
+    return error_of(outcome.outputs, pairs, task_named(outcome.task))
 
 
 def error_of(outputs: Sequence[str], pairs: Sequence[Pair], task: Task) -> float:
@@ -215,7 +226,7 @@ def print_table(names: Sequence[str], recipes: Sequence[str], data: Path, work: 
     row("---", *["---:"] * (len(recipes) + 5))
     errors: dict[str, list[float]] = {recipe: [] for recipe in recipes}
     for name in names:
-        task = TASKS[name]
+        task = task_named(name)
         directory = data / task.directory
         pairs, training = read(directory / task.test, task), read(directory / "train.tsv", task)
         found = {recipe: load(name, recipe, work) for recipe in recipes}

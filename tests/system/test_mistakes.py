@@ -137,7 +137,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
     "resuming another way": (
         nothing, "train --resume model --set model.dim=5", ["--resume", "--set", "--max-steps", "--device"]
     ),
-    "resuming with data": (nothing, "train --resume model --train test.tsv", ["test.tsv", "own data", "--from"]),
+    "resuming with data": (nothing, "train --resume model --train test.tsv", ["test.tsv", "own data"]),
     "resuming with force": (nothing, "train --resume model --force", ["--resume", "--force"]),
     "resuming with a seed": (nothing, "train --resume model --seed 3", ["--resume", "--seed"]),
     "resuming with pairs": (nothing, "train test.tsv --resume model", ["test.tsv", "own data", "--from"]),
