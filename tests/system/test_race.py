@@ -334,6 +334,19 @@ def test_where_time_is_too_short_for_three_two_race(
     assert said in read_history(tmp_path / "run", "run").data_notes
 
 
+def test_short_phrases_are_spelt_where_there_is_no_time_for_a_race(tmp_path: Path) -> None:
+    given = values(spelling(tmp_path / "pairs.tsv"), max_steps=None, minutes=0.05)
+    notes = [event.text for event in start(given, tmp_path / "run") if isinstance(event, Note)]
+    (said,) = (note for note in notes if note.startswith("no race between"))
+    assert said.endswith(": characters + lstm by experience")
+    names = said.removeprefix("no race between ").split(" (that takes --minutes ")[0].split(", ")
+    assert names[1:] == ["characters + lstm", "characters + transformer"]
+    assert "subwords" in names[0]
+    assert sum(note.startswith("preset ") for note in notes) == 1
+    assert load(tmp_path / "run").tokenizers.source.kind == "characters"
+    assert said in read_history(tmp_path / "run", "run").data_notes
+
+
 def test_the_worse_half_drops_out_and_what_is_hopeless() -> None:
     def standing(**bits: float) -> Standing:
         racers = {name: Racer({}, bits=[value]) for name, value in bits.items()}

@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from interlingua.runs.candidates import Candidate, propose
+from interlingua.runs.candidates import Candidate, are_better_spelt, propose
+from interlingua.text.choice import are_cut_otherwise
 from interlingua.text.description import Description, describe
 from interlingua.text.tokenizer import TokenizerSettings, train_tokenizers
 
@@ -28,6 +29,12 @@ def pairs_of(kind: str) -> list[tuple[str, str]]:
     if kind == "old sentences":
         lines = [" ".join(words(9)) for _ in range(300)]
         return [(line, line.replace("a", "aa")) for line in lines]
+    if kind == "phrases":
+        lines = [" ".join(words(3)) for _ in range(300)]
+        return [(line, line.replace("a", "aa")) for line in lines]
+    if kind == "written together":
+        lines = [" ".join(words(9)) for _ in range(300)]
+        return [(line.replace(" ", ""), line) for line in lines]
     lines = [(" ".join(words(9)), " ".join(words(9, "qrstuvwxyz"))) for _ in range(300)]
     assert kind == "sentences"
     return lines
@@ -72,6 +79,7 @@ def test_a_single_pair_can_be_described() -> None:
         ("sounds", [Candidate(architecture="recurrent")]),
         ("backwards", [Candidate(architecture="recurrent")]),
         ("sentences", []),
+        ("written together", [Candidate(architecture="recurrent")]),
         (
             "old sentences",
             [
@@ -95,3 +103,39 @@ def test_what_may_suit_is_proposed(kind: str, expected: list[Candidate]) -> None
     assert not any(each.tokenizer for each in proposed(10**7))
     assert not any(each.architecture for each in proposed(any_model=False))
     assert not expected or proposed(architecture="recurrent") != expected or kind == "old sentences"
+
+
+@pytest.mark.parametrize(
+    ("kind", "spelt"),
+    [("phrases", True), ("old sentences", False), ("sentences", False), ("old spelling", False)],
+)
+def test_short_phrases_are_spelt_where_there_is_no_time_for_a_race(kind: str, spelt: bool) -> None:
+    pairs = pairs_of(kind)
+    tokenizers, _ = train_tokenizers(pairs, TokenizerSettings())
+    found = describe(pairs)
+    others = propose(found, tokenizers, 400, "transformer", any_tokenizer=True, any_model=True)
+    assert are_better_spelt(others, found, 1.0) == spelt
+    assert not are_better_spelt(others, found, None)
+    asked = propose(found, tokenizers, 400, "transformer", any_tokenizer=True, any_model=False)
+    assert not are_better_spelt(asked, found, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "cut_otherwise"),
+    [
+        ("thewordsstandtogether", "the words stand together", True),
+        ("\u0e09\u0e31\u0e19\u0e23\u0e31\u0e01", "\u0e09\u0e31\u0e19 \u0e23\u0e31\u0e01", True),
+        ("unhappinesses", "un-happi-ness-es", True),
+        ("vidyarthi nasti", "vidya arthi na asti", True),
+        ("the house boat sank", "the houseboat sank", False),
+        ("what is this", "What is this?", False),
+        ("two words", "two wrods", False),
+        ("a sentence of words", "ein Satz aus Woertern", False),
+        ("", "", False),
+    ],
+)
+def test_words_written_together_are_known(source: str, target: str, cut_otherwise: bool) -> None:
+    assert are_cut_otherwise([source], [target]) == cut_otherwise
+    assert are_cut_otherwise([target], [source]) == cut_otherwise
+    ordinary = [("a sentence", "un texte")] * 2
+    assert not are_cut_otherwise(*zip((source, target), *ordinary, strict=True))

@@ -6,9 +6,10 @@ Descriptions of data propose candidates; they do not decide (see race.py).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from interlingua.data.description import AnyDescription
 from interlingua.sound.description import SoundDescription
 from interlingua.text.description import Description
 from interlingua.text.tokenizer import TokenizerPair
@@ -16,6 +17,7 @@ from interlingua.text.tokenizer import TokenizerPair
 __all__ = [
     "MAX_LOST",
     "Candidate",
+    "are_better_spelt",
     "choose_turn",
     "enough_for_a_race",
     "propose",
@@ -80,6 +82,25 @@ def propose(
         return []
     characters = {"source": "characters", "target": "characters"}
     return [Candidate(characters, each) for each in (ARCHITECTURES if any_model else [None])]
+
+
+def are_better_spelt(
+    candidates: Sequence[Candidate], description: AnyDescription, minutes: float | None
+) -> bool:
+    """Whether the first of the candidates beside subwords is to be taken where there is no time for a race.
+
+    That is an LSTM over characters, for texts of few words on both sides, such as names, dates, numbers and
+    short phrases (benchmarks/results/any_data.md, "Kinds of data that nobody had named").
+
+    Args:
+        candidates: beside subwords.
+        description: of the data.
+        minutes: of the budget, if it is one of time.
+    """
+    if minutes is None or not candidates or not isinstance(description, Description):
+        return False
+    first, words = candidates[0], max(description.source_words, description.target_words)
+    return first.architecture == "recurrent" and bool(first.tokenizer) and words <= SHORT_TARGET
 
 
 def propose_for_sound(

@@ -26,6 +26,7 @@ from interlingua.runs.base_codec import describe_codec_of_base
 from interlingua.runs.candidates import (
     MAX_LOST,
     Candidate,
+    are_better_spelt,
     choose_turn,
     enough_for_a_race,
     propose,
@@ -262,11 +263,9 @@ def _compete(
             description, prepared.tokenizers, len(prepared.train), plans[0].experiment.model.architecture,
             any_tokenizer=any_tokenizer, any_model=given.preset is None and not values.get("model"),
         )  # fmt: skip
-    others, untried = _enter(others, plans[0])
-    if untried:
-        prepared.report["no_race"] = untried
-        plans[0].notes.append(untried)
-    for other in others:
+    racing = _count_racing(others, plans[0])
+    alone = not racing and are_better_spelt(others, description, given.training.minutes)
+    for other in others[: racing or alone]:
         settings = TokenizerSettings.parse({**values.get("tokenizer", {}), **other.tokenizer}, where)
         own = _prepare(data, settings, None, given.pictures) if other.tokenizer else prepared
         lost = len(prepared.train) - len(own.train)
@@ -277,28 +276,48 @@ def _compete(
         if lost:
             more = f"more than {given.data.max_length:,} ids on a side with this vocabulary"
             plans[-1].notes.append(f"training pairs left out beside those above: {lost:,} ({more})")
+    if racing < len(others):
+        untried = _describe_untried(others, racing, plans[0], plans[-1])
+        plans[0].notes.append(untried)
+        for plan in plans:
+            plan.prepared.report["no_race"] = untried
+    if alone and len(plans) > 1:
+        subwords, letters = plans
+        of_all = [note for note in subwords.notes if not note.startswith("preset ")]
+        plans = [letters._replace(notes=[*of_all, *letters.notes])]
     if len(plans) > 1:
         for plan, when in zip(plans, ["first candidate", *["goes on with"] * len(others)], strict=False):
             plan.notes[:] = [f"{when}: {note}" if note.startswith("preset ") else note for note in plan.notes]
     return plans
 
 
-def _enter(others: list[Candidate], first: Plan) -> tuple[list[Candidate], str | None]:
-    """Those of the candidates that there is time to race against, and what to say of the rest."""
-    training, updates_per_s = first.experiment.training, first.updates_per_s
-    racing = len(others)
+def _count_racing(others: Sequence[Candidate], first: Plan) -> int:
+    """How many of the candidates there is time to race against."""
+    training, racing = first.experiment.training, len(others)
     while racing and choose_turn(
-        training.minutes, training.max_steps, 1 + racing, updates_per_s=updates_per_s
+        training.minutes, training.max_steps, 1 + racing, updates_per_s=first.updates_per_s
     ) is None:  # fmt: skip
         racing -= 1
-    if racing == len(others):
-        return others, None
-    enough = enough_for_a_race(training.minutes is not None, 1 + len(others), updates_per_s)
-    left_out = [_name_of(other, first.name) for other in others[racing:]]
+    return racing
+
+
+def _describe_untried(others: Sequence[Candidate], racing: int, first: Plan, taken: Plan) -> str:
+    """What to say of the candidates that there is no time for.
+
+    Args:
+        others: all candidates beside the first.
+        racing: how many of them do race.
+        first: the plan of the first.
+        taken: the plan that is carried out without a race, if there is none.
+    """
+    enough = enough_for_a_race(
+        first.experiment.training.minutes is not None, 1 + len(others), first.updates_per_s
+    )
+    names = [_name_of(other, first.name) for other in others[racing:]]
     if racing:
-        return others[:racing], f"no race with {', '.join(left_out)} (that takes {enough} here)"
-    names = ", ".join([first.name, *left_out])
-    return [], f"no race between {names} (that takes {enough} here): {first.name} by experience"
+        return f"no race with {', '.join(names)} (that takes {enough} here)"
+    names.insert(0, first.name)
+    return f"no race between {', '.join(names)} (that takes {enough} here): {taken.name} by experience"
 
 
 def _suggest(

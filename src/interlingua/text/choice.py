@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
 
+from rapidfuzz.distance import Indel
+
 __all__ = [
     "SideStatistics",
     "TokenizerKind",
+    "are_cut_otherwise",
     "are_spelt_alike",
     "choose_between",
     "choose_kind",
@@ -35,6 +38,8 @@ BETWEEN = ";|,/+ "
 SPELT_WORD = re.compile(r"[^\W_]{3,}")
 SPELT_FROM, COMPARED = 0.5, 2_000
 """The share of texts, of some so many, that must have a word that is spelt like what it becomes."""
+SAME_LETTERS, CUT_FROM, MAX_CUT_LENGTH = 0.9, 0.5, 400
+"""How alike pairs are that differ in their spaces, the share of such pairs, and the most characters."""
 MAX_ALPHABET = 300
 MAX_UNSPACED_LENGTH = 40
 OUTLIER_FACTOR, OUTLIER_MARGIN = 10, 100
@@ -109,6 +114,29 @@ def are_spelt_alike(texts: Sequence[str], others: Sequence[str]) -> bool:
     pairs = pairs[:: max(1, len(pairs) // COMPARED)]
     alike = sum(any(_shows(word, other) for word in SPELT_WORD.findall(text)) for text, other in pairs)
     return alike > SPELT_FROM * len(pairs)
+
+
+def are_cut_otherwise(texts: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether most pairs are about the same letters with other spaces, as of words that are written together.
+
+    Where a word ends is then what is to be learnt. Subwords are of no help: on the side without spaces, they
+    go over the ends of words.
+    """
+    pairs = [*zip(texts, others, strict=True)]
+    pairs = pairs[:: max(1, len(pairs) // COMPARED)]
+    return sum(_is_cut_otherwise(*pair) for pair in pairs) > CUT_FROM * len(pairs)
+
+
+def _is_cut_otherwise(text: str, other: str) -> bool:
+    if max(len(text), len(other)) > MAX_CUT_LENGTH:
+        return False
+    letters, others = ("".join(filter(_is_of_words, each)) for each in (text, other))
+    fewer, more = sorted((len(text) - len(letters), len(other) - len(others)))
+    return more > 2 * fewer and Indel.normalized_similarity(letters, others) >= SAME_LETTERS
+
+
+def _is_of_words(character: str) -> bool:
+    return character.isalnum() or unicodedata.category(character).startswith("M")
 
 
 def _shows(word: str, other: str) -> bool:

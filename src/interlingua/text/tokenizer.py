@@ -15,6 +15,7 @@ from interlingua.settings import Settings
 from interlingua.text.choice import (
     SideStatistics,
     TokenizerKind,
+    are_cut_otherwise,
     are_spelt_alike,
     choose_between,
     choose_kind,
@@ -151,6 +152,8 @@ def train_tokenizers(
         closed = kinds.index("words")
         if given[closed] == "auto" and are_spelt_alike(texts[closed], texts[1 - closed]):
             kinds[closed] = choose_kind(sides[closed], spelt=True)
+    if given == ("auto", "auto") and "unigram" in kinds and are_cut_otherwise(*texts):
+        kinds = ["characters", "characters"]
     if not any(own) and _share_vocabulary(settings, kinds, sides):
         both = texts[0] + texts[1]
         # The targets' rule leaves normalised sources as they are.
