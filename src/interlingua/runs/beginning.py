@@ -10,7 +10,7 @@ from interlingua.inference.bundle import ORIGIN_LICENCE, ORIGIN_README, save_con
 from interlingua.runs.directory import own_files
 from interlingua.runs.inputs import COPIES
 from interlingua.runs.manifest import Manifest, save_manifest
-from interlingua.runs.plans import Plan
+from interlingua.runs.plan import Plan
 
 __all__ = ["write_beginning"]
 

@@ -21,7 +21,7 @@ from interlingua.pictures.reconstruction import Reconstruction, measure_codec
 from interlingua.runs.checkpoint import Checkpoint, load_newest, save_checkpoint
 from interlingua.runs.events import CodecProgress, Event, Note
 from interlingua.runs.journal import Journal
-from interlingua.runs.plans import Plan
+from interlingua.runs.plan import Plan
 from interlingua.training.codec import CodecLearner, ReadPixels
 from interlingua.training.schedule import Clock
 

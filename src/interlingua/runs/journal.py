@@ -19,7 +19,7 @@ from interlingua.runs.checkpoint import Checkpoint, load_newest, save_checkpoint
 from interlingua.runs.directory import replace_run
 from interlingua.runs.events import Event, Note
 from interlingua.runs.manifest import mark_checkpointed
-from interlingua.runs.plans import Plan
+from interlingua.runs.plan import Plan
 from interlingua.runs.tensorboard import TensorBoard
 from interlingua.runs.validation import Validation
 from interlingua.search.settings import SearchSettings

@@ -31,7 +31,7 @@ from interlingua.files import write_text
 from interlingua.runs.candidates import rounds
 from interlingua.runs.checkpoint import load_newest, save_checkpoint
 from interlingua.runs.events import Event, Raced
-from interlingua.runs.plans import Plan
+from interlingua.runs.plan import Plan
 from interlingua.runs.trainer import Trainer
 from interlingua.runs.validation import StoppedError, Validation, Validator
 

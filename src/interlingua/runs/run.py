@@ -35,7 +35,8 @@ from interlingua.runs.events import EARLIER_STAYS, Ended, Event, Validated
 from interlingua.runs.experiment import cache_directory, change_training
 from interlingua.runs.journal import Journal
 from interlingua.runs.manifest import load_manifest, refuse_without_checkpoint
-from interlingua.runs.plans import Plan, load_plan, load_racing_plans, make_plans
+from interlingua.runs.plan import Plan
+from interlingua.runs.plans import load_plan, load_racing_plans, make_plans
 from interlingua.runs.race import Standing, is_racing, load_standing
 from interlingua.runs.session import Machine, Session, build_learner, carry_out_session
 from interlingua.runs.trainer import Trainer

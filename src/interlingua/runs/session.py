@@ -24,7 +24,7 @@ from interlingua.runs.codec_phase import learn_codec
 from interlingua.runs.events import Ended, Event, Note
 from interlingua.runs.interrupt import stop_on_signal
 from interlingua.runs.journal import Journal
-from interlingua.runs.plans import Plan
+from interlingua.runs.plan import Plan
 from interlingua.runs.race import Race, Standing
 from interlingua.runs.trainer import USED_UP, Trainer
 from interlingua.runs.validation import Validator

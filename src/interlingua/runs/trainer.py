@@ -27,7 +27,7 @@ from interlingua.runs.base_comparison import BaseComparison
 from interlingua.runs.checkpoint import Checkpoint, restore_generators
 from interlingua.runs.events import Event, Validated, skipped_note
 from interlingua.runs.journal import Journal
-from interlingua.runs.plans import Plan
+from interlingua.runs.plan import Plan
 from interlingua.runs.selection import Selection
 from interlingua.runs.validation import StoppedError, Validation, Validator
 from interlingua.runs.window import Window
