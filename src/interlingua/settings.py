@@ -88,7 +88,13 @@ def _explain(cls: type[Settings], error: ValidationError, where: str) -> Configu
     # Where a value may be of several types, pydantic complains once for each.
     same = [each for each in errors if _place(cls, [str(part) for part in each["loc"]])[1] == path]
     message = ", or ".join(dict.fromkeys(map(_in_words, same)))
-    return ConfigurationError(f"{key}: {message}" if key else message, where=where, found=first["input"])
+    found = None if _holds_tables(first["input"]) else first["input"]
+    return ConfigurationError(f"{key}: {message}" if key else message, where=where, found=found)
+
+
+def _holds_tables(value: Any) -> bool:
+    """Whether a value is too much to be shown."""
+    return isinstance(value, Mapping) or (isinstance(value, list | tuple) and any(map(_holds_tables, value)))
 
 
 WORDS = {

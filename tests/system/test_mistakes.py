@@ -138,6 +138,14 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
         nothing, "train --resume model --set model.dim=5", ["--resume", "--set", "--max-steps", "--device"]
     ),
     "resuming with data": (nothing, "train --resume model --train test.tsv", ["test.tsv", "own data"]),
+    "resuming with a weight": (
+        nothing, "train --resume model --train train.tsv --weight 2", ["(found: '--weight')"],
+    ),
+    "one column": (nothing, "train --train train.tsv --out new --columns 2", ["should be two", "1,2"]),
+    "column 0": (nothing, "train --train train.tsv --out new --columns 0,1", ["number of a column, from 1"]),
+    "columns without names": (
+        nothing, "train --train train.tsv --out new --columns word,form", ["train.tsv:1", "'word'", "1,2"]
+    ),
     "resuming with force": (nothing, "train --resume model --force", ["--resume", "--force"]),
     "resuming with a seed": (nothing, "train --resume model --seed 3", ["--resume", "--seed"]),
     "resuming with pairs": (nothing, "train test.tsv --resume model", ["test.tsv", "own data", "--from"]),

@@ -344,6 +344,8 @@ def test_short_phrases_are_spelt_where_there_is_no_time_for_a_race(tmp_path: Pat
     assert "subwords" in names[0]
     assert sum(note.startswith("preset ") for note in notes) == 1
     assert load(tmp_path / "run").tokenizers.source.kind == "characters"
+    (told,) = re.findall(r"vocabulary: source: (\w+)", "\n".join(notes))
+    assert told == "characters"
     assert said in read_history(tmp_path / "run", "run").data_notes
 
 

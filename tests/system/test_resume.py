@@ -275,7 +275,9 @@ def test_moved_data_is_found_where_it_is_said_to_be_and_from_then_on(tmp_path: P
     pairs.rename(moved)
     with pytest.raises(CheckpointError, match="is not where it was") as error:
         resume_tiny(out, max_steps=8)
-    assert f"--resume {out} --train FILE" in str(error.value)
+    assert f"--resume {out} --train FILE. Or start a new run from the saved model: --from {out}" in str(
+        error.value
+    )
     with pytest.raises(CheckpointError, match="not started with this file") as error:
         list(resume(out, {"data": {"train": [str(other)]}}))
     assert error.value.where == str(other)
@@ -284,18 +286,38 @@ def test_moved_data_is_found_where_it_is_said_to_be_and_from_then_on(tmp_path: P
     assert ended(resume_tiny(out, max_steps=12)) == (12, True)
 
 
-def test_moved_parallel_files_are_told_apart_by_what_they_hold(tmp_path: Path) -> None:
+def test_moved_parallel_files_are_named_together_and_told_apart_by_what_they_hold(tmp_path: Path) -> None:
     pairs = write_reversals(tmp_path / "pairs.tsv", 200)
     sides = [tmp_path / "train.a", tmp_path / "train.b"]
     columns = zip(*(line.split("\t") for line in pairs.read_text().splitlines()), strict=True)
     for side, texts in zip(sides, columns, strict=True):
         side.write_text("".join(f"{text}\n" for text in texts))
     values = tiny_values(pairs, max_steps=4)
-    values["data"]["train"] = [[*map(str, sides)]]
+    values["data"] |= {"train": [[*map(str, sides)]], "valid": [str(pairs)]}
     list(start(values, tmp_path / "run"))
     moved = [side.rename(tmp_path / f"moved-{side.name}") for side in sides]
-    again = {"training": {"max_steps": 6}, "data": {"train": [[*map(str, moved)]]}}
+    with pytest.raises(CheckpointError, match="the training data is not where it was") as error:
+        resume_tiny(tmp_path / "run", max_steps=6)
+    assert error.value.where == ", ".join(map(str, sides))
+    assert "--train FILE --train-target FILE. Or" in str(error.value)
+    valid = pairs.rename(tmp_path / "moved.tsv")
+    with pytest.raises(CheckpointError, match="the training and validation data is not where") as error:
+        resume_tiny(tmp_path / "run", max_steps=6)
+    assert "--train FILE --train-target FILE --valid FILE. Or" in str(error.value)
+    again = {"training": {"max_steps": 6}, "data": {"train": [[*map(str, moved)]], "valid": [str(valid)]}}
     assert ended(list(resume(tmp_path / "run", again))) == (6, True)
+
+
+def test_what_was_mixed_in_may_be_moved_too(undisturbed: Path, pairs: Path, tmp_path: Path) -> None:
+    old, new = (write_reversals(tmp_path / name, n) for name, n in (("old.tsv", 150), ("new.tsv", 90)))
+    values = {
+        "base_model": str(undisturbed), "training": {"max_steps": 2, "threads": 1},
+        "data": {"train": str(new), "valid": str(pairs), "mix": [str(old)]},
+    }  # fmt: skip
+    list(start(values, tmp_path / "run"))
+    moved = old.rename(tmp_path / "moved.tsv")
+    again = {"training": {"max_steps": 4}, "data": {"mix": [str(moved)]}}
+    assert ended(list(resume(tmp_path / "run", again))) == (4, True)
 
 
 def interrupted(out: Path, values: dict[str, Any]) -> None:

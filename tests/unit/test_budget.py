@@ -102,6 +102,19 @@ def test_validations_of_unequal_time_are_compared_on_the_pairs_that_both_have(pa
     assert [event.best for event in events if isinstance(event, Validated)] == [True, True, False, True]
 
 
+def test_what_there_was_no_time_to_translate_is_judged_by_its_loss(pairs, tmp_path, monkeypatch):
+    losses = iter([3.0, 2.0, 2.5, 1.5])
+    validate = Validator.validate
+
+    def pretend(self, *args) -> Validation:
+        found = validate(self, *args)._replace(loss=(loss := next(losses)))
+        return found if loss == 3 else found._replace(scores=[], outputs=(), pairs=0)
+
+    monkeypatch.setattr(Validator, "validate", pretend)
+    events = train_tiny(tmp_path / "out", pairs, max_steps=8, validations=4)
+    assert [event.best for event in events if isinstance(event, Validated)] == [True, True, False, True]
+
+
 def test_no_update_is_begun_that_would_not_end_in_time():
     budget = TimeBudget(100.0, Clock(90.0, time.monotonic()))
     budget.reserve_s = 5.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,21 @@ def paradigms(stems: list[str]) -> list[tuple[str, str, str]]:
     """Lemma, tags and form: few lemmas, each with many forms."""
     endings = ["", "te", "ten", "test", "t", "st", "en", "end", "er", "ung", "bar", "sam"]
     return [(stem, f"V;{i}", f"ge{stem}{ending}") for stem in stems for i, ending in enumerate(endings)]
+
+
+def test_what_is_written_together_is_spelt_though_its_words_are_few() -> None:
+    draw = random.Random(0)
+    script = [chr(0x4E00 + i) for i in range(200)]
+    words = ["".join(draw.choices(script, k=draw.randint(1, 3))) for _ in range(300)]
+    lines = [draw.choices(words, k=draw.randint(2, 5)) for _ in range(1500)]
+    pairs = [("".join(line), " ".join(line)) for line in lines]
+    assert {side.kind for side in train_tokenizers(pairs, TokenizerSettings())[0]} == {"characters"}
+    columns_too = [(f"{source}\t{draw.choice('xy')}", target) for source, target in pairs]
+    pair = train_tokenizers(columns_too, TokenizerSettings())[0]
+    assert [column.kind for column in columns(pair)] == ["characters", "words"]
+    assert pair.target.kind == "characters"
+    asked = train_tokenizers(columns_too, TokenizerSettings(target="words"))[0]
+    assert asked.target.kind == "words"
 
 
 def test_lemmas_are_spelt_however_few_they_are() -> None:

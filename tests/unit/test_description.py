@@ -139,3 +139,10 @@ def test_words_written_together_are_known(source: str, target: str, cut_otherwis
     assert are_cut_otherwise([target], [source]) == cut_otherwise
     ordinary = [("a sentence", "un texte")] * 2
     assert not are_cut_otherwise(*zip((source, target), *ordinary, strict=True))
+
+
+def test_long_texts_are_not_read_letter_by_letter() -> None:
+    pairs = pairs_of("written together")
+    assert are_cut_otherwise(*zip(*pairs, strict=True))
+    long = [(source * 20, " ".join([target] * 20)) for source, target in pairs[:5]]
+    assert not are_cut_otherwise(*zip(*pairs, *long, strict=True))

@@ -181,6 +181,17 @@ class TestPreparation:
         (file,) = train["files"]
         assert f"left out: 200 (more than 9 ids on a side): {file}:1" in prepared.report["summary"]
 
+    def test_each_of_several_long_sources_is_named_where_it_stands(self, tmp_path: Path) -> None:
+        lines = ["a\tb", "a" * 20 + "\tx", "c\td", "a" * 20 + "\ty", "b" * 20 + "\tx", "a" * 20 + "\tz"]
+        pairs = tmp_path / "pairs.tsv"
+        pairs.write_text("".join(f"{line}\n" for line in [*lines, *(f"{i}\t{i}" for i in range(99))]))
+        corpus = CorpusSettings(train=(str(pairs),), valid=(str(pairs),), max_length=9)
+        prepared = prepare(
+            corpus, TokenizerSettings(source="characters", target="characters"), tmp_path / "c"
+        )
+        told = ", ".join(f"{pairs}:{line}" for line in (2, 4, 5, 6))
+        assert f"left out: 4 (more than 9 ids on a side): {told}\n" in prepared.report["summary"]
+
     def test_a_changed_byte_in_the_cache_is_noticed_and_said(self, tmp_path: Path) -> None:
         corpus, cache = self.files(tmp_path), tmp_path / "cache"
         first = prepare(corpus, TokenizerSettings(), cache)

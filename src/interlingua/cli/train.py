@@ -145,7 +145,9 @@ def train(
         )  # fmt: skip
     pairs = [] if experiment is not None else [*map(str, files)]
     data = {
-        **_weigh(_files([*pairs, *(train or [])], train_target, "--train"), weight),
+        **_weigh(
+            _files([*pairs, *(train or [])], train_target, "--train"), weight if resume is None else None
+        ),
         "valid": _files(valid, valid_target, "--valid"),
         "mix": _files(mix, None, "--mix"),
         **pair_options(columns, keys, on_empty, source_kind),
@@ -169,7 +171,13 @@ def train(
         alone = [*([] if train_target else [*pairs, *(train or [])]), *([] if valid_target else valid or [])]
         refuse_unread(map(str, [*alone, *(mix or [])]), columns, keys)
     if resume is not None:
-        given = {"an experiment": experiment, "--out": out, "--force": force, "--set": settings}
+        given = {
+            "an experiment": experiment,
+            "--out": out,
+            "--force": force,
+            "--set": settings,
+            "--weight": weight,
+        }
         _resume(resume, options, [name for name, value in given.items() if value])
     else:
         _start(experiment, options, settings or [], out, force)
@@ -270,7 +278,7 @@ def _resume(directory: Path, options: dict[str, Any], others: list[str]) -> None
     changes = {key: options[key] for key in ("training", "data") if options.get(key)}
     given = [*options, *(key for section in changes.values() for key in section)]
     others += [OPTIONS.get(key, key) for key in given if key not in
-               ("training", "data", "train", "valid", "minutes", "max_steps", "device", "threads",
+               ("training", "data", "train", "valid", "mix", "minutes", "max_steps", "device", "threads",
                 "precision")]  # fmt: skip
     if others:
         raise ConfigurationError(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
-from interlingua.errors import DataError, nearest
+from interlingua.errors import DataError
 
 __all__ = ["Columns", "find_columns", "has_names"]
 
@@ -46,4 +47,9 @@ def _find(column: int | str, names: Sequence[str], where: object) -> int:
             f"the column {column!r} is there several times", where=where, found=f"columns {places}",
             accepted="Give one of them another name.",
         )  # fmt: skip
-    raise DataError(f"the column {column!r} is not there", where=where, accepted=nearest(column, stripped))
+    close = "".join(f"Did you mean {name!r}? " for name in get_close_matches(column, stripped, n=1))
+    raise DataError(
+        f"the column {column!r} is not there", where=where,
+        accepted=f"{close}The first line says: {', '.join(stripped)}. If these are no names: numbers do, "
+        "such as --columns 1,2",
+    )  # fmt: skip

@@ -349,13 +349,20 @@ class Corpus:
                         parts.update(f"{found.st_size} {found.st_mtime_ns}\n".encode())
         return parts.hexdigest()
 
-    def find_file(self, name: str) -> str:
-        """Returns where a side is first that says so, or names a file so, such as "train.tsv:17"."""
+    def find_file(self, name: str, number_found: int = 0) -> str:
+        """Returns where a side says so, or names a file so, such as "train.tsv:17".
+
+        Args:
+            name: the side's text.
+            number_found: how many such places there are before the one that is meant.
+        """
         for number, corpus_file in enumerate(self._files):
             account = FileAccount()
             for pair in read_pairs(corpus_file, self._settings[number], account=account):
                 if name in self._add_tag(number, pair):
-                    return account.where(self.names[number])
+                    if not number_found:
+                        return account.where(self.names[number])
+                    number_found -= 1
         return ", ".join(self.names)
 
     def _complete_pairs_of(self, number: int, account: FileAccount) -> Iterator[Pair]:

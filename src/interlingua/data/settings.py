@@ -22,10 +22,17 @@ PairFile = str | tuple[str, str]
 """A file of pairs ("-" is standard input), or the source and the target file of two parallel ones."""
 
 Files = Annotated[tuple[PairFile, ...], BeforeValidator(lambda v: (v,) if isinstance(v, str) else v)]
-_Column = Annotated[
-    Annotated[int, Field(ge=1, strict=True)] | Annotated[str, Field(min_length=1)],
-    BeforeValidator(lambda value: int(value) if isinstance(value, str) and value.isdecimal() else value),
-]
+
+
+def _column(value: Any) -> int | str:
+    column = int(value) if isinstance(value, str) and value.isdecimal() else value
+    is_number = isinstance(column, int) and not isinstance(column, bool) and column >= 1
+    if not is_number and not (isinstance(column, str) and column):
+        raise ValueError("should be the number of a column, from 1 on, or its name")
+    return column
+
+
+_Column = Annotated[int | str, BeforeValidator(_column)]
 """A number, or the name of a column."""
 T = TypeVar("T")
 _Several = Annotated[
@@ -35,7 +42,16 @@ _Several = Annotated[
     Field(min_length=1),
 ]
 """One or more, as a list or with a plus between them."""
-_SourceAndTarget = BeforeValidator(lambda value: _split(value, ","))
+
+
+def _source_and_target(value: Any) -> Any:
+    parts = _split(value, ",")
+    if isinstance(parts, list | tuple) and len(parts) != 2:
+        raise ValueError("should be two, the source's and the target's, such as 1,2 (a source of two: 1+3,2)")
+    return parts
+
+
+_SourceAndTarget = BeforeValidator(_source_and_target)
 
 
 def _check_columns(columns: tuple[tuple[int | str, ...], int | str]) -> Any:

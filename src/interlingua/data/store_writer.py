@@ -30,7 +30,7 @@ from interlingua.text.tokenizer import Tokenizer, TokenizerPair
 
 __all__ = ["FORMAT", "Files", "StoreWriter", "crc32"]
 
-FORMAT = 7
+FORMAT = 8
 CHUNK_PAIRS, CHUNK_FILES = 8_192, 64
 """Pairs encoded and written at once."""
 SHOWN_FILES = 3
@@ -45,8 +45,8 @@ class Files(NamedTuple):
     """A pair with a longer sound is left out and counted."""
     skip: bool = False
     """Whether pairs with a file that cannot be used are left out and counted, too."""
-    place: Callable[[str], str] = lambda _: "the pairs"
-    """Where a text is, or a file is named, for messages."""
+    place: Callable[[str, int], str] = lambda name, number_found: "the pairs"
+    """Where a text is, or a file is named, for messages, after so many such places."""
 
 
 class StoreWriter:
@@ -75,6 +75,7 @@ class StoreWriter:
         self.written = 0
         self._seen = 0
         self.left_out = LeftOut()
+        self._left_out_texts = Counter[str]()
         """Pairs, by reason."""
         self.odd_files: list[str] = []
         """What is odd about which, in words."""
@@ -128,7 +129,9 @@ class StoreWriter:
         self._seen += len(pairs)
         for pair, reason, of_source in zip(pairs, reasons, source_reasons, strict=True):
             if reason and self._seen <= PLACED_PAIRS:
-                self.left_out.add(reason, partial(self.taken.place, pair[of_source is None]))
+                name = pair[of_source is None]
+                self.left_out.add(reason, partial(self.taken.place, name, self._left_out_texts[name]))
+                self._left_out_texts[name] += 1
             elif reason:
                 self.left_out[reason] += 1
         self.by_file[self._file] += sum(fits)
@@ -159,7 +162,7 @@ class StoreWriter:
         for name, found in zip(names, codec.inspect_batch(names), strict=True):
             if isinstance(found, DataError):
                 if not self.taken.skip:
-                    raise place_error(found, name, self.taken.place(name))
+                    raise place_error(found, name, self.taken.place(name, 0))
                 values.append(None)
                 reasons.append(found.what)
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -26,12 +27,13 @@ def usable_pairs(corpus: Corpus) -> tuple[list[Pair], LeftOut]:
     pairs, left_out = list(corpus), LeftOut()
     kinds = corpus.settings.source_kind, corpus.settings.target_kind
     for side, kind in enumerate(kinds):
-        used: list[Pair] = []
+        used, unusable = list[Pair](), Counter[str]()
         for pair, error in zip(pairs, _errors([pair[side] for pair in pairs], kind), strict=True):
             if error is None:
                 used.append(pair)
             elif corpus.settings.on_empty == "skip":
-                left_out.add(error.what, partial(corpus.find_file, pair[side]))
+                left_out.add(error.what, partial(corpus.find_file, pair[side], unusable[pair[side]]))
+                unusable[pair[side]] += 1
             else:
                 name, other = pair[side], pair[1 - side]
                 raise place_error(error, name, corpus.find_file(name), other) from error

@@ -16,6 +16,7 @@ _MAX_TARGETS = 20_000
 _MAX_INVENTORY = 500
 _MIN_REPEATS = 4
 _MAX_WORD_CHARACTERS = 16
+_BLEU_WORDS = 4
 
 
 class Task(NamedTuple):
@@ -29,10 +30,11 @@ def recognise_task(targets: Iterable[str]) -> Task:
     """Recognises the task by its targets (the first 20,000 of them, without outliers).
 
     - Few distinct words, each used often (phonemes, actions, labels): sequence error over words.
-    - Other single words (inflected forms, dates), and long lines without spaces in a script that has them
+    - Other targets of which most have fewer words than the four that BLEU looks at in a row: single words
+      (inflected forms, dates), short phrases (names), and long lines without spaces in a script that has them
       (formulas of molecules, sequences of bases, addresses): sequence error over characters.
-    - Long lines without spaces in a script that has none (Chinese, Japanese, Thai): chrF, since BLEU's
-      default tokenizer needs spaces.
+    - Such lines in a script that puts no spaces between words (Chinese, Japanese, Thai), if they are long:
+      chrF, since BLEU's default tokenizer needs spaces.
     - Everything else is like translation: BLEU.
     """
     sample = without_outliers(list(islice(targets, _MAX_TARGETS)))
@@ -41,7 +43,7 @@ def recognise_task(targets: Iterable[str]) -> Task:
     count = sum(map(len, words))
     if inventory and len(inventory) <= _MAX_INVENTORY and count >= _MIN_REPEATS * len(inventory):
         return Task("sequence_error", "words")
-    if sample and count < 2 * len(sample):
+    if 2 * sum(len(line) < _BLEU_WORDS for line in words) > len(sample):
         sentences = fmean(map(len, sample)) > _MAX_WORD_CHARACTERS and is_without_case("".join(sample))
         return Task("chrF" if sentences else "sequence_error", "characters")
     return Task("BLEU", "characters")

@@ -18,6 +18,7 @@ from interlingua.data.account import summarise
 from interlingua.data.formats.parquet import dataset_files, is_dataset
 from interlingua.data.settings import STANDARD_INPUT, CorpusFile, CorpusSettings, PairFile
 from interlingua.errors import CheckpointError, ConfigurationError, DataError, OutputError
+from interlingua.inference.bundle import WEIGHTS
 
 __all__ = ["COPIES", "InputFile", "Inputs", "copy_streams", "find_again", "pair_files"]
 
@@ -175,30 +176,50 @@ def find_again(
     if strange := [file for hash, file in found.items() if hash not in {each.hash for each in files}]:
         raise CheckpointError(
             "the run was not started with this file, or it has changed since", where=strange[0],
-            accepted="A run goes on with its own data. To train on other data: "
-            f"--from {out}, into another --out.",
+            accepted="A run goes on with its own data, byte by byte (not compressed since). To train on "
+            f"other data: --from {out}, into another --out.",
         )  # fmt: skip
-    number_of_train = len(_names(data.train_files))
-    places = {}
-    for number, (name, file) in enumerate(zip(named, files, strict=True)):
-        kind = "train" if number < number_of_train else "valid"
-        places[name] = found.get(file.hash) or _find(name, file, out, kind)
-    return _rename_files(data, places.__getitem__)
+    places = {name: found.get(file.hash) or _find(name, file, out)
+              for name, file in zip(named, files, strict=True)}  # fmt: skip
+    lost = [(name, file) for name, file in zip(named, files, strict=True) if places[name] is None]
+    if lost:
+        raise _lost_error(data, lost, out)
+    return _rename_files(data, lambda name: places[name] or name)
 
 
-def _find(name: str, file: InputFile, out: Path, kind: str) -> str:
+def _find(name: str, file: InputFile, out: Path) -> str | None:
+    return next((place for place in _there(name, file, out) if _hash(place) == file.hash), None)
+
+
+def _there(name: str, file: InputFile, out: Path) -> list[str]:
+    """Where there is a file that may be this one, or may once have been."""
     runs = _absolute(out), out.resolve()  # which is another where a link leads to the run
     candidates = [_absolute(name), *(os.path.normpath(Path(run) / file.from_run) for run in runs)]
-    there = [place for place in dict.fromkeys(candidates) if Path(place).is_file() or is_dataset(Path(place))]
-    for place in there:
-        if _hash(place) == file.hash:
-            return place
-    what = "data has changed since this run was started" if there else "data is not where it was"
-    where, kinds = there[0] if there else candidates[0], {"train": "training", "valid": "validation"}
-    told = f"say where it lies now: --resume {out} --{kind} FILE"
-    raise CheckpointError(
-        f"the {kinds[kind]} {what}", where=where, found=None if file.name == where else file.name,
-        accepted=f"Put the old file back, or {told}. Or start a new run from the saved model: --from {out}",
+    return [place for place in dict.fromkeys(candidates) if Path(place).is_file() or is_dataset(Path(place))]
+
+
+def _lost_error(data: CorpusSettings, lost: list[tuple[str, InputFile]], out: Path) -> CheckpointError:
+    """That data is gone, or is not any more what it was; what is gone is told first, all of it."""
+    there = {name: _there(name, file, out) for name, file in lost}
+    gone = [(name, file) for name, file in lost if not there[name]]
+    told = gone or lost
+    what = "is not where it was" if gone else "has changed since this run was started"
+    options, kinds = [], []
+    for option, kind, pairs in (
+        ("--train", "training", data.train_files), ("--valid", "validation", data.valid_files),
+    ):  # fmt: skip
+        sides = {side for each in pairs for side, name in enumerate(_names([each])) if name in dict(told)}
+        options += [f"{option}{'-target' if side else ''} FILE" for side in sorted(sides)]
+        kinds += [kind] if sides else []
+    where = ", ".join((there[name] or [_absolute(name)])[0] for name, _ in told)
+    called = ", ".join(file.name for _, file in told)
+    begin = f"start a new run from the saved model: --from {out}" if (out / WEIGHTS).exists() else (
+        "begin anew, with --force"
+    )  # fmt: skip
+    again = f"say where it lies now: --resume {out} {' '.join(options)}"
+    return CheckpointError(
+        f"the {' and '.join(kinds)} data {what}", where=where, found=None if called == where else called,
+        accepted=f"Put the old file back, or {again}. Or {begin}",
     )  # fmt: skip
 
 

@@ -95,7 +95,7 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
             inputs.data, given.tokenizer, base.tokenizers if base else None, given.pictures
         )
     inputs.name_report(prepared.report)
-    notes = [inputs.rename(prepared.account)]
+    notes = []
     lengths = measure_lengths(prepared.train)
     if outliers := describe_outliers(prepared.train, prepared.tokenizers, inputs.data, lengths):
         notes.append(inputs.rename(outliers))
@@ -120,7 +120,7 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
         plans = _with_other_rates(plan, asked="learning_rate" in given.training.model_fields_set)
     else:
         plans = compete(values, where, prepared, shared, inputs.data, device)
-    plans[0].notes[:0] = notes
+    plans[0].notes[:0] = [inputs.rename(plans[0].prepared.account), *notes]
     return [plan._replace(inputs=inputs) for plan in plans]
 
 

@@ -89,8 +89,8 @@ def resume(
     Args:
         out: the run's directory.
         changes: {"training": {"minutes": ...}} or max_steps, in all, to go on for longer than first meant;
-            or device, threads, precision. {"data": {"train": [...], "valid": [...]}}, of the run's own files,
-            where some lie elsewhere now.
+            or device, threads, precision. {"data": {"train": [...], "valid": [...], "mix": [...]}}: those of
+            the run's own files that lie elsewhere now.
         started: as for `start`.
     """
     started = time.monotonic() if started is None else started
@@ -148,7 +148,7 @@ def _resume_training(out: Path, plan: Plan, started: float, standing: Standing |
 def _refuse_other_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
     changed = dict(changes.get("training", {}))
     others = [*(changes.keys() - {"training", "data"}),
-              *(f"data.{key}" for key in changes.get("data", {}).keys() - {"train", "valid"}),
+              *(f"data.{key}" for key in changes.get("data", {}).keys() - {"train", "valid", "mix"}),
               *(f"training.{key}" for key in changed.keys() - {*RESUMABLE})]  # fmt: skip
     if others:
         raise ConfigurationError(

@@ -251,8 +251,9 @@ def _finish(trainer: Trainer, session: Session, reason: str) -> Generator[Event,
     if not validation.scores and trainer.saved is not None:
         validation = trainer.saved  # there was no time; these scores are of greedy search
     if validation.pairs < len(validator.order):
-        few = f"{validation.pairs:,} of the {len(validator.order):,} validation pairs"
-        yield Note(f"the scores are of {few}: there was no time for more")
+        few = f"the scores are of {validation.pairs:,} of the {len(validator.order):,} validation pairs"
+        few = f"{few}: there was no time for more"
+        yield Note(few if validation.scores else "no scores: there was no time to translate validation pairs")
     scores = [score.as_json() for score in validation.scores]
     info = {
         "interlingua": __version__,

@@ -251,13 +251,18 @@ class Trainer:
             return None
 
     def _compare(self, validation: Validation) -> bool:
-        """Whether it is the best so far; when there was not the same time for both, on the pairs of both."""
+        """Whether it is the best so far; when there was not the same time for both, on the pairs of both.
+
+        Where there was no time to translate any pair, what predicts them no worse than the best is taken.
+        """
         ours, best = validation.outputs, self.best_outputs
         score, best_score = validation.selection_score, self.selection.best_score
         shared = min(len(ours), len(best))
         differ = shared and len(ours) != len(best) and not validation.by_loss
         if differ:
             score, self.selection.best_score = (self.validator.judge(each[:shared]) for each in (ours, best))
+        if not (validation.scores or validation.by_loss or self.fine_tuning or self.saved is None):
+            score = best_score if validation.loss <= self.saved.loss else -math.inf
         if self.fine_tuning and not self.learner.step:
             self.comparison.start_from(validation)
         keeps_old = self.comparison.keeps_old(validation)
@@ -267,7 +272,7 @@ class Trainer:
         if self.selection.add(score, self.learner.step, acceptable=keeps_old and not ties, loss=loss):
             if differ:
                 self.selection.best_score = validation.selection_score
-            self.best_outputs = ours
+            self.best_outputs = ours or best
             self.comparison.save(validation)
             return True
         self.selection.best_score = best_score

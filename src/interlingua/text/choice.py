@@ -38,8 +38,10 @@ BETWEEN = ";|,/+ "
 SPELT_WORD = re.compile(r"[^\W_]{3,}")
 SPELT_FROM, COMPARED = 0.5, 2_000
 """The share of texts, of some so many, that must have a word that is spelt like what it becomes."""
-SAME_LETTERS, CUT_FROM, MAX_CUT_LENGTH = 0.9, 0.5, 400
-"""How alike pairs are that differ in their spaces, the share of such pairs, and the most characters."""
+SAME_LETTERS, CUT_FROM = 0.9, 0.5
+"""How alike pairs are that differ in their spaces, and the share of such pairs."""
+MAX_SPELT, MAX_LONGER = 400, 0.001
+"""Characters of a text that can be read one by one, and the share of texts that may have more."""
 MAX_ALPHABET = 300
 MAX_UNSPACED_LENGTH = 40
 OUTLIER_FACTOR, OUTLIER_MARGIN = 10, 100
@@ -123,13 +125,13 @@ def are_cut_otherwise(texts: Sequence[str], others: Sequence[str]) -> bool:
     go over the ends of words.
     """
     pairs = [*zip(texts, others, strict=True)]
+    if sum(max(map(len, pair)) > MAX_SPELT for pair in pairs) > MAX_LONGER * len(pairs):
+        return False
     pairs = pairs[:: max(1, len(pairs) // COMPARED)]
     return sum(_is_cut_otherwise(*pair) for pair in pairs) > CUT_FROM * len(pairs)
 
 
 def _is_cut_otherwise(text: str, other: str) -> bool:
-    if max(len(text), len(other)) > MAX_CUT_LENGTH:
-        return False
     letters, others = ("".join(filter(_is_of_words, each)) for each in (text, other))
     fewer, more = sorted((len(text) - len(letters), len(other) - len(others)))
     return more > 2 * fewer and Indel.normalized_similarity(letters, others) >= SAME_LETTERS

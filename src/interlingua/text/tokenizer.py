@@ -152,7 +152,7 @@ def train_tokenizers(
         closed = kinds.index("words")
         if given[closed] == "auto" and are_spelt_alike(texts[closed], texts[1 - closed]):
             kinds[closed] = choose_kind(sides[closed], spelt=True)
-    if given == ("auto", "auto") and "unigram" in kinds and are_cut_otherwise(*texts):
+    if given == ("auto", "auto") and {*kinds} != {"words"} and are_cut_otherwise(*texts):
         kinds = ["characters", "characters"]
     if not any(own) and _share_vocabulary(settings, kinds, sides):
         both = texts[0] + texts[1]
@@ -250,13 +250,19 @@ def _train_columns(
         )  # fmt: skip
     columns = [*zip(*(source.split(COLUMN_END) for source, _ in sample), strict=True)]
     targets = [target for _, target in sample]
-    target = _target_tokenizer(targets, target_rule, settings, characters[1])
+    together = [_is_written_together(texts, targets, settings, number)
+                for number, texts in enumerate(columns[bool(tags) :])]  # fmt: skip
+    choose: Callable[[SideStatistics], TokenizerKind] = (
+        (lambda _: "characters") if any(together) else choose_kind
+    )
+    target = _target_tokenizer(targets, target_rule, settings, characters[1], choose)
     learnt: list[Tokenizer] = [SymbolTokenizer.of_tags(tags, rule)] if tags else []
     for number, texts in enumerate(columns[len(learnt) :]):
         if number == 0 and settings.source_model:
             learnt.append(_load(settings.source_model, rule))
             continue
         asked = settings.source if number == 0 else "auto"
+        asked = "characters" if together[number] else asked
         between = choose_between(texts) if asked == "auto" else None
         spelt = between is not None and target.kind == "characters" and are_spelt_alike(texts, targets)
         if between is not None and not spelt:
@@ -268,6 +274,17 @@ def _train_columns(
     of_columns = " + ".join(map(_describe, learnt))
     described = f"source: {of_columns}; target: {_describe(target)}"
     return TokenizerPair(ColumnTokenizer(learnt), target), described
+
+
+def _is_written_together(
+    texts: Sequence[str], targets: Sequence[str], settings: TokenizerSettings, number: int
+) -> bool:
+    """Whether a column and the targets differ in where words end, and nobody says how they are cut."""
+    source, model = (settings.source, settings.source_model) if number == 0 else ("auto", None)
+    is_open = source == settings.target == "auto" and not (model or settings.target_model)
+    if not is_open or not are_cut_otherwise(texts, targets):
+        return False
+    return {choose_kind(SideStatistics.of(side)) for side in (texts, targets)} != {"words"}
 
 
 def _sample(
