@@ -52,6 +52,10 @@ class Batch(NamedTuple):
         target_in, target_out = (torch.cat([part, part]) for part in (self.target_in, self.target_out))
         return Batch(source, target_in, target_out, 2 * self.target_tokens)
 
+    def with_others_sources(self) -> Batch:
+        """Each target with the source of another pair, where there are several."""
+        return self._replace(source=Source(*(part.roll(1, 0) for part in self.source)))
+
     @property
     def padding(self) -> float:
         """The share of both sides' positions that is padding, 0 to 1."""

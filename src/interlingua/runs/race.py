@@ -3,7 +3,9 @@
 Successive halving (Jamieson and Talwalkar 2016): in every round each model that is left has a turn, twice
 as long as in the round before; then the worse half drops out. They are compared in bits a character of the
 validation targets, which does not depend on how texts are cut; the last two, if they are near, by the task's
-own metric, which is what the winner will be judged by. The winner keeps its weights, its optimizer
+own metric, which is what the winner will be judged by. Where targets are mostly copied, a model of letters
+begins later to look at its source than one of subwords, and then soon predicts better: one that has not begun
+after its first turn does not drop out then. The winner keeps its weights, its optimizer
 and its place in the data; its learning rate has followed the whole budget less what the others use, so that
 it is where it would be had it been alone in that time.
 
@@ -28,7 +30,7 @@ from typing import Any
 
 from interlingua.errors import CheckpointError, TrainingError
 from interlingua.files import write_text
-from interlingua.runs.candidates import rounds
+from interlingua.runs.candidates import COPIED, SUBWORDS, rounds
 from interlingua.runs.checkpoint import load_newest, save_checkpoint
 from interlingua.runs.events import Event, Raced
 from interlingua.runs.plan import Plan
@@ -53,6 +55,8 @@ FEW_UPDATES = 40
 KEPT_GAIN = 0.75
 """A gentler rate is taken for near only where it has won so much of what the best has won over the base
 model: small differences are all that there is early in a training."""
+NOT_BEGUN = 0.1
+"""Who predicts hardly worse, by such a share, with other pairs' sources has not begun to look at them."""
 FEWEST_TRANSLATED, MOST_TRANSLATED = 100, 500
 """Validation pairs; fewer, where there are no more or no time, say too little."""
 
@@ -68,6 +72,8 @@ class Racer:
     steps: int = 0
     bits: list[float] = field(default_factory=list)
     """A character of the validation targets, after each of its turns."""
+    begun: bool = True
+    """Whether it looks at its source, if that is asked; see NOT_BEGUN."""
     score: float | None = None
     """By the task's metric, if that was looked at."""
 
@@ -140,12 +146,19 @@ class Standing:
                 racers[name]["score"] = round(racer.score, 2)
         return {**info, "metric": self.metric}
 
+    @property
+    def late(self) -> str | None:
+        """Who may not be judged yet, after the first round: of those who have not begun the best."""
+        late = [name for name in self.left if not self.racers[name].begun] if self.round == 0 else []
+        return min(late, key=lambda name: self.racers[name].bits[-1], default=None)
+
     def drop_worse(self, better: str | None = None) -> None:
-        """Ends a round: keeps the better half, and of that what is not hopeless.
+        """Ends a round: keeps the better half, and of that what is not hopeless, and who is late.
 
         Args:
             better: which of the last two the task's metric prefers, if it does.
         """
+        late = self.late
         self.round += 1
         if better is not None:
             self.left = [better]
@@ -160,8 +173,10 @@ class Standing:
             return False, -names.index(name)  # the gentler of rates that are near, by which less is forgotten
 
         ranked = sorted(self.left, key=rank)
-        kept = [name for name in ranked[: math.ceil(len(ranked) / 2)]
-                if self.racers[name].bits[-1] <= HOPELESS * best]  # fmt: skip
+        half = ranked[: math.ceil(len(ranked) / 2)]
+        if late is not None and late not in half:
+            half = [*half[: max(1, len(half) - 1)], late]
+        kept = [name for name in half if self.racers[name].bits[-1] <= HOPELESS * best or name == late]
         self.left = kept or ranked[:1]
 
     def _nearest(self, best: float) -> float:
@@ -181,6 +196,8 @@ class Standing:
         (_, winner), *others = self.ranked
         if self.base is None and min(racer.steps for racer in self.racers.values()) < FEW_UPDATES:
             near += "; so few updates are a weak hint"
+        for name, _ in filter(lambda item: not item[1].begun, self.ranked):
+            near += f"; {name} did not look at its source yet after its first turn, so that did not decide"
         if self.base is not None and any(
             len(other.bits) == len(winner.bits) and other.bits[-1] < winner.bits[-1] for _, other in others
         ):
@@ -252,7 +269,7 @@ class Race:
                 racer = standing.racers[name]
                 yield Raced(name, number, racer.steps, racer.used_s, standing.elapsed_s, bits)
             try:
-                by_metric = standing.is_near and standing.base is None
+                by_metric = standing.is_near and standing.base is None and standing.late is None
                 standing.drop_worse(self._judge(stopped) if by_metric else None)
             except StoppedError:
                 return False
@@ -289,7 +306,11 @@ class Race:
         try:
             if not self._train(trainer, racer, length, ends_at, stopped):
                 return None
-            bits = trainer.compare(self.standing.compared, FEWEST_PAIRS)
+            compared = self.standing.compared, FEWEST_PAIRS
+            bits = trainer.compare(*compared)
+            if not racer.bits and self._may_be_late(name):
+                without = trainer.compare(*compared, others_sources=True)
+                racer.begun = without > (1 + NOT_BEGUN) * bits
         except TrainingError:  # it diverged, which is no reason to stop the others
             bits = math.inf
         racer.bits.append(bits if math.isfinite(bits) else math.inf)
@@ -300,6 +321,12 @@ class Race:
         racer.used_s += trainer.clock() - began_s
         self.save()
         return racer.bits[-1]
+
+    def _may_be_late(self, name: str) -> bool:
+        """Whether it reads letters where another one reads subwords, of targets that are mostly copied."""
+        copied = self.plans[name].prepared.report.get("description", {}).get("copied", 0.0)
+        kinds = {each: plan.prepared.tokenizers.target.kind for each, plan in self.plans.items()}
+        return copied >= COPIED and kinds[name] == "characters" and not {*SUBWORDS}.isdisjoint(kinds.values())
 
     def _judge(self, stopped: threading.Event) -> str | None:
         """Which of the last two the task's metric clearly prefers, on validation pairs that both translated.

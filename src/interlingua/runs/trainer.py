@@ -156,10 +156,15 @@ class Trainer:
             yield report
             updated_s = self.clock()
 
-    def compare(self, characters: int, pairs: int) -> float:
+    def compare(self, characters: int, pairs: int, *, others_sources: bool = False) -> float:
         """The averaged weights' bits a character on validation pairs, so many of either at least.
 
         Where old pairs are mixed in, each kind counts as much as it is seen.
+
+        Args:
+            characters: of the targets.
+            pairs: see above.
+            others_sources: see `Validator.measure_loss`.
         """
         validator, learner = self.validator, self.learner
         share = self.plan.experiment.data.mix_share if validator.numbers(old=True) else 0.0
@@ -169,7 +174,8 @@ class Trainer:
             for old, weight in ((False, 1 - share), (True, share)):
                 if weight:
                     compared = _first(validator, validator.numbers(old=old), characters, pairs)
-                    bits += weight * validator.measure_loss(learner.model, compared).bits_per_character
+                    loss = validator.measure_loss(learner.model, compared, others_sources=others_sources)
+                    bits += weight * loss.bits_per_character
             learner.model.train()
         return bits
 

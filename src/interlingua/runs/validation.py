@@ -414,13 +414,16 @@ class Validator:
         return [i for i in self.order if (i in self._old) == old]
 
     @torch.no_grad()
-    def measure_loss(self, model: Model, numbers: Sequence[int], ends_at: float = math.inf) -> Loss:
+    def measure_loss(
+        self, model: Model, numbers: Sequence[int], ends_at: float = math.inf, *, others_sources: bool = False
+    ) -> Loss:
         """How well the model, which must be in eval mode, predicts the targets.
 
         Args:
             model: to be judged.
             numbers: of the validation pairs.
             ends_at: by time.monotonic(), when it must be over; then the loss is of fewer pairs.
+            others_sources: whether it reads the source of another pair for each target.
         """
         total, tokens, characters = 0.0, 0, 0
         for start in range(0, len(numbers), LOSS_PAIRS):  # any batches may be of short texts
@@ -430,6 +433,8 @@ class Validator:
                 batch = make_batch(self.store, indices[chosen]).to(self.device)
                 if self.store.target_kind == "picture":  # which always have as many tokens
                     batch = batch.without_ends()
+                if others_sources:
+                    batch = batch.with_others_sources()
                 loss = CrossEntropy()(model, batch)
                 total, tokens = total + float(loss.sums["loss"]), tokens + loss.tokens
             characters += sum(map(self._target_size, indices.tolist()))
