@@ -129,7 +129,10 @@ def main() -> None:
     if options.cpu_time and options.threads != 1:
         parser.error("--cpu-time goes with --threads 1: the threads' times are added up")
     for name in options.tasks:
-        if not (options.data / task_named(name).directory / "train.tsv").is_file():
+        directory = options.data / task_named(name).directory
+        if "/" in name or not all(
+            (directory / file).is_file() for file in ("train.tsv", task_named(name).test)
+        ):
             parser.error(f"no task of this name: {name} (there are {', '.join(TASKS)}, and directories of "
                          f"{options.data} with train.tsv and test.tsv)")  # fmt: skip
     options.work.mkdir(parents=True, exist_ok=True)

@@ -282,8 +282,20 @@ def test_moved_data_is_found_where_it_is_said_to_be_and_from_then_on(tmp_path: P
         list(resume(out, {"data": {"train": [str(other)]}}))
     assert error.value.where == str(other)
     again = {"training": {"max_steps": 8}, "data": {"train": [str(moved)]}}
+    with pytest.raises(ConfigurationError, match="used up"):
+        list(resume(out, {"training": {"max_steps": 2}, "data": {"train": str(moved)}}))
+    assert read_config(out)["training"]["max_steps"] == 4
+    with pytest.raises(ConfigurationError, match="standard input can be read only once"):
+        list(resume(out, {"data": {"train": ["-"]}}))
     assert ended(list(resume(out, again))) == (8, True)
     assert ended(resume_tiny(out, max_steps=12)) == (12, True)
+    whole = Path(shutil.copytree(tmp_path, tmp_path.with_name("whole")))  # and moved as a whole
+    moved.unlink()
+    shutil.rmtree(out)
+    assert ended(resume_tiny(whole / "run", max_steps=14)) == (14, True)
+    (whole / "run" / "training" / "run.json").unlink()
+    with pytest.raises(CheckpointError, match="did not note"):
+        list(resume(whole / "run", {"data": {"train": [str(whole / "elsewhere" / "renamed.tsv")]}}))
 
 
 def test_moved_parallel_files_are_named_together_and_told_apart_by_what_they_hold(tmp_path: Path) -> None:

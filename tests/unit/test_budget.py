@@ -102,13 +102,14 @@ def test_validations_of_unequal_time_are_compared_on_the_pairs_that_both_have(pa
     assert [event.best for event in events if isinstance(event, Validated)] == [True, True, False, True]
 
 
-def test_what_there_was_no_time_to_translate_is_judged_by_its_loss(pairs, tmp_path, monkeypatch):
+@pytest.mark.parametrize("with_score", [3.0, None])
+def test_what_there_was_no_time_to_translate_is_judged_by_its_loss(pairs, tmp_path, monkeypatch, with_score):
     losses = iter([3.0, 2.0, 2.5, 1.5])
     validate = Validator.validate
 
     def pretend(self, *args) -> Validation:
         found = validate(self, *args)._replace(loss=(loss := next(losses)))
-        return found if loss == 3 else found._replace(scores=[], outputs=(), pairs=0)
+        return found if loss == with_score else found._replace(scores=[], outputs=(), pairs=0)
 
     monkeypatch.setattr(Validator, "validate", pretend)
     events = train_tiny(tmp_path / "out", pairs, max_steps=8, validations=4)

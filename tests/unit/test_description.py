@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -29,6 +30,9 @@ def pairs_of(kind: str) -> list[tuple[str, str]]:
     if kind == "old sentences":
         lines = [" ".join(words(9)) for _ in range(300)]
         return [(line, line.replace("a", "aa")) for line in lines]
+    if kind == "bases":
+        lines = ["".join(DRAW.choices("ACGT", k=200)) for _ in range(300)]
+        return [(line, line.replace("T", "U")) for line in lines]
     if kind == "phrases":
         lines = [" ".join(words(3)) for _ in range(300)]
         return [(line, line.replace("a", "aa")) for line in lines]
@@ -107,17 +111,18 @@ def test_what_may_suit_is_proposed(kind: str, expected: list[Candidate]) -> None
 
 @pytest.mark.parametrize(
     ("kind", "spelt"),
-    [("phrases", True), ("old sentences", False), ("sentences", False), ("old spelling", False)],
+    [("phrases", True), *((each, False) for each in ("bases", "old sentences", "sentences", "old spelling"))],
 )
 def test_short_phrases_are_spelt_where_there_is_no_time_for_a_race(kind: str, spelt: bool) -> None:
     pairs = pairs_of(kind)
     tokenizers, _ = train_tokenizers(pairs, TokenizerSettings())
     found = describe(pairs)
     others = propose(found, tokenizers, 400, "transformer", any_tokenizer=True, any_model=True)
-    assert are_better_spelt(others, found, 1.0) == spelt
-    assert not are_better_spelt(others, found, None)
+    assert are_better_spelt(others, found, 1.0, math.inf) == spelt
+    assert not are_better_spelt(others, found, None, 1.0)
+    assert are_better_spelt(others, found, 1.0, 1.0) == (spelt or kind == "old sentences")  # few updates
     asked = propose(found, tokenizers, 400, "transformer", any_tokenizer=True, any_model=False)
-    assert not are_better_spelt(asked, found, 1.0)
+    assert not are_better_spelt(asked, found, 1.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +134,10 @@ def test_short_phrases_are_spelt_where_there_is_no_time_for_a_race(kind: str, sp
         ("vidyarthi nasti", "vidya arthi na asti", True),
         ("the house boat sank", "the houseboat sank", False),
         ("what is this", "What is this?", False),
+        ("talo", "t a l o", False),
+        ("hi", "Hi.", False),
+        ("1 + 2", "1+2", False),
+        ("\U0001f642", "...", False),
         ("two words", "two wrods", False),
         ("a sentence of words", "ein Satz aus Woertern", False),
         ("", "", False),

@@ -182,7 +182,8 @@ class TestPreparation:
         assert f"left out: 200 (more than 9 ids on a side): {file}:1" in prepared.report["summary"]
 
     def test_each_of_several_long_sources_is_named_where_it_stands(self, tmp_path: Path) -> None:
-        lines = ["a\tb", "a" * 20 + "\tx", "c\td", "a" * 20 + "\ty", "b" * 20 + "\tx", "a" * 20 + "\tz"]
+        long, other = "a" * 20, "b" * 20
+        lines = ["a\tb", f"{long}\t{other}", "c\td", f"{long}\ty", f"x\t{other}", f"{long}\ty"]
         pairs = tmp_path / "pairs.tsv"
         pairs.write_text("".join(f"{line}\n" for line in [*lines, *(f"{i}\t{i}" for i in range(99))]))
         corpus = CorpusSettings(train=(str(pairs),), valid=(str(pairs),), max_length=9)

@@ -144,12 +144,18 @@ def train(
             accepted="Give it alone, or files of pairs alone.",
         )  # fmt: skip
     pairs = [] if experiment is not None else [*map(str, files)]
+    if resume is None:
+        of_pairs = {
+            **_weigh(_files([*pairs, *(train or [])], train_target, "--train"), weight),
+            "valid": _files(valid, valid_target, "--valid"), "mix": _files(mix, None, "--mix"),
+        }  # fmt: skip
+    else:  # each is known by what it holds
+        of_pairs = {
+            "train": [*pairs, *(train or []), *(train_target or [])],
+            "valid": [*(valid or []), *(valid_target or [])], "mix": mix or [],
+        }  # fmt: skip
     data = {
-        **_weigh(
-            _files([*pairs, *(train or [])], train_target, "--train"), weight if resume is None else None
-        ),
-        "valid": _files(valid, valid_target, "--valid"),
-        "mix": _files(mix, None, "--mix"),
+        **of_pairs,
         **pair_options(columns, keys, on_empty, source_kind),
     }
     options = _without_empty({
@@ -284,7 +290,7 @@ def _resume(directory: Path, options: dict[str, Any], others: list[str]) -> None
         raise ConfigurationError(
             "a run goes on with its own data and settings", where="--resume", found=", ".join(others),
             accepted="What may be changed: --minutes or --max-steps, --device, --threads, --precision. "
-            "If its data was moved: --train and --valid say where it is now.",
+            "If its data was moved: --train, --valid and --mix say where it is now.",
         )  # fmt: skip
     with stoppable(directory):
         from interlingua.runs.run import resume

@@ -13,6 +13,10 @@ Columns = tuple[Sequence[int | str], int | str]
 """The source's, of which there may be several, and the target's: numbers from 1, or names."""
 
 
+MAX_SHOWN = 20
+"""Names of columns in a message."""
+
+
 def has_names(columns: Columns | None) -> bool:
     """Whether a column is named, so that the first line holds names."""
     return columns is not None and any(isinstance(column, str) for column in (*columns[0], columns[1]))
@@ -50,6 +54,10 @@ def _find(column: int | str, names: Sequence[str], where: object) -> int:
     close = "".join(f"Did you mean {name!r}? " for name in get_close_matches(column, stripped, n=1))
     raise DataError(
         f"the column {column!r} is not there", where=where,
-        accepted=f"{close}The first line says: {', '.join(stripped)}. If these are no names: numbers do, "
-        "such as --columns 1,2",
+        accepted=f"{close}There are: {', '.join(map(_shorten, stripped[:MAX_SHOWN]))}. "
+        "A file whose first line holds no names is read by numbers: --columns 1,2",
     )  # fmt: skip
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= 40 else f"{name[:39]}…"

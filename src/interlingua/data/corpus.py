@@ -349,17 +349,18 @@ class Corpus:
                         parts.update(f"{found.st_size} {found.st_mtime_ns}\n".encode())
         return parts.hexdigest()
 
-    def find_file(self, name: str, number_found: int = 0) -> str:
+    def find_file(self, name: str | tuple[str, str], number_found: int = 0) -> str:
         """Returns where a side says so, or names a file so, such as "train.tsv:17".
 
         Args:
-            name: the side's text.
+            name: the side's text; or a whole pair.
             number_found: how many such places there are before the one that is meant.
         """
         for number, corpus_file in enumerate(self._files):
             account = FileAccount()
             for pair in read_pairs(corpus_file, self._settings[number], account=account):
-                if name in self._add_tag(number, pair):
+                tagged = self._add_tag(number, pair)
+                if name in tagged if isinstance(name, str) else tuple(name) == tuple(tagged):
                     if not number_found:
                         return account.where(self.names[number])
                     number_found -= 1

@@ -44,14 +44,16 @@ _Several = Annotated[
 """One or more, as a list or with a plus between them."""
 
 
-def _source_and_target(value: Any) -> Any:
-    parts = _split(value, ",")
-    if isinstance(parts, list | tuple) and len(parts) != 2:
-        raise ValueError("should be two, the source's and the target's, such as 1,2 (a source of two: 1+3,2)")
-    return parts
+def _source_and_target(example: str) -> BeforeValidator:
+    """Takes two values, as a list or with a comma between."""
 
+    def take(value: Any) -> Any:
+        parts = _split(value, ",")
+        if isinstance(parts, list | tuple) and len(parts) != 2:
+            raise ValueError(f"should be two, the source's and the target's, such as {example}")
+        return parts
 
-_SourceAndTarget = BeforeValidator(_source_and_target)
+    return BeforeValidator(take)
 
 
 def _check_columns(columns: tuple[tuple[int | str, ...], int | str]) -> Any:
@@ -60,9 +62,13 @@ def _check_columns(columns: tuple[tuple[int | str, ...], int | str]) -> Any:
     return columns
 
 
-_Columns = Annotated[tuple[_Several[_Column], _Column], _SourceAndTarget, AfterValidator(_check_columns)]
+_Columns = Annotated[
+    tuple[_Several[_Column], _Column],
+    _source_and_target("1,2 (a source of two columns: 1+3,2)"),
+    AfterValidator(_check_columns),
+]
 _Language = Annotated[str, AfterValidator(check_language)]
-Languages = Annotated[tuple[_Language, _Language], _SourceAndTarget]
+Languages = Annotated[tuple[_Language, _Language], _source_and_target("en,de")]
 """Codes of source and target."""
 
 
@@ -148,7 +154,7 @@ class CorpusSettings(Settings):
     """The source's and the target's column of files with more than two, from 1, such as "1,2", or by the
     names in the first line, such as "english,german"; "1+3,2" or [[1, 3], 2]: a source of two columns, such
     as a word and its tags."""
-    keys: Annotated[tuple[_Several[str], str], _SourceAndTarget] = (("source",), "target")
+    keys: Annotated[tuple[_Several[str], str], _source_and_target("english,german")] = (("source",), "target")
     """The source's and the target's key of JSON lines; a source may have several, as columns."""
     source_kind: SourceKind | Literal["auto"] = "auto"
     """What sources are: text, or names of sound or picture files; auto goes by the names that stand there."""

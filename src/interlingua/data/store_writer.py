@@ -45,8 +45,8 @@ class Files(NamedTuple):
     """A pair with a longer sound is left out and counted."""
     skip: bool = False
     """Whether pairs with a file that cannot be used are left out and counted, too."""
-    place: Callable[[str, int], str] = lambda name, number_found: "the pairs"
-    """Where a text is, or a file is named, for messages, after so many such places."""
+    place: Callable[[str | tuple[str, str], int], str] = lambda what, number_found: "the pairs"
+    """Where a pair is, or a file is named, for messages, after so many such places."""
 
 
 class StoreWriter:
@@ -75,7 +75,7 @@ class StoreWriter:
         self.written = 0
         self._seen = 0
         self.left_out = LeftOut()
-        self._left_out_texts = Counter[str]()
+        self._left_out_pairs = Counter[tuple[str, str]]()
         """Pairs, by reason."""
         self.odd_files: list[str] = []
         """What is odd about which, in words."""
@@ -127,11 +127,10 @@ class StoreWriter:
         reasons = [one or other for one, other in zip(source_reasons, target_reasons, strict=True)]
         fits = [reason is None for reason in reasons]
         self._seen += len(pairs)
-        for pair, reason, of_source in zip(pairs, reasons, source_reasons, strict=True):
+        for pair, reason in zip(pairs, reasons, strict=True):
             if reason and self._seen <= PLACED_PAIRS:
-                name = pair[of_source is None]
-                self.left_out.add(reason, partial(self.taken.place, name, self._left_out_texts[name]))
-                self._left_out_texts[name] += 1
+                self.left_out.add(reason, partial(self.taken.place, pair, self._left_out_pairs[pair]))
+                self._left_out_pairs[pair] += 1
             elif reason:
                 self.left_out[reason] += 1
         self.by_file[self._file] += sum(fits)

@@ -27,13 +27,13 @@ def usable_pairs(corpus: Corpus) -> tuple[list[Pair], LeftOut]:
     pairs, left_out = list(corpus), LeftOut()
     kinds = corpus.settings.source_kind, corpus.settings.target_kind
     for side, kind in enumerate(kinds):
-        used, unusable = list[Pair](), Counter[str]()
+        used, unusable = list[Pair](), Counter[Pair]()
         for pair, error in zip(pairs, _errors([pair[side] for pair in pairs], kind), strict=True):
             if error is None:
                 used.append(pair)
             elif corpus.settings.on_empty == "skip":
-                left_out.add(error.what, partial(corpus.find_file, pair[side], unusable[pair[side]]))
-                unusable[pair[side]] += 1
+                left_out.add(error.what, partial(corpus.find_file, pair, unusable[pair]))
+                unusable[pair] += 1
             else:
                 name, other = pair[side], pair[1 - side]
                 raise place_error(error, name, corpus.find_file(name), other) from error

@@ -33,8 +33,8 @@ def recognise_task(targets: Iterable[str]) -> Task:
     - Other targets of which most have fewer words than the four that BLEU looks at in a row: single words
       (inflected forms, dates), short phrases (names), and long lines without spaces in a script that has them
       (formulas of molecules, sequences of bases, addresses): sequence error over characters.
-    - Such lines in a script that puts no spaces between words (Chinese, Japanese, Thai), if they are long:
-      chrF, since BLEU's default tokenizer needs spaces.
+    - Such lines in a script without capitals, if what stands between spaces is long (Chinese, Japanese,
+      Thai): chrF, since BLEU's default tokenizer needs spaces.
     - Everything else is like translation: BLEU.
     """
     sample = without_outliers(list(islice(targets, _MAX_TARGETS)))
@@ -44,6 +44,7 @@ def recognise_task(targets: Iterable[str]) -> Task:
     if inventory and len(inventory) <= _MAX_INVENTORY and count >= _MIN_REPEATS * len(inventory):
         return Task("sequence_error", "words")
     if 2 * sum(len(line) < _BLEU_WORDS for line in words) > len(sample):
-        sentences = fmean(map(len, sample)) > _MAX_WORD_CHARACTERS and is_without_case("".join(sample))
+        long = fmean(map(len, sample)) > _MAX_WORD_CHARACTERS < sum(map(len, sample)) / max(1, count)
+        sentences = long and is_without_case("".join(sample))
         return Task("chrF" if sentences else "sequence_error", "characters")
     return Task("BLEU", "characters")

@@ -32,6 +32,10 @@ MAX_LOST = 0.001
 """A tokenization with which a larger share of the pairs would be too long is no candidate."""
 COPIED, SHORT_TARGET = 0.3, 3
 """From so large a share of copied characters on, or up to so many words, letters may do for subwords."""
+MOSTLY_COPIED, UPDATES_TO_COPY = 0.5, 300
+"""From such a share of copied characters on; after so many updates, a model of subwords copies."""
+SHORT_CHARACTERS = 40
+"""Of so few words, and of so many characters in the middle, are names, dates and phrases."""
 PART, LONG_S, LONG_STEPS = 6, 600, 20_000
 """A race takes 1 / (PART + budget / LONG) of the budget: a sixth, of long ones less."""
 FINE_TUNING_PART = 3
@@ -85,22 +89,27 @@ def propose(
 
 
 def are_better_spelt(
-    candidates: Sequence[Candidate], description: AnyDescription, minutes: float | None
+    candidates: Sequence[Candidate], description: AnyDescription, minutes: float | None, updates_per_s: float
 ) -> bool:
     """Whether the first of the candidates beside subwords is to be taken where there is no time for a race.
 
     That is an LSTM over characters, for texts of few words on both sides, such as names, dates, numbers and
-    short phrases (benchmarks/results/any_data.md, "Kinds of data that nobody had named").
+    short phrases; and for what is mostly copied, if subwords had not even time to learn to copy
+    (benchmarks/results/any_data.md, "Kinds of data that nobody had named").
 
     Args:
         candidates: beside subwords.
         description: of the data.
         minutes: of the budget, if it is one of time.
+        updates_per_s: that a model of subwords makes, about.
     """
     if minutes is None or not candidates or not isinstance(description, Description):
         return False
-    first, words = candidates[0], max(description.source_words, description.target_words)
-    return first.architecture == "recurrent" and bool(first.tokenizer) and words <= SHORT_TARGET
+    first, sides = candidates[0], (description.source_words, description.target_words)
+    characters = max(description.source_length[1], description.target_length[1])
+    is_short = max(sides) <= SHORT_TARGET and characters <= SHORT_CHARACTERS
+    is_copied = description.copied >= MOSTLY_COPIED and 60 * minutes * updates_per_s < UPDATES_TO_COPY
+    return first.architecture == "recurrent" and bool(first.tokenizer) and (is_short or is_copied)
 
 
 def propose_for_sound(

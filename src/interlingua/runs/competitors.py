@@ -78,12 +78,12 @@ def compete(
         values = merge(values, {"training": {"threads": fewer.threads}})  # which see more in the time
         plans = [_suggest(values, where, Candidate(), prepared, shared, device, facts)]
         plans[0].notes.append(str(fewer))
-    plans[0].notes.insert(0, f"data: {len(prepared.train):,} pairs, {description}")
     if not given.training.race:
-        return plans
+        return _with_description(plans, description)
     others = _propose_others(given, bool(values.get("model")), plans[0], description)
     racing = _count_racing(others, plans[0])
-    alone = not racing and are_better_spelt(others, description, given.training.minutes)
+    minutes, updates_per_s = given.training.minutes, plans[0].updates_per_s
+    alone = not racing and are_better_spelt(others, description, minutes, updates_per_s)
     for other in others[: racing or alone]:
         settings = TokenizerSettings.parse({**values.get("tokenizer", {}), **other.tokenizer}, where)
         own = prepare_data(data, settings, None, given.pictures) if other.tokenizer else prepared
@@ -102,11 +102,18 @@ def compete(
             plan.prepared.report["no_race"] = untried
     if alone and len(plans) > 1:
         subwords, letters = plans
+        why = [note for note in letters.notes if note.startswith("preset ")]
         of_all = [note for note in subwords.notes if not note.startswith("preset ")]
-        return [letters._replace(notes=[*of_all, *letters.notes])]
+        return _with_description([letters._replace(notes=[*of_all, *why])], description)
     if len(plans) > 1:
         for plan, when in zip(plans, ["first candidate", *["goes on with"] * len(others)], strict=False):
             plan.notes[:] = [f"{when}: {note}" if note.startswith("preset ") else note for note in plan.notes]
+    return _with_description(plans, description)
+
+
+def _with_description(plans: list[Plan], description: AnyDescription) -> list[Plan]:
+    """The plans, the first of which says what the data are like."""
+    plans[0].notes.insert(0, f"data: {len(plans[0].prepared.train):,} pairs, {description}")
     return plans
 
 

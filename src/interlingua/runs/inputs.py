@@ -20,7 +20,7 @@ from interlingua.data.settings import STANDARD_INPUT, CorpusFile, CorpusSettings
 from interlingua.errors import CheckpointError, ConfigurationError, DataError, OutputError
 from interlingua.inference.bundle import WEIGHTS
 
-__all__ = ["COPIES", "InputFile", "Inputs", "copy_streams", "find_again", "pair_files"]
+__all__ = ["COPIES", "InputFile", "Inputs", "copy_streams", "find_again", "name_anew", "pair_files"]
 
 COPIES = "copies"
 """A directory in training/, for what cannot be read again where it came from."""
@@ -100,6 +100,8 @@ class Inputs(NamedTuple):
         for part in ("train", "valid"):
             if part in report:
                 report[part]["files"] = [*map(self.rename, report[part]["files"])]
+                for places in report[part].get("places", {}).values():
+                    places[:] = map(self.rename, places)
         for corpus in report.get("corpora", ()):
             corpus |= {"name": self.rename(corpus["name"]), "files": [*map(self.rename, corpus["files"])]}
         if corpora := report.get("valid_corpora"):
@@ -164,6 +166,7 @@ def find_again(
 
     Raises:
         CheckpointError: a file is gone, or it is not any more what it was, or a moved one is none of them.
+        ConfigurationError: a moved one can be read only once.
     """
     named = pair_files(data)
     if len(named) != len(files):
@@ -172,6 +175,10 @@ def find_again(
             where=out / "config.toml", found=f"{len(named)} files; there were {len(files)}",
             accepted="A run goes on with its own data. To train on other data: --from, into another --out.",
         )  # fmt: skip
+    if streams := [file for file in moved if _is_stream(file)]:
+        name = STANDARD_INPUT if streams[0] in STANDARD_INPUTS else streams[0]
+        raise ConfigurationError(f"{name} can be read only once", where="--resume",
+                                 accepted="Save it as a file first.")  # fmt: skip
     found = {_hash(file): _absolute(file) for file in moved}
     if strange := [file for hash, file in found.items() if hash not in {each.hash for each in files}]:
         raise CheckpointError(
@@ -185,6 +192,14 @@ def find_again(
     if lost:
         raise _lost_error(data, lost, out)
     return _rename_files(data, lambda name: places[name] or name)
+
+
+def name_anew(files: list[InputFile], data: CorpusSettings, out: Path) -> list[InputFile]:
+    """The files of a run, called by where they are now."""
+    return [
+        file if file.from_run == (from_run := _from_run(name, out)) else InputFile(name, from_run, file.hash)
+        for file, name in zip(files, pair_files(data), strict=True)
+    ]
 
 
 def _find(name: str, file: InputFile, out: Path) -> str | None:

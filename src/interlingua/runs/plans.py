@@ -94,11 +94,7 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
         prepared = prepare_data(
             inputs.data, given.tokenizer, base.tokenizers if base else None, given.pictures
         )
-    inputs.name_report(prepared.report)
     notes = []
-    lengths = measure_lengths(prepared.train)
-    if outliers := describe_outliers(prepared.train, prepared.tokenizers, inputs.data, lengths):
-        notes.append(inputs.rename(outliers))
     shared: dict[str, Any] = {
         "data": inputs.in_run(out), "base_model": given.base_model and str(Path(given.base_model).absolute())
     }  # fmt: skip
@@ -120,7 +116,12 @@ def make_plans(values: Mapping[str, Any], where: str, out: Path, copies: Path) -
         plans = _with_other_rates(plan, asked="learning_rate" in given.training.model_fields_set)
     else:
         plans = compete(values, where, prepared, shared, inputs.data, device)
-    plans[0].notes[:0] = [inputs.rename(plans[0].prepared.account), *notes]
+    for plan in plans:
+        inputs.name_report(plan.prepared.report)
+    prepared = plans[0].prepared
+    outliers = describe_outliers(prepared.train, prepared.tokenizers, inputs.data, plans[0].lengths)
+    of_data = [inputs.rename(each) for each in (prepared.account, outliers) if each]
+    plans[0].notes[:0] = [*of_data, *notes]
     return [plan._replace(inputs=inputs) for plan in plans]
 
 

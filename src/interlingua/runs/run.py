@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from interlingua.data.cache import UNFINISHED
-from interlingua.errors import BundleError, ConfigurationError
+from interlingua.errors import BundleError, CheckpointError, ConfigurationError
 from interlingua.inference.bundle import (
     CONFIG,
     WEIGHTS,
@@ -33,8 +33,9 @@ from interlingua.runs.directory import (
 )
 from interlingua.runs.events import EARLIER_STAYS, Ended, Event, Validated
 from interlingua.runs.experiment import cache_directory, change_training
+from interlingua.runs.inputs import name_anew
 from interlingua.runs.journal import Journal
-from interlingua.runs.manifest import load_manifest, refuse_without_checkpoint
+from interlingua.runs.manifest import load_manifest, refuse_without_checkpoint, save_manifest
 from interlingua.runs.plan import Plan
 from interlingua.runs.plans import load_plan, load_racing_plans, make_plans
 from interlingua.runs.race import Standing, is_racing, load_standing
@@ -102,6 +103,10 @@ def resume(
     with locked(out):
         finish_or_drop_replacement(out)
         config, manifest = read_config(out), load_manifest(out)
+        if moved and manifest is None:
+            raise CheckpointError("the run is of a version that did not note what its data held", where=out,
+                                  accepted="Put the old files back.")  # fmt: skip
+        before = dict(config)
         config["training"] = change_training(config["training"], changed)
         refuse_without_checkpoint(out, manifest)
         standing = load_standing(out)
@@ -110,14 +115,18 @@ def resume(
             plans = load_racing_plans(out, configs, changed, manifest, moved)
             for plan in plans:
                 standing.racers[plan.name].config["data"] = plan.experiment.as_toml()["data"]
+            plan = plans[0]
             _, machine = build_learner(plans[0], resumed=True)
             session = Session(Journal(out, plans[0]), plans, machine, Clock(standing.elapsed_s, started))
             session.race(standing)
         else:
             plan = load_plan(out, config, manifest, moved)
-            if moved:  # and is looked for there from now on
-                save_config(out, plan.experiment.as_toml(), plan.prepared.tokenizers)
             session = _resume_training(out, plan, started, standing)
+        if moved and manifest is not None:  # and is looked for there from now on
+            now = {**before, "data": plan.experiment.as_toml()["data"]}
+            save_config(out, now, plan.prepared.tokenizers)
+            files = name_anew(manifest.files, plan.experiment.data, out)
+            save_manifest(out, dataclasses.replace(manifest, files=files))
         if manifest is not None and (note := _other_machine(manifest.machine, session.machine)):
             session.plans[0].notes.append(note)
         yield from _carry_out(session, out)
@@ -153,14 +162,15 @@ def _refuse_other_changes(changes: Mapping[str, Any]) -> dict[str, Any]:
     if others:
         raise ConfigurationError(
             "a run goes on with its own data and model", where="resume", found=", ".join(sorted(others)),
-            accepted=f"What may be changed: {', '.join(RESUMABLE)}.",
+            accepted=f"What may be changed: {', '.join(RESUMABLE)}; where its data is: train, valid, mix.",
         )  # fmt: skip
     return changed
 
 
 def _moved_files(changes: Mapping[str, Any]) -> list[str]:
     """The files that a run is told to find, each side of parallel ones by itself."""
-    files = [file for part in changes.get("data", {}).values() for file in part]
+    parts = changes.get("data", {}).values()
+    files = [file for part in parts for file in ([part] if isinstance(part, str | Path) else part)]
     return [str(name) for file in files for name in ([file] if isinstance(file, str | Path) else file)]
 
 

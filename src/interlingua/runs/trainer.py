@@ -86,6 +86,7 @@ class Trainer:
         self.saved: Validation | None = None
         """Of the weights that are saved, if this process has validated them."""
         self.best_outputs: tuple[str, ...] = ()
+        self.saved_loss = math.inf
         """What the best weights made of the validation pairs, in the order in which these are taken."""
         self.comparison = BaseComparison(validator, self.settings.mix_tolerance)
         """With the model that the run starts from, if it does from one."""
@@ -267,18 +268,21 @@ class Trainer:
         differ = shared and len(ours) != len(best) and not validation.by_loss
         if differ:
             score, self.selection.best_score = (self.validator.judge(each[:shared]) for each in (ours, best))
-        if not (validation.scores or validation.by_loss or self.fine_tuning or self.saved is None):
-            score = best_score if validation.loss <= self.saved.loss else -math.inf
+        worse = False
+        if not (validation.scores or validation.by_loss or self.fine_tuning):
+            score, worse = best_score, validation.loss > self.saved_loss
         if self.fine_tuning and not self.learner.step:
             self.comparison.start_from(validation)
         keeps_old = self.comparison.keeps_old(validation)
         self.lost_old |= not keeps_old and score > self.selection.best_score
         ties = score == self.selection.best_score and not self.comparison.is_preferred(validation)
         loss = validation.loss if validation.is_all_wrong else None
-        if self.selection.add(score, self.learner.step, acceptable=keeps_old and not ties, loss=loss):
+        if self.selection.add(
+            score, self.learner.step, acceptable=keeps_old and not ties and not worse, loss=loss
+        ):
             if differ:
                 self.selection.best_score = validation.selection_score
-            self.best_outputs = ours or best
+            self.best_outputs, self.saved_loss = ours or best, validation.loss
             self.comparison.save(validation)
             return True
         self.selection.best_score = best_score
@@ -314,6 +318,7 @@ class Trainer:
             **self.selection.state(),
             "decode_pairs": self.validator.decode_pairs,
             "best_outputs": self.best_outputs,
+            "saved_loss": self.saved_loss if math.isfinite(self.saved_loss) else None,
             "base": self.comparison.state(),
         }
 
@@ -322,6 +327,8 @@ class Trainer:
         self.selection.restore(found)
         self.validator.decode_pairs = found.get("decode_pairs", self.validator.decode_pairs)
         self.best_outputs = tuple(found.get("best_outputs", ()))
+        loss = found.get("saved_loss")
+        self.saved_loss = math.inf if loss is None else loss
         if "base" in found:
             self.comparison.restore(found["base"])
 

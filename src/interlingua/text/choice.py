@@ -40,6 +40,8 @@ SPELT_FROM, COMPARED = 0.5, 2_000
 """The share of texts, of some so many, that must have a word that is spelt like what it becomes."""
 SAME_LETTERS, CUT_FROM = 0.9, 0.5
 """How alike pairs are that differ in their spaces, and the share of such pairs."""
+MIN_WORD = 1.3
+"""Letters of a word in the mean; with fewer, letters stand between spaces."""
 MAX_SPELT, MAX_LONGER = 400, 0.001
 """Characters of a text that can be read one by one, and the share of texts that may have more."""
 MAX_ALPHABET = 300
@@ -132,9 +134,13 @@ def are_cut_otherwise(texts: Sequence[str], others: Sequence[str]) -> bool:
 
 
 def _is_cut_otherwise(text: str, other: str) -> bool:
-    letters, others = ("".join(filter(_is_of_words, each)) for each in (text, other))
-    fewer, more = sorted((len(text) - len(letters), len(other) - len(others)))
-    return more > 2 * fewer and Indel.normalized_similarity(letters, others) >= SAME_LETTERS
+    """Whether one of two texts has more than twice the ends of words within it, and is not spelt."""
+    sides = ("".join(c if _is_of_words(c) else " " for c in each).split() for each in (text, other))
+    fewer, more = sorted(sides, key=len)
+    letters, others = "".join(fewer), "".join(more)
+    if not fewer or len(more) - 1 <= 2 * (len(fewer) - 1) or len(others) < MIN_WORD * len(more):
+        return False
+    return Indel.normalized_similarity(letters, others) >= SAME_LETTERS
 
 
 def _is_of_words(character: str) -> bool:

@@ -152,7 +152,7 @@ def train_tokenizers(
         closed = kinds.index("words")
         if given[closed] == "auto" and are_spelt_alike(texts[closed], texts[1 - closed]):
             kinds[closed] = choose_kind(sides[closed], spelt=True)
-    if given == ("auto", "auto") and {*kinds} != {"words"} and are_cut_otherwise(*texts):
+    if _is_written_together(texts[0], texts[1], settings):
         kinds = ["characters", "characters"]
     if not any(own) and _share_vocabulary(settings, kinds, sides):
         both = texts[0] + texts[1]
@@ -277,12 +277,12 @@ def _train_columns(
 
 
 def _is_written_together(
-    texts: Sequence[str], targets: Sequence[str], settings: TokenizerSettings, number: int
+    texts: Sequence[str], targets: Sequence[str], settings: TokenizerSettings, number: int = 0
 ) -> bool:
     """Whether a column and the targets differ in where words end, and nobody says how they are cut."""
-    source, model = (settings.source, settings.source_model) if number == 0 else ("auto", None)
-    is_open = source == settings.target == "auto" and not (model or settings.target_model)
-    if not is_open or not are_cut_otherwise(texts, targets):
+    source = settings.source if number == 0 else "auto"
+    is_open = source == settings.target == "auto" and settings.vocabulary_size is None
+    if not is_open or settings.own_models() or not are_cut_otherwise(texts, targets):
         return False
     return {choose_kind(SideStatistics.of(side)) for side in (texts, targets)} != {"words"}
 
