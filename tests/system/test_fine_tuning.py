@@ -281,6 +281,7 @@ def test_the_command_line_mixes(base: Path, tmp_path: Path) -> None:
     gone = call(*command, "--mix", tmp_path / "gone.tsv", "--out", tmp_path / "other")
     assert gone.code == 2
     assert "gone.tsv" in gone.err
-    refused = call("train", "--resume", tmp_path / "run", "--mix", base / "old.tsv")
+    strange = write_reversals(tmp_path / "strange.tsv", 20)
+    refused = call("train", "--resume", tmp_path / "run", "--mix", strange)
     assert refused.code == 2
-    assert "--mix" in refused.err
+    assert "strange.tsv: the run was not started with this file" in refused.err

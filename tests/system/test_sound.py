@@ -381,7 +381,9 @@ def test_translations_of_speech_are_scored_as_translations(
     words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
     sounds = write_melodies(tmp_path, 40).read_text().splitlines()
     names = [line.split("\t")[0] for line in sounds]
-    said = [f"{words[i % 10]}s{i} und {words[i // 4]}{i}e" for i in range(len(names))]  # as open as sentences
+    said = [
+        f"{words[i % 10]}s{i} und auch {words[i // 4]}{i}e" for i in range(len(names))
+    ]  # as open as sentences
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("".join(f"{name}\t{text}\n" for name, text in zip(names, said, strict=True)))
     given = values(pairs, max_steps=2) | ({"languages": languages} if languages else {})
