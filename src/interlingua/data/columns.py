@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
-from interlingua.errors import DataError
+from interlingua.errors import DataError, nearest
 
 __all__ = ["Columns", "find_columns", "has_names"]
 
 Columns = tuple[Sequence[int | str], int | str]
 """The source's, of which there may be several, and the target's: numbers from 1, or names."""
-
-
-MAX_SHOWN = 20
-"""Names of columns in a message."""
 
 
 def has_names(columns: Columns | None) -> bool:
@@ -51,13 +46,8 @@ def _find(column: int | str, names: Sequence[str], where: object) -> int:
             f"the column {column!r} is there several times", where=where, found=f"columns {places}",
             accepted="Give one of them another name.",
         )  # fmt: skip
-    close = "".join(f"Did you mean {name!r}? " for name in get_close_matches(column, stripped, n=1))
     raise DataError(
         f"the column {column!r} is not there", where=where,
-        accepted=f"{close}There are: {', '.join(map(_shorten, stripped[:MAX_SHOWN]))}. "
-        "A file whose first line holds no names is read by numbers: --columns 1,2",
+        accepted=f"{nearest(column, stripped)} A file whose first line holds no names is read by numbers: "
+        "--columns 1,2",
     )  # fmt: skip
-
-
-def _shorten(name: str) -> str:
-    return name if len(name) <= 40 else f"{name[:39]}…"

@@ -95,7 +95,7 @@ def are_better_spelt(
 
     That is an LSTM over characters, for texts of few words on both sides, such as names, dates, numbers and
     short phrases; and for what is mostly copied, if subwords had not even time to learn to copy
-    (benchmarks/results/any_data.md, "Kinds of data that nobody had named").
+    (benchmarks/results/any_data.md, "Kinds of data that nobody had named", "A slow, loaded machine").
 
     Args:
         candidates: beside subwords.

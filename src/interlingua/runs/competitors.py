@@ -23,10 +23,7 @@ from interlingua.runs.candidates import (
     propose_for_sound,
 )
 from interlingua.runs.data_facts import describe_data
-from interlingua.runs.experiment import (
-    Experiment,
-    parse_given,
-)
+from interlingua.runs.experiment import Experiment, parse_given
 from interlingua.runs.lengths import measure_lengths
 from interlingua.runs.machine import choose_fewer_threads, measure_throughput
 from interlingua.runs.picture_recipes import choose_picture_recipe

@@ -11,10 +11,7 @@ from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import Prepared, prepare
 from interlingua.inference.bundle import LengthStatistics
 from interlingua.pictures.settings import PictureSettings
-from interlingua.runs.experiment import (
-    Experiment,
-    cache_directory,
-)
+from interlingua.runs.experiment import Experiment, cache_directory
 from interlingua.runs.inputs import Inputs
 from interlingua.text.facts import TextFacts
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings
@@ -52,6 +49,9 @@ def with_own_report(report: Mapping[str, Any], prepared: Prepared) -> dict[str, 
     """The report on the data of a run, with what is another with other tokenizers."""
     own = {key: prepared.report[key] for key in ("tokenizers", "unknown", "train_stored", "valid_stored")}
     for part in {"train", "valid"} & report.keys():
-        own[part] = {**report[part], **{key: prepared.report[part][key] for key in ("left_out", "kept")}}
+        own[part] = {
+            **report[part],
+            **{key: prepared.report[part][key] for key in ("left_out", "kept", "places")},
+        }
     merged = {**report, **own}
     return {**merged, "summary": summarise(merged)}

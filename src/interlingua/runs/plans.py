@@ -14,9 +14,7 @@ from interlingua.errors import ConfigurationError
 from interlingua.inference.bundle import Bundle, load_bundle
 from interlingua.pictures.settings import PictureSettings
 from interlingua.runs.base_codec import describe_codec_of_base
-from interlingua.runs.candidates import (
-    choose_turn,
-)
+from interlingua.runs.candidates import choose_turn
 from interlingua.runs.competitors import compete, complete_plan, keep_length_penalty
 from interlingua.runs.data_facts import facts_of_base, measure_data_facts, saved_facts
 from interlingua.runs.directory import refuse_overlap
