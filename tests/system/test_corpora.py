@@ -326,6 +326,17 @@ def test_weights_on_the_command_line(files: list[Path], tmp_path: Path) -> None:
     assert "found: '--weight'" in refused.err
 
 
+def test_corpora_of_an_experiment_that_are_replaced_are_told(files: list[Path], tmp_path: Path) -> None:
+    experiment, (mine, *_) = tmp_path / "exp.toml", files
+    experiment.write_text(f'[[data.corpora]]\nfiles = "{mine}"\nweight = 3\n')
+    (empty := tmp_path / "empty.tsv").touch()
+    said = f"in place of all corpora of {experiment}"
+    result = call("train", "--train", empty, "--out", tmp_path / "run", experiment)
+    assert (result.code, said in result.out, str(empty) in result.err) == (2, True, True), result
+    options = ["--set", "model.dim=0", "--out", tmp_path / "run"]
+    assert said not in call("train", *options, experiment).out
+
+
 @pytest.mark.parametrize(("command", "said"), [
     ("--train mine.tsv --weight 3 --train others.tsv", ["--weight", "2 files and 1 weights"]),
     ("mine.tsv --weight 3 --weight 2", ["--weight", "1 files and 2 weights"]),

@@ -463,6 +463,13 @@ def test_what_did_not_race_is_named_with_the_budget_that_would_do(
     assert said in read_history(tmp_path / "run", "run").data_notes
 
 
+def test_what_is_said_of_the_model_is_what_was_asked_for(pairs: Path, tmp_path: Path) -> None:
+    asked = {"preset": "letters", "model": {"dim": 64, "dropout": 0.35}, "training": {"optimizer": "adamw"}}
+    events = start(merge(values(pairs, max_steps=2, accumulate=2), asked), tmp_path / "run")
+    (said,) = (event.text for event in events if isinstance(event, Note) and event.text.startswith("preset"))
+    assert said.startswith("preset letters, dim 64, dropout 0.35, batches of 256 tokens, adamw: as asked; ")
+
+
 def test_info_tells_how_the_models_fared(
     raced: tuple[Path, list[Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:

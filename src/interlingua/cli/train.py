@@ -101,7 +101,9 @@ def train(
     base_model: Annotated[
         Path | None, typer.Option("--from", help="A trained model to start from (fine-tuning).")
     ] = None,
-    resume: Annotated[Path | None, typer.Option(help="A run to go on with.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="A run to go on with; --train, --valid: where its data was moved to.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an earlier run in --out.")] = False,
     tokenizer: Annotated[
         Path | None, typer.Option(help="A SentencePiece model (.model) of your own, for both sides.")
@@ -245,8 +247,11 @@ def _start(
         out, values = named_directory(out), rename_old_keys(values)
         # so that a mistake in the file is said to be in the file
         parse_given(values, where)
+        corpora = values.get("data", {}).get("corpora")
         values = _override(values, settings, options)
         data = values.get("data", {})
+        if corpora and data.get("corpora") != corpora:
+            print(f"data: what the command line names, in place of all corpora of {where}")
         if not (data.get("train") or data.get("corpora")):
             raise ConfigurationError("there is nothing to learn from", where="--train",
                                      accepted="For example: --train pairs.tsv")  # fmt: skip

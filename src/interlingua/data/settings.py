@@ -59,7 +59,19 @@ def _source_and_target(example: str) -> BeforeValidator:
 def _check_columns(columns: tuple[tuple[int | str, ...], int | str]) -> Any:
     if len({type(column) for column in (*columns[0], columns[1])}) > 1:
         raise ValueError("should be all numbers of columns, from 1, or all their names")
-    return columns
+    return _check_distinct(columns)
+
+
+def _check_distinct(named: tuple[tuple[int | str, ...], int | str]) -> Any:
+    """Of a source of several columns or keys; that source and target are one and the same may be meant."""
+    sources, target = named
+    if len(sources) > 1 and target in sources:
+        raise ValueError(
+            f"should not have the target, {target}, among the sources: they would tell the answer"
+        )
+    if len(set(sources)) < len(sources):
+        raise ValueError(f"should name each source once, not {'+'.join(map(str, sources))}")
+    return named
 
 
 _Columns = Annotated[
@@ -154,7 +166,9 @@ class CorpusSettings(Settings):
     """The source's and the target's column of files with more than two, from 1, such as "1,2", or by the
     names in the first line, such as "english,german"; "1+3,2" or [[1, 3], 2]: a source of two columns, such
     as a word and its tags."""
-    keys: Annotated[tuple[_Several[str], str], _source_and_target("english,german")] = (("source",), "target")
+    keys: Annotated[
+        tuple[_Several[str], str], _source_and_target("english,german"), AfterValidator(_check_distinct)
+    ] = (("source",), "target")
     """The source's and the target's key of JSON lines; a source may have several, as columns."""
     source_kind: SourceKind | Literal["auto"] = "auto"
     """What sources are: text, or names of sound or picture files; auto goes by the names that stand there."""

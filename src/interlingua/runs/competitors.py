@@ -50,6 +50,8 @@ __all__ = ["compete", "complete_plan", "keep_length_penalty"]
 ARCHITECTURE_NAMES = {"recurrent": "lstm", "transformer": "transformer"}
 TOKENIZER_KEYS = {"source", "target", "vocabulary_size", "joint", "source_model", "target_model"}
 """Those that choose a tokenization."""
+CHOSEN_BESIDE = {"dropout", "ctc", "target_grid"}
+"""Keys of the [model] section that are no sizes of a preset."""
 
 
 def compete(
@@ -181,8 +183,23 @@ def _suggest(
     chosen = merge(recipe.values, {"tokenizer": dict(candidate.tokenizer)})
     experiment = Experiment.parse(keep_length_penalty(merge(chosen, values)), where)
     plan = complete_plan(experiment.model_copy(update=dict(shared)), prepared, device, facts)
-    plan.notes.insert(0, recipe.reason)
+    plan.notes.insert(0, f"{_describe_choice(recipe.preset, experiment, prepared)}: {recipe.reason}")
     return plan._replace(name=_name(experiment, prepared), updates_per_s=recipe.updates_per_s)
+
+
+def _describe_choice(preset: str, experiment: Experiment, prepared: Prepared) -> str:
+    """What of a recipe and the user's settings is in force, such as "preset lstm, dropout 0.2"."""
+    model, training, sizes = experiment.model, experiment.training, PRESETS[preset].model_dump()
+    changed = [f"{key} {value}" for key, value in model.model_dump().items()
+               if key not in CHOSEN_BESIDE and value != sizes.get(key)]  # fmt: skip
+    said = [f"preset {preset}", *changed, f"dropout {model.dropout:g}"]
+    if prepared.train.source_kind == "sound":
+        said.append(f"batches of {training.batch_seconds:.3g} s")
+    else:
+        said.append(f"batches of {training.max_tokens * training.accumulate:,} tokens")
+    said.append(training.optimizer)
+    said += ["subwords cut at random"] if training.subword_sampling else []
+    return ", ".join([*said, *(["CTC"] if model.ctc else [])])
 
 
 def complete_plan(experiment: Experiment, prepared: Prepared, device: torch.device, facts: TextFacts) -> Plan:

@@ -78,6 +78,4 @@ def choose_picture_recipe(
         values["training"] |= CHOICE
         guidance = GUIDANCE if codec.settings.caption_dropout else 1.0
         values["search"] = {**PAINTING, "guidance": guidance}
-    reason = f"there are {len(prepared.train):,} pictures"
-    layers = f", {model['encoder_layers']}+{model['decoder_layers']} layers" if shallow else ""
-    return Recipe(values, f"preset {preset}{layers}, dropout {model['dropout']}, {optimizer}: {reason}")
+    return Recipe(preset, values, f"there are {len(prepared.train):,} pictures")

@@ -149,6 +149,7 @@ LEAST_DECODED = 64
 class Recipe(NamedTuple):
     """Values below those that the user gave."""
 
+    preset: str
     values: dict[str, Any]
     reason: str
     updates_per_s: float = math.inf
@@ -181,7 +182,7 @@ def choose_recipe(
     if preset is not None and preset.startswith("paper"):
         model = PRESETS[preset].model_dump()
         values = {"model": model, "training": dict(PAPER_TRAINING), "search": PAPER_SEARCH}
-        return Recipe(values, f"preset {preset}")
+        return Recipe(preset, values, "as asked")
 
     @functools.cache
     def measure(preset: str) -> Pace:
@@ -221,10 +222,9 @@ def _fit_recipe(
     of_letters = RECURRENT_REGULARISATION if is_recurrent else NARROW_REGULARISATION
     regularisations = of_letters if narrow else WIDE_REGULARISATION
     regularisation = next(row for row in regularisations if epochs < row.below_epochs)
-    dropout = regularisation.dropout
     sampling = SUBWORD_SAMPLING.get(target.kind, 0.0) if regularisation.samples_subwords else 0.0
     values = {
-        "model": {**PRESETS[preset].model_dump(), "dropout": dropout},
+        "model": {**PRESETS[preset].model_dump(), "dropout": regularisation.dropout},
         "training": {
             "optimizer": optimizer,
             "learning_rate": LEARNING_RATES[optimizer].get(preset, DEFAULT_LEARNING_RATE[optimizer]),
@@ -235,16 +235,14 @@ def _fit_recipe(
     }
     if training.minutes is None:
         values["training"]["decode_pairs"] = choose_decode_pairs(training, seen, prepared.valid)
-    chosen = f"preset {preset}, dropout {dropout}, batches of {max_tokens:,} tokens, {optimizer}"
-    chosen += ", subwords cut at random" if sampling else ""
     passes = f"{epochs:,.0f} times" if epochs >= 2 else f"{epochs:,.1f} times"
     reason = f"{why}; {tokens:,} target tokens (of {len(target):,} kinds), each seen about {passes}"
     if training.minutes is None:
-        return Recipe(values, f"{chosen}: {reason}")
+        return Recipe(preset, values, reason)
     update_tokens = batch_tokens * training.accumulate
     tokens_per_s = pace_of(preset).throughput(update_tokens, optimizer)
     updates_per_s = tokens_per_s / update_tokens
-    return Recipe(values, f"{chosen}: {reason} at {tokens_per_s:,.0f} tokens/s", updates_per_s)
+    return Recipe(preset, values, f"{reason} at {tokens_per_s:,.0f} tokens/s", updates_per_s)
 
 
 def are_commands(tokenizers: TokenizerPair) -> bool:

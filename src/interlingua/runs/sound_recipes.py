@@ -99,8 +99,7 @@ def choose_sound_recipe(
         "augmentation": LIGHT_AUGMENTATION if light else {},
         "search": {"beam": 10, "ctc_weight": CTC_WEIGHT},
     }
-    chosen = f"preset {preset}, dropout {dropout}, batches of {batch_seconds:.3g} s, {optimizer}, CTC"
-    return Recipe(values, f"{chosen}: there are {seconds / 3600:.1f} hours of sound")
+    return Recipe(preset, values, f"there are {seconds / 3600:.1f} hours of sound")
 
 
 def _passes(
