@@ -80,13 +80,16 @@ def test_what_is_seen_more_often_gets_more_dropout(pretend, subwords, budget):
 def test_a_recurrent_model_of_letters_wants_dropout_sooner(pretend):
     """After some twenty passes it does, where a Transformer does not yet."""
 
-    def chosen(preset, minutes):
-        recipe = pretend(25_000, subwords=False, speed=1_000, minutes=minutes, preset=preset)
+    def chosen(preset, minutes, **training):
+        recipe = pretend(25_000, subwords=False, speed=1_000, minutes=minutes, preset=preset, **training)
         return recipe.values["model"]["dropout"]
 
     assert (chosen("lstm", 1), chosen("letters", 1)) == (0, 0)
     assert chosen("lstm", 8) > chosen("letters", 8) == 0
     assert chosen("lstm", 1_000) > chosen("lstm", 8)
+    by_adamw = [chosen("lstm", minutes, optimizer="adamw") for minutes in (1, 8, 20, 1_000)]
+    assert by_adamw == sorted(by_adamw)
+    assert (by_adamw[0], by_adamw[-2] > chosen("lstm", 20)) == (0, True)  # it learns by heart sooner still
 
 
 def test_little_data_is_seen_often_without_a_budget_too(pretend):

@@ -116,9 +116,17 @@ NARROW_REGULARISATION = (
     Regularisation(math.inf, 0.3),
 )
 
-RECURRENT_REGULARISATION = (Regularisation(15, 0.0), Regularisation(150, 0.2), Regularisation(math.inf, 0.3))
-"""Of recurrent models, which learn letters by heart sooner (benchmarks/results/recipes.md, "Letters in five
-minutes: dropout of the LSTM")."""
+RECURRENT_REGULARISATION = {
+    "muon": (Regularisation(15, 0.0), Regularisation(150, 0.2), Regularisation(math.inf, 0.3)),
+    "adamw": (
+        Regularisation(15, 0.0),
+        Regularisation(30, 0.2),
+        Regularisation(150, 0.4),
+        Regularisation(math.inf, 0.5),
+    ),
+}
+"""Of recurrent models by optimizer, which learn letters by heart sooner, by AdamW sooner still
+(benchmarks/results/recipes.md, "Letters in five minutes: dropout of the LSTM")."""
 
 MIN_MAX_TOKENS = {"muon": 512, "adamw": 256}
 """A short time does not make batches smaller than this; Muon's updates take as long for smaller ones."""
@@ -219,7 +227,7 @@ def _fit_recipe(
     seen = expected_tokens(training, preset, batch_tokens, an_epoch, optimizer, pace_of)
     epochs = seen / an_epoch
     is_recurrent = PRESETS[preset].architecture == "recurrent"
-    of_letters = RECURRENT_REGULARISATION if is_recurrent else NARROW_REGULARISATION
+    of_letters = RECURRENT_REGULARISATION[optimizer] if is_recurrent else NARROW_REGULARISATION
     regularisations = of_letters if narrow else WIDE_REGULARISATION
     regularisation = next(row for row in regularisations if epochs < row.below_epochs)
     sampling = SUBWORD_SAMPLING.get(target.kind, 0.0) if regularisation.samples_subwords else 0.0
