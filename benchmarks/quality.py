@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,6 +71,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--threads", type=int, help="all cores when not given")
     options = parser.parse_args()
+    if any(TASKS[name].metric == MULTI_BLEU for name in options.tasks) and not find_spec("sacremoses"):
+        parser.error(f"{MULTI_BLEU} needs: pip install sacremoses")  # before the hour, not after it
     row(
         "task", "seed", "minutes", "metric", "score", "to reach", "95% interval", "beside it", "steps", "took"
     )

@@ -470,6 +470,14 @@ def test_what_is_said_of_the_model_is_what_was_asked_for(pairs: Path, tmp_path: 
     assert said.startswith("preset letters, dim 64, dropout 0.35, batches of 256 tokens, adamw: as asked; ")
 
 
+@pytest.mark.parametrize("count", [20, 300])
+def test_who_brings_a_handful_of_pairs_is_told_what_to_expect(count: int, tmp_path: Path) -> None:
+    pairs = write_reversals(tmp_path / "pairs.tsv", count)
+    events = start(merge(values(pairs, max_steps=2), {"preset": "tiny"}), tmp_path / "run")
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert any(note.startswith("only 19 to learn from") for note in notes) == (count == 20)
+
+
 def test_info_tells_how_the_models_fared(
     raced: tuple[Path, list[Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -79,6 +79,14 @@ def test_a_model_of_a_handful_of_updates_says_so(pairs, tmp_path, steps):
     assert said.warning == (steps == 3)  # later it is advice
 
 
+def test_few_updates_are_enough_where_nothing_is_wrong(tmp_path):
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("".join(f"{number}\tx\n" for number in range(200)))
+    (*events, ended) = train_tiny(tmp_path / "out", pairs, max_steps=150, learning_rate=0.01)
+    assert ended.scores[0]["score"] == 0
+    assert not any(isinstance(event, Note) and event.text.startswith("only") for event in events)
+
+
 def test_validations_of_unequal_time_are_compared_on_the_pairs_that_both_have(pairs, tmp_path, monkeypatch):
     """The last has more wrong than the second, but on the pairs of both it has fewer."""
     rights = iter([[0, 0, 1, 1, 1], [1, 1, 0], [1, 0, 0, 1], [1, 1, 1, 0, 0]])

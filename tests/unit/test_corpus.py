@@ -188,6 +188,17 @@ FOREIGN: list[tuple[str, bytes, str]] = [
     ("a.txt", b'{"images": ["a.png"], "source": "a"}\n', r"a\.txt:1: .*looks like JSON lines"),
     ("a.tsv", b"a;b\nc;d\ne;f\n", r"a\.tsv:1: .*looks like CSV \(semicolons.*\n.*data\.format=csv"),
     ("a.tsv", b"a ||| b\n", r"a\.tsv:1: .*separated by \|\|\|"),
+    (
+        "a.dict",
+        b"CAT  K AE T\nDOG  D AO G\n",
+        r"a\.dict:1: .*two or more spaces .*\n.*sed 's/   \*/\\t/' a\.dict > a\.tsv",
+    ),
+    (
+        "a.dict",
+        b"cat k ae1 t\ndog d ao1 g\n",
+        r"a\.dict:1: .*word and its sounds.*\n.*sed 's/ /\\t/' a\.dict > a\.tsv",
+    ),
+    ("a.txt", b"The cat sat.\nDogs bark at us.\n", r"a\.txt:1: .*no tab \(found.*\n.*source, a tab, target"),
     ("a.txt", b'{"source": "a", "target": "b"}\n', r"a\.txt:1: .*JSON lines.*\n.*a\.jsonl"),
     ("a.json", b'[{"source": "a", "target": "b"}]', r"a\.json:1: .*JSON array.*\n.*jq -c '\.\[\]'"),
     ("a.json", b'[\n{"source": "a", "target": "b"}\n]', r"a\.json:1: .*JSON array.*\n.*jq -c '\.\[\]'"),
@@ -475,6 +486,11 @@ class TestInspection:
         account = self.account(tmp_path, "a\t\ufeffb\nc\td\0e\nf\tg\n")
         assert "byte order mark at the beginning (files joined together?): 1" in account
         assert "NUL characters: 1" in account
+
+    def test_variants_of_a_dictionary_of_sounds(self, tmp_path: Path) -> None:
+        words = "cat\tK\ncat(2)\tA\ndog\tD\ndog(2)\tO\ndog(3)\tG\n"
+        assert "a number in brackets (WORD(2)): 3; the" in self.account(tmp_path, words)
+        assert "brackets" not in self.account(tmp_path, words.replace("(", " (").replace("dog\t", "hog\t"))
 
     def test_nothing_is_said_of_ordinary_pairs(self, tmp_path: Path) -> None:
         account = self.account(tmp_path, "a\tb\nc!\td\n¿e?\tf\n")

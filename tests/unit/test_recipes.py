@@ -19,7 +19,7 @@ from interlingua.runs import machine, recipes
 from interlingua.runs.machine import SLOW, Pace, choose_fewer_threads, measure_pace
 from interlingua.runs.recipes import Recipe, choose_recipe, tokens_of_batch
 from interlingua.runs.sound_recipes import choose_sound_recipe
-from interlingua.text.tokenizer import TokenizerSettings
+from interlingua.text.tokenizer import TokenizerSettings, train_tokenizers
 from interlingua.training.settings import TrainingSettings
 from tests.tiny import write_reversals
 
@@ -297,6 +297,17 @@ def test_commands_get_the_model_that_learns_exact_tasks(tmp_path, pair, preset):
     values = choose_recipe(None, "transformer", TrainingSettings(max_steps=9), prepared, CPU).values
     assert {**values["model"], "dropout": 0.1} == PRESETS[preset].model_dump()
     assert values["training"]["optimizer"] == ("adamw" if preset == "tiny" else "muon")
+
+
+@pytest.mark.parametrize(("texts", "symbols"), [
+    (["w a l k", "r u n"], True),
+    (["1 2 3", "4 10"], True),
+    ([f"wait {minutes} minutes for coffee" for minutes in range(60)], False),
+])  # fmt: skip
+def test_words_with_many_numbers_among_them_are_no_symbols(texts: list[str], symbols: bool) -> None:
+    settings = TokenizerSettings(source="words", target="words")
+    (source, _), _ = train_tokenizers([*zip(texts, texts, strict=True)], settings)
+    assert recipes.is_of_symbols(source) is symbols
 
 
 @pytest.mark.parametrize("preset", [None, "small"])

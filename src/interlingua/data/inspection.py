@@ -18,6 +18,9 @@ SAMPLE = 2_000
 MENTION_FROM = 0.01
 """The share of pairs from which equal sides are worth a line."""
 WARN_FROM = 0.2
+FEWEST_NUMBERED = 3
+"""Sources that are the one before with a number in brackets; fewer may be chance."""
+_NUMBERED = re.compile(r"(.*\S)\s*\(\d+\)")
 NATURE_FROM = 0.5
 """A share from which a finding is the nature of the data, such as Morse code, and no mistake in it."""
 
@@ -60,7 +63,8 @@ class Inspection:
         """The first pairs."""
         self._watched, self._seen = watched, set[int]()
         self._headers: list[int] = []
-        self._equal = self._nothing = self._marks = self._nuls = self._pairs = 0
+        self._equal = self._nothing = self._marks = self._nuls = self._numbered = self._pairs = 0
+        self._unnumbered = ""
         self._one_target = True
 
     def begin(self, file: int, pair: tuple[str, str]) -> None:
@@ -81,6 +85,10 @@ class Inspection:
         elif not (source[0].isalnum() and target[0].isalnum()):
             self._nothing += _is_nothing(source) != _is_nothing(target)
             self._marks += source[0] == "\ufeff" or target[0] == "\ufeff"
+        if (numbered := _NUMBERED.fullmatch(source)) is None:
+            self._unnumbered = source
+        elif numbered[1] == self._unnumbered:
+            self._numbered += 1
         if "\0" in source or "\0" in target:
             self._nuls += 1
         if self._watched and (value := hash_source(source)) in self._watched:
@@ -94,6 +102,7 @@ class Inspection:
             "only_punctuation": self._nothing,
             "byte_order_marks": self._marks,
             "nul_characters": self._nuls,
+            "numbered_variants": self._numbered if self._numbered >= FEWEST_NUMBERED else 0,
             "one_target": self._one_target and self._pairs > 1,
             "quoted": len(self.sample) > 2 and all(map(_is_quoted, self.sample)),
             "repeats_validation": round(len(self._seen) / max(1, len(self._watched)), 4),
@@ -139,6 +148,11 @@ def describe_findings(findings: dict[str, Any], files: Sequence[str], pairs: int
             count and name != "only_punctuation"
         ):
             lines.append(f"warning: pairs with {what}: {count:,} (used)")
+    if numbered := findings.get("numbered_variants"):
+        lines.append(
+            f"warning: sources like the one before, with a number in brackets (WORD(2)): {numbered:,}; the "
+            "brackets are learnt as letters. To take them off: sed 's/([0-9]*)\\t/\\t/'"
+        )
     if odd := findings.get("odd_files"):
         examples = "; ".join(odd["examples"])
         lines.append(f"warning: files that may be faulty: {odd['count']:,} (used), such as {examples}")

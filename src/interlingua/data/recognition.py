@@ -186,15 +186,19 @@ def _recognise_list_of_sounds(lines: list[str], path: AnyFile) -> tuple[str, str
     return None
 
 
+LONGEST_SOUND = 4
+"""Characters, as in AH0 or t͡ʃː."""
+
+
 def _recognise_separator(lines: list[str], path: AnyFile) -> tuple[str, str] | None:
+    def with_tabs(pattern: str) -> str:
+        return f"sed 's/{pattern}/\\t/' {_quoted(path)} > {_quoted(_new(path, 'tsv'))}"
+
     if all("|||" in line for line in lines):
-        return "the sides are separated by |||", (
-            f"Convert it: sed 's/ *||| */\\t/' {_quoted(path)} > {_quoted(_new(path, 'tsv'))}"
-        )
+        return "the sides are separated by |||", f"Convert it: {with_tabs(' *||| *')}"
     if all("\\t" in line for line in lines):
-        return "the lines hold a backslash and a t in place of a tab", (
-            f"Convert it: sed 's/\\\\t/\\t/' {_quoted(path)} > {_quoted(_new(path, 'tsv'))}"
-        )
+        convert = with_tabs("\\\\t")
+        return "the lines hold a backslash and a t in place of a tab", f"Convert it: {convert}"
     for delimiter, separated in ((",", "commas"), (";", "semicolons"), ("|", "vertical bars")):
         counts = {len(row) for row in _csv_rows(lines, delimiter)}
         quoted = sum(line.startswith('"') for line in lines) * 2 > len(lines)
@@ -207,7 +211,12 @@ def _recognise_separator(lines: list[str], path: AnyFile) -> tuple[str, str] | N
                 f"Call it {path.stem}.csv (or, in training, --set data.format=csv)"
             )
     if all(len(re.split(r" {2,}", line.strip())) == 2 for line in lines):
-        return "the tabs seem to have become spaces", "Each line is: source, a tab, target."
+        return "two or more spaces are between source and target", f"Convert it: {with_tabs('   *')}"
+    sounds = [sound for line in lines for sound in line.split()[1:]]
+    of_text = any(sound[-1] in ".,!?" for sound in sounds)
+    if len(sounds) >= 2 * len(lines) and max(map(len, sounds)) <= LONGEST_SOUND and not of_text:
+        advice = f"If a word ends at the first space: {with_tabs(' ')}"
+        return "it looks like a word and its sounds, with spaces only", advice
     return None
 
 

@@ -50,6 +50,8 @@ __all__ = ["compete", "complete_plan", "keep_length_penalty"]
 ARCHITECTURE_NAMES = {"recurrent": "lstm", "transformer": "transformer"}
 TOKENIZER_KEYS = {"source", "target", "vocabulary_size", "joint", "source_model", "target_model"}
 """Those that choose a tokenization."""
+FEW_PAIRS = 100
+"""With fewer the user is told what to expect."""
 CHOSEN_BESIDE = {"dropout", "ctc", "target_grid"}
 """Keys of the [model] section that are no sizes of a preset."""
 
@@ -112,7 +114,12 @@ def compete(
 
 def _with_description(plans: list[Plan], description: AnyDescription) -> list[Plan]:
     """The plans, the first of which says what the data are like."""
-    plans[0].notes.insert(0, f"data: {len(plans[0].prepared.train):,} pairs, {description}")
+    pairs = len(plans[0].prepared.train)
+    said = [f"data: {pairs:,} pairs, {description}"]
+    if pairs < FEW_PAIRS:
+        least = "hundreds are the least for spellings, tens of thousands for sentences"
+        said.append(f"only {pairs} to learn from: a model learns so few by heart, and little else; {least}")
+    plans[0].notes[:0] = said
     return plans
 
 

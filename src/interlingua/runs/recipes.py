@@ -262,7 +262,9 @@ def is_of_symbols(tokenizer: Tokenizer) -> bool:
     """Whether what stands between spaces is letters or sounds, not words."""
     if tokenizer.kind != "words":
         return False
-    return median(map(len, tokenizer.pieces(range(len(SPECIALS), len(tokenizer))))) <= 2
+    pieces = tokenizer.pieces(range(len(SPECIALS), len(tokenizer)))
+    words = [piece for piece in pieces if not piece.isdecimal()]  # numbers are as short, and many
+    return median(map(len, words or pieces)) <= 2
 
 
 def choose_architecture(training: TrainingSettings, pace_of: PaceOf) -> str:

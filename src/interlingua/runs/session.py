@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -189,9 +189,6 @@ def _train(trainer: Trainer, session: Session, stopped: threading.Event) -> Iter
         yield Note(f"going on after step {learner.step:,}")
     reason = USED_UP if trainer.used_up else (yield from trainer.train(stopped))
     finished = not stopped.is_set()
-    few = FEW_STEPS if reason == USED_UP else HARDLY_ANY_STEPS  # patience has its reasons
-    if finished and learner.step < few and not trainer.fine_tuning:
-        yield _few_steps(trainer, reason)
     if finished and not (trainer.journal.out / WEIGHTS).exists():  # the time was over before
         yield trainer.validate(1.0)
     if finished and trainer.fine_tuning and not selection.best_step and trainer.settings.save == "best":
@@ -199,7 +196,16 @@ def _train(trainer: Trainer, session: Session, stopped: threading.Event) -> Iter
     elif finished and (compared := str(trainer.comparison)):
         yield Note(compared)
     scores = (yield from _finish(trainer, session, reason)) if finished else []
+    few = FEW_STEPS if reason == USED_UP else HARDLY_ANY_STEPS  # patience has its reasons
+    if finished and learner.step < few and not trainer.fine_tuning and not _is_perfect(scores):
+        yield _few_steps(trainer, reason)
     yield Ended(learner.step, trainer.clock(), reason, finished, selection.best_step, scores)
+
+
+def _is_perfect(scores: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether nothing is wrong by the metric that decides, so that more time would not help."""
+    (score, *_) = scores or [{"score": 0.0, "higher_is_better": True}]
+    return bool(score["score"] >= 100 if score["higher_is_better"] else score["score"] <= 0)
 
 
 def _few_steps(trainer: Trainer, reason: str) -> Note:
