@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -19,6 +19,7 @@ from interlingua.api import load
 from interlingua.cli.info import info
 from interlingua.errors import CheckpointError, TrainingError
 from interlingua.inference.bundle import read_config, read_info
+from interlingua.model.presets import PRESETS
 from interlingua.model.recurrent import Recurrent
 from interlingua.runs.candidates import choose_turn
 from interlingua.runs.events import Ended, Note, Progress, Raced
@@ -36,9 +37,20 @@ from tests.tiny import last_checkpoint, weights, write_reversals
 STEPS = 60
 
 
+def hurry(patch: pytest.MonkeyPatch) -> None:
+    """Short turns of models that are small, whatever their presets are called."""
+    patch.setattr("interlingua.runs.candidates.MIN_TURN_STEPS", 2)
+    for preset, sizes in PRESETS.items():
+        depths = {"encoder_layers": 1, "decoder_layers": 1}
+        wide = {"feed_forward": 128, "heads": 2} if sizes.architecture == "transformer" else {}
+        patch.setitem(
+            cast("dict[str, Any]", PRESETS), preset, sizes.model_copy(update={"dim": 64, **depths, **wide})
+        )
+
+
 @pytest.fixture(autouse=True)
 def _short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("interlingua.runs.candidates.MIN_TURN_STEPS", 2)
+    hurry(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +68,7 @@ def raced(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, 
     torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("runs") / "raced"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("interlingua.runs.candidates.MIN_TURN_STEPS", 2)
+        hurry(patch)
         return out, list(start(values(pairs), out))
 
 
@@ -464,10 +476,10 @@ def test_what_did_not_race_is_named_with_the_budget_that_would_do(
 
 
 def test_what_is_said_of_the_model_is_what_was_asked_for(pairs: Path, tmp_path: Path) -> None:
-    asked = {"preset": "letters", "model": {"dim": 64, "dropout": 0.35}, "training": {"optimizer": "adamw"}}
+    asked = {"preset": "letters", "model": {"dim": 48, "dropout": 0.35}, "training": {"optimizer": "adamw"}}
     events = start(merge(values(pairs, max_steps=2, accumulate=2), asked), tmp_path / "run")
     (said,) = (event.text for event in events if isinstance(event, Note) and event.text.startswith("preset"))
-    assert said.startswith("preset letters, dim 64, dropout 0.35, batches of 256 tokens, adamw: as asked; ")
+    assert said.startswith("preset letters, dim 48, dropout 0.35, batches of 256 tokens, adamw: as asked; ")
 
 
 @pytest.mark.parametrize("count", [20, 300])
