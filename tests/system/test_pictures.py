@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -27,6 +28,7 @@ from interlingua.runs.events import Validated
 from interlingua.runs.plans import make_plans
 from interlingua.runs.run import resume, start
 from interlingua.settings import merge
+from tests.system.conftest import call
 from tests.tiles import COLOURS, read_tiles, tiles, write_tiles
 from tests.tiny import last_checkpoint, weights
 
@@ -97,8 +99,9 @@ def painter(paints: Path) -> Painter:
 def run(
     *arguments: object, input: str | None = None, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "interlingua", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, input=input, cwd=cwd, encoding="utf-8")
+    with contextlib.chdir(cwd or Path.cwd()):
+        done = call(*arguments, stdin=(input or "").encode())
+    return subprocess.CompletedProcess(arguments, done.code, done.out, done.err)
 
 
 def test_what_pictures_show_is_learnt(captioner: Captioner) -> None:

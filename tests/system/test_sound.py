@@ -21,6 +21,7 @@ from interlingua.inference.transcriber import Transcriber
 from interlingua.runs.events import Validated
 from interlingua.runs.run import resume, start
 from interlingua.settings import merge
+from tests.system.conftest import call
 from tests.tiny import last_checkpoint, weights
 from tests.tones import melody, write_melodies, write_wav
 
@@ -65,9 +66,14 @@ def transcriber(trained: Path) -> Transcriber:
 
 
 def run(*arguments: object, input: str | bytes | None = None) -> subprocess.CompletedProcess[str]:
+    done = call(*arguments, stdin=input.encode() if isinstance(input, str) else input or b"")
+    return subprocess.CompletedProcess(arguments, done.code, done.out, done.err)
+
+
+def in_a_process(*arguments: object, input: bytes) -> subprocess.CompletedProcess[str]:
+    """The same where standard input must be one."""
     command = [sys.executable, "-m", "interlingua", *map(str, arguments)]
-    given = input.encode() if isinstance(input, str) else input
-    done = subprocess.run(command, input=given, capture_output=True, check=False)
+    done = subprocess.run(command, input=input, capture_output=True, check=False)
     return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -253,7 +259,7 @@ def test_a_long_file_on_standard_input_is_cut_as_by_its_name(trained: Path, tmp_
 def test_pipes_that_have_a_name_are_read_once(trained: Path, tmp_path: Path) -> None:
     sound = write_wav(tmp_path / "a.wav", melody(["la", "do"], seed=71))
     said = run("transcribe", trained, sound).stdout
-    assert run("transcribe", trained, "/dev/stdin", input=sound.read_bytes()).stdout == said
+    assert in_a_process("transcribe", trained, "/dev/stdin", input=sound.read_bytes()).stdout == said
     os.mkfifo(pipe := tmp_path / "pipe")
     command = [sys.executable, "-m", "interlingua", "transcribe", trained, sound, pipe, "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
