@@ -85,7 +85,8 @@ class Inspection:
         elif not (source[0].isalnum() and target[0].isalnum()):
             self._nothing += _is_nothing(source) != _is_nothing(target)
             self._marks += source[0] == "\ufeff" or target[0] == "\ufeff"
-        if (numbered := _NUMBERED.fullmatch(source)) is None:
+        numbered = _NUMBERED.fullmatch(source) if source[-1] == ")" else None
+        if numbered is None:
             self._unnumbered = source
         elif numbered[1] == self._unnumbered:
             self._numbered += 1
