@@ -198,6 +198,16 @@ FOREIGN: list[tuple[str, bytes, str]] = [
         b"cat k ae1 t\ndog d ao1 g\n",
         r"a\.dict:1: .*word and its sounds.*\n.*sed 's/ /\\t/' a\.dict > a\.tsv",
     ),
+    (
+        "a.dict",
+        b";;; # A dictionary\n" * 60 + b";;;\n!MARK  M AA1 R K\nCAT  K AE1 T\n",
+        r"a\.dict:1: .*comments and spaces.*\n.*sed '/\^;;;/d; s/   \*/\\t/' a\.dict > a\.tsv",
+    ),
+    (
+        "a.dict",
+        b"cat k ae1 t\naalborg ao1 l b ao0 r g # place, danish\n",
+        r"a\.dict:1: .*comments and spaces.*\n.*sed 's/ \*#\.\*//; s/ /\\t/' a\.dict > a\.tsv",
+    ),
     ("a.txt", b"The cat sat.\nDogs bark at us.\n", r"a\.txt:1: .*no tab \(found.*\n.*source, a tab, target"),
     ("a.txt", b'{"source": "a", "target": "b"}\n', r"a\.txt:1: .*JSON lines.*\n.*a\.jsonl"),
     ("a.json", b'[{"source": "a", "target": "b"}]', r"a\.json:1: .*JSON array.*\n.*jq -c '\.\[\]'"),
@@ -489,7 +499,9 @@ class TestInspection:
 
     def test_variants_of_a_dictionary_of_sounds(self, tmp_path: Path) -> None:
         words = "cat\tK\ncat(2)\tA\ndog\tD\ndog(2)\tO\ndog(3)\tG\n"
-        assert "a number in brackets (WORD(2)): 3; the" in self.account(tmp_path, words)
+        account = self.account(tmp_path, words)
+        assert "a number in brackets (WORD(2)): 3; the" in account
+        assert r"sed 's/([0-9]*)\t/\t/' a.tsv > words.tsv" in account
         assert "brackets" not in self.account(tmp_path, words.replace("(", " (").replace("dog\t", "hog\t"))
 
     def test_nothing_is_said_of_ordinary_pairs(self, tmp_path: Path) -> None:

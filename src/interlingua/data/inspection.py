@@ -6,9 +6,11 @@ Nothing here is an error: each finding may be meant, and is said in a line of th
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence, Set
+from pathlib import Path
 from typing import Any
 
 __all__ = ["Inspection", "are_swapped", "describe_findings", "hash_source"]
@@ -150,9 +152,10 @@ def describe_findings(findings: dict[str, Any], files: Sequence[str], pairs: int
         ):
             lines.append(f"warning: pairs with {what}: {count:,} (used)")
     if numbered := findings.get("numbered_variants"):
+        file = shlex.quote(Path(files[0]).name) if len(files) == 1 else "FILE"
         lines.append(
             f"warning: sources like the one before, with a number in brackets (WORD(2)): {numbered:,}; the "
-            "brackets are learnt as letters. To take them off: sed 's/([0-9]*)\\t/\\t/'"
+            f"brackets are learnt as letters. To take them off: sed 's/([0-9]*)\\t/\\t/' {file} > words.tsv"
         )
     if odd := findings.get("odd_files"):
         examples = "; ".join(odd["examples"])

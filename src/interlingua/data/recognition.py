@@ -138,7 +138,7 @@ def recognise_form(head: bytes, path: AnyFile) -> tuple[str, str] | None:
         path: the file.
     """
     text = head.decode(errors="ignore").removeprefix("\ufeff")
-    lines = [line.rstrip("\r") for line in text.split("\n")[:50] if line.strip()]
+    lines = [line.rstrip("\r") for line in text.split("\n")[:LINES_LOOKED_AT] if line.strip()]
     if not lines or "\t" in text:
         return None
     if len(lines) > 1 and len(head) == 1 << 16:
@@ -188,6 +188,9 @@ def _recognise_list_of_sounds(lines: list[str], path: AnyFile) -> tuple[str, str
 
 LONGEST_SOUND = 4
 """Characters, as in AH0 or t͡ʃː."""
+LINES_LOOKED_AT = 100
+_COMMENT_LINE, _COMMENT = ";;;", re.compile(r"\s+#.*")
+"""As in CMUdict's files: of a line of its own, and at the end of one."""
 
 
 def _recognise_separator(lines: list[str], path: AnyFile) -> tuple[str, str] | None:
@@ -212,12 +215,35 @@ def _recognise_separator(lines: list[str], path: AnyFile) -> tuple[str, str] | N
             )
     if all(len(re.split(r" {2,}", line.strip())) == 2 for line in lines):
         return "two or more spaces are between source and target", f"Convert it: {with_tabs('   *')}"
+    return _recognise_dictionary(lines, path)
+
+
+def _recognise_dictionary(lines: list[str], path: AnyFile) -> tuple[str, str] | None:
+    """A word and its sounds on a line, perhaps with comments, as the CMU Pronouncing Dictionary has them."""
+    words = [line for line in lines if not line.startswith(_COMMENT_LINE)]
+    without = [_COMMENT.sub("", line) for line in words]
+    commands = [f"/^{_COMMENT_LINE}/d"] if words != lines else []
+    if not _are_words_with_sounds(words):
+        words = without
+        commands.append("s/ *#.*//")
+    if not _are_words_with_sounds(words):
+        return None
+    of_two = all(len(re.split(r" {2,}", word.strip())) == 2 for word in words)
+    commands.append("s/   */\\t/" if of_two else "s/ /\\t/")
+    convert = f"sed '{'; '.join(commands)}' {_quoted(path)} > {_quoted(_new(path, 'tsv'))}"
+    what = f"it looks like a word and its sounds, with {'comments and ' * (len(commands) > 1)}spaces only"
+    return what, f"If a word ends at the first space: {convert}"
+
+
+def _are_words_with_sounds(lines: list[str]) -> bool:
     sounds = [sound for line in lines for sound in line.split()[1:]]
     of_text = any(sound[-1] in ".,!?" for sound in sounds)
-    if len(sounds) >= 2 * len(lines) and max(map(len, sounds)) <= LONGEST_SOUND and not of_text:
-        advice = f"If a word ends at the first space: {with_tabs(' ')}"
-        return "it looks like a word and its sounds, with spaces only", advice
-    return None
+    return (
+        bool(sounds)
+        and len(sounds) >= 2 * len(lines)
+        and max(map(len, sounds)) <= LONGEST_SOUND
+        and not of_text
+    )
 
 
 def _csv_rows(lines: list[str], delimiter: str) -> list[list[str]]:

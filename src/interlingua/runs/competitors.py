@@ -118,7 +118,9 @@ def _with_description(plans: list[Plan], description: AnyDescription) -> list[Pl
     said = [f"data: {pairs:,} pairs, {description}"]
     if pairs < FEW_PAIRS:
         least = "hundreds are the least for spellings, tens of thousands for sentences"
-        said.append(f"only {pairs} to learn from: a model learns so few by heart, and little else; {least}")
+        of_text = isinstance(description, Description)
+        least = f"{'; ' + least if of_text else ''}"
+        said.append(f"only {pairs} to learn from: a model learns so few by heart, and little else{least}")
     plans[0].notes[:0] = said
     return plans
 
