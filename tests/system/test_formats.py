@@ -73,17 +73,22 @@ def test_options_by_which_no_file_is_read_are_refused(
     option: str, value: str, name: str, instead: str, run: Path, tmp_path: Path
 ) -> None:
     path = "-" if name == "-" else write(tmp_path / name, "")
-    for command in (
-        ["train", path, "--out", tmp_path / "run"],
-        ["score", run, path],
-        ["evaluate", run, path],
-    ):
+    commands = [["train", path, "--out", tmp_path / "run"], ["score", run, path], ["evaluate", run, path]]
+    if name != "-":  # these read no pairs from the standard input
+        commands += [
+            ["report", run, "--test", path],
+            ["improve", run, "--test", path],
+            ["export", run, "--to", "ctranslate2", tmp_path / "ct2", "--valid", path],
+        ]
+    for command in commands:
         refused = call(*command, option, value, stdin=b"a\tb\n")
         assert (refused.code, f"{option}: no file that is named here is read by" in refused.err) == (2, True)
         assert instead in refused.err
     both = call("train", path, write(tmp_path / "b.csv", ""), write(tmp_path / "b.jsonl", ""), option, value,
                 "--out", tmp_path / "run", stdin=b"a\tb\n")  # fmt: skip
     assert "is read by" not in both.err
+    unnamed = call("report", run, "--columns", "2,1", "--out", tmp_path / "report.html")
+    assert (unnamed.code, "that --test and --train name" in unnamed.err) == (2, True)
 
 
 def test_what_is_left_out_is_told(run: Path, tmp_path: Path) -> None:

@@ -209,6 +209,9 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str, list[str]]] = {
         "train e.toml",
         ["e.toml", "'training.minuts'", "'minutes'"],
     ),
+    "unknown key beside sections": (
+        write("e.toml", b"output = 'run'\n"), "train e.toml", ["e.toml", "'output'", "Did you mean 'out'?"]
+    ),
     "wrong type": (write("e.toml", b"[model]\ndim = 'x'\n"), "train e.toml", ["e.toml", "model.dim", "'x'"]),
     "out is no text": (write("e.toml", b"out = 5\n"), "train e.toml", ["e.toml", "out", "5"]),
     "not a section": (write("e.toml", b"training = 5\n"), "train e.toml", ["e.toml", "training", "5"]),

@@ -9,7 +9,7 @@ import typer
 
 from interlingua.cli.lines import check_input
 from interlingua.cli.models import find_model, paints, source_kind
-from interlingua.cli.options import Columns, Keys, Tag
+from interlingua.cli.options import Columns, Keys, Tag, refuse_unread
 from interlingua.errors import ConfigurationError
 
 __all__ = ["export"]
@@ -58,6 +58,7 @@ def export(
     refuse_files(model)
     if valid is not None:
         check_input(valid)
+        refuse_unread([str(valid)], columns, keys)
     elif columns or keys or tag:
         raise ConfigurationError("these are of the file that --valid names", where="command line",
                                  accepted="Name that file: --valid FILE")  # fmt: skip

@@ -15,7 +15,7 @@ from rich.console import Console
 from interlingua.cli.comparisons import Compared, comparison_table
 from interlingua.cli.lines import check_input
 from interlingua.cli.models import find_model, find_use, load_model, read_as_trained, use_all_cpus
-from interlingua.cli.options import Columns, Device, Keys, OnEmpty, Seed, Threads, pair_options
+from interlingua.cli.options import Columns, Device, Keys, OnEmpty, Seed, Threads, pair_options, refuse_unread
 from interlingua.cli.stopping import stoppable
 from interlingua.cli.watch import watch
 from interlingua.errors import BundleError, ConfigurationError, InterlinguaError
@@ -89,6 +89,7 @@ def improve(
     for path in (test, mix):
         if path is not None:
             check_input(path)
+    refuse_unread([str(path) for path in (test, mix) if path is not None], columns, keys)
     if minutes is not None and max_steps is not None:
         raise ConfigurationError("there can be one budget only", where="--minutes, --max-steps")
     training = {"minutes": minutes, "max_steps": max_steps, "seed": seed, "threads": threads,

@@ -30,6 +30,7 @@ from interlingua.cli.options import (
     Tag,
     Threads,
     pair_options,
+    refuse_unread,
 )
 from interlingua.errors import ConfigurationError
 from interlingua.files import write_text
@@ -76,6 +77,11 @@ def report(
     """
     for run in runs:
         find_model(run, weights=False)
+    named = [*([] if test is None else [test]), *(train or [])]
+    refuse_unread(named, columns, keys)
+    if not named and (columns or keys):
+        raise ConfigurationError("these are of the files that --test and --train name", where="command line",
+                                 accepted="Name one of them.")  # fmt: skip
     page = None if out is None and json_output else out or Path("report.html")
     if json_output:
         check_output(None)

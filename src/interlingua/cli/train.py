@@ -241,11 +241,12 @@ def _start(
         )
     with stoppable(out, anew=True):
         from interlingua.runs.directory import named_directory
-        from interlingua.runs.experiment import parse_given, rename_old_keys
+        from interlingua.runs.experiment import parse_given, refuse_unknown_keys, rename_old_keys
         from interlingua.runs.run import start
 
         out, values = named_directory(out), rename_old_keys(values)
         # so that a mistake in the file is said to be in the file
+        refuse_unknown_keys(values, where, ["out"])
         parse_given(values, where)
         corpora = values.get("data", {}).get("corpora")
         values = _override(values, settings, options)

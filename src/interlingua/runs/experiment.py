@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
 from interlingua.data.corpus import CorpusSettings
-from interlingua.errors import OutputError
+from interlingua.errors import ConfigurationError, OutputError, nearest
 from interlingua.inference.bundle import read_config
 from interlingua.model.architectures import AnyModelSettings
 from interlingua.model.presets import PRESETS
@@ -29,6 +29,7 @@ __all__ = [
     "change_training",
     "fill_in_architecture",
     "parse_given",
+    "refuse_unknown_keys",
     "rename_old_keys",
 ]
 
@@ -63,6 +64,18 @@ def rename_old_keys(values: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with today's keys for those that earlier versions called otherwise."""
     return {"base_model" if key == "start" and "base_model" not in values else key: value
             for key, value in values.items()}  # fmt: skip
+
+
+def refuse_unknown_keys(values: Mapping[str, Any], where: str, beside: Sequence[str]) -> None:
+    """Refuses keys of a file that are neither an experiment's nor those beside it.
+
+    Raises:
+        ConfigurationError: names what is accepted.
+    """
+    known = [*Experiment.model_fields, *beside]
+    for key in values:
+        if key not in known:
+            raise ConfigurationError(f"unknown key {key!r}", where=where, accepted=nearest(key, known))
 
 
 def fill_in_architecture(values: Mapping[str, Any]) -> dict[str, Any]:
