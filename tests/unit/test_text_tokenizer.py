@@ -18,6 +18,7 @@ from interlingua.errors import BundleError, ConfigurationError, DataError
 from interlingua.evaluation.tasks import Task, recognise_task
 from interlingua.kinds import BOS, EOS, PAD, UNK
 from interlingua.text import subwords
+from interlingua.text.choice import SideStatistics, choose_kind
 from interlingua.text.normalise import normalise
 from interlingua.text.subwords import SubwordTokenizer
 from interlingua.text.symbols import ByteTokenizer, SymbolTokenizer
@@ -249,6 +250,18 @@ class TestChoice:
         pair, reason = train_tokenizers(pairs, TokenizerSettings())
         assert (pair.source.kind, pair.target.kind) == ("characters", "words")
         assert reason == "source: characters, 7 symbols; target: words, 8 symbols"
+
+    @pytest.mark.parametrize(
+        ("letters", "length", "kind"),
+        [("acgt", 150, "characters"), ("CNO()=123", 90, "characters"), ("acgt", 500, "unigram"),
+         ("กขคงจฉชซฌญฎ", 90, "unigram"), ("กขคงจฉชซฌญฎ", 30, "characters")],
+    )  # fmt: skip
+    def test_long_texts_that_no_language_writes_are_read_by_characters(
+        self, letters: str, length: int, kind: str
+    ) -> None:
+        numbers = random.Random(5)
+        texts = ["".join(numbers.choices(letters, k=length)) for _ in range(100)]
+        assert choose_kind(SideStatistics.of(texts)) == kind
 
     def test_sentences_of_one_script_share_unigram_subwords(self) -> None:
         words = [f"{a}{b}{c}" for a in "bcdfgk" for b in "aeiou" for c in ("rn", "st", "mel", "x")]

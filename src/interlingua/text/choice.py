@@ -46,6 +46,7 @@ MAX_SPELT, MAX_LONGER = 400, 0.001
 """Characters of a text that can be read one by one, and the share of texts that may have more."""
 MAX_ALPHABET = 300
 MAX_UNSPACED_LENGTH = 40
+"""Characters in the mean, of texts that may be words of a script without spaces."""
 OUTLIER_FACTOR, OUTLIER_MARGIN = 10, 100
 """A text is an outlier with more than ten times the median's characters, and a hundred."""
 
@@ -59,6 +60,8 @@ class SideStatistics:
     """Space-separated symbols; counting stops at MAX_COUNTED_TYPES, which is far too many for words."""
     characters: Counter[str] = field(default_factory=Counter)
     running_words: int = 0
+    too_long: int = 0
+    """Texts of more than MAX_SPELT characters."""
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> SideStatistics:
@@ -69,6 +72,7 @@ class SideStatistics:
             side.texts += 1
             side.running_words += len(words)
             side.characters.update(text)
+            side.too_long += len(text) > MAX_SPELT
             if len(side.words) < MAX_COUNTED_TYPES:
                 side.words.update(words)
         return side
@@ -87,8 +91,8 @@ def choose_kind(side: SideStatistics, *, spelt: bool = False) -> TokenizerKind:
 
     Words, when few distinct space-separated symbols repeat so often that hardly any new one is to be
     expected: the probability that the next symbol is a new one is about the share of symbols seen once
-    (Good 1953). Characters, when the texts are short strings without spaces over a small alphabet.
-    Otherwise unigram subwords.
+    (Good 1953). Characters, when the texts are strings without spaces over a small alphabet: short ones, or
+    such as no language writes without spaces (DNA, formulas, codes). Otherwise unigram subwords.
 
     Args:
         side: the counts.
@@ -100,9 +104,11 @@ def choose_kind(side: SideStatistics, *, spelt: bool = False) -> TokenizerKind:
     if closed and not spelt and seen_once <= MAX_UNSEEN_SHARE * running:
         return "words"
     texts = max(1, side.texts)
-    unspaced = running / texts <= 1.5
+    unspaced, alphabet = running / texts <= 1.5, len(side.characters)
     short = side.characters.total() / texts <= MAX_UNSPACED_LENGTH
-    if (unspaced or (closed and spelt)) and short and len(side.characters) <= MAX_ALPHABET:
+    no_language = side.too_long <= MAX_LONGER * texts and not is_without_case(side.characters)
+    spelt_out = (unspaced and (short or no_language)) or (closed and spelt and short)
+    if spelt_out and alphabet <= MAX_ALPHABET:
         return "characters"
     return "unigram"
 
