@@ -285,6 +285,31 @@ def another_script(rng: random.Random) -> Callable[[], Pair]:
     return draw
 
 
+def another_alphabet(rng: random.Random) -> Callable[[], Pair]:
+    """Sentences in Cyrillic, to Latin letters."""
+    words = lexicon(rng, 3000)
+    letters = str.maketrans("aeioukgsptlrvnbdm", "\u0430\u0435\u0438\u043e\u0443\u043a\u0433\u0441\u043f"
+                            "\u0442\u043b\u0440\u0432\u043d\u0431\u0434\u043c")  # fmt: skip
+
+    def draw() -> Pair:
+        text = " ".join(sentence(rng, words)).capitalize() + "."
+        return text.lower().translate(letters).capitalize(), text
+
+    return draw
+
+
+def proteins(rng: random.Random) -> Callable[[], Pair]:
+    """Bases to amino acids, three to one."""
+    codons = [first + second + third for first in "acgt" for second in "acgt" for third in "acgt"]
+    acids = {codon: rng.choice("ACDEFGHIKLMNPQRSTVWY") for codon in codons}
+
+    def draw() -> Pair:
+        drawn = rng.choices(codons, k=rng.randint(15, 60))
+        return "".join(drawn), "".join(acids[codon] for codon in drawn)
+
+    return draw
+
+
 def vowels(rng: random.Random) -> Callable[[], Pair]:
     """Words written without vowels, to whole ones."""
     words = lexicon(rng, 4000)
@@ -409,6 +434,8 @@ TASKS = {
     "labels": Task(4000, labels),
     "reversal": Task(5000, reversal),
     "another script": Task(3000, another_script),
+    "another alphabet": Task(8000, another_alphabet),
+    "proteins": Task(8000, proteins),
     "vowels": Task(6000, vowels),
     "sums": Task(12000, sums),
     "sorting": Task(6000, sorting),

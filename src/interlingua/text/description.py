@@ -9,6 +9,8 @@ from itertools import pairwise
 from statistics import fmean
 from typing import Any, NamedTuple
 
+import numpy as np
+from jaxtyping import Float
 from rapidfuzz.distance import LCSseq
 
 from interlingua.text.choice import SideStatistics, choose_kind
@@ -17,6 +19,8 @@ __all__ = ["Description", "describe"]
 
 COMPARED_PAIRS, COMPARED_CHARACTERS = 1_000, 300
 """What is compared character by character, at most."""
+COMPARED_LETTERS, LEAST_CORRELATION = 300, 0.2
+"""Of each side the most frequent, and from when on one may stand for another; by chance it is about .03."""
 ALIGNED_PAIRS, ALIGNED_SYMBOLS, ROUNDS = 300, 60, 3
 """What is aligned, at most, and the rounds of expectation maximisation."""
 QUANTILES = (0.05, 0.5, 0.95)
@@ -50,6 +54,9 @@ class Description(NamedTuple):
     repeated_targets: float
     closed: tuple[bool, bool]
     """Whether source and target are of few words, so that hardly a new one is to be expected."""
+    rewritten: float = 0.0
+    """The share that would be copied if sources were written in the targets' letters, one for one: of another
+    alphabet or spelling; no less than what is copied. Earlier versions did not look."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON, rounded."""
@@ -63,6 +70,8 @@ class Description(NamedTuple):
         about = [f"{source} characters a source, {target} a target"]
         if self.copied >= 0.05:
             about.append(f"{self.copied:.0%} copied")
+        if self.rewritten >= max(0.3, self.copied + 0.1):
+            about.append(f"{self.rewritten:.0%} rewritten letter for letter")
         if self.monotonic is not None and self.monotonic >= 0.5:
             about.append("monotonic")
         if any(self.closed):
@@ -79,6 +88,7 @@ def describe(pairs: Sequence[tuple[str, str]]) -> Description:
     shared = sum(count for character, count in target_side.characters.items()
                  if character in source_side.characters)  # fmt: skip
     closed = choose_kind(source_side) == "words", choose_kind(target_side) == "words"
+    copied = _copied(pairs[:COMPARED_PAIRS], of_words=all(closed))
     return Description(
         source_length=_quantiles([len(text) for text in sources]),
         target_length=_quantiles([len(text) for text in targets]),
@@ -88,11 +98,12 @@ def describe(pairs: Sequence[tuple[str, str]]) -> Description:
         source_alphabet=len(source_side.characters),
         target_alphabet=len(target_side.characters),
         shared_alphabet=shared / max(1, target_side.characters.total()),
-        copied=_copied(pairs[:COMPARED_PAIRS], of_words=all(closed)),
+        copied=copied,
         monotonic=_monotonic(pairs),
         repeated_sources=1 - len(set(sources)) / len(pairs),
         repeated_targets=1 - len(set(targets)) / len(pairs),
         closed=closed,
+        rewritten=copied if all(closed) else max(copied, _rewritten(pairs[:COMPARED_PAIRS])),
     )
 
 
@@ -120,6 +131,30 @@ def _copied(pairs: Sequence[tuple[str, str]], *, of_words: bool) -> float:
         others.append(LCSseq.similarity(symbols(other), symbols(target)) / length)
     chance = fmean(others) if len(pairs) > 1 else 0.0
     return max(0.0, fmean(own) - chance) / max(1e-9, 1 - chance)
+
+
+def _rewritten(pairs: Sequence[tuple[str, str]]) -> float:
+    """What `_copied` finds once each source letter is the target letter that is as frequent where it is."""
+    pairs = [(source[:COMPARED_CHARACTERS], target[:COMPARED_CHARACTERS]) for source, target in pairs]
+    (letters, shares), (others, other_shares) = (_shares([*side]) for side in zip(*pairs, strict=True))
+    if not letters or not others:
+        return 0.0
+    correlation = shares.T @ other_shares / len(pairs)
+    table = {
+        ord(letter): others[best] if row[best] >= LEAST_CORRELATION else None
+        for letter, row, best in zip(letters, correlation, correlation.argmax(axis=1), strict=True)
+    }
+    return _copied([(source.translate(table), target) for source, target in pairs], of_words=False)
+
+
+def _shares(texts: Sequence[str]) -> tuple[list[str], Float[np.ndarray, "text letter"]]:
+    """The most frequent letters of texts, and the share of each in each text, standardised by letter."""
+    counts = [Counter(text) for text in texts]
+    letters = [letter for letter, _ in sum(counts, Counter()).most_common(COMPARED_LETTERS)]
+    rows = [[count[letter] / max(1, count.total()) for letter in letters] for count in counts]
+    shares = np.array(rows).reshape(len(texts), len(letters))
+    shares -= shares.mean(axis=0)
+    return letters, shares / np.maximum(shares.std(axis=0), 1e-9)
 
 
 def _monotonic(pairs: Sequence[tuple[str, str]]) -> float | None:
