@@ -34,9 +34,9 @@ def pairs_of(kind: str) -> list[tuple[str, str]]:
         return [(line, line.replace("a", "aa")) for line in lines]
     if kind == "another alphabet":
         lines = [" ".join(words(9)) for _ in range(300)]
-        letters = str.maketrans({"a": "\u03b1", "p": "\u03c0\u03c0"}
-                                | {letter: chr(ord(letter) + 0x350) for letter in "bcdefghijklmno"})  # fmt: skip
-        return [(line, line.translate(letters)) for line in lines]
+        letters = {letter: chr(ord(letter) + 0x350) for letter in "abcdefghijklmno"}
+        table = str.maketrans(letters | {"p": "\u03c0\u03c0"})
+        return [(line, line.translate(table)) for line in lines]
     if kind == "bases":
         lines = ["".join(DRAW.choices("ACGT", k=200)) for _ in range(300)]
         return [(line, line.replace("T", "U")) for line in lines]

@@ -3,11 +3,11 @@
 Successive halving (Jamieson and Talwalkar 2016): in every round each model that is left has a turn, twice
 as long as in the round before; then the worse half drops out. They are compared in bits a character of the
 validation targets, which does not depend on how texts are cut; the last two, if they are near, by the task's
-own metric, which is what the winner will be judged by. Where targets are mostly copied, or in
-another alphabet, a model of letters begins later to look at its source than one of subwords, and then soon predicts better: one that has not begun
-after its first turn does not drop out then. The winner keeps its weights, its optimizer
-and its place in the data; its learning rate has followed the whole budget less what the others use, so that
-it is where it would be had it been alone in that time.
+own metric, which is what the winner will be judged by. Where targets are mostly copied, or the source in
+another alphabet, a model of letters begins later to look at its source than one of subwords, and then soon
+predicts better: one that has not begun after its first turn does not drop out then. The winner keeps its
+weights, its optimizer and its place in the data; its learning rate has followed the whole budget less what
+the others use, so that it is where it would be had it been alone in that time.
 
 Where a trained model is trained further, it is its learning rates that race, and of two near ones the
 gentler wins.
