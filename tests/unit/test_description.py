@@ -13,8 +13,8 @@ from interlingua.text.description import Description, describe
 from interlingua.text.tokenizer import TokenizerSettings, train_tokenizers
 
 DRAW = random.Random(0)
-OF_LETTERS = ("old sentences", "another alphabet")
-"""Sentences that are mostly rewritten letter for letter."""
+OF_LETTERS = ("old sentences", "another alphabet", "words backwards")
+"""Sentences whose letters are those of their sources, in other signs or another order."""
 
 
 def words(count: int, letters: str = "abcdefghijklmnop") -> list[str]:
@@ -32,6 +32,9 @@ def pairs_of(kind: str) -> list[tuple[str, str]]:
     if kind == "old sentences":
         lines = [" ".join(words(9)) for _ in range(300)]
         return [(line, line.replace("a", "aa")) for line in lines]
+    if kind == "words backwards":
+        lines = [" ".join(words(9)) for _ in range(300)]
+        return [(line, " ".join(word[::-1] for word in line.split())) for line in lines]
     if kind == "another alphabet":
         lines = [" ".join(words(9)) for _ in range(300)]
         letters = {letter: chr(ord(letter) + 0x350) for letter in "abcdefghijklmno"}
@@ -59,6 +62,7 @@ def pairs_of(kind: str) -> list[tuple[str, str]]:
         ("another alphabet", (0.0, 0.1), (0.8, 1.0), (0.0, 1.0)),
         ("sounds", (0.0, 0.1), (0.0, 0.1), (0.9, 1.0)),
         ("backwards", (0.0, 0.3), (0.0, 0.3), (0.0, 0.2)),
+        ("words backwards", (0.1, 0.4), (0.1, 0.4), (0.0, 1.0)),
         ("sentences", (0.0, 0.2), (0.0, 0.2), (0.0, 0.3)),
     ],
 )
@@ -69,6 +73,7 @@ def test_copying_and_order_are_seen(
     assert copied[0] <= found.copied <= copied[1]
     assert rewritten[0] <= found.rewritten <= rewritten[1]
     assert ("rewritten" in str(found)) == (kind == "another alphabet")
+    assert (found.shared_letters > 0.8) == (kind not in ("sounds", "sentences"))
     assert found.monotonic is None or monotonic[0] <= found.monotonic <= monotonic[1]
     assert ("copied" in str(found)) == (found.copied >= 0.05)
     assert Description(**found.as_dict()).as_dict() == found.as_dict()
@@ -127,7 +132,10 @@ def test_what_may_suit_is_proposed(kind: str, expected: list[Candidate]) -> None
     [
         ("phrases", True),
         ("another alphabet", True),
-        *((each, False) for each in ("bases", "old sentences", "sentences", "old spelling")),
+        *(
+            (each, False)
+            for each in ("bases", "old sentences", "sentences", "old spelling", "words backwards")
+        ),
     ],
 )
 def test_phrases_and_other_alphabets_are_spelt_where_there_is_no_time_for_a_race(

@@ -30,8 +30,8 @@ MAX_PAIRS = 300_000
 """Of larger data only one tokenization is prepared."""
 MAX_LOST = 0.001
 """A tokenization with which a larger share of the pairs would be too long is no candidate."""
-REWRITTEN, SHORT_TARGET = 0.3, 3
-"""From so large a share of characters that are copied or rewritten one for one on, or up to so many words,
+SHARED_LETTERS, SHORT_TARGET = 0.3, 3
+"""From so large a share of letters that both sides have on, one standing for another, or up to so many words,
 letters may do for subwords."""
 MOSTLY_REWRITTEN, UPDATES_TO_COPY = 0.5, 300
 """From such a share on; after so many updates, a model of subwords copies, though not into other letters."""
@@ -82,7 +82,7 @@ def propose(
         return [
             Candidate(architecture=other) for other in ARCHITECTURES if any_model and other != architecture
         ]
-    letters = description.rewritten >= REWRITTEN or description.target_words <= SHORT_TARGET
+    letters = description.shared_letters >= SHARED_LETTERS or description.target_words <= SHORT_TARGET
     if not any_tokenizer or not letters or pairs > MAX_PAIRS:
         return []
     characters = {"source": "characters", "target": "characters"}
@@ -110,7 +110,7 @@ def are_better_spelt(
     first, sides = candidates[0], (description.source_words, description.target_words)
     characters = max(description.source_length[1], description.target_length[1])
     is_short = max(sides) <= SHORT_TARGET and characters <= SHORT_CHARACTERS
-    copies_in_time = description.copied >= REWRITTEN and 60 * minutes * updates_per_s >= UPDATES_TO_COPY
+    copies_in_time = description.copied >= SHARED_LETTERS and 60 * minutes * updates_per_s >= UPDATES_TO_COPY
     is_rewritten = description.rewritten >= MOSTLY_REWRITTEN and not copies_in_time
     return first.architecture == "recurrent" and bool(first.tokenizer) and (is_short or is_rewritten)
 

@@ -3,8 +3,8 @@
 Successive halving (Jamieson and Talwalkar 2016): in every round each model that is left has a turn, twice
 as long as in the round before; then the worse half drops out. They are compared in bits a character of the
 validation targets, which does not depend on how texts are cut; the last two, if they are near, by the task's
-own metric, which is what the winner will be judged by. Where targets are mostly copied, or the source in
-another alphabet, a model of letters begins later to look at its source than one of subwords, and then soon
+own metric, which is what the winner will be judged by. Where sources and targets share letters (see
+Description), a model of letters begins later to look at its source than one of subwords, and then soon
 predicts better: one that has not begun after its first turn does not drop out then. The winner keeps its
 weights, its optimizer and its place in the data; its learning rate has followed the whole budget less what
 the others use, so that it is where it would be had it been alone in that time.
@@ -30,7 +30,7 @@ from typing import Any
 
 from interlingua.errors import CheckpointError, TrainingError
 from interlingua.files import write_text
-from interlingua.runs.candidates import REWRITTEN, SUBWORDS, rounds
+from interlingua.runs.candidates import SHARED_LETTERS, SUBWORDS, rounds
 from interlingua.runs.checkpoint import load_newest, save_checkpoint
 from interlingua.runs.events import Event, Raced
 from interlingua.runs.plan import Plan
@@ -323,15 +323,13 @@ class Race:
         return racer.bits[-1]
 
     def _may_be_late(self, name: str) -> bool:
-        """Whether it reads letters where another one reads subwords, of targets that are mostly rewritten."""
+        """Whether it reads letters where another one reads subwords, of pairs that share letters."""
         description = self.plans[name].prepared.report.get("description", {})
-        rewritten = description.get("rewritten", description.get("copied", 0.0))
+        shared_letters = description.get("shared_letters", description.get("copied", 0.0))
         kinds = {each: plan.prepared.tokenizers.target.kind for each, plan in self.plans.items()}
-        return (
-            rewritten >= REWRITTEN
-            and kinds[name] == "characters"
-            and not {*SUBWORDS}.isdisjoint(kinds.values())
-        )
+        if shared_letters < SHARED_LETTERS:
+            return False
+        return kinds[name] == "characters" and not {*SUBWORDS}.isdisjoint(kinds.values())
 
     def _judge(self, stopped: threading.Event) -> str | None:
         """Which of the last two the task's metric clearly prefers, on validation pairs that both translated.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -57,6 +57,8 @@ class Description(NamedTuple):
     rewritten: float = 0.0
     """The share that would be copied if sources were written in the targets' letters, one for one: of another
     alphabet or spelling; no less than what is copied. Earlier versions did not look."""
+    shared_letters: float = 0.0
+    """The same in whatever order, such as of words that are reversed; no less than what is rewritten."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON, rounded."""
@@ -88,7 +90,11 @@ def describe(pairs: Sequence[tuple[str, str]]) -> Description:
     shared = sum(count for character, count in target_side.characters.items()
                  if character in source_side.characters)  # fmt: skip
     closed = choose_kind(source_side) == "words", choose_kind(target_side) == "words"
-    copied = _copied(pairs[:COMPARED_PAIRS], of_words=all(closed))
+    copied = rewritten = shared_letters = _copied(pairs[:COMPARED_PAIRS], of_words=all(closed))
+    if not all(closed):
+        as_targets = _in_target_letters(pairs[:COMPARED_PAIRS])
+        rewritten = max(copied, _copied(as_targets, of_words=False))
+        shared_letters = max(rewritten, _beyond_chance(_shared_letters, as_targets))
     return Description(
         source_length=_quantiles([len(text) for text in sources]),
         target_length=_quantiles([len(text) for text in targets]),
@@ -103,7 +109,8 @@ def describe(pairs: Sequence[tuple[str, str]]) -> Description:
         repeated_sources=1 - len(set(sources)) / len(pairs),
         repeated_targets=1 - len(set(targets)) / len(pairs),
         closed=closed,
-        rewritten=copied if all(closed) else max(copied, _rewritten(pairs[:COMPARED_PAIRS])),
+        rewritten=rewritten,
+        shared_letters=shared_letters,
     )
 
 
@@ -124,27 +131,38 @@ def _copied(pairs: Sequence[tuple[str, str]], *, of_words: bool) -> float:
         # Letters with spaces between, for example: the spaces are not copied.
         return text[:COMPARED_CHARACTERS].split(" ") if of_words else text[:COMPARED_CHARACTERS]
 
-    own, others = [], []
-    for (source, target), (other, _) in zip(pairs, [*pairs[1:], pairs[0]], strict=True):
-        length = max(1, len(symbols(target)))
-        own.append(LCSseq.similarity(symbols(source), symbols(target)) / length)
-        others.append(LCSseq.similarity(symbols(other), symbols(target)) / length)
-    chance = fmean(others) if len(pairs) > 1 else 0.0
-    return max(0.0, fmean(own) - chance) / max(1e-9, 1 - chance)
+    def share(source: str, target: str) -> float:
+        return LCSseq.similarity(symbols(source), symbols(target)) / max(1, len(symbols(target)))
+
+    return _beyond_chance(share, pairs)
 
 
-def _rewritten(pairs: Sequence[tuple[str, str]]) -> float:
-    """What `_copied` finds once each source letter is the target letter that is as frequent where it is."""
-    pairs = [(source[:COMPARED_CHARACTERS], target[:COMPARED_CHARACTERS]) for source, target in pairs]
-    (letters, shares), (others, other_shares) = (_shares([*side]) for side in zip(*pairs, strict=True))
+def _shared_letters(source: str, target: str) -> float:
+    """Letters that both have, in any order, as a share of the target."""
+    source, target = source[:COMPARED_CHARACTERS], target[:COMPARED_CHARACTERS]
+    return (Counter(source) & Counter(target)).total() / max(1, len(target))
+
+
+def _beyond_chance(share: Callable[[str, str], float], pairs: Sequence[tuple[str, str]]) -> float:
+    """The mean share of targets that sources hold, 0 where it is that which the next pairs' sources hold."""
+    own = fmean(share(source, target) for source, target in pairs)
+    others = zip([*pairs[1:], pairs[0]], pairs, strict=True)
+    chance = fmean(share(other, target) for (other, _), (_, target) in others) if len(pairs) > 1 else 0.0
+    return max(0.0, own - chance) / max(1e-9, 1 - chance)
+
+
+def _in_target_letters(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Pairs, each source letter replaced by the target letter, if any, that is frequent in the same pairs."""
+    short = [(source[:COMPARED_CHARACTERS], target[:COMPARED_CHARACTERS]) for source, target in pairs]
+    (letters, shares), (others, other_shares) = (_shares([*side]) for side in zip(*short, strict=True))
     if not letters or not others:
-        return 0.0
+        return short
     correlation = shares.T @ other_shares / len(pairs)
     table = {
         ord(letter): others[best] if row[best] >= LEAST_CORRELATION else None
         for letter, row, best in zip(letters, correlation, correlation.argmax(axis=1), strict=True)
     }
-    return _copied([(source.translate(table), target) for source, target in pairs], of_words=False)
+    return [(source.translate(table), target) for source, target in short]
 
 
 def _shares(texts: Sequence[str]) -> tuple[list[str], Float[np.ndarray, "text letter"]]:
