@@ -47,6 +47,8 @@ COMPARED_SHARE, FEWEST_COMPARED = 0.5, 4_000
 """Characters are fewer where a turn trains on few tokens: so large a part of these, and at least so many."""
 HOPELESS = 1.5
 """Whose bits are more than so many times the best's drops out whatever the round."""
+DECIDED = 3.0
+"""Whose bits before its turn are more than so many times another's after that one's has no turn any more."""
 NEAR, CLEAR = 1.02, 1.0
 """The last two, of which one's bits are at most so many times the other's, are judged by what they make of
 validation pairs, if their scores are so many points apart."""
@@ -152,6 +154,15 @@ class Standing:
         late = [name for name in self.left if not self.racers[name].begun] if self.round == 0 else []
         return min(late, key=lambda name: self.racers[name].bits[-1], default=None)
 
+    def has_turn(self, name: str) -> bool:
+        """Whether one of those left is still to be trained in this round."""
+        bits = self.racers[name].bits
+        if len(bits) > self.round:
+            return False
+        others = [self.racers[each].bits for each in self.left]
+        after = min((each[-1] for each in others if len(each) > self.round), default=math.inf)
+        return not bits or bits[-1] < DECIDED * after
+
     def drop_worse(self, better: str | None = None) -> None:
         """Ends a round: keeps the better half, and of that what is not hopeless, and who is late.
 
@@ -175,7 +186,7 @@ class Standing:
         ranked = sorted(self.left, key=rank)
         half = ranked[: math.ceil(len(ranked) / 2)]
         if late is not None and late not in half:
-            half = [*half[: max(1, len(half) - 1)], late]
+            half = [late, *half[: max(1, len(half) - 1)]]  # whose turn may decide
         kept = [name for name in half if self.racers[name].bits[-1] <= HOPELESS * best or name == late]
         self.left = kept or ranked[:1]
 
@@ -261,7 +272,7 @@ class Race:
             number = standing.round
             length = standing.turn * 2**number
             for name in standing.left:
-                if len(standing.racers[name].bits) > number:  # before the race was interrupted
+                if not standing.has_turn(name):  # some had it before the race was interrupted
                     continue
                 bits = self._turn(name, length, stopped)
                 if bits is None:
