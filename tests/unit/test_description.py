@@ -8,13 +8,13 @@ import random
 import pytest
 
 from interlingua.runs.candidates import Candidate, are_better_spelt, propose
-from interlingua.text.choice import are_cut_otherwise
+from interlingua.text.choice import are_cut_otherwise, are_in_other_letters
 from interlingua.text.description import Description, describe
 from interlingua.text.tokenizer import TokenizerSettings, train_tokenizers
 
 DRAW = random.Random(0)
-OF_LETTERS = ("old sentences", "another alphabet", "words backwards")
-"""Sentences whose letters are those of their sources, in other signs or another order."""
+OF_LETTERS = ("old sentences", "words backwards")
+"""Sentences whose letters are those of their sources."""
 
 
 def words(count: int, letters: str = "abcdefghijklmnop") -> list[str]:
@@ -99,6 +99,7 @@ def test_a_single_pair_can_be_described() -> None:
         ("backwards", [Candidate(architecture="recurrent")]),
         ("sentences", []),
         ("written together", [Candidate(architecture="recurrent")]),
+        ("another alphabet", [Candidate(architecture="recurrent")]),
         *(
             (
                 kind,
@@ -131,16 +132,13 @@ def test_what_may_suit_is_proposed(kind: str, expected: list[Candidate]) -> None
     ("kind", "spelt"),
     [
         ("phrases", True),
-        ("another alphabet", True),
         *(
             (each, False)
             for each in ("bases", "old sentences", "sentences", "old spelling", "words backwards")
         ),
     ],
 )
-def test_phrases_and_other_alphabets_are_spelt_where_there_is_no_time_for_a_race(
-    kind: str, spelt: bool
-) -> None:
+def test_short_phrases_are_spelt_where_there_is_no_time_for_a_race(kind: str, spelt: bool) -> None:
     pairs = pairs_of(kind)
     tokenizers, _ = train_tokenizers(pairs, TokenizerSettings())
     found = describe(pairs)
@@ -175,6 +173,25 @@ def test_words_written_together_are_known(source: str, target: str, cut_otherwis
     assert are_cut_otherwise([target], [source]) == cut_otherwise
     ordinary = [("a sentence", "un texte")] * 2
     assert not are_cut_otherwise(*zip((source, target), *ordinary, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("kind", "in_other_letters"),
+    [
+        *((each, False) for each in ("sentences", "old sentences", "words backwards")),
+    ],
+)
+def test_texts_in_another_alphabet_are_known(kind: str, in_other_letters: bool) -> None:
+    sources, targets = zip(*pairs_of(kind), strict=True)
+    assert are_in_other_letters(sources, targets) == in_other_letters
+    assert are_in_other_letters(targets, sources) == in_other_letters
+    assert not are_in_other_letters([source * 20 for source in sources], targets)
+
+
+def test_sounds_stay_symbols_beside_letters_in_another_alphabet() -> None:
+    pairs = [("".join(source.split()), target) for source, target in pairs_of("sounds")]
+    tokenizers, _ = train_tokenizers(pairs, TokenizerSettings())
+    assert [each.kind for each in tokenizers] == ["characters", "words"]
 
 
 def test_long_texts_are_not_read_letter_by_letter() -> None:

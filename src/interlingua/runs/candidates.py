@@ -33,8 +33,8 @@ MAX_LOST = 0.001
 SHARED_LETTERS, SHORT_TARGET = 0.3, 3
 """From so large a share of letters that both sides have on, one standing for another, or up to so many words,
 letters may do for subwords."""
-MOSTLY_REWRITTEN, UPDATES_TO_COPY = 0.5, 300
-"""From such a share on; after so many updates, a model of subwords copies, though not into other letters."""
+MOSTLY_COPIED, UPDATES_TO_COPY = 0.5, 300
+"""From such a share of copied characters on; after so many updates, a model of subwords copies."""
 SHORT_CHARACTERS = 40
 """Of so few words, and of so many characters in the middle, are names, dates and phrases."""
 PART, LONG_S, LONG_STEPS = 6, 600, 20_000
@@ -95,8 +95,7 @@ def are_better_spelt(
     """Whether the first of the candidates beside subwords is to be taken where there is no time for a race.
 
     That is an LSTM over characters, for texts of few words on both sides, such as names, dates, numbers and
-    short phrases; and for what is mostly rewritten letter for letter, in another alphabet, or copied, if
-    subwords had not even time to learn to copy
+    short phrases; and for what is mostly copied, if subwords had not even time to learn to copy
     (benchmarks/results/any_data.md, "Kinds of data that nobody had named", "A slow, loaded machine").
 
     Args:
@@ -110,9 +109,8 @@ def are_better_spelt(
     first, sides = candidates[0], (description.source_words, description.target_words)
     characters = max(description.source_length[1], description.target_length[1])
     is_short = max(sides) <= SHORT_TARGET and characters <= SHORT_CHARACTERS
-    copies_in_time = description.copied >= SHARED_LETTERS and 60 * minutes * updates_per_s >= UPDATES_TO_COPY
-    is_rewritten = description.rewritten >= MOSTLY_REWRITTEN and not copies_in_time
-    return first.architecture == "recurrent" and bool(first.tokenizer) and (is_short or is_rewritten)
+    is_copied = description.copied >= MOSTLY_COPIED and 60 * minutes * updates_per_s < UPDATES_TO_COPY
+    return first.architecture == "recurrent" and bool(first.tokenizer) and (is_short or is_copied)
 
 
 def propose_for_sound(

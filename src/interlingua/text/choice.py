@@ -12,10 +12,13 @@ from typing import Literal
 
 from rapidfuzz.distance import Indel
 
+from interlingua.text.letters import measure_letters
+
 __all__ = [
     "SideStatistics",
     "TokenizerKind",
     "are_cut_otherwise",
+    "are_in_other_letters",
     "are_spelt_alike",
     "choose_between",
     "choose_kind",
@@ -133,10 +136,21 @@ def are_cut_otherwise(texts: Sequence[str], others: Sequence[str]) -> bool:
     go over the ends of words.
     """
     pairs = [*zip(texts, others, strict=True)]
-    if sum(max(map(len, pair)) > MAX_SPELT for pair in pairs) > MAX_LONGER * len(pairs):
+    if _are_too_long(pairs):
         return False
     pairs = pairs[:: max(1, len(pairs) // COMPARED)]
     return sum(_is_cut_otherwise(*pair) for pair in pairs) > CUT_FROM * len(pairs)
+
+
+def are_in_other_letters(texts: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether pairs are the same text in two alphabets, or in a cipher, letter for letter."""
+    pairs = [*zip(texts, others, strict=True)]
+    return not _are_too_long(pairs) and measure_letters(pairs).is_other_alphabet
+
+
+def _are_too_long(pairs: Sequence[tuple[str, str]]) -> bool:
+    """Whether texts are too long to be read letter by letter."""
+    return sum(max(map(len, pair)) > MAX_SPELT for pair in pairs) > MAX_LONGER * len(pairs)
 
 
 def _is_cut_otherwise(text: str, other: str) -> bool:

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import fmean
 from typing import Any, NamedTuple
 
-import numpy as np
-from jaxtyping import Float
-from rapidfuzz.distance import LCSseq
-
 from interlingua.text.choice import SideStatistics, choose_kind
+from interlingua.text.letters import measure_letters, measure_words
 
 __all__ = ["Description", "describe"]
 
-COMPARED_PAIRS, COMPARED_CHARACTERS = 1_000, 300
-"""What is compared character by character, at most."""
-COMPARED_LETTERS, LEAST_CORRELATION = 300, 0.2
-"""Of each side the most frequent, and from when on one may stand for another; by chance it is about .03."""
 ALIGNED_PAIRS, ALIGNED_SYMBOLS, ROUNDS = 300, 60, 3
 """What is aligned, at most, and the rounds of expectation maximisation."""
 QUANTILES = (0.05, 0.5, 0.95)
@@ -90,11 +83,7 @@ def describe(pairs: Sequence[tuple[str, str]]) -> Description:
     shared = sum(count for character, count in target_side.characters.items()
                  if character in source_side.characters)  # fmt: skip
     closed = choose_kind(source_side) == "words", choose_kind(target_side) == "words"
-    copied = rewritten = shared_letters = _copied(pairs[:COMPARED_PAIRS], of_words=all(closed))
-    if not all(closed):
-        as_targets = _in_target_letters(pairs[:COMPARED_PAIRS])
-        rewritten = max(copied, _copied(as_targets, of_words=False))
-        shared_letters = max(rewritten, _beyond_chance(_shared_letters, as_targets))
+    letters = measure_words(pairs) if all(closed) else measure_letters(pairs)
     return Description(
         source_length=_quantiles([len(text) for text in sources]),
         target_length=_quantiles([len(text) for text in targets]),
@@ -104,13 +93,13 @@ def describe(pairs: Sequence[tuple[str, str]]) -> Description:
         source_alphabet=len(source_side.characters),
         target_alphabet=len(target_side.characters),
         shared_alphabet=shared / max(1, target_side.characters.total()),
-        copied=copied,
+        copied=letters.copied,
         monotonic=_monotonic(pairs),
         repeated_sources=1 - len(set(sources)) / len(pairs),
         repeated_targets=1 - len(set(targets)) / len(pairs),
         closed=closed,
-        rewritten=rewritten,
-        shared_letters=shared_letters,
+        rewritten=letters.rewritten,
+        shared_letters=letters.shared,
     )
 
 
@@ -122,57 +111,6 @@ def _quantiles(values: Sequence[float]) -> Quantiles:
     ordered = sorted(values)
     low, middle, high = (float(ordered[int(share * (len(ordered) - 1))]) for share in QUANTILES)
     return low, middle, high
-
-
-def _copied(pairs: Sequence[tuple[str, str]], *, of_words: bool) -> float:
-    """The longest common subsequence, as a share of a target, beyond that with the next pair's source."""
-
-    def symbols(text: str) -> Sequence[str]:
-        # Letters with spaces between, for example: the spaces are not copied.
-        return text[:COMPARED_CHARACTERS].split(" ") if of_words else text[:COMPARED_CHARACTERS]
-
-    def share(source: str, target: str) -> float:
-        return LCSseq.similarity(symbols(source), symbols(target)) / max(1, len(symbols(target)))
-
-    return _beyond_chance(share, pairs)
-
-
-def _shared_letters(source: str, target: str) -> float:
-    """Letters that both have, in any order, as a share of the target."""
-    source, target = source[:COMPARED_CHARACTERS], target[:COMPARED_CHARACTERS]
-    return (Counter(source) & Counter(target)).total() / max(1, len(target))
-
-
-def _beyond_chance(share: Callable[[str, str], float], pairs: Sequence[tuple[str, str]]) -> float:
-    """The mean share of targets that sources hold, 0 where it is that which the next pairs' sources hold."""
-    own = fmean(share(source, target) for source, target in pairs)
-    others = zip([*pairs[1:], pairs[0]], pairs, strict=True)
-    chance = fmean(share(other, target) for (other, _), (_, target) in others) if len(pairs) > 1 else 0.0
-    return max(0.0, own - chance) / max(1e-9, 1 - chance)
-
-
-def _in_target_letters(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Pairs, each source letter replaced by the target letter, if any, that is frequent in the same pairs."""
-    short = [(source[:COMPARED_CHARACTERS], target[:COMPARED_CHARACTERS]) for source, target in pairs]
-    (letters, shares), (others, other_shares) = (_shares([*side]) for side in zip(*short, strict=True))
-    if not letters or not others:
-        return short
-    correlation = shares.T @ other_shares / len(pairs)
-    table = {
-        ord(letter): others[best] if row[best] >= LEAST_CORRELATION else None
-        for letter, row, best in zip(letters, correlation, correlation.argmax(axis=1), strict=True)
-    }
-    return [(source.translate(table), target) for source, target in short]
-
-
-def _shares(texts: Sequence[str]) -> tuple[list[str], Float[np.ndarray, "text letter"]]:
-    """The most frequent letters of texts, and the share of each in each text, standardised by letter."""
-    counts = [Counter(text) for text in texts]
-    letters = [letter for letter, _ in sum(counts, Counter()).most_common(COMPARED_LETTERS)]
-    rows = [[count[letter] / max(1, count.total()) for letter in letters] for count in counts]
-    shares = np.array(rows).reshape(len(texts), len(letters))
-    shares -= shares.mean(axis=0)
-    return letters, shares / np.maximum(shares.std(axis=0), 1e-9)
 
 
 def _monotonic(pairs: Sequence[tuple[str, str]]) -> float | None:

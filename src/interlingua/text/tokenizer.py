@@ -16,6 +16,7 @@ from interlingua.text.choice import (
     SideStatistics,
     TokenizerKind,
     are_cut_otherwise,
+    are_in_other_letters,
     are_spelt_alike,
     choose_between,
     choose_kind,
@@ -152,7 +153,7 @@ def train_tokenizers(
         closed = kinds.index("words")
         if given[closed] == "auto" and are_spelt_alike(texts[closed], texts[1 - closed]):
             kinds[closed] = choose_kind(sides[closed], spelt=True)
-    if _is_written_together(texts[0], texts[1], settings):
+    if _are_read_by_letters(texts[0], texts[1], settings):
         kinds = ["characters", "characters"]
     if not any(own) and _share_vocabulary(settings, kinds, sides):
         both = texts[0] + texts[1]
@@ -250,7 +251,7 @@ def _train_columns(
         )  # fmt: skip
     columns = [*zip(*(source.split(COLUMN_END) for source, _ in sample), strict=True)]
     targets = [target for _, target in sample]
-    together = [_is_written_together(texts, targets, settings, number)
+    together = [_are_read_by_letters(texts, targets, settings, number)
                 for number, texts in enumerate(columns[bool(tags) :])]  # fmt: skip
     choose: Callable[[SideStatistics], TokenizerKind] = (
         (lambda _: "characters") if any(together) else choose_kind
@@ -276,15 +277,23 @@ def _train_columns(
     return TokenizerPair(ColumnTokenizer(learnt), target), described
 
 
-def _is_written_together(
+def _are_read_by_letters(
     texts: Sequence[str], targets: Sequence[str], settings: TokenizerSettings, number: int = 0
 ) -> bool:
-    """Whether a column and the targets differ in where words end, and nobody says how they are cut."""
+    """Whether a column and the targets differ in where words end, or in their alphabets, letter for letter.
+
+    It does not count where somebody says how they are cut.
+    """
     source = settings.source if number == 0 else "auto"
     is_open = source == settings.target == "auto" and settings.vocabulary_size is None
-    if not is_open or settings.own_models() or not are_cut_otherwise(texts, targets):
+    if not is_open or settings.own_models():
         return False
-    return {choose_kind(SideStatistics.of(side)) for side in (texts, targets)} != {"words"}
+    kinds = {choose_kind(SideStatistics.of(side)) for side in (texts, targets)}
+    if kinds == {"words"}:
+        return False
+    return are_cut_otherwise(texts, targets) or (
+        "words" not in kinds and are_in_other_letters(texts, targets)
+    )
 
 
 def _sample(
