@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from interlingua.data import preparation
 from interlingua.data.cache import Cache
 from interlingua.data.corpus import CorpusSettings
 from interlingua.data.preparation import prepare
@@ -33,6 +34,21 @@ def test_it_is_shown(cache: Path, tmp_path: Path) -> None:
     assert "used today" in result.out
     assert "pairs1.tsv" in result.out
     assert "pairs2.tsv" in result.out
+
+
+def test_other_rules_of_choosing_tokenizers_prepare_anew(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus, settings = (
+        CorpusSettings(train=(str(tmp_path / "pairs1.tsv"),)),
+        TokenizerSettings(source="bytes"),
+    )
+    prepare(corpus, settings, cache)
+    prepare(corpus, settings, cache)
+    assert len(Cache(cache).entries()) == 3
+    monkeypatch.setattr(preparation, "RULES", preparation.RULES + 1)
+    prepare(corpus, settings, cache)
+    assert len(Cache(cache).entries()) == 4
 
 
 def test_what_is_old_is_cleared_and_then_the_rest(cache: Path) -> None:

@@ -34,6 +34,7 @@ from interlingua.data.unknown import is_hardly_known
 from interlingua.errors import BundleError, DataError, OutputError
 from interlingua.kinds import SPECIALS
 from interlingua.pictures.settings import PictureSettings
+from interlingua.text.choice import RULES
 from interlingua.text.columns import check_tag
 from interlingua.text.tokenizer import TokenizerPair, TokenizerSettings
 
@@ -109,7 +110,7 @@ def prepare(
     pictures = pictures or PictureSettings()
     learning = {
         **tokenizer_settings.model_dump(), **_of_codec(corpus_settings, pictures),
-        **_digest_models(tokenizer_settings, must_exist=given_tokenizers is None),
+        **_digest_models(tokenizer_settings, must_exist=given_tokenizers is None), "rules": RULES,
     }  # fmt: skip
     key = _cache_key(content, corpus_settings, learning, given_tokenizers)
     try:

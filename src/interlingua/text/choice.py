@@ -15,6 +15,7 @@ from rapidfuzz.distance import Indel
 from interlingua.text.letters import measure_letters
 
 __all__ = [
+    "RULES",
     "SideStatistics",
     "TokenizerKind",
     "are_cut_otherwise",
@@ -31,6 +32,8 @@ __all__ = [
 
 TokenizerKind = Literal["unigram", "bpe", "characters", "bytes", "words"]
 
+RULES = 2
+"""Another number whenever other kinds are chosen: data prepared by earlier rules are prepared anew."""
 MAX_COUNTED_TYPES = 100_000
 MAX_WORD_TYPES = 500
 MAX_UNSEEN_SHARE = 0.005
