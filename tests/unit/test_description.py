@@ -179,6 +179,7 @@ def test_words_written_together_are_known(source: str, target: str, cut_otherwis
     ("kind", "in_other_letters"),
     [
         *((each, False) for each in ("sentences", "old sentences", "words backwards")),
+        ("another alphabet", True),
     ],
 )
 def test_texts_in_another_alphabet_are_known(kind: str, in_other_letters: bool) -> None:

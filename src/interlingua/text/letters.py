@@ -18,6 +18,7 @@ COMPARED_PAIRS, COMPARED_CHARACTERS = 1_000, 300
 COMPARED_LETTERS, LEAST_CORRELATION = 300, 0.2
 """Of each side the most frequent, and from when on one may stand for another; by chance it is about .03."""
 MOSTLY_REWRITTEN, HARDLY_COPIED = 0.5, 0.3
+"""From such a share of characters on, and below such a one, a text is in another alphabet."""
 
 Text = TypeVar("Text", bound=Sequence[str])
 

@@ -288,12 +288,11 @@ def _are_read_by_letters(
     is_open = source == settings.target == "auto" and settings.vocabulary_size is None
     if not is_open or settings.own_models():
         return False
-    kinds = {choose_kind(SideStatistics.of(side)) for side in (texts, targets)}
-    if kinds == {"words"}:
+    cut_otherwise = are_cut_otherwise(texts, targets)
+    if not cut_otherwise and not are_in_other_letters(texts, targets):
         return False
-    return are_cut_otherwise(texts, targets) or (
-        "words" not in kinds and are_in_other_letters(texts, targets)
-    )
+    kinds = {choose_kind(SideStatistics.of(side)) for side in (texts, targets)}
+    return kinds != {"words"} if cut_otherwise else "words" not in kinds
 
 
 def _sample(
